@@ -82,7 +82,7 @@ class Endpoint:
     """One model behind one address, as the decision engine sees it."""
 
     key: str
-    """Unique name: the tier's (``simple``), with a number if it has more (``simple/2``)."""
+    """Unique name: the tier's (``simple``), numbered from the second (``simple/2``)."""
     tier: Tier
     model: str
     """litellm model string, such as ``anthropic/claude-opus-4-5``."""
@@ -134,7 +134,7 @@ class TierSet:
         return next((t for t in configured if t >= tier), configured[-1])
 
     def tier_for(self, complexity: float) -> Tier:
-        """The weakest tier whose ``max_complexity`` reaches ``complexity`` in [0, 1]."""
+        """The weakest tier whose ``max_complexity`` reaches that, in [0, 1]."""
         for tier in Tier:
             if complexity <= self.max_complexity[tier]:
                 return tier

@@ -1,0 +1,35 @@
+"""One message of a conversation in neutral form, whatever front it came through."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+Role = Literal["system", "user", "assistant", "tool"]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A tool call that a model asked for."""
+
+    id: str
+    name: str
+    arguments: str
+    """JSON text as the model wrote it; may be malformed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One message."""
+
+    role: Role
+    text: str = ""
+    calls: tuple[ToolCall, ...] = ()
+    """Only for ``assistant``."""
+    call_id: str | None = None
+    """Only for ``tool``: the call that this is the result of."""
+    exit_code: int | None = None
+    """Only for ``tool``, where the front knows it better than the text tells."""
+    images: int = 0
+    """Number of pictures in the message."""

@@ -1,0 +1,78 @@
+"""What kind of action a shell command is, for agents that only have a terminal."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+
+_PREFIXES: Final = re.compile(
+    r"^(?:(?:cd\s+[^\s;&|]+|source\s+\S+|\.\s+\S+|set\s+-\w+)\s*(?:&&|;|\n)\s*"
+    r"|[A-Za-z_]\w*=\S*\s+"
+    r"|(?:sudo|time|nice|env|timeout\s+\S+)\s+)+"
+)
+_SUBMIT: Final = "COMPLETE_TASK_AND_SUBMIT"
+"""How mini-swe-agent says that it is done."""
+_WRITES: Final = re.compile(
+    r"^(?:cat|tee|printf|echo)\b[^|]*?>{1,2}\s*(?P<to>[^\s&>;|]+)"
+    r"|^tee\s+(?:-a\s+)?(?P<tee>[^\s<>;|]+)"
+)
+_TESTS: Final = re.compile(
+    r"\b(?:pytest|py\.test|tox|nox|unittest|nosetests|runtests\.py|manage\.py\s+test"
+    r"|go\s+test|cargo\s+(?:test|nextest)|(?:npm|yarn|pnpm)\s+(?:run\s+)?test"
+    r"|vitest|jest|mvn\s+\S*test|gradlew?\s+\S*test|ctest|rspec|phpunit|bin/test)\b"
+)
+_CODE_GIVEN: Final = re.compile(r"\s-[ce]\s|\s-\s*<<|<<")
+_FILE_WRITTEN: Final = re.compile(r"open\([^)]*['\"][wa]\+?['\"]|\.write_text\(")
+_EDITS: Final = re.compile(
+    r"^sed\s+(?:-\w+\s+)*-i|\bsed\s+-\w*i|^patch\b|^git\s+(?:apply|checkout|restore"
+    r"|reset|stash)\b|^ed\s|^perl\s+-\w*i|^(?:cp|mv)\s"
+)
+_KINDS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
+    (kind, re.compile(pattern))
+    for kind, pattern in (
+        ("edit", _EDITS.pattern),
+        ("git", r"^(?:git|gh|hg)\b"),
+        ("run", r"^(?:python[\d.]*|ipython|node|ruby|perl|php|bash|sh|make)\s|^\./"),
+        ("search", r"\b(?:grep|rg|ag|ack)\b"),
+        ("list", r"^(?:ls|find|fd|tree|pwd|wc|which|stat|file|du|df)\b"),
+        ("read", r"^(?:cat|sed|head|tail|nl|less|more|bat|awk|cut|diff|cmp)\b"),
+        ("install", r"^(?:pip[\d.]*|conda|apt|apt-get|uv|npm|yarn|pnpm|poetry)\b"),
+        ("cleanup", r"^rm\b"),
+    )
+)
+
+
+def command_kind(command: str) -> str:
+    """The kind of a command line: a value of ``ActionKind``.
+
+    Judged by the first command after directory changes and variable settings; a test
+    runner counts wherever it stands, unless the command only looks at text.
+
+    >>> command_kind("cd src && grep -rn 'def f' .")
+    'search'
+    >>> command_kind("python -m pytest -q | tail -5")
+    'test'
+    """
+    body = _PREFIXES.sub("", command.strip(), count=1)
+    if _SUBMIT in body:
+        return "finish"
+    first = body.split("\n", 1)[0]
+    if written := _WRITES.match(first):
+        return _written_kind(written["to"] or written["tee"] or "")
+    if _TESTS.search(body) and not re.match(
+        r"(?:grep|rg|find|cat|sed|head|tail|ls|pip|echo)\b", body
+    ):
+        return "test"
+    kind = next((k for k, p in _KINDS if p.search(first)), "shell")
+    if kind == "run" and _CODE_GIVEN.search(first):
+        return "edit" if _FILE_WRITTEN.search(body) else "snippet"
+    return kind
+
+
+def _written_kind(path: str) -> str:
+    """A file in a scratch place, or at the top of the project, is throw-away."""
+    if path.startswith("/dev/"):
+        return "shell"
+    inside = path.removeprefix("/testbed/").removeprefix("./")
+    return "script" if inside.startswith("/tmp/") or "/" not in inside else "edit"
