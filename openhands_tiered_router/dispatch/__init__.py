@@ -1,0 +1,1 @@
+"""Carrying a decision out: attempts, failover, and what an error calls for."""

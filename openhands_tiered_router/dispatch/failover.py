@@ -1,0 +1,231 @@
+"""Which endpoint to try next, and when to give up: no I/O, one code for sync and async.
+
+``Failover.run`` is a generator. It yields what to do next, a ``Send`` or a ``Pause``; its
+driver does that, in its own way, and sends back what came of it.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+
+from openhands.sdk.llm import LLMResponse
+
+from openhands_tiered_router.core.decision import Attempt, ErrorKind
+from openhands_tiered_router.dispatch.errors import (
+    is_final,
+    kind_of,
+    retry_after,
+    sdk_error,
+)
+from openhands_tiered_router.dispatch.settings import DispatchSettings
+from openhands_tiered_router.health.breaker import Breaker
+from openhands_tiered_router.tiers import Endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Call that endpoint."""
+
+    endpoint: str
+    after: Exception | None = None
+    """A rejection by the same endpoint that the history must be repaired for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Wait so many seconds."""
+
+    seconds: float
+
+
+type Step = Send | Pause
+type Reply = LLMResponse | Exception | None
+type Steps = Generator[Step, Reply, LLMResponse]
+
+_PERMANENT = frozenset({ErrorKind.AUTH, ErrorKind.NOT_FOUND, ErrorKind.QUOTA})
+_MAX_REJECTIONS = 2
+"""Endpoints that may call a request bad before it is taken to be bad."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Failover:
+    """One call's way over its endpoints. Used once."""
+
+    order: Sequence[Endpoint]
+    """Best first; none is weaker than the call allows."""
+    breaker: Callable[[Endpoint], Breaker]
+    settings: DispatchSettings
+    repairable: Callable[[Exception], bool]
+    """Whether a changed history may mend that rejection."""
+    clock: Callable[[], float]
+    """Seconds, the breakers' own clock."""
+    attempts: list[Attempt] = field(default_factory=list)
+    _left: list[Endpoint] = field(default_factory=list)
+    _errors: list[tuple[Endpoint, Exception]] = field(default_factory=list)
+    _repaired: bool = False
+    _began: float = 0.0
+
+    def run(self) -> Steps:
+        """Tries until one answers.
+
+        Raises:
+            Exception: The SDK's own error. After several endpoints failed, of the type
+                that the first one's has, with a message that lists what was tried.
+        """
+        self._left = list(self.order)
+        self._began = self.clock()
+        for round_ in count():
+            response = yield from self._round(force=round_ > 0)
+            if response is not None:
+                return response
+            wait = self._wait(round_)
+            if not self._left or self._elapsed() + wait > self.settings.patience:
+                raise self._exhausted()
+            yield Pause(wait)
+        raise AssertionError("unreachable")
+
+    def _round(self, *, force: bool) -> Generator[Step, Reply, LLMResponse | None]:
+        """Each endpoint once. ``force``: though its breaker is open.
+
+        A call that every breaker refuses goes out all the same: without a router it
+        would have, and it may be the one that finds the provider well again.
+        """
+        tried = False
+        for endpoint in tuple(self._left):
+            if endpoint not in self._left:
+                continue
+            if not self.breaker(endpoint).acquire(self.clock()) and not force:
+                continue
+            tried = True
+            response = yield from self._endpoint(endpoint)
+            if response is not None:
+                return response
+        if not tried and not force and self._wait_asked() <= 0:
+            return (yield from self._round(force=True))
+        return None
+
+    def _endpoint(
+        self, endpoint: Endpoint
+    ) -> Generator[Step, Reply, LLMResponse | None]:
+        """One endpoint, again after a repair or a short wait that it asked for."""
+        step = Send(endpoint.key)
+        for again in (True, False):
+            reply = yield from self._attempt(endpoint, step)
+            if isinstance(reply, LLMResponse):
+                return reply
+            kind, wait = kind_of(reply), retry_after(reply)
+            if self._can_repair(kind, reply) and again:
+                self._repaired = True
+                step = Send(endpoint.key, after=reply)
+            elif (
+                kind is ErrorKind.RATE_LIMIT
+                and wait is not None
+                and wait <= self.settings.short_wait
+                and again
+            ):
+                yield Pause(wait)
+            else:
+                self._judge(endpoint, kind, reply)
+                return None
+        return None
+
+    def _attempt(
+        self, endpoint: Endpoint, step: Send
+    ) -> Generator[Step, Reply, LLMResponse | Exception]:
+        breaker = self.breaker(endpoint)
+        began = self.clock()
+        kind: ErrorKind | None = ErrorKind.CANCELLED
+        try:
+            reply = yield step
+            if isinstance(reply, Exception):
+                kind = kind_of(reply)
+                self._errors.append((endpoint, reply))
+                breaker.failed(kind, self.clock(), retry_after(reply))
+                return reply
+            if reply is None:
+                raise TypeError("a Send must be answered")
+            kind = None
+            breaker.succeeded()
+            return reply
+        finally:
+            if kind is ErrorKind.CANCELLED:
+                breaker.released()
+            seconds = self.clock() - began
+            self.attempts.append(
+                Attempt(endpoint=endpoint.key, error=kind, seconds=seconds)
+            )
+
+    def _can_repair(self, kind: ErrorKind, error: Exception) -> bool:
+        return (
+            kind is ErrorKind.BAD_REQUEST
+            and not self._repaired
+            and self.repairable(error)
+        )
+
+    def _judge(self, endpoint: Endpoint, kind: ErrorKind, error: Exception) -> None:
+        """Drops the endpoints that this error rules out; raises if it rules out all."""
+        if is_final(error):
+            raise error
+        if kind is ErrorKind.CONTEXT:
+            self._left = [e for e in self._left if _bigger(e, endpoint)]
+            if not self._left:
+                raise error
+        elif kind in _PERMANENT:
+            self._left.remove(endpoint)
+        elif kind in (ErrorKind.BAD_REQUEST, ErrorKind.OTHER):
+            self._left.remove(endpoint)
+            rejections = [
+                e
+                for _, e in self._errors
+                if kind_of(e) in (ErrorKind.BAD_REQUEST, ErrorKind.OTHER)
+            ]
+            if len(rejections) >= _MAX_REJECTIONS or not self._left:
+                raise rejections[0]
+
+    def _wait_asked(self) -> float:
+        """Seconds until some endpoint that is left does not ask us to wait."""
+        times = [self.breaker(e).retry_at for e in self._left]
+        return min(times, default=0.0) - self.clock()
+
+    def _wait(self, round_: int) -> float:
+        """Full jitter, so that conversations do not come back all at once."""
+        most = self.settings.backoff_base * 2**round_
+        backoff = random.uniform(0, min(most, self.settings.backoff_max))
+        return max(self._wait_asked(), backoff)
+
+    def _elapsed(self) -> float:
+        return self.clock() - self._began
+
+    def _exhausted(self) -> Exception:
+        if not self._errors:
+            return sdk_error(
+                ErrorKind.RATE_LIMIT,
+                f"Every endpoint asked to wait {self._wait_asked():.0f} s more.",
+            )
+        endpoint, error = self._errors[0]
+        if len(self._errors) == 1:
+            return error
+        models = {e.key: e.model for e in self.order}
+        tried = "; ".join(
+            f"{a.endpoint} ({models[a.endpoint]}): {a.error} after {a.seconds:.1f} s"
+            for a in self.attempts
+        )
+        failure = sdk_error(
+            kind_of(error),
+            f"No endpoint answered in {self._elapsed():.1f} s. Tried {tried}. "
+            f"{endpoint.key} said: {error}",
+        )
+        failure.__cause__ = error
+        return failure
+
+
+def _bigger(candidate: Endpoint, than: Endpoint) -> bool:
+    """An unknown window may be bigger; the same model's never is."""
+    if candidate.model == than.model:
+        return False
+    if candidate.max_input_tokens is None or than.max_input_tokens is None:
+        return True
+    return candidate.max_input_tokens > than.max_input_tokens

@@ -1,0 +1,113 @@
+"""What conversations of one process share: endpoint health and session records."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import OrderedDict, deque
+from dataclasses import dataclass, field
+from typing import Final
+
+from openhands_tiered_router.core.decision import Decision, Outcome
+from openhands_tiered_router.core.fleet import Health
+from openhands_tiered_router.core.request import Purpose
+from openhands_tiered_router.core.session import SessionState
+from openhands_tiered_router.health.breaker import Breaker, BreakerSettings
+
+
+MAX_SESSIONS: Final = 1_000
+"""Conversations remembered; the least recently used is rebuilt from its history."""
+MAX_CALLS: Final = 1_000
+"""Routed calls remembered of each conversation."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoutedCall:
+    """One call that was routed, with what became of it."""
+
+    decision_id: str
+    session_id: str | None
+    purpose: Purpose
+    turn: int
+    """Answers of the model before this call."""
+    at: float
+    """Epoch seconds when the decision was made."""
+    overhead: float
+    """Seconds that the decision took, history and state included."""
+    decision: Decision
+    outcome: Outcome
+
+
+@dataclass(slots=True)
+class SessionRecord:
+    """What is kept of a conversation between calls; hold ``lock`` to change it."""
+
+    state: SessionState = field(default_factory=SessionState)
+    seen: int = 0
+    """Messages folded into ``state``."""
+    first_message: int = 0
+    last_message: int = 0
+    """Fingerprints of the first and the last of them, to notice an edited history."""
+    workspace: str | None = None
+    tools_tokens: int | None = None
+    """Size of the tool schemas, tokens; ``None``: not measured yet."""
+    calls: deque[RoutedCall] = field(default_factory=lambda: deque(maxlen=MAX_CALLS))
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+class Fleet:
+    """Shared state, safe under threads and event loops; nothing here does I/O."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._breakers: dict[str, Breaker] = {}
+        self._sessions: OrderedDict[str, SessionRecord] = OrderedDict()
+
+    def breaker(
+        self, endpoint_id: str, settings: BreakerSettings | None = None
+    ) -> Breaker:
+        """The breaker of a model at an address; ``settings`` count at its creation."""
+        breaker = self._breakers.get(endpoint_id)
+        if breaker is None:
+            with self._lock:
+                breaker = self._breakers.setdefault(endpoint_id, Breaker(settings))
+        return breaker
+
+    def health(self, endpoint_id: str, now: float) -> Health:
+        breaker = self._breakers.get(endpoint_id)
+        return breaker.health(now) if breaker else Health.HEALTHY
+
+    def session(self, session_id: str) -> SessionRecord:
+        """The record of a conversation, made at its first call."""
+        with self._lock:
+            record = self._sessions.get(session_id)
+            if record is None:
+                record = self._sessions[session_id] = SessionRecord()
+                if len(self._sessions) > MAX_SESSIONS:
+                    self._sessions.popitem(last=False)
+            else:
+                self._sessions.move_to_end(session_id)
+            return record
+
+    def calls(self, session_id: str) -> list[RoutedCall]:
+        """The routed calls of a conversation, oldest first."""
+        return list(self.session(session_id).calls)
+
+
+_fleet = Fleet()
+
+
+def fleet() -> Fleet:
+    """The fleet of this process."""
+    return _fleet
+
+
+def reset_fleet() -> Fleet:
+    """Begins afresh: in a forked child, whose locks may be held for ever, and tests."""
+    global _fleet
+    _fleet = Fleet()
+    return _fleet
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=reset_fleet)
