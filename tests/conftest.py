@@ -1,0 +1,22 @@
+"""Fixtures for all tests."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from openhands_tiered_router.loopback import LoopbackProvider
+
+
+# Both are read when the SDK and litellm are imported; no test may use the network.
+os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
+os.environ["OPENHANDS_SUPPRESS_BANNER"] = "1"
+
+
+@pytest.fixture
+def provider() -> Iterator[LoopbackProvider]:
+    """A strict provider that answers 'Done.'; set ``provider.script`` for more."""
+    with LoopbackProvider() as provider:
+        yield provider
