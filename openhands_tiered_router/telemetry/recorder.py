@@ -1,0 +1,143 @@
+"""What the router calls to put a decision and its consequences on record."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from openhands_tiered_router.core.decision import Decision, Outcome
+from openhands_tiered_router.telemetry.location import path_from
+from openhands_tiered_router.telemetry.records import (
+    AGENT_TURN,
+    DecisionRecord,
+    OutcomeRecord,
+    ToolResult,
+)
+from openhands_tiered_router.telemetry.writer import (
+    DEFAULT_QUEUE_SIZE,
+    EXIT_SECONDS,
+    Writer,
+    WriterStats,
+)
+from openhands_tiered_router.tiers import Tier
+
+
+class TelemetryRecorder:
+    """Records decisions, outcomes and tool results; each call takes microseconds.
+
+    No method blocks on a disk or raises, so a recorder can be called from an event
+    loop and never fails a run. Get one from ``recorder_for``, which shares it.
+    """
+
+    def __init__(self, writer: Writer | None) -> None:
+        self._writer = writer
+
+    @classmethod
+    def disabled(cls) -> TelemetryRecorder:
+        """A recorder that records nothing."""
+        return cls(None)
+
+    @property
+    def path(self) -> Path | None:
+        """The file; ``None``: nothing is recorded."""
+        return None if self._writer is None else self._writer.path
+
+    def record_decision(
+        self,
+        decision: Decision,
+        *,
+        decision_id: str,
+        conversation_id: str | None,
+        time: float,
+        turn: int | None = None,
+        purpose: str = AGENT_TURN,
+        model: str | None = None,
+        overhead_us: float | None = None,
+        parent_conversation_id: str | None = None,
+    ) -> None:
+        """Puts a decision on record; see ``DecisionRecord`` for the arguments."""
+        if self._writer is not None:
+            self._writer.put(
+                DecisionRecord(
+                    decision_id=decision_id,
+                    conversation_id=conversation_id,
+                    parent_conversation_id=parent_conversation_id,
+                    turn=turn,
+                    purpose=purpose,
+                    time=time,
+                    model=model,
+                    overhead_us=overhead_us,
+                    decision=decision,
+                )
+            )
+
+    def record_outcome(
+        self,
+        decision_id: str,
+        outcome: Outcome,
+        *,
+        conversation_id: str | None,
+        time: float,
+        tier: Tier | None = None,
+        model: str | None = None,
+    ) -> None:
+        """Completes a decision's row; see ``OutcomeRecord`` for the arguments."""
+        if self._writer is not None:
+            self._writer.put(
+                OutcomeRecord(
+                    decision_id=decision_id,
+                    conversation_id=conversation_id,
+                    time=time,
+                    outcome=outcome,
+                    tier=tier,
+                    model=model,
+                )
+            )
+
+    def record_tool_result(self, result: ToolResult) -> None:
+        """Puts a tool call on record, or what is newly known of one."""
+        if self._writer is not None:
+            self._writer.put(result)
+
+    def flush(self, timeout: float = EXIT_SECONDS) -> bool:
+        """Waits, at most that many seconds, until all that is on record is in the file.
+
+        Returns:
+            Whether it is. Blocks: not for an event loop.
+        """
+        return self._writer is None or self._writer.flush(timeout)
+
+    def stats(self) -> WriterStats | None:
+        """How the writer is doing; ``None``: nothing is recorded."""
+        return None if self._writer is None else self._writer.stats()
+
+
+_recorders: Final[dict[Path, TelemetryRecorder]] = {}
+
+
+def recorder_for(
+    path: Path | str, *, queue_size: int = DEFAULT_QUEUE_SIZE
+) -> TelemetryRecorder:
+    """The process's one recorder for a file; nothing is opened before the first record.
+
+    Args:
+        path: The file; it and its directory are made when they are missing.
+        queue_size: Records that may wait; counts only for the path's first caller.
+    """
+    absolute = Path(os.path.abspath(path))
+    if known := _recorders.get(absolute):
+        return known
+    # No lock, which a forked child could inherit locked: who comes second gets the
+    # first one's, and a writer that was never used has neither thread nor file.
+    recorder = TelemetryRecorder(Writer(absolute, queue_size=queue_size))
+    return _recorders.setdefault(absolute, recorder)
+
+
+def recorder_from_environment(
+    environ: Mapping[str, str] = os.environ,
+) -> TelemetryRecorder:
+    """The recorder that ``TIERED_ROUTER_TELEMETRY`` asks for, by default the user's."""
+    path = path_from(environ)
+    return TelemetryRecorder.disabled() if path is None else recorder_for(path)
