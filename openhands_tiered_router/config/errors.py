@@ -1,0 +1,41 @@
+"""What is wrong with a configuration, told so that it can be put right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One fault, or one doubtful spot, of a configuration. Holds no secret."""
+
+    source: str
+    """File that holds it; ``environment`` for variables."""
+    path: str = ""
+    """Place in the file, such as ``tiers.simple.endpoints[0].weight``."""
+    message: str
+    """What is wrong with the value."""
+    remedy: str
+    """What to do about it."""
+    line: int | None = None
+    """Line in the file, from 1, where the format tells."""
+
+    def __str__(self) -> str:
+        where = self.source if self.line is None else f"{self.source}:{self.line}"
+        place = f"{where}: {self.path}" if self.path else where
+        return f"{place}: {self.message}. {self.remedy}"
+
+
+class ConfigError(ValueError):
+    """A configuration cannot be used; carries every problem that was found."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(self.problems)
+
+    def __str__(self) -> str:
+        if len(self.problems) == 1:
+            return str(self.problems[0])
+        lines = "".join(f"\n  - {problem}" for problem in self.problems)
+        return f"{len(self.problems)} problems in the configuration:{lines}"

@@ -1,0 +1,170 @@
+"""Turning pydantic's errors into problems that name the place and the remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from typing import Any, Final
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from openhands_tiered_router.config.endpoint import EndpointConfig
+from openhands_tiered_router.config.errors import Problem
+from openhands_tiered_router.config.llm_fields import RESERVED, llm_field_names
+from openhands_tiered_router.config.parse import KeyPath
+from openhands_tiered_router.config.redact import HIDDEN, looks_secret, shown
+from openhands_tiered_router.config.schema import TierConfig, section_at
+
+
+_GATHERED: Final = ("llm", "long_context")
+"""Fields that hold keys which stand one level higher in the file."""
+
+_EXPECTED: Final = {
+    "string_type": "text",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_parsing_size": "a smaller number",
+    "int_from_float": "a whole number",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "list_type": "a list",
+    "dict_type": "a table",
+    "model_type": "a table",
+    "finite_number": "a finite number",
+    "number": "a number",
+}
+_BOUNDS: Final = {
+    "greater_than": ("greater than", "gt"),
+    "greater_than_equal": ("at least", "ge"),
+    "less_than": ("less than", "lt"),
+    "less_than_equal": ("at most", "le"),
+}
+
+
+def from_validation(
+    error: ValidationError,
+    source: str,
+    data: Any,
+    lines: Mapping[KeyPath, int] | None = None,
+    prefix: KeyPath = (),
+) -> list[Problem]:
+    """Every fault in ``error``, placed in ``data``, the content of the file.
+
+    ``prefix`` is where the checked part begins in the file.
+    """
+    return [
+        _problem(detail, source, data, lines or {}, prefix)
+        for detail in error.errors(include_url=False)
+    ]
+
+
+def render_path(path: Iterable[str | int]) -> str:
+    """``("tiers", "simple", "endpoints", 0)`` as ``tiers.simple.endpoints[0]``."""
+    text = ""
+    for step in path:
+        if isinstance(step, int):
+            text += f"[{step}]"
+        else:
+            name = HIDDEN if looks_secret(step) else step[:60]
+            text += f".{name}" if text else name
+    return text
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """What the misspelt ``name`` was probably meant to be, as a remedy."""
+    names = sorted(known)
+    close = get_close_matches(name, names, n=1, cutoff=0.6)
+    if close:
+        return f"Did you mean {close[0]}?"
+    return f"Remove it; the keys here are {', '.join(names)}"
+
+
+def _problem(
+    detail: ErrorDetails,
+    source: str,
+    data: Any,
+    lines: Mapping[KeyPath, int],
+    prefix: KeyPath,
+) -> Problem:
+    path = _path_in_file(detail["loc"], data, prefix)
+    message, remedy = explain(detail)
+    line = next(
+        (lines[path[:n]] for n in range(len(path), 0, -1) if path[:n] in lines), None
+    )
+    return Problem(
+        source=source,
+        path=render_path(path),
+        message=message,
+        remedy=remedy,
+        line=line,
+    )
+
+
+def _path_in_file(loc: KeyPath, data: Any, prefix: KeyPath) -> KeyPath:
+    """``loc`` without the steps that the models add to what the file says."""
+    path: list[str | int] = []
+    here = data
+    steps = [*prefix, *loc]
+    for number, step in enumerate(steps):
+        last = number == len(steps) - 1
+        found, inner = _step_into(here, step)
+        if step in _GATHERED and not found:
+            continue
+        if not found and not last:
+            continue
+        path.append(step)
+        here = inner
+    return tuple(path)
+
+
+def _step_into(here: Any, step: str | int) -> tuple[bool, Any]:
+    if isinstance(here, dict) and step in here:
+        return True, here[step]
+    if isinstance(here, list) and isinstance(step, int) and step < len(here):
+        return True, here[step]
+    return False, here
+
+
+def explain(detail: ErrorDetails) -> tuple[str, str]:
+    """What is wrong, and what to do about it."""
+    kind, loc = detail["type"], detail["loc"]
+    context = detail.get("ctx", {})
+    name = str(loc[-1]) if loc else ""
+    value = shown(detail["input"], name)
+    if kind == "extra_forbidden":
+        return "is not a known key", _remedy_for_unknown(loc)
+    if "remedy" in context:
+        return detail["msg"], context["remedy"]
+    if kind == "missing":
+        return "is missing", "Add it"
+    if kind in _BOUNDS:
+        words, key = _BOUNDS[kind]
+        bound = f"{words} {context[key]}"
+        per_token = kind == "less_than" and "_cost" in name
+        remedy = "Write USD per token" if per_token else f"Write a number {bound}"
+        return f"must be {bound}, is {value}", remedy
+    if kind in ("too_short", "string_too_short"):
+        return "is empty", "Fill it, or remove the key"
+    if kind in _EXPECTED:
+        expected = _EXPECTED[kind]
+        return f"must be {expected}, is {value}", f"Write {expected}"
+    return f"cannot be used: {detail['msg']}", "Correct the value"
+
+
+def _remedy_for_unknown(loc: KeyPath) -> str:
+    name = str(loc[-1])
+    section = section_at(loc[:-1])
+    if section is None:
+        return "Remove it"
+    if name in RESERVED and section is EndpointConfig:
+        return RESERVED[name][0].upper() + RESERVED[name][1:]
+    if section is TierConfig and name in EndpointConfig.model_fields:
+        return "Write it in a table of its own, [[tiers.<tier>.endpoints]]"
+    known = set(section.model_fields) - {*_GATHERED}
+    if section is EndpointConfig:
+        close = get_close_matches(name, known | (llm_field_names() or set()), n=1)
+        known |= set(close)
+    return did_you_mean(name, known)

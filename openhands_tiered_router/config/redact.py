@@ -1,0 +1,49 @@
+"""Showing a value in an error without ever showing a secret."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+
+_SECRET_NAME: Final = re.compile(
+    r"(api_?key$|secret|^token$|(auth|access|bearer|session)_?token$|passw"
+    r"|credential|authorization|access_key)",
+    re.IGNORECASE,
+)
+_SECRET_PREFIX: Final = re.compile(
+    r"((sk|pk|rk|xai|gsk|hf|ghp|gho|github_pat|glpat)[-_]|AIza|AKIA|ASIA|eyJ|Bearer )"
+)
+_LONG_WORD: Final = re.compile(r"[A-Za-z0-9+/=_\-]{20,}")
+_MAX_SHOWN: Final = 60
+HIDDEN: Final = "(hidden: may be a secret)"
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether a key of that name usually holds a secret."""
+    return _SECRET_NAME.search(name) is not None
+
+
+def looks_secret(text: str) -> bool:
+    """Whether ``text`` has the form of a key, token or password in a URL.
+
+    Errs on the side of hiding: a long word with both letters and digits counts.
+    """
+    if _SECRET_PREFIX.match(text) or re.search(r"://[^/\s]*@", text):
+        return True
+    return any(
+        re.search(r"\d", word) and re.search(r"[A-Za-z]", word) and "/" not in word
+        for word in _LONG_WORD.findall(text)
+    )
+
+
+def shown(value: Any, name: str = "") -> str:
+    """``value`` of the key ``name`` for a message: short, and never a secret."""
+    if isinstance(value, dict):
+        return "a table"
+    if isinstance(value, list | tuple | set):
+        return "a list"
+    if is_secret_name(name) or looks_secret(str(value)):
+        return HIDDEN
+    text = repr(value)
+    return text if len(text) <= _MAX_SHOWN else text[: _MAX_SHOWN - 1] + "…"

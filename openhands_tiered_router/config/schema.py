@@ -1,0 +1,240 @@
+"""The configuration file as pydantic models: every key, its type and default."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Self
+
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    PrivateAttr,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from openhands_tiered_router.config.endpoint import EndpointConfig
+from openhands_tiered_router.config.errors import Problem
+from openhands_tiered_router.config.fields import Count, Number, Section
+from openhands_tiered_router.tiers import DEFAULT_MAX_COMPLEXITY, Tier
+
+
+def _parse_tier(value: Any) -> Tier:
+    if isinstance(value, Tier):
+        return value
+    names = ", ".join(map(str, Tier))
+    try:
+        return Tier.parse(value)
+    except (ValueError, AttributeError):
+        raise PydanticCustomError(
+            "tier", "is not a tier", {"remedy": f"Write one of {names}"}
+        ) from None
+
+
+TierName = Annotated[Tier, BeforeValidator(_parse_tier)]
+
+
+class TierConfig(Section):
+    """One tier: what serves it, and which tasks it is meant for."""
+
+    endpoints: list[EndpointConfig] = Field(
+        min_length=1, validation_alias=AliasChoices("endpoints", "providers")
+    )
+    """Models that serve the tier; ``providers`` is read as the same key."""
+    max_complexity: Annotated[Number, Field(ge=0, le=1)] | None = None
+    """Upper end of the task complexity, in [0, 1], that the tier is meant for;
+    the default is 0.35, 0.65, 0.85 and 1.0 from simple to reasoning."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _accept_short_forms(cls, data: Any) -> Any:
+        if isinstance(data, str):
+            return {"endpoints": [data]}
+        if isinstance(data, list):
+            return {"endpoints": data}
+        if isinstance(data, dict) and {"endpoints", "providers"} <= data.keys():
+            raise PydanticCustomError(
+                "two_names",
+                "has both endpoints and providers, which mean the same",
+                {"remedy": "Keep one of the two"},
+            )
+        return data
+
+
+class TiersConfig(Section):
+    """The four tiers. One that is left out is served by the next stronger one."""
+
+    simple: TierConfig | None = None
+    medium: TierConfig | None = None
+    complex: TierConfig | None = None
+    reasoning: TierConfig | None = None
+
+    @model_validator(mode="after")
+    def _check_tiers(self) -> Self:
+        configured = self.configured()
+        if not configured:
+            raise PydanticCustomError(
+                "no_tier",
+                "names no tier",
+                {"remedy": "Add at least [[tiers.complex.endpoints]] with a model"},
+            )
+        limits = [t.max_complexity for t in configured.values() if t.max_complexity]
+        if limits != sorted(limits):
+            raise PydanticCustomError(
+                "limits_fall",
+                "max_complexity falls from a weaker to a stronger tier",
+                {"remedy": "Let it rise from simple to reasoning"},
+            )
+        return self
+
+    def configured(self) -> dict[Tier, TierConfig]:
+        """The tiers that the configuration names, weakest first."""
+        tiers = {tier: getattr(self, str(tier)) for tier in Tier}
+        return {tier: config for tier, config in tiers.items() if config is not None}
+
+    def max_complexity(self) -> dict[Tier, float]:
+        """Upper end of each tier's task complexity, in [0, 1]; never falls."""
+        limits: dict[Tier, float] = {}
+        configured = self.configured()
+        reached = 0.0
+        for tier in Tier:
+            own = configured[tier].max_complexity if tier in configured else None
+            reached = max(reached, DEFAULT_MAX_COMPLEXITY[tier] if own is None else own)
+            limits[tier] = reached
+        return limits
+
+
+class PolicyConfig(Section):
+    """How a tier is chosen. Rules add their settings here."""
+
+    name: str = Field(default="default", min_length=1)
+    """Policy that decides; ``default`` is the one that comes with the package."""
+    economy: bool = True
+    """Let prices and warm prompt caches choose between tiers that are good enough;
+    if false, the weakest tier that is good enough always serves."""
+
+
+class DispatchConfig(Section):
+    """How long a call may take, and when the next endpoint is tried."""
+
+    attempt_timeout: Annotated[Number, Field(ge=1, le=86_400)] = 300.0
+    """Seconds for one attempt, whole answer included: the SDK's own default, since
+    a reasoning model may think for minutes before it says a word."""
+    connect_timeout: Annotated[Number, Field(gt=0, le=300)] = 5.0
+    """Seconds to reach the endpoint; a host that answers at all does so in less."""
+    deadline: Annotated[Number, Field(ge=1, le=86_400)] = 900.0
+    """Seconds for a call with all its attempts: three attempts at their longest."""
+    max_attempts: Annotated[Count, Field(ge=1, le=20)] = 4
+    """Attempts for a call, over all endpoints: about one a tier."""
+    cooldown: Annotated[Number, Field(ge=0, le=86_400)] = 30.0
+    """Seconds that an endpoint rests after failing, if it names no time itself."""
+
+    @model_validator(mode="after")
+    def _check_deadline(self) -> Self:
+        if self.deadline < self.attempt_timeout:
+            raise PydanticCustomError(
+                "deadline",
+                "deadline is shorter than attempt_timeout",
+                {"remedy": "Raise deadline, or lower attempt_timeout"},
+            )
+        return self
+
+
+class TelemetryConfig(Section):
+    """The record of decisions and their outcomes; holds no prompt and no key."""
+
+    enabled: bool = True
+    """Keep the record."""
+    path: str | None = Field(default=None, min_length=1)
+    """SQLite file; by default in the user's data directory."""
+    queue_size: Annotated[Count, Field(ge=1, le=1_000_000)] = 10_000
+    """Rows that wait for the writer at most; further ones are dropped and counted,
+    so that a slow disk never slows a call."""
+    retention_days: Annotated[Number, Field(gt=0, le=36_500)] = 90.0
+    """Days after which rows are removed: a quarter, enough to compare months."""
+
+
+class GraphConfig(Section):
+    """The code graph of the workspace."""
+
+    enabled: bool = True
+    """Build it, and let decisions see it."""
+
+
+class RouterConfig(Section):
+    """A whole configuration."""
+
+    tiers: TiersConfig
+    """What serves each tier."""
+    default_tier: TierName = Tier.COMPLEX
+    """Tier to start with while nothing better is known: strong enough not to fail
+    what it is given, at less than the strongest tier's price."""
+    policy: PolicyConfig = PolicyConfig()
+    dispatch: DispatchConfig = DispatchConfig()
+    telemetry: TelemetryConfig = TelemetryConfig()
+    graph: GraphConfig = GraphConfig()
+    _source: str = PrivateAttr(default="configuration")
+    _warnings: tuple[Problem, ...] = PrivateAttr(default=())
+
+    @property
+    def source(self) -> str:
+        """Where it was read from: a file's path, or ``environment``."""
+        return self._source
+
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        """What works but should be looked at, such as a literal key in the file."""
+        return self._warnings
+
+    def endpoints(self) -> dict[str, EndpointConfig]:
+        """Every endpoint by its key: ``simple``, ``simple/2``, ... (weakest first)."""
+        return {
+            str(tier) if number == 1 else f"{tier}/{number}": endpoint
+            for tier, config in self.tiers.configured().items()
+            for number, endpoint in enumerate(config.endpoints, 1)
+        }
+
+    def path_of(self, key: str) -> str:
+        """Where the endpoint of that key stands in the configuration."""
+        tier, _, number = key.partition("/")
+        return f"tiers.{tier}.endpoints[{int(number or 1) - 1}]"
+
+    def problem(self, key: str, message: str, remedy: str, name: str = "") -> Problem:
+        """A problem with the endpoint of that key, or with its key ``name``."""
+        path = f"{self.path_of(key)}.{name}" if name else self.path_of(key)
+        return Problem(source=self.source, path=path, message=message, remedy=remedy)
+
+
+def with_origin(
+    config: RouterConfig, source: str, warnings: tuple[Problem, ...] = ()
+) -> RouterConfig:
+    """``config`` with a note of where it came from."""
+    config._source = source
+    config._warnings = warnings
+    return config
+
+
+def section_at(path: tuple[str | int, ...]) -> type[BaseModel] | None:
+    """The model that describes the table at ``path``; ``None`` if there is none."""
+    model: type[BaseModel] = RouterConfig
+    for step in path:
+        if isinstance(step, int):
+            continue
+        found = _SECTIONS.get((model, step))
+        if found is None:
+            return None
+        model = found
+    return model
+
+
+_SECTIONS: dict[tuple[type[BaseModel], str], type[BaseModel]] = {
+    (RouterConfig, "tiers"): TiersConfig,
+    (RouterConfig, "policy"): PolicyConfig,
+    (RouterConfig, "dispatch"): DispatchConfig,
+    (RouterConfig, "telemetry"): TelemetryConfig,
+    (RouterConfig, "graph"): GraphConfig,
+    **{(TiersConfig, str(tier)): TierConfig for tier in Tier},
+    (TierConfig, "endpoints"): EndpointConfig,
+    (TierConfig, "providers"): EndpointConfig,
+}

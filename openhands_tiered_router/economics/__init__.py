@@ -1,0 +1,1 @@
+"""What calls cost: list prices, and what a provider's prompt cache saves."""
