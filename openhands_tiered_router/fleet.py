@@ -19,6 +19,8 @@ MAX_SESSIONS: Final = 1_000
 """Conversations remembered; the least recently used is rebuilt from its history."""
 MAX_CALLS: Final = 1_000
 """Routed calls remembered of each conversation."""
+MAX_RESPONSES: Final = 10_000
+"""Answers of which it is remembered to which conversation they went."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,9 +47,8 @@ class SessionRecord:
     state: SessionState = field(default_factory=SessionState)
     seen: int = 0
     """Messages folded into ``state``."""
-    first_message: int = 0
     last_message: int = 0
-    """Fingerprints of the first and the last of them, to notice an edited history."""
+    """Fingerprint of the last of them, to notice an edited history."""
     workspace: str | None = None
     tools_tokens: int | None = None
     """Size of the tool schemas, tokens; ``None``: not measured yet."""
@@ -62,6 +63,7 @@ class Fleet:
         self._lock = threading.Lock()
         self._breakers: dict[str, Breaker] = {}
         self._sessions: OrderedDict[str, SessionRecord] = OrderedDict()
+        self._responses: OrderedDict[str, str] = OrderedDict()
 
     def breaker(
         self, endpoint_id: str, settings: BreakerSettings | None = None
@@ -88,6 +90,17 @@ class Fleet:
             else:
                 self._sessions.move_to_end(session_id)
             return record
+
+    def note_response(self, response_id: str, session_id: str) -> None:
+        """Notes to which conversation an answer went."""
+        with self._lock:
+            self._responses[response_id] = session_id
+            if len(self._responses) > MAX_RESPONSES:
+                self._responses.popitem(last=False)
+
+    def conversation_of(self, response_id: str) -> str | None:
+        """The conversation that an answer went to; ``None``: not known."""
+        return self._responses.get(response_id)
 
     def calls(self, session_id: str) -> list[RoutedCall]:
         """The routed calls of a conversation, oldest first."""

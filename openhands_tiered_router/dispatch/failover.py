@@ -1,7 +1,7 @@
-"""Which endpoint to try next, and when to give up: no I/O, one code for sync and async.
+"""Which endpoint to try next, and when to give up. No I/O: sync and async share it.
 
-``Failover.run`` is a generator. It yields what to do next, a ``Send`` or a ``Pause``; its
-driver does that, in its own way, and sends back what came of it.
+``Failover.run`` is a generator. It yields what to do next, a ``Send`` or a ``Pause``;
+its driver does that, in its own way, and sends back what came of it.
 """
 
 from __future__ import annotations
@@ -97,10 +97,11 @@ class Failover:
         for endpoint in tuple(self._left):
             if endpoint not in self._left:
                 continue
-            if not self.breaker(endpoint).acquire(self.clock()) and not force:
+            held = self.breaker(endpoint).acquire(self.clock())
+            if not held and not force:
                 continue
             tried = True
-            response = yield from self._endpoint(endpoint)
+            response = yield from self._endpoint(endpoint, held=held)
             if response is not None:
                 return response
         if not tried and not force and self._wait_asked() <= 0:
@@ -108,12 +109,12 @@ class Failover:
         return None
 
     def _endpoint(
-        self, endpoint: Endpoint
+        self, endpoint: Endpoint, *, held: bool
     ) -> Generator[Step, Reply, LLMResponse | None]:
         """One endpoint, again after a repair or a short wait that it asked for."""
         step = Send(endpoint.key)
         for again in (True, False):
-            reply = yield from self._attempt(endpoint, step)
+            reply = yield from self._attempt(endpoint, step, held=held)
             if isinstance(reply, LLMResponse):
                 return reply
             kind, wait = kind_of(reply), retry_after(reply)
@@ -133,7 +134,7 @@ class Failover:
         return None
 
     def _attempt(
-        self, endpoint: Endpoint, step: Send
+        self, endpoint: Endpoint, step: Send, *, held: bool
     ) -> Generator[Step, Reply, LLMResponse | Exception]:
         breaker = self.breaker(endpoint)
         began = self.clock()
@@ -151,7 +152,7 @@ class Failover:
             breaker.succeeded()
             return reply
         finally:
-            if kind is ErrorKind.CANCELLED:
+            if kind is ErrorKind.CANCELLED and held:
                 breaker.released()
             seconds = self.clock() - began
             self.attempts.append(

@@ -1,0 +1,50 @@
+"""Route each model call of an OpenHands agent to one of four tiers.
+
+Importing this package imports neither the SDK nor litellm; using one of its public
+names does.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any, Final
+
+
+if TYPE_CHECKING:
+    from openhands_tiered_router.agent import RoutedAgent
+    from openhands_tiered_router.config import ConfigError, RouterConfig
+    from openhands_tiered_router.core.decision import Decision
+    from openhands_tiered_router.router import ComplexityRouter
+    from openhands_tiered_router.tiers import Tier
+
+
+__all__ = [
+    "ComplexityRouter",
+    "ConfigError",
+    "Decision",
+    "RoutedAgent",
+    "RouterConfig",
+    "Tier",
+]
+
+_HOMES: Final = {
+    "ComplexityRouter": "router",
+    "ConfigError": "config",
+    "Decision": "core.decision",
+    "RoutedAgent": "agent",
+    "RouterConfig": "config",
+    "Tier": "tiers",
+}
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,69 @@
+"""``tiered-router``: one small module a command, imported when it is asked for."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Final, NoReturn
+
+import click
+
+
+_COMMANDS: Final = {
+    "calibrate": "Fit the weights of the decision to data.",
+    "demo": "Watch an agent fix a failing test, offline and without keys.",
+    "doctor": "Check the configuration.",
+    "explain": "Show how a decision comes about.",
+    "graph": "Build and ask the code graph of a workspace.",
+    "init": "Write a configuration file.",
+    "replay": "Tell what routing would have cost on recorded sessions.",
+    "route": "Decide for messages on standard input.",
+    "run": "Run an agent on a task, headless.",
+}
+"""Each command's line in the help, kept here so that the help imports none of them."""
+
+
+class _LazyGroup(click.Group):
+    """Loads ``cli.<name>:command`` when the command is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f"{__name__}.{cmd_name}")
+        return module.command
+
+    def format_commands(
+        self, ctx: click.Context, formatter: click.HelpFormatter
+    ) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(n, _COMMANDS[n]) for n in self.list_commands(ctx)])
+
+
+@click.group(
+    cls=_LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="""\b
+Examples:
+  tiered-router demo                       see it work; no keys, no network
+  tiered-router init --preset anthropic    write a configuration
+  tiered-router doctor                     check it
+  tiered-router run --task "Fix the failing test" --workspace .
+""",
+)
+@click.version_option(package_name="openhands-tiered-router")
+def tiered_router() -> None:
+    """Route each model call of an OpenHands agent to one of four tiers."""
+
+
+def main() -> NoReturn:
+    """Entry point of the ``tiered-router`` command."""
+    # A reader such as `head` that closes the pipe is no error of ours.
+    try:
+        tiered_router.main()
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(141)
+    sys.exit(0)

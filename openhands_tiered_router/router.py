@@ -1,0 +1,292 @@
+"""``ComplexityRouter``: an SDK ``LLM`` that is four tiers of them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Self, cast
+
+from openhands.sdk.event import Event
+from openhands.sdk.llm import LLMResponse, Message
+from openhands.sdk.llm.call_context import LLMCallContext
+from openhands.sdk.llm.streaming import AnyTokenCallbackType, TokenCallbackType
+from openhands.sdk.tool import ToolDefinition
+from pydantic import Field, PrivateAttr
+
+from openhands_tiered_router.config import RouterConfig, config_from_env, open_config
+from openhands_tiered_router.dispatch.failover import Pause, Reply
+from openhands_tiered_router.fleet import RoutedCall
+from openhands_tiered_router.sdk.configured import models_of, settings_of
+from openhands_tiered_router.sdk.flow import CallArguments, CallFlow
+from openhands_tiered_router.sdk.setup import RouterSetup, Unshared
+from openhands_tiered_router.sdk.tiered_llm import TieredLLM, TierName
+from openhands_tiered_router.sdk.tool_results import RoutedToolOutcomes
+from openhands_tiered_router.settings import RouterSettings
+from openhands_tiered_router.tiers import Tier
+
+
+class ComplexityRouter(TieredLLM):
+    """Sends each model call of an agent to one of four tiers.
+
+    Use it wherever the SDK takes an ``LLM``::
+
+        agent = Agent(llm=ComplexityRouter.from_config("tiered-router.toml"), ...)
+
+    ``llms_for_routing`` maps tier names to models: ``simple``, ``medium``, ``complex``,
+    ``reasoning``; further endpoints of a tier are ``simple/2`` and so on. The router
+    works on clones of them with usage ids of their own, so that costs add up exactly.
+
+    One router belongs to one conversation at a time; what is worth sharing is shared
+    behind it. See ``docs/architecture.md``.
+    """
+
+    router_name: str = Field(default="complexity_router")
+    settings: RouterSettings = Field(
+        default_factory=RouterSettings,
+        description="What is known of the models, and how calls are tried.",
+    )
+    _pin: Tier | None = PrivateAttr(default=None)
+    _setup: Unshared = PrivateAttr(default_factory=Unshared)
+
+    # -- construction ------------------------------------------------------------
+
+    @classmethod
+    def from_config(
+        cls, config: str | Path | RouterConfig | None = None, **fields: Any
+    ) -> Self:
+        """A router from a configuration file.
+
+        Args:
+            config: The file, or what was read from one. ``None``: looked for as
+                ``docs/configuration.md`` says.
+            fields: Any field of this class, to go before the configuration.
+
+        Raises:
+            ConfigError: Lists every problem with its place and remedy.
+        """
+        if not isinstance(config, RouterConfig):
+            config = open_config(config)
+        return cls(
+            llms_for_routing=models_of(config),
+            settings=settings_of(config),
+            default_tier=cast(TierName, str(config.default_tier)),
+            **fields,
+        )
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None, **fields: Any) -> Self:
+        """A router from variables such as ``SIMPLE_MODEL`` and ``COMPLEX_MODEL``.
+
+        Raises:
+            ConfigError: No tier is named, or a variable has a bad value.
+        """
+        environ = os.environ if environ is None else environ
+        return cls.from_config(config_from_env(environ), **fields)
+
+    def model_copy(
+        self, *, update: Mapping[str, Any] | None = None, deep: bool = False
+    ) -> Self:
+        """A copy with a setup of its own; see ``TieredLLM.model_copy``."""
+        copied = super().model_copy(update=update, deep=deep)
+        copied._setup = Unshared()
+        return copied
+
+    # -- routing -----------------------------------------------------------------
+
+    def pin(self, tier: Tier | str | None) -> None:
+        """Sends every further call of this router to a tier; ``None``: decides again.
+
+        Side requests (titles, condensation) are not held by a pin.
+
+        Raises:
+            ValueError: There is no tier of that name.
+        """
+        self._pin = Tier.parse(tier) if isinstance(tier, str) else tier
+
+    @contextmanager
+    def pinned(self, tier: Tier | str) -> Iterator[Self]:
+        """Pins the tier inside a ``with`` block."""
+        before = self._pin
+        self.pin(tier)
+        try:
+            yield self
+        finally:
+            self._pin = before
+
+    def calls(self, conversation_id: object) -> list[RoutedCall]:
+        """The routed calls of a conversation of this process, oldest first."""
+        return self._ready().fleet.calls(str(conversation_id))
+
+    def callbacks(self) -> list[Callable[[Event], None]]:
+        """For ``Conversation(callbacks=...)``: puts tool results on record."""
+        setup = self._ready()
+        return [RoutedToolOutcomes(setup.recorder, setup.fleet)]
+
+    def select_llm(self, messages: list[Message]) -> str:
+        """The endpoint that would serve a call with these messages and no tools."""
+        return self._flow(CallArguments(messages=messages)).preview().endpoint
+
+    def generate(
+        self,
+        messages: list[Message],
+        tools: Sequence[ToolDefinition] | None = None,
+        include: list[str] | None = None,
+        store: bool | None = None,
+        add_security_risk_prediction: bool = False,
+        on_token: TokenCallbackType | None = None,
+        call_context: LLMCallContext | None = None,
+        **kwargs: Any,
+    ) -> LLMResponse:
+        """See ``LLM.generate``; ``tier="reasoning"`` pins this one call."""
+        call = _call(messages, tools, kwargs)
+        return self._route(
+            replace(
+                call,
+                include=include,
+                store=store,
+                add_security_risk_prediction=add_security_risk_prediction,
+                on_token=on_token,
+                call_context=call_context,
+            )
+        )
+
+    async def agenerate(
+        self,
+        messages: list[Message],
+        tools: Sequence[ToolDefinition] | None = None,
+        include: list[str] | None = None,
+        store: bool | None = None,
+        add_security_risk_prediction: bool = False,
+        on_token: AnyTokenCallbackType | None = None,
+        call_context: LLMCallContext | None = None,
+        **kwargs: Any,
+    ) -> LLMResponse:
+        """Async twin of ``generate``."""
+        call = _call(messages, tools, kwargs)
+        return await self._aroute(
+            replace(
+                call,
+                include=include,
+                store=store,
+                add_security_risk_prediction=add_security_risk_prediction,
+                on_token=on_token,
+                call_context=call_context,
+            )
+        )
+
+    def completion(
+        self,
+        messages: list[Message],
+        tools: Sequence[ToolDefinition] | None = None,
+        add_security_risk_prediction: bool = False,
+        on_token: TokenCallbackType | None = None,
+        call_context: LLMCallContext | None = None,
+        **kwargs: Any,
+    ) -> LLMResponse:
+        """Routed too; the endpoint is called over the API that it speaks."""
+        return self.generate(
+            messages,
+            tools,
+            add_security_risk_prediction=add_security_risk_prediction,
+            on_token=on_token,
+            call_context=call_context,
+            **kwargs,
+        )
+
+    async def acompletion(
+        self,
+        messages: list[Message],
+        tools: Sequence[ToolDefinition] | None = None,
+        add_security_risk_prediction: bool = False,
+        on_token: AnyTokenCallbackType | None = None,
+        call_context: LLMCallContext | None = None,
+        **kwargs: Any,
+    ) -> LLMResponse:
+        """Async twin of ``completion``."""
+        return await self.agenerate(
+            messages,
+            tools,
+            add_security_risk_prediction=add_security_risk_prediction,
+            on_token=on_token,
+            call_context=call_context,
+            **kwargs,
+        )
+
+    # Same parameters as ``generate``: which API an endpoint speaks is its own affair.
+    responses = generate
+    aresponses = agenerate
+
+    def _route(self, call: CallArguments) -> LLMResponse:
+        flow = self._flow(call)
+        steps = flow.steps()
+        try:
+            step = next(steps)
+            while True:
+                reply: Reply = None
+                if isinstance(step, Pause):
+                    time.sleep(step.seconds)
+                else:
+                    llm = self.llms_for_routing[step.endpoint]
+                    try:
+                        reply = llm.generate(**flow.call_kwargs(step))
+                    except Exception as error:
+                        reply = error
+                step = steps.send(reply)
+        except StopIteration as done:
+            return done.value
+        finally:
+            steps.close()
+
+    async def _aroute(self, call: CallArguments) -> LLMResponse:
+        flow = self._flow(call)
+        steps = flow.steps()
+        try:
+            step = next(steps)
+            while True:
+                reply: Reply = None
+                if isinstance(step, Pause):
+                    await asyncio.sleep(step.seconds)
+                else:
+                    llm = self.llms_for_routing[step.endpoint]
+                    try:
+                        reply = await llm.agenerate(**flow.call_kwargs(step))
+                    except Exception as error:
+                        reply = error
+                step = steps.send(reply)
+        except StopIteration as done:
+            return done.value
+        finally:
+            steps.close()
+
+    def _flow(self, call: CallArguments) -> CallFlow:
+        pin = self._pin if call.pin is None else call.pin
+        return CallFlow(
+            setup=self._ready(),
+            llms=self.llms_for_routing,
+            usage_id=self.usage_id,
+            arguments=replace(call, pin=pin),
+        )
+
+    def _ready(self) -> RouterSetup:
+        """The setup, made at the first call: constructors run at every snapshot."""
+        setup = self._setup.value
+        if setup is None:
+            default = Tier.parse(self.default_tier)
+            setup = RouterSetup.of(self.llms_for_routing, self.settings, default)
+            self._setup.value = setup
+        return setup
+
+
+def _call(
+    messages: list[Message],
+    tools: Sequence[ToolDefinition] | None,
+    extra: dict[str, Any],
+) -> CallArguments:
+    tier = extra.pop("tier", None)
+    pin = Tier.parse(tier) if isinstance(tier, str) else tier
+    return CallArguments(messages=messages, tools=tools, extra=extra, pin=pin)

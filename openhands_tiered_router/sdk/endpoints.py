@@ -1,0 +1,55 @@
+"""What the engine needs to know of an SDK ``LLM``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from openhands.sdk.llm import LLM
+
+from openhands_tiered_router.economics.price_book import default_price_book
+from openhands_tiered_router.settings import RouterSettings
+from openhands_tiered_router.tiers import Endpoint, Prices, Tier, TierSet
+
+
+def tier_of(key: str) -> Tier:
+    """The tier of an endpoint key: ``simple``, ``simple/2``, ``simple/anything``.
+
+    Raises:
+        ValueError: The part before the slash is not a tier.
+    """
+    return Tier.parse(key.partition("/")[0])
+
+
+def tier_set(llms: Mapping[str, LLM], settings: RouterSettings) -> TierSet:
+    """The engine's view of the models: as configured, else read off the ``LLM``."""
+    known = {e.key: e for e in settings.endpoints}
+    endpoints = tuple(
+        known.get(key) or endpoint_of(key, llm) for key, llm in llms.items()
+    )
+    return TierSet(endpoints, settings.max_complexity)
+
+
+def endpoint_of(key: str, llm: LLM) -> Endpoint:
+    """An ``LLM`` that came without configuration, as an endpoint."""
+    return Endpoint(
+        key=key,
+        tier=tier_of(key),
+        model=llm.model,
+        prices=_prices(llm),
+        max_input_tokens=llm.effective_max_input_tokens,
+        vision=llm.vision_is_active(),
+        cache_id=cache_id(llm),
+    )
+
+
+def cache_id(llm: LLM) -> str:
+    """Names a model at an address: what has one prompt cache, and one health."""
+    return f"{llm.model}@{llm.base_url or ''}"
+
+
+def _prices(llm: LLM) -> Prices | None:
+    """The LLM's own prices, as the SDK books them, else those of litellm's table."""
+    entry, output = llm.input_cost_per_token, llm.output_cost_per_token
+    if entry is None or output is None:
+        return default_price_book().prices(llm.model_canonical_name or llm.model)
+    return Prices(input=entry, output=output, cache_read=entry, cache_write=entry)

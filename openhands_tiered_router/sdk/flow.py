@@ -1,0 +1,243 @@
+"""One call from request to answer: all that sync and async routing share."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from openhands.sdk.llm import LLM, LLMResponse, Message
+from openhands.sdk.llm.call_context import LLMCallContext, resolve_llm_call_context
+from openhands.sdk.tool import ToolDefinition
+
+from openhands_tiered_router.core.decision import Attempt, Decision, Outcome, Usage
+from openhands_tiered_router.core.request import Purpose, RoutingRequest
+from openhands_tiered_router.core.session import SessionState
+from openhands_tiered_router.dispatch.failover import Failover, Send, Steps
+from openhands_tiered_router.fleet import RoutedCall, SessionRecord
+from openhands_tiered_router.sdk import messages as sdk_messages, usage
+from openhands_tiered_router.sdk.setup import RouterSetup
+from openhands_tiered_router.telemetry.ids import new_decision_id
+from openhands_tiered_router.tiers import Endpoint, Tier
+
+
+logger = logging.getLogger(__name__)
+
+ASK_AGENT_USAGE_ID = "ask-agent-llm"
+"""Usage id that the SDK gives the copy which answers ``conversation.ask_agent``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallArguments:
+    """What the caller of ``generate`` passed."""
+
+    messages: list[Message]
+    tools: Sequence[ToolDefinition] | None = None
+    include: list[str] | None = None
+    store: bool | None = None
+    add_security_risk_prediction: bool = False
+    on_token: Callable[[Any], Any] | None = None
+    call_context: LLMCallContext | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+    pin: Tier | None = None
+
+
+@dataclass(slots=True)
+class CallFlow:
+    """Decides, yields the attempts for a driver to carry out, and keeps the books.
+
+    Nothing that goes wrong in here, short of the endpoints themselves failing, ends
+    the call: it is logged, and the call goes to the default tier.
+    """
+
+    setup: RouterSetup
+    llms: dict[str, LLM]
+    usage_id: str
+    arguments: CallArguments
+    decision: Decision = field(init=False)
+    first_token_at: float | None = None
+    _session: SessionRecord | None = None
+    _session_id: str | None = None
+    _purpose: Purpose = Purpose.SINGLE
+    _state: SessionState = field(default_factory=SessionState)
+    _began: float = 0.0
+    _overhead: float = 0.0
+
+    def preview(self) -> Decision:
+        """The decision alone; nothing is sent or booked."""
+        self._began = time.time()
+        return self._decide()
+
+    def steps(self) -> Steps:
+        """The call as a generator of steps; see ``dispatch.failover``."""
+        self._began = time.time()
+        started = time.perf_counter()
+        self.decision = self._decide()
+        self._overhead = time.perf_counter() - started
+        failover = Failover(
+            order=self._order(),
+            breaker=self.setup.breaker,
+            settings=self.setup.dispatch,
+            repairable=self.setup.history.repairable,
+            clock=time.time,
+        )
+        response: LLMResponse | None = None
+        try:
+            response = yield from failover.run()
+            return response
+        finally:
+            self._settle(failover.attempts, response)
+
+    def call_kwargs(self, step: Send) -> dict[str, Any]:
+        """Keyword arguments for the endpoint's own ``generate`` or ``agenerate``."""
+        arguments = self.arguments
+        on_token = arguments.on_token
+        return {
+            "messages": self._messages(step),
+            "tools": arguments.tools,
+            "include": arguments.include,
+            "store": arguments.store,
+            "add_security_risk_prediction": arguments.add_security_risk_prediction,
+            "on_token": self._timed(on_token) if on_token else None,
+            "call_context": arguments.call_context,
+            **arguments.extra,
+        }
+
+    def _decide(self) -> Decision:
+        try:
+            request = self._prepare()
+            return self.setup.decide(request, self._state, now=self._began)
+        except Exception as error:
+            # The type alone: a message could quote the prompt.
+            name = type(error).__name__
+            logger.error("routing failed with %s; default tier serves", name)
+            return self.setup.fallback_decision(name)
+
+    def _prepare(self) -> RoutingRequest:
+        arguments = self.arguments
+        tools = arguments.tools or ()
+        context = resolve_llm_call_context(arguments.call_context)
+        self._session_id = context.session_id
+        self._purpose = _purpose(context.session_id, tools, self.usage_id)
+        tools_tokens = 0
+        if context.session_id is not None:
+            self._session = self.setup.fleet.session(context.session_id)
+            if tools:
+                sdk_messages.learn_tools(self._session, tools)
+            tools_tokens = self._session.tools_tokens or 0
+        self._state = self._read_history(arguments.messages)
+        return RoutingRequest(
+            session_id=context.session_id,
+            purpose=self._purpose,
+            prompt_tokens=sdk_messages.prompt_tokens(self._state, tools_tokens),
+            images=self._state.images,
+            needs_tools=bool(tools),
+            pin=arguments.pin,
+            workspace=self._session.workspace if self._session else None,
+        )
+
+    def _read_history(self, messages: list[Message]) -> SessionState:
+        """Only a step of the conversation moves its state."""
+        if self._purpose is Purpose.TURN and self._session is not None:
+            return sdk_messages.advance(self._session, messages)
+        state = sdk_messages.fresh_state(messages)
+        if self._purpose is Purpose.SIDE:
+            return replace(state, pin=None)
+        return state
+
+    def _order(self) -> list[Endpoint]:
+        """The decided endpoint, then those as strong or stronger."""
+        keys = (self.decision.endpoint, *self.decision.fallbacks)
+        endpoints = [self.setup.endpoint(key) for key in keys]
+        return [e for e in endpoints if e.tier >= self.decision.tier]
+
+    def _messages(self, step: Send) -> list[Message]:
+        try:
+            return self.setup.history.messages_for(
+                self._session_id,
+                step.endpoint,
+                self.llms[step.endpoint],
+                self.arguments.messages,
+                rejected=step.after,
+            )
+        except Exception as error:
+            name = type(error).__name__
+            logger.error("history adaptation failed with %s; sent as it is", name)
+            return self.arguments.messages
+
+    def _timed(self, on_token: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        def timed(chunk: Any) -> Any:
+            if self.first_token_at is None:
+                self.first_token_at = time.time()
+            return on_token(chunk)
+
+        return timed
+
+    def _settle(self, attempts: list[Attempt], response: LLMResponse | None) -> None:
+        """Books the outcome; must not raise: the answer is already paid for."""
+        try:
+            outcome = self._outcome(attempts, response)
+            if response is not None and self._session is not None:
+                self._learn(outcome, response)
+            self._record(outcome)
+        except Exception as error:
+            logger.error("outcome not recorded: %s", type(error).__name__)
+
+    def _outcome(
+        self, attempts: list[Attempt], response: LLMResponse | None
+    ) -> Outcome:
+        answered = next((a.endpoint for a in attempts if a.error is None), None)
+        llm = self.llms[answered] if answered and response else None
+        first = self.first_token_at
+        return Outcome(
+            endpoint=answered,
+            attempts=tuple(attempts),
+            usage=usage.usage_of(response) if response else Usage(),
+            cost=usage.cost_of(llm, response) if llm and response else None,
+            seconds=time.time() - self._began,
+            first_token_seconds=None if first is None else first - self._began,
+            response_id=response.id if response else None,
+        )
+
+    def _learn(self, outcome: Outcome, response: LLMResponse) -> None:
+        session, key = self._session, outcome.endpoint
+        if session is None or key is None:
+            return
+        if self._session_id is not None:
+            self.setup.fleet.note_response(response.id, self._session_id)
+        self.setup.history.note_author(self._session_id, key, response.message)
+        if self._purpose is not Purpose.TURN:
+            return
+        cache_id = self.setup.endpoint(key).cache_id
+        with session.lock:
+            session.state = session.state.after_call(
+                cache_id, outcome.usage, time.time()
+            )
+
+    def _record(self, outcome: Outcome) -> None:
+        call = RoutedCall(
+            decision_id=new_decision_id(),
+            session_id=self._session_id,
+            purpose=self._purpose,
+            turn=self._state.turns,
+            at=self._began,
+            overhead=self._overhead,
+            decision=self.decision,
+            outcome=outcome,
+        )
+        if self._session is not None:
+            self._session.calls.append(call)
+        self.setup.record(call)
+
+
+def _purpose(
+    session_id: str | None, tools: Sequence[ToolDefinition], usage_id: str
+) -> Purpose:
+    """Why a call is made: an agent's step always offers tools, side requests none."""
+    if session_id is None:
+        return Purpose.SINGLE
+    if usage_id == ASK_AGENT_USAGE_ID:
+        return Purpose.ASK
+    return Purpose.TURN if tools else Purpose.SIDE

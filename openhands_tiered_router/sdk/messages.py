@@ -1,0 +1,105 @@
+"""SDK messages in neutral form, folded into a session as far as they are new."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from openhands.sdk.llm import ImageContent, Message, TextContent
+from openhands.sdk.tool import ToolDefinition
+
+from openhands_tiered_router.core.entry import Entry, ToolCall
+from openhands_tiered_router.core.session import SessionState
+from openhands_tiered_router.fleet import SessionRecord
+
+
+CHARS_PER_TOKEN: Final = 4
+"""For sizes before a provider has counted: English text and code come to 3.5-4.5."""
+_TOOL_SCHEMA_TOKENS: Final = 150
+"""Size of a tool's parameter schema beside its description, measured on the
+default tools of openhands-tools 1.58."""
+_WORKSPACE: Final = re.compile(r"Your current working directory is: (\S[^\n]*)")
+
+
+def entry_of(message: Message) -> Entry:
+    """The message in neutral form."""
+    texts = [c.text for c in message.content if isinstance(c, TextContent)]
+    images = sum(
+        len(c.image_urls) for c in message.content if isinstance(c, ImageContent)
+    )
+    return Entry(
+        role=message.role,
+        text=texts[0] if len(texts) == 1 else "\n".join(texts),
+        images=images,
+        call_id=message.tool_call_id,
+        calls=tuple(
+            ToolCall(id=c.id, name=c.name, arguments=c.arguments)
+            for c in message.tool_calls or ()
+        ),
+    )
+
+
+def advance(record: SessionRecord, messages: Sequence[Message]) -> SessionState:
+    """Folds in the messages that are new since the last call; linear in those alone.
+
+    If the history was shortened or edited (condensation, a fork's other branch), the
+    state is rebuilt from the whole of it.
+    """
+    with record.lock:
+        state, seen = record.state, record.seen
+        if seen and not _continues(record, messages):
+            state = state.condensed(SessionState().fold(map(entry_of, messages)))
+        else:
+            state = state.fold(map(entry_of, messages[seen:]))
+        record.state = state
+        record.seen = len(messages)
+        record.last_message = _fingerprint(messages[-1]) if messages else 0
+        return state
+
+
+def fresh_state(messages: Sequence[Message]) -> SessionState:
+    """The state of a call that belongs to no conversation."""
+    return SessionState().fold(map(entry_of, messages))
+
+
+def prompt_tokens(state: SessionState, tools_tokens: int) -> int:
+    """Expected size of the next prompt, tokens.
+
+    The provider's count of the last prompt plus what came since; before there is one,
+    characters and tool schemas.
+    """
+    if state.prompt_tokens:
+        new = state.chars - state.chars_at_prompt
+        return state.prompt_tokens + new // CHARS_PER_TOKEN
+    return state.chars // CHARS_PER_TOKEN + tools_tokens
+
+
+def learn_tools(record: SessionRecord, tools: Sequence[ToolDefinition]) -> None:
+    """Takes the schemas' size and the workspace from the tools, once a conversation.
+
+    The SDK tells a model where it works only in the tools' descriptions.
+    """
+    if record.tools_tokens is not None:
+        return
+    descriptions = [tool.description for tool in tools]
+    record.tools_tokens = sum(
+        len(text) // CHARS_PER_TOKEN + _TOOL_SCHEMA_TOKENS for text in descriptions
+    )
+    found = (_WORKSPACE.search(text) for text in descriptions)
+    record.workspace = next((m[1].strip() for m in found if m), None)
+
+
+def _continues(record: SessionRecord, messages: Sequence[Message]) -> bool:
+    """Whether the last message seen still stands where it stood."""
+    seen = record.seen
+    return (
+        len(messages) >= seen
+        and _fingerprint(messages[seen - 1]) == record.last_message
+    )
+
+
+def _fingerprint(message: Message) -> int:
+    call = message.tool_calls[0].id if message.tool_calls else None
+    texts = tuple(c.text for c in message.content if isinstance(c, TextContent))
+    return hash((message.role, message.tool_call_id, call, texts))

@@ -1,0 +1,133 @@
+"""What a router needs beside its models, made at its first call and never copied."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+from openhands.sdk.llm import LLM
+
+from openhands_tiered_router.core.decision import Decision, Reason
+from openhands_tiered_router.core.engine import Engine
+from openhands_tiered_router.core.fleet import Health
+from openhands_tiered_router.core.request import RoutingRequest
+from openhands_tiered_router.core.rules import RULES
+from openhands_tiered_router.core.session import SessionState
+from openhands_tiered_router.dispatch.settings import DispatchSettings
+from openhands_tiered_router.fleet import Fleet, RoutedCall, fleet
+from openhands_tiered_router.health.breaker import Breaker
+from openhands_tiered_router.sdk.endpoints import tier_set
+from openhands_tiered_router.sdk.histories import Histories
+from openhands_tiered_router.settings import RouterSettings
+from openhands_tiered_router.telemetry.recorder import (
+    TelemetryRecorder,
+    recorder_for,
+    recorder_from_environment,
+)
+from openhands_tiered_router.telemetry.records import AGENT_TURN
+from openhands_tiered_router.tiers import Endpoint, Tier
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouterSetup:
+    """Engine, shared state and books of one router."""
+
+    engine: Engine
+    fleet: Fleet
+    dispatch: DispatchSettings
+    history: Histories
+    recorder: TelemetryRecorder
+    endpoints: Mapping[str, Endpoint]
+
+    @classmethod
+    def of(
+        cls, llms: Mapping[str, LLM], settings: RouterSettings, default_tier: Tier
+    ) -> Self:
+        """The setup for those models; no network."""
+        tiers = tier_set(llms, settings)
+        policy = replace(settings.policy, base_tier=default_tier)
+        return cls(
+            engine=Engine(tiers, RULES, policy),
+            fleet=fleet(),
+            dispatch=settings.dispatch,
+            history=Histories(),
+            recorder=_recorder(settings),
+            endpoints={e.key: e for e in tiers.endpoints},
+        )
+
+    def endpoint(self, key: str) -> Endpoint:
+        return self.endpoints[key]
+
+    def breaker(self, endpoint: Endpoint) -> Breaker:
+        return self.fleet.breaker(endpoint.cache_id, self.dispatch.breaker)
+
+    def health(self, endpoint: str, now: float) -> Health:
+        """Makes this the engine's ``FleetView``."""
+        return self.fleet.health(self.endpoints[endpoint].cache_id, now)
+
+    def decide(
+        self, request: RoutingRequest, state: SessionState, *, now: float
+    ) -> Decision:
+        return self.engine.decide(request, state, now=now, fleet=self)
+
+    def fallback_decision(self, error: str) -> Decision:
+        """The default tier, when the engine itself failed."""
+        base = self.engine.policy.base_tier
+        order = sorted(self.endpoints.values(), key=lambda e: (e.tier < base, e.tier))
+        return Decision(
+            tier=order[0].tier,
+            endpoint=order[0].key,
+            fallbacks=tuple(e.key for e in order[1:]),
+            need=base,
+            reasons=(Reason("fallback", f"routing failed with {error}"),),
+            policy="fallback",
+        )
+
+    def record(self, call: RoutedCall) -> None:
+        """Puts a call with its outcome on record; returns at once."""
+        answered = call.outcome.endpoint
+        self.recorder.record_decision(
+            call.decision,
+            decision_id=call.decision_id,
+            conversation_id=call.session_id,
+            time=call.at,
+            turn=call.turn if call.purpose == "turn" else None,
+            purpose=AGENT_TURN if call.purpose == "turn" else str(call.purpose),
+            model=self.endpoints[call.decision.endpoint].model,
+            overhead_us=call.overhead * 1e6,
+        )
+        self.recorder.record_outcome(
+            call.decision_id,
+            call.outcome,
+            conversation_id=call.session_id,
+            time=call.at,
+            tier=self.endpoints[answered].tier if answered else None,
+            model=self.endpoints[answered].model if answered else None,
+        )
+
+
+class Unshared:
+    """Holds what is made on demand and must not travel: copies begin empty."""
+
+    __slots__ = ("value",)
+
+    def __init__(self) -> None:
+        self.value: RouterSetup | None = None
+
+    def __copy__(self) -> Unshared:
+        return Unshared()
+
+    def __deepcopy__(self, _: dict[int, Any]) -> Unshared:
+        return Unshared()
+
+    def __reduce__(self) -> tuple[type[Unshared], tuple[()]]:
+        return Unshared, ()
+
+
+def _recorder(settings: RouterSettings) -> TelemetryRecorder:
+    if not settings.telemetry:
+        return TelemetryRecorder.disabled()
+    if settings.telemetry_path is not None:
+        return recorder_for(settings.telemetry_path)
+    return recorder_from_environment()

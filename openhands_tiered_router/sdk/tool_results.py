@@ -1,0 +1,26 @@
+"""Tool results on record, under the conversation that the router served."""
+
+from __future__ import annotations
+
+from openhands.sdk.event import ActionEvent, Event
+
+from openhands_tiered_router.fleet import Fleet
+from openhands_tiered_router.telemetry.outcomes import ToolOutcomes
+from openhands_tiered_router.telemetry.recorder import TelemetryRecorder
+
+
+class RoutedToolOutcomes(ToolOutcomes):
+    """Finds out its conversation by itself: from the answer that an action is part of.
+
+    The SDK does not tell a callback which conversation it is called for.
+    """
+
+    def __init__(self, recorder: TelemetryRecorder, fleet: Fleet) -> None:
+        super().__init__(recorder)
+        self._fleet = fleet
+
+    def __call__(self, event: Event) -> None:
+        if self.conversation_id is None and isinstance(event, ActionEvent):
+            known = self._fleet.conversation_of(event.llm_response_id)
+            self.conversation_id = known
+        super().__call__(event)

@@ -1,0 +1,37 @@
+"""The part of a configuration that a router carries with it, wherever it is copied."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from openhands_tiered_router.core.policy import Policy
+from openhands_tiered_router.dispatch.settings import DispatchSettings
+from openhands_tiered_router.tiers import DEFAULT_MAX_COMPLEXITY, Endpoint, Tier
+
+
+class RouterSettings(BaseModel):
+    """Everything but the models themselves; holds no secret."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    endpoints: tuple[Endpoint, ...] = Field(
+        default=(),
+        description="What is known of each model, by its key in `llms_for_routing`; "
+        "for a key that is missing here it is read off the LLM.",
+    )
+    max_complexity: dict[Tier, float] = Field(
+        default_factory=lambda: dict(DEFAULT_MAX_COMPLEXITY),
+        description="Upper end of the task complexity, in [0, 1], of each tier.",
+    )
+    policy: Policy = Field(default_factory=Policy)
+    dispatch: DispatchSettings = Field(default_factory=DispatchSettings)
+    telemetry: bool = Field(default=True, description="Put decisions on record.")
+    telemetry_path: str | None = Field(
+        default=None, description="SQLite file; by default in the user's directory."
+    )
+    graph: bool = Field(default=True, description="Use the workspace's code graph.")
+    key_variables: dict[str, str] = Field(
+        default_factory=dict,
+        description="Environment variable that holds the key of each endpoint, so "
+        "that a router restored without secrets finds them again.",
+    )
