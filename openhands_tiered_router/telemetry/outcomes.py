@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 
 MAX_PENDING: Final = 1_000
 """Calls remembered while they have no result; some never get one."""
+
+_CUT_SHORT: Final = re.compile("Tool call (interrupted|cancelled)")
+"""How the SDK's error text begins for calls that a pause or interrupt ended: no fault
+of the model, and only the text tells them from those that are."""
 
 _log = logging.getLogger(__name__)
 
@@ -86,6 +91,8 @@ class ToolOutcomes:
                 self._asked(event)
             case ObservationEvent():
                 self._done(event)
+            case AgentErrorEvent() if _CUT_SHORT.match(event.error):
+                self._answered(event, status=ToolStatus.CANCELLED)
             case AgentErrorEvent():
                 self._answered(event, status=ToolStatus.INVALID, failed=True)
             case UserRejectObservation(rejection_source="hook"):

@@ -62,6 +62,8 @@ class ToolStatus(StrEnum):
     """The user said no."""
     BLOCKED = "blocked"
     """A hook said no."""
+    CANCELLED = "cancelled"
+    """A pause or interrupt came before its end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

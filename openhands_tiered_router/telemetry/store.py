@@ -14,7 +14,7 @@ from typing import Final
 
 from openhands_tiered_router.telemetry.records import Record
 from openhands_tiered_router.telemetry.rows import statements
-from openhands_tiered_router.telemetry.schema import migrate
+from openhands_tiered_router.telemetry.schema import migrate, version_of
 
 
 BUSY_SECONDS: Final = 0.25
@@ -104,6 +104,7 @@ class Store:
         )
         self._identity = _identity(self._path)
         try:
+            version_of(connection)  # a file that is not ours stays as it is
             for pragma in _PRAGMAS:
                 connection.execute(pragma)
             migrate(connection)
