@@ -118,6 +118,8 @@ class Connection:
                     self.bill(answer.metered, True)
                 await response.write(event)
                 sent += 1
+        except ConnectionError:
+            return response  # the client has left
         finally:
             if cut is not None or sent < len(events) - 1:
                 self.bill(_part(answer.metered, sent / len(events)), False)

@@ -13,13 +13,16 @@ from openhands_tiered_router.loopback import LoopbackProvider, Reply, ToolCall, 
 
 type Reader = Callable[[httpx.Response], list[tuple[str, Any]]]
 
+CLIENT = httpx.Client()
+"""Shared, as making one takes longer than most tests here."""
+
 CALL = ToolCall("run", {"command": "ls " + "x" * 60})
 USER = {"role": "user", "content": "hi"}
 
 
 def post(provider: LoopbackProvider, messages: list[Any], **more: Any) -> Any:
     body = {"model": "m", "messages": messages, **more}
-    return httpx.post(f"{provider.base_url}/v1/chat/completions", json=body)
+    return CLIENT.post(f"{provider.base_url}/v1/chat/completions", json=body)
 
 
 def asking(call_id: str, **more: Any) -> dict[str, Any]:
@@ -154,7 +157,7 @@ def test_kimi_wants_its_reasoning_back(provider: LoopbackProvider) -> None:
     def status(**more: Any) -> int:
         history = [USER, asking("a", **more), result("a")]
         body = {"model": "kimi-k2", "messages": history}
-        return httpx.post(
+        return CLIENT.post(
             f"{provider.base_url}/chat/completions", json=body
         ).status_code
 

@@ -14,6 +14,9 @@ from openhands_tiered_router.loopback.messages import sign
 
 type Reader = Callable[[httpx.Response], list[tuple[str, Any]]]
 
+CLIENT = httpx.Client()
+"""Shared, as making one takes longer than most tests here."""
+
 CALL = ToolCall("run", {"command": "ls " + "x" * 60})
 USER = {"role": "user", "content": "hi"}
 THINKING = {"type": "enabled", "budget_tokens": 1024}
@@ -23,7 +26,7 @@ MARK = {"cache_control": {"type": "ephemeral"}}
 def post(provider: LoopbackProvider, messages: list[Any], **more: Any) -> Any:
     body = {"model": "m", "max_tokens": 1000, "messages": messages, **more}
     url = f"{provider.base_url}/v1/messages"
-    return httpx.post(url, json=body, headers={"x-api-key": "sk-secret"})
+    return CLIENT.post(url, json=body, headers={"x-api-key": "sk-secret"})
 
 
 def text(value: str, **more: Any) -> dict[str, Any]:

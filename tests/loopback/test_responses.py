@@ -14,6 +14,9 @@ from openhands_tiered_router.loopback.responses import encrypt
 
 type Reader = Callable[[httpx.Response], list[tuple[str, Any]]]
 
+CLIENT = httpx.Client()
+"""Shared, as making one takes longer than most tests here."""
+
 CALL = ToolCall("run", {"command": "ls " + "x" * 60})
 USER = {"role": "user", "content": [{"type": "input_text", "text": "hi"}]}
 ENCRYPTED = ["reasoning.encrypted_content"]
@@ -21,7 +24,7 @@ ENCRYPTED = ["reasoning.encrypted_content"]
 
 def post(provider: LoopbackProvider, items: Any, **more: Any) -> Any:
     body = {"model": "m", "input": items, **more}
-    return httpx.post(f"{provider.base_url}/v1/responses", json=body)
+    return CLIENT.post(f"{provider.base_url}/v1/responses", json=body)
 
 
 def call(call_id: str, item_id: str = "fc_1") -> dict[str, Any]:
