@@ -20,6 +20,7 @@ from openhands_tiered_router.config.schema import (
     TierConfig,
     TiersConfig,
 )
+from openhands_tiered_router.config.settings import dispatch_of, policy_of
 
 
 __all__ = [
@@ -36,9 +37,11 @@ __all__ = [
     "TiersConfig",
     "build_llms",
     "config_from_env",
+    "dispatch_of",
     "find_config",
     "load_config",
     "open_config",
     "parse_config",
+    "policy_of",
     "tier_set",
 ]

@@ -64,17 +64,24 @@ def _split(
     endpoints: Sequence[Endpoint],
 ) -> tuple[list[Endpoint], list[Endpoint], list[Endpoint]]:
     """Those that one registered row serves, those on two fields, those that clash."""
-    ruling = next((e for e in endpoints if not _is_plain(e.prices)), endpoints[0])
+    ruling = next((e for e in endpoints if not _fits_two_fields(e)), endpoints[0])
     shared = [e for e in endpoints if e.prices == ruling.prices]
     others = [e for e in endpoints if e.prices != ruling.prices]
-    own = [e for e in others if _is_plain(e.prices)]
-    return shared, own, [e for e in others if not _is_plain(e.prices)]
+    own = [e for e in others if _fits_two_fields(e)]
+    return shared, own, [e for e in others if not _fits_two_fields(e)]
 
 
-def _is_plain(prices: Prices | None) -> bool:
-    """Whether all input costs the same, so that two price fields say it all."""
-    return prices is None or (
-        prices.cache_read == prices.cache_write == prices.input
+def _fits_two_fields(endpoint: Endpoint) -> bool:
+    """Whether a price for input and one for output say all that is charged.
+
+    Never for Claude: litellm adds cached tokens, which Anthropic's usage counts
+    apart, to a prompt that already includes them, if it has two prices only.
+    """
+    prices = endpoint.prices
+    return (
+        prices is not None
+        and "claude" not in endpoint.model.lower()
+        and prices.cache_read == prices.cache_write == prices.input
         and prices.cache_write_1h in (None, prices.input)
         and prices.long_context is None
     )

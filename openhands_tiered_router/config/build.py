@@ -80,7 +80,7 @@ def _fields(
     fields: dict[str, Any] = {
         "usage_id": key,
         "num_retries": 1,
-        "timeout": round(config.dispatch.attempt_timeout),
+        "timeout": config.dispatch.attempt_timeout,
         "max_input_tokens": endpoint.max_input_tokens,
         "base_url": endpoint.base_url,
         "api_key": found.value,

@@ -90,8 +90,9 @@ def _unique_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _parse_yaml(text: str) -> Parsed:
-    loader = yaml.SafeLoader(text)
+    loader: yaml.SafeLoader | None = None
     try:
+        loader = yaml.SafeLoader(text)
         node = loader.get_single_node()
         if node is None:
             return Parsed(None)
@@ -112,7 +113,8 @@ def _parse_yaml(text: str) -> Parsed:
             "Quote values that are meant as text",
         ) from None
     finally:
-        loader.dispose()
+        if loader is not None:
+            loader.dispose()
 
 
 def _lines_of(root: yaml.Node) -> dict[KeyPath, int]:

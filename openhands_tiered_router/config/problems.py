@@ -111,9 +111,8 @@ def _path_in_file(loc: KeyPath, data: Any, prefix: KeyPath) -> KeyPath:
     for number, step in enumerate(steps):
         last = number == len(steps) - 1
         found, inner = _step_into(here, step)
-        if step in _GATHERED and not found:
-            continue
-        if not found and not last:
+        names_what_is_missing = last and isinstance(here, dict)
+        if not found and (step in _GATHERED or not names_what_is_missing):
             continue
         path.append(step)
         here = inner

@@ -7,14 +7,18 @@ from typing import Any, Final
 
 
 _SECRET_NAME: Final = re.compile(
-    r"(api_?key$|secret|^token$|(auth|access|bearer|session)_?token$|passw"
+    r"(api[-_]?key$|secret|^token$|(auth|access|bearer|session)_?token$|passw"
     r"|credential|authorization|access_key)",
     re.IGNORECASE,
 )
 _SECRET_PREFIX: Final = re.compile(
     r"((sk|pk|rk|xai|gsk|hf|ghp|gho|github_pat|glpat)[-_]|AIza|AKIA|ASIA|eyJ|Bearer )"
 )
-_LONG_WORD: Final = re.compile(r"[A-Za-z0-9+/=_\-]{20,}")
+_RANDOM: Final = re.compile(
+    r"(?=[A-Za-z]*\d)(?=\d*[A-Za-z])[A-Za-z0-9]{16,}"
+    r"|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+)
+_PASSWORD_IN_URL: Final = re.compile(r"://[^/\s]*@")
 _MAX_SHOWN: Final = 60
 HIDDEN: Final = "(hidden: may be a secret)"
 
@@ -25,16 +29,13 @@ def is_secret_name(name: str) -> bool:
 
 
 def looks_secret(text: str) -> bool:
-    """Whether ``text`` has the form of a key, token or password in a URL.
+    """Whether ``text`` has the form of a key, a token or a password in a URL.
 
-    Errs on the side of hiding: a long word with both letters and digits counts.
+    Errs on the side of hiding: any run of 16 letters and digits counts. The names of
+    settings and models have shorter ones.
     """
-    if _SECRET_PREFIX.match(text) or re.search(r"://[^/\s]*@", text):
-        return True
-    return any(
-        re.search(r"\d", word) and re.search(r"[A-Za-z]", word) and "/" not in word
-        for word in _LONG_WORD.findall(text)
-    )
+    patterns = (_SECRET_PREFIX.match, _PASSWORD_IN_URL.search, _RANDOM.search)
+    return any(pattern(text) for pattern in patterns)
 
 
 def shown(value: Any, name: str = "") -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Final, Self
 
 from pydantic import (
     AliasChoices,
@@ -17,7 +17,13 @@ from pydantic_core import PydanticCustomError
 from openhands_tiered_router.config.endpoint import EndpointConfig
 from openhands_tiered_router.config.errors import Problem
 from openhands_tiered_router.config.fields import Count, Number, Section
+from openhands_tiered_router.core.policy import Policy
+from openhands_tiered_router.dispatch.settings import DispatchSettings
 from openhands_tiered_router.tiers import DEFAULT_MAX_COMPLEXITY, Tier
+
+
+_POLICY: Final = Policy()
+_DISPATCH: Final = DispatchSettings()
 
 
 def _parse_tier(value: Any) -> Tier:
@@ -108,37 +114,33 @@ class TiersConfig(Section):
 class PolicyConfig(Section):
     """How a tier is chosen. Rules add their settings here."""
 
-    name: str = Field(default="default", min_length=1)
-    """Policy that decides; ``default`` is the one that comes with the package."""
-    economy: bool = True
-    """Let prices and warm prompt caches choose between tiers that are good enough;
-    if false, the weakest tier that is good enough always serves."""
+    mechanical_tier: TierName = _POLICY.mechanical_tier
+    """Tier for turns that are expected to be mechanical: search, read, list."""
+    side_tier: TierName = _POLICY.side_tier
+    """Tier for titles, summaries, condensation and hooks."""
+    window_margin: Annotated[Number, Field(gt=0, le=1)] = _POLICY.window_margin
+    """Share of a context window that the expected prompt may fill: the estimate of
+    its size is some percent off, and the answer needs room."""
 
 
 class DispatchConfig(Section):
     """How long a call may take, and when the next endpoint is tried."""
 
-    attempt_timeout: Annotated[Number, Field(ge=1, le=86_400)] = 300.0
+    attempt_timeout: Annotated[Count, Field(ge=1, le=86_400)] = (
+        _DISPATCH.attempt_timeout
+    )
     """Seconds for one attempt, whole answer included: the SDK's own default, since
     a reasoning model may think for minutes before it says a word."""
-    connect_timeout: Annotated[Number, Field(gt=0, le=300)] = 5.0
-    """Seconds to reach the endpoint; a host that answers at all does so in less."""
-    deadline: Annotated[Number, Field(ge=1, le=86_400)] = 900.0
-    """Seconds for a call with all its attempts: three attempts at their longest."""
-    max_attempts: Annotated[Count, Field(ge=1, le=20)] = 4
-    """Attempts for a call, over all endpoints: about one a tier."""
-    cooldown: Annotated[Number, Field(ge=0, le=86_400)] = 30.0
-    """Seconds that an endpoint rests after failing, if it names no time itself."""
-
-    @model_validator(mode="after")
-    def _check_deadline(self) -> Self:
-        if self.deadline < self.attempt_timeout:
-            raise PydanticCustomError(
-                "deadline",
-                "deadline is shorter than attempt_timeout",
-                {"remedy": "Raise deadline, or lower attempt_timeout"},
-            )
-        return self
+    connect_timeout: Annotated[Number, Field(gt=0, le=300)] = _DISPATCH.connect_timeout
+    """Seconds to open a connection; a host that is up does so in far less."""
+    patience: Annotated[Number, Field(ge=0, le=86_400)] = _DISPATCH.patience
+    """Seconds after which no further round of attempts begins: what the SDK's own
+    five attempts with their waits come to."""
+    short_wait: Annotated[Number, Field(ge=0, le=3_600)] = _DISPATCH.short_wait
+    """Seconds up to which a provider's ``Retry-After`` is waited for, rather than
+    asking a dearer tier."""
+    cooldown: Annotated[Number, Field(ge=0, le=86_400)] = _DISPATCH.breaker.cooldown
+    """Seconds that an endpoint rests after failing, before it is tried again."""
 
 
 class TelemetryConfig(Section):
@@ -151,8 +153,6 @@ class TelemetryConfig(Section):
     queue_size: Annotated[Count, Field(ge=1, le=1_000_000)] = 10_000
     """Rows that wait for the writer at most; further ones are dropped and counted,
     so that a slow disk never slows a call."""
-    retention_days: Annotated[Number, Field(gt=0, le=36_500)] = 90.0
-    """Days after which rows are removed: a quarter, enough to compare months."""
 
 
 class GraphConfig(Section):
@@ -167,7 +167,7 @@ class RouterConfig(Section):
 
     tiers: TiersConfig
     """What serves each tier."""
-    default_tier: TierName = Tier.COMPLEX
+    default_tier: TierName = _POLICY.base_tier
     """Tier to start with while nothing better is known: strong enough not to fail
     what it is given, at less than the strongest tier's price."""
     policy: PolicyConfig = PolicyConfig()

@@ -8,7 +8,6 @@ zero, this module says that it is unknown.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,6 +15,8 @@ from functools import cache, cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
+
+import msgspec
 
 from openhands_tiered_router.tiers import LongContextPrices, Prices
 
@@ -111,8 +112,8 @@ class PriceBook:
     def _table(self) -> dict[str, Any]:
         path = self._path or _installed_table()
         try:
-            table = json.loads(path.read_bytes()) if path else {}
-        except (OSError, ValueError):
+            table = msgspec.json.decode(path.read_bytes()) if path else {}
+        except (OSError, msgspec.DecodeError):
             return {}
         return table if isinstance(table, dict) else {}
 
