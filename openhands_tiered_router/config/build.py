@@ -14,6 +14,7 @@ from openhands_tiered_router.config.errors import ConfigError, Problem
 from openhands_tiered_router.config.keys import key_for
 from openhands_tiered_router.config.problems import did_you_mean, explain, render_path
 from openhands_tiered_router.config.profiles import profile_dir
+from openhands_tiered_router.config.redact import shown
 from openhands_tiered_router.config.resolve import Target, resolve_targets, tier_set
 from openhands_tiered_router.config.schema import RouterConfig
 from openhands_tiered_router.economics.price_book import PriceBook, default_price_book
@@ -145,6 +146,11 @@ def _llm(
         raise ConfigError(
             config.problem(key, *explain(d), render_path(d["loc"])) for d in details
         ) from None
+    except Exception as error:  # the SDK's checks raise types of their own
+        reason = shown(str(error).partition("\n")[0], length=200)
+        remedy = "Correct what the SDK names"
+        problem = config.problem(key, f"is refused by the SDK: {reason}", remedy)
+        raise ConfigError([problem]) from None
 
 
 def _from_profile(name: str, fields: dict[str, Any], environ: Mapping[str, str]) -> LLM:

@@ -38,7 +38,7 @@ def looks_secret(text: str) -> bool:
     return any(pattern(text) for pattern in patterns)
 
 
-def shown(value: Any, name: str = "") -> str:
+def shown(value: Any, name: str = "", length: int = _MAX_SHOWN) -> str:
     """``value`` of the key ``name`` for a message: short, and never a secret."""
     if isinstance(value, dict):
         return "a table"
@@ -47,4 +47,4 @@ def shown(value: Any, name: str = "") -> str:
     if is_secret_name(name) or looks_secret(str(value)):
         return HIDDEN
     text = repr(value)
-    return text if len(text) <= _MAX_SHOWN else text[: _MAX_SHOWN - 1] + "…"
+    return text if len(text) <= length else text[: length - 1] + "…"

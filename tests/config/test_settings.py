@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from openhands_tiered_router.config import dispatch_of, parse_config, policy_of
+from openhands_tiered_router.core.policy import Policy
+from openhands_tiered_router.dispatch.settings import DispatchSettings
+from openhands_tiered_router.tiers import Tier
+
+
+TIERS = {"simple": "a/b"}
+
+
+def test_a_configuration_without_sections_gives_the_defaults() -> None:
+    config = parse_config({"tiers": TIERS}, "x")
+    assert policy_of(config) == Policy()
+    assert dispatch_of(config) == DispatchSettings()
+
+
+def test_every_key_arrives() -> None:
+    policy = {"mechanical_tier": "medium", "side_tier": "complex", "window_margin": 0.5}
+    dispatch = {
+        "attempt_timeout": 11,
+        "connect_timeout": 1.5,
+        "patience": 12.0,
+        "short_wait": 0.5,
+        "cooldown": 13.0,
+    }
+    config = parse_config(
+        {
+            "tiers": TIERS,
+            "default_tier": "reasoning",
+            "policy": policy,
+            "dispatch": dispatch,
+        },
+        "x",
+    )
+    assert config.policy.model_fields_set == type(config.policy).model_fields.keys()
+    assert config.dispatch.model_fields_set == type(config.dispatch).model_fields.keys()
+    assert policy_of(config) == Policy(
+        base_tier=Tier.REASONING,
+        mechanical_tier=Tier.MEDIUM,
+        side_tier=Tier.COMPLEX,
+        window_margin=0.5,
+    )
+    settings = asdict(dispatch_of(config))
+    assert settings.pop("breaker")["cooldown"] == dispatch.pop("cooldown")
+    assert dispatch.items() <= settings.items()
