@@ -44,16 +44,16 @@ class Answer:
 
     reply: Reply
     metered: Metered
+    bill: Bill
     spoiled_by: Fault | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """The connection that a request came on, and who pays."""
+    """The connection that a request came on."""
 
     http: web.Request
     format: Format
-    bill: Bill
 
     async def send(self, body: Body, outcome: Answer | Fault) -> web.StreamResponse:
         """Let the client have that outcome."""
@@ -86,15 +86,15 @@ class Connection:
             case CutStream():
                 return await self._cut_plain(json.dumps(plain).encode(), answer)
             case MalformedChunk():
-                self.bill(answer.metered, False)
+                answer.bill(answer.metered, False)
                 return web.Response(body=NO_JSON, content_type="application/json")
             case EmptyAnswer():
                 plain = self.format.empty(plain)
-        self.bill(answer.metered, True)
+        answer.bill(answer.metered, True)
         return web.json_response(plain)
 
     async def _cut_plain(self, data: bytes, answer: Answer) -> web.StreamResponse:
-        self.bill(answer.metered, False)
+        answer.bill(answer.metered, False)
         response = web.StreamResponse(headers={"content-type": "application/json"})
         response.content_length = len(data)
         await response.prepare(self.http)
@@ -115,14 +115,14 @@ class Connection:
             await response.prepare(self.http)
             for event in events[:cut]:
                 if sent == len(events) - 1 and cut is None:
-                    self.bill(answer.metered, True)
+                    answer.bill(answer.metered, True)
                 await response.write(event)
                 sent += 1
         except ConnectionError:
             return response  # the client has left
         finally:
             if cut is not None or sent < len(events) - 1:
-                self.bill(_part(answer.metered, sent / len(events)), False)
+                answer.bill(_part(answer.metered, sent / len(events)), False)
         return response if cut is None else self._hang_up(response)
 
     def _hang_up(self, response: web.StreamResponse) -> web.StreamResponse:

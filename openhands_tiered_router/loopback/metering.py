@@ -167,6 +167,8 @@ def _prefix_ends(blocks: Iterable[Block]) -> list[_PrefixEnd]:
 class Charge:
     """One line of the provider's bill."""
 
+    number: int
+    """Which request it is for: ``Request.number``."""
     model: str
     usage: Usage
     usd: float | None

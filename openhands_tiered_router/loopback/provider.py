@@ -198,16 +198,13 @@ class LoopbackProvider:
 
     def _handler(self, wire_format: Format) -> Handler:
         async def handle(http: web.Request) -> web.StreamResponse:
-            raw = await http.read()
-            body: Body = {}
+            connection = Connection(http, wire_format)
             try:
-                body = read_body(raw)
+                body = read_body(await http.read())
                 request = self._record(http, body, wire_format)
                 outcome = self._decide(request, wire_format)
             except Malformed as error:
-                outcome = bad_request(str(error))
-            model = str(body.get("model"))
-            connection = Connection(http, wire_format, partial(self._bill, model))
+                return await connection.send({}, bad_request(str(error)))
             return await connection.send(body, outcome)
 
         return handle
@@ -247,7 +244,8 @@ class LoopbackProvider:
             reply, fault = FAULTY, reply
         if isinstance(reply, Fault):
             return reply
-        return Answer(reply, self._meter(request, reply, blocks), fault)
+        metered = self._meter(request, reply, blocks)
+        return Answer(reply, metered, partial(self._bill, request), fault)
 
     def _ask_script(self, request: Request) -> Reply | Fault:
         try:
@@ -268,10 +266,12 @@ class LoopbackProvider:
         usage = replace(metered.usage, completion=reasoning + said, reasoning=reasoning)
         return replace(metered, usage=usage)
 
-    def _bill(self, model: str, metered: Metered, complete: bool) -> None:
-        prices = self._prices.get(model)
+    def _bill(self, request: Request, metered: Metered, complete: bool) -> None:
+        prices = self._prices.get(request.model)
         usd = None if prices is None else price(metered, prices)
-        self._charged.append(Charge(model, metered.usage, usd, complete))
+        self._charged.append(
+            Charge(request.number, request.model, metered.usage, usd, complete)
+        )
 
 
 def read_body(raw: bytes) -> dict[str, Any]:
