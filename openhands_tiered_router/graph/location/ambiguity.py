@@ -1,0 +1,49 @@
+"""How clearly a ranking points at one place.
+
+The strongest signal known before a run, and a weak one: the area under the curve
+for "a small model fails" is .59 on 500 issues (docs/graph.md).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import log2
+from typing import Final
+
+
+TOP: Final = 50
+"""Ranks that `Ambiguity.entropy` looks at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ambiguity:
+    """Figures about the scores of a ranking, best first."""
+
+    candidates: int
+    """Entries with at least half of the first one's score."""
+    fifth_to_first: float
+    """In [0, 1]: 0 is clear, or fewer than five entries; 1 is a five-way tie."""
+    entropy: float
+    """Of the first `TOP` scores as shares of their sum, bits: 0 to 5.6."""
+    gap: float
+    """In [0, 1]: how far the second is behind the first, in shares of the first."""
+
+
+NOTHING: Final = Ambiguity(0, 0.0, 0.0, 0.0)
+
+
+def ambiguity(scores: Sequence[float]) -> Ambiguity:
+    """Sum up positive scores in falling order."""
+    if not scores:
+        return NOTHING
+    first = scores[0]
+    return Ambiguity(
+        candidates=sum(score >= first / 2 for score in scores),
+        fifth_to_first=scores[4] / first if len(scores) > 4 else 0.0,
+        entropy=_entropy(scores[:TOP]),
+        gap=1 - scores[1] / first if len(scores) > 1 else 1.0,
+    )
+
+
+def _entropy(scores: Sequence[float]) -> float:
+    total = sum(scores)
+    return -sum(score / total * log2(score / total) for score in scores)

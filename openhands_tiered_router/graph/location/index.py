@@ -1,0 +1,205 @@
+"""An inverted index of the workspace's files, kept current file by file.
+
+Scores are BM25F (Robertson, Zaragoza and Taylor, Simple BM25 extension to multiple
+weighted fields, 2004), but for one thing: field lengths are compared with
+constants, not with this workspace's means. So what a file contributes depends on
+that file alone, and an index that followed 900 edits equals one made afresh.
+
+One writer at a time; readers need no lock: a list of postings is replaced, never
+changed, and a reader in the middle of an update sees each term before or after it.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from math import ceil, log
+from typing import Final
+
+from openhands_tiered_router.graph.git_history import FileHistory
+from openhands_tiered_router.graph.model import FileFacts
+from openhands_tiered_router.graph.words import terms_of, words
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One part of a file that terms are taken from."""
+
+    weight: float
+    pivot: float
+    """Terms in a usual file's field: longer ones count for less each."""
+
+
+FIELDS: Final[Mapping[str, Field]] = {
+    "path": Field(4.0, 6),
+    "names": Field(3.0, 60),
+    "signatures": Field(1.0, 120),
+    "docstrings": Field(0.5, 120),
+    "calls": Field(0.5, 240),
+    "history": Field(0.5, 150),
+}
+
+SATURATION: Final = 2.0
+"""BM25's k1: weighted occurrences at which a term reaches half of its worth."""
+
+LENGTH: Final = 0.75
+"""BM25's b: how far the length of a field counts; the usual value."""
+
+BUDGET: Final = 20_000
+"""Postings that one question may read, rarest terms first: .8 ms."""
+
+
+TAIL: Final = 0.2
+"""Share of the best score below which a file is left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Postings:
+    """The files that hold a term, by number, and what it is worth in each.
+
+    Both lists share their elements with all others, so a posting takes 16 bytes.
+    """
+
+    files: list[int]
+    worths: list[float]
+
+    def without(self, number: int) -> "Postings":
+        """Return these without one file, which must be there."""
+        at = self.files.index(number)
+        return Postings(
+            self.files[:at] + self.files[at + 1 :],
+            self.worths[:at] + self.worths[at + 1 :],
+        )
+
+    def and_also(self, number: int, worth: float) -> "Postings":
+        """Return these and one more file."""
+        return Postings([*self.files, number], [*self.worths, worth])
+
+
+class FileIndex:
+    """Which files hold a term; see the module for what may run at once."""
+
+    def __init__(self) -> None:
+        self._paths: list[str | None] = []
+        self._numbers: dict[str, int] = {}
+        self._terms: dict[int, tuple[str, ...]] = {}
+        self._postings: dict[str, Postings] = {}
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def __contains__(self, path: object) -> bool:
+        return path in self._numbers
+
+    def append(self, path: str, worths: Mapping[str, float]) -> None:
+        """Add a file that is not in it, while nobody else reads the index."""
+        number = self._number(path, worths)
+        for term, worth in worths.items():
+            postings = self._postings.get(term)
+            if postings is None:
+                postings = self._postings[term] = Postings([], [])
+            postings.files.append(number)
+            postings.worths.append(worth)
+
+    def put(self, path: str, worths: Mapping[str, float]) -> None:
+        """Add a file, or replace what is known of it; .3 ms for a usual one."""
+        self.drop(path)
+        number = self._number(path, worths)
+        for term, worth in worths.items():
+            postings = self._postings.get(term, _NONE)
+            self._postings[term] = postings.and_also(number, worth)
+
+    def drop(self, path: str) -> None:
+        """Forget a file, if it is there."""
+        number = self._numbers.pop(path, None)
+        if number is None:
+            return
+        self._paths[number] = None
+        for term in self._terms.pop(number):
+            rest = self._postings[term].without(number)
+            if rest.files:
+                self._postings[term] = rest
+            else:
+                del self._postings[term]
+
+    def weigh(self, terms: Mapping[str, float]) -> dict[str, float]:
+        """Multiply weights of terms by their inverse document frequency.
+
+        Terms that no file holds are left out.
+        """
+        total, weighed = len(self._numbers), {}
+        for term, weight in terms.items():
+            postings = self._postings.get(term)
+            if postings is not None:
+                holding = len(postings.files)
+                rarity = log(1 + (total - holding + 0.5) / (holding + 0.5))
+                weighed[term] = weight * rarity
+        return weighed
+
+    def scores(self, weights: Mapping[str, float]) -> dict[str, float]:
+        """Add up what the terms are worth in each file that is not far behind.
+
+        Args:
+            weights: Of terms, from `weigh`; when `BUDGET` is short, the heaviest
+                terms count.
+        """
+        paths = self._paths
+        totals = [0.0] * len(paths)
+        left = BUDGET
+        for term in sorted(weights, key=weights.__getitem__, reverse=True):
+            postings = self._postings.get(term, _NONE)
+            left -= len(postings.files)
+            if left < 0:
+                break
+            weight = weights[term]
+            for number, worth in zip(postings.files, postings.worths, strict=True):
+                totals[number] += worth * weight
+        floor = TAIL * max(totals, default=0.0)
+        return {
+            path: total
+            for number, total in enumerate(totals)
+            if total > floor and (path := paths[number]) is not None
+        }
+
+    def _number(self, path: str, terms: Iterable[str]) -> int:
+        number = self._numbers[path] = len(self._paths)
+        self._paths.append(path)
+        self._terms[number] = tuple(terms)
+        return number
+
+
+_NONE: Final = Postings([], [])
+
+_GRADES: Final = tuple(grade / 128 for grade in range(129))
+"""Worths are rounded to these, so that equal ones are one object."""
+
+
+def file_worths(facts: FileFacts, history: FileHistory | None) -> dict[str, float]:
+    """Return the terms of a file and what each is worth, in (0, 1)."""
+    weighted: dict[str, float] = defaultdict(float)
+    for name, counts in _field_terms(facts, history):
+        field = FIELDS[name]
+        norm = 1 - LENGTH + LENGTH * sum(counts.values()) / field.pivot
+        for term, count in counts.items():
+            weighted[term] += field.weight * count / norm
+    return {
+        term: _GRADES[ceil(128 * tf / (SATURATION + tf))]
+        for term, tf in weighted.items()
+    }
+
+
+def _field_terms(
+    facts: FileFacts, history: FileHistory | None
+) -> Iterable[tuple[str, Mapping[str, int]]]:
+    stem = facts.path.rpartition(".")[0] or facts.path
+    definitions = facts.definitions
+    yield "path", Counter(terms_of(words(stem)))
+    yield "names", Counter(terms_of(d.name for d in definitions))
+    yield "signatures", Counter(_text_terms(d.signature for d in definitions))
+    yield "docstrings", Counter(_text_terms(d.docstring for d in definitions))
+    yield "calls", Counter(terms_of(call.name for call in facts.calls))
+    if history:
+        yield "history", history.terms
+
+
+def _text_terms(texts: Iterable[str]) -> list[str]:
+    return [term for text in texts for term in terms_of(words(text))]

@@ -1,0 +1,197 @@
+"""Rank files and definitions for a piece of text."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from heapq import nlargest
+from threading import Lock
+from typing import Final
+
+from openhands_tiered_router.graph.git_history import History
+from openhands_tiered_router.graph.model import FileFacts
+from openhands_tiered_router.graph.snapshot import CodeGraph
+
+from .ambiguity import NOTHING, Ambiguity, ambiguity
+from .definitions import DefinitionIndex, definition_index, definition_scores
+from .index import FileIndex, file_worths
+from .places import PlaceIndex
+from .text import Query, parse
+
+
+TEST: Final = 0.3
+"""Factor for tests: requests describe them, but ask to change what they test."""
+
+NAMED_PATH: Final = 0.4
+"""Share of the best score that a file gains when its path stands in the text."""
+
+NAMED_MODULE: Final = 0.2
+"""The same for a dotted name that begins with the module."""
+
+RANKED: Final = 50
+"""Files that are ranked."""
+
+SEARCHED: Final = 10
+"""Files whose definitions are ranked."""
+
+FILE_SHARE: Final = 0.5
+"""How much of its file's score a definition is given."""
+
+KEPT: Final = 1_000
+"""Files whose definitions' terms stay in memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A file or definition that a text may be about."""
+
+    node: str
+    """Path, or id of a definition."""
+    score: float
+    """Above 0, and comparable within one answer only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where a text points, best first."""
+
+    files: tuple[Hit, ...]
+    definitions: tuple[Hit, ...]
+    file_ambiguity: Ambiguity
+    definition_ambiguity: Ambiguity
+
+
+NOWHERE: Final = Location((), (), NOTHING, NOTHING)
+
+
+class Locator:
+    """Answers questions from an index that follows a workspace's graph.
+
+    `update` is for one background thread at a time, and takes a lock; `locate` may
+    run at any time in any thread, and takes none.
+    """
+
+    def __init__(self) -> None:
+        self._updating = Lock()
+        self._graph: CodeGraph | None = None
+        self._history = History()
+        self._index = FileIndex()
+        self._places = PlaceIndex()
+        self._definitions: dict[str, tuple[bytes, DefinitionIndex]] = {}
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is anything to look in."""
+        return self._graph is not None
+
+    def update(self, graph: CodeGraph, history: History | None = None) -> None:
+        """Follow a graph; .3 ms for each changed file, once there is an index.
+
+        Args:
+            graph: The version to follow.
+            history: Recent commits; None keeps what was known, and another one than
+                before costs as much as a first update.
+        """
+        with self._updating:
+            if history is None or history is self._history:
+                history = self._history
+                known = self._graph.version if self._graph else None
+                changed = None if known is None else graph.changed_since(known)
+            else:
+                changed = None
+            self._history = history
+            if changed is None:
+                self._rebuild(graph)
+            else:
+                self._follow(graph, changed)
+            self._graph = graph
+
+    def _rebuild(self, graph: CodeGraph) -> None:
+        index, places = FileIndex(), PlaceIndex()
+        for path in sorted(graph.files):
+            facts = graph.facts(path)
+            if facts:
+                index.append(path, file_worths(facts, self._history.files.get(path)))
+                places.put(path)
+        self._index, self._places = index, places
+
+    def _follow(self, graph: CodeGraph, changed: Iterable[str]) -> None:
+        for path in sorted(changed):
+            facts = graph.facts(path) if path in graph.files else None
+            known = path in self._index
+            if facts:
+                worths = file_worths(facts, self._history.files.get(path))
+                self._index.put(path, worths)
+                if not known:
+                    self._places.put(path)
+            elif known:
+                self._index.drop(path)
+                self._places.drop(path)
+
+    def locate(self, text: str) -> Location:
+        """Rank what a text may be about; .8 ms for 2,000 characters, 1,300 files."""
+        graph = self._graph
+        if graph is None:
+            return NOWHERE
+        query = parse(text)
+        weights = self._index.weigh(query.terms)
+        files = self._files(graph, query, weights)
+        definitions = self._search(graph, weights, files[:SEARCHED])
+        return Location(
+            files,
+            definitions,
+            ambiguity([hit.score for hit in files]),
+            ambiguity([hit.score for hit in definitions]),
+        )
+
+    def _files(
+        self, graph: CodeGraph, query: Query, weights: Mapping[str, float]
+    ) -> tuple[Hit, ...]:
+        scores = self._index.scores(weights)
+        best = max(scores.values(), default=1.0)
+        for path, share in self._named(query).items():
+            scores[path] = scores.get(path, 0.0) + share * best
+        files = graph.files
+        for path in scores:
+            if path in files and files[path].is_test:
+                scores[path] *= TEST
+        return _best(scores, RANKED)
+
+    def _named(self, query: Query) -> dict[str, float]:
+        """Return the files that the text names, and how sure that is, in (0, 1]."""
+        named: dict[str, float] = {}
+        for place in query.places:
+            paths, worth = self._places.by_path(place), NAMED_PATH
+            if not paths:
+                paths, worth = self._places.by_module(place), NAMED_MODULE
+            for path in paths:
+                named[path] = max(named.get(path, 0.0), worth / len(paths))
+        return named
+
+    def _search(
+        self, graph: CodeGraph, weights: Mapping[str, float], files: Iterable[Hit]
+    ) -> tuple[Hit, ...]:
+        scores: dict[str, float] = {}
+        for file in files:
+            facts = graph.facts(file.node)
+            if facts is None:
+                continue
+            found = definition_scores(self._definition_index(facts), weights)
+            for number, own in found.items():
+                scores[facts.node_id(number)] = own + FILE_SHARE * file.score
+        return _best(scores, RANKED)
+
+    def _definition_index(self, facts: FileFacts) -> DefinitionIndex:
+        known = self._definitions.get(facts.path)
+        if known and known[0] == facts.digest:
+            return known[1]
+        if len(self._definitions) >= KEPT:
+            self._definitions.clear()
+        index = definition_index(facts)
+        self._definitions[facts.path] = (facts.digest, index)
+        return index
+
+
+def _best(scores: Mapping[str, float], count: int) -> tuple[Hit, ...]:
+    """Return the highest scores, ties by name."""
+    top = nlargest(count, scores, key=scores.__getitem__)
+    top.sort(key=lambda node: (-scores[node], node))
+    return tuple(Hit(node, scores[node]) for node in top)
