@@ -14,6 +14,10 @@ from .model import FileEdge, FileFacts, FileNode, FileRecord, NodeKind, contains
 if TYPE_CHECKING:
     import networkx as nx
 
+    from .snapshot import CodeGraph
+
+type Attributes = dict[str, Any]
+
 
 def file_network(
     files: Mapping[str, FileNode], links: Mapping[str, tuple[FileEdge, ...]]
@@ -113,3 +117,95 @@ def definition_edges(
             known["confidence"] = max(known["confidence"], edge.confidence)
     for (source, target), attributes in merged.items():
         yield source, target, attributes
+
+
+def carry_files(old: "CodeGraph", new: "CodeGraph", touched: frozenset[str]) -> None:
+    """Give `new` the file graph of `old` with the touched files exchanged.
+
+    Does nothing where `old` has none yet; then `new` makes its own on demand.
+    """
+    graph = vars(old).get("file_graph")
+    if graph is None:
+        return
+    nodes = {
+        path: file_attributes(new.files[path]) if path in new.files else None
+        for path in touched
+    }
+    edges = {
+        path: {e.target: file_edge_attributes(e) for e in new.links.get(path, ())}
+        for path in touched
+    }
+    vars(new)["file_graph"] = exchanged(graph, nodes, edges)
+
+
+def carry_definitions(
+    old: "CodeGraph", new: "CodeGraph", touched: frozenset[str]
+) -> None:
+    """Give `new` the definition graph of `old`, as `carry_files` does."""
+    graph = vars(old).get("digraph")
+    if graph is None:
+        return
+    nodes: dict[str, Attributes | None] = {}
+    edges: dict[str, dict[str, Attributes]] = {}
+    for path in touched:
+        before, after = old.records.get(path), new.records.get(path)
+        if before is not None:
+            nodes.update((node, None) for node, _ in definition_nodes(before.facts))
+        if after is not None:
+            nodes.update(definition_nodes(after.facts))
+    edges = {node: {} for node in nodes}
+    for path in touched:
+        after = new.records.get(path)
+        for source, target, attributes in definition_edges(after) if after else ():
+            edges[source][target] = attributes
+    vars(new)["digraph"] = exchanged(graph, nodes, edges)
+
+
+def exchanged(
+    graph: "nx.DiGraph",
+    nodes: Mapping[str, Attributes | None],
+    edges: Mapping[str, dict[str, Attributes]],
+) -> "nx.DiGraph":
+    """Return a graph with other nodes and out-edges, sharing all the rest.
+
+    Args:
+        graph: Stays as it is.
+        nodes: New attributes of nodes, None for those to be removed; nothing
+            but `edges` may lead to a removed node.
+        edges: All edges that leave the nodes named here.
+
+    Returns:
+        A graph that owns its three outer dictionaries and the adjacency of
+        what changed. networkx has no such operation, hence the private names.
+    """
+    new = type(graph)()
+    attributes, successors, predecessors = (
+        dict(graph._node),
+        dict(graph._succ),
+        dict(graph._pred),
+    )
+    owned: set[str] = set()
+
+    def incoming(node: str) -> dict[str, Attributes]:
+        if node not in owned:
+            owned.add(node)
+            predecessors[node] = dict(predecessors.get(node, ()))
+        return predecessors[node]
+
+    for node, known in nodes.items():
+        if known is not None:
+            attributes[node] = known
+            successors.setdefault(node, {})
+            incoming(node)
+    for source, targets in edges.items():
+        for target in successors.get(source, ()):
+            incoming(target).pop(source, None)
+        successors[source] = targets
+        for target, known in targets.items():
+            incoming(target)[source] = known
+    for node, known in nodes.items():
+        if known is None:
+            for table in (attributes, successors, predecessors):
+                table.pop(node, None)
+    new._node, new._adj, new._pred = attributes, successors, predecessors
+    return new

@@ -1,0 +1,136 @@
+"""The text that an expression is resolved by: ``a.b().c[]``.
+
+Arguments, whitespace and operators are left out; what has no name is ``?``.
+A subscript or an iteration stands for an element: ``x[]``. Alternatives
+(``a or b``, ``b if c else a``) are joined by ``|``, in order.
+"""
+
+import re
+from typing import TYPE_CHECKING, Final
+
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+UNKNOWN: Final = "?"
+LONGEST: Final = 160
+"""Characters; a longer chain is not worth resolving."""
+
+_MEMBER: Final = frozenset(
+    "attribute member_expression selector_expression field_expression"
+    " scoped_identifier field_access member_access_expression"
+    " navigation_expression dot_index_expression qualified_identifier"
+    " scoped_type_identifier nested_identifier".split()
+)
+_CALL: Final = frozenset(
+    "call call_expression method_invocation invocation_expression"
+    " function_call generic_function macro_invocation".split()
+)
+_MADE: Final = frozenset(
+    "new_expression object_creation_expression composite_literal"
+    " struct_expression".split()
+)
+_INNER: Final = frozenset(
+    "await await_expression parenthesized_expression non_null_expression"
+    " as_expression try_expression unary_expression reference_expression"
+    " satisfies_expression pointer_expression".split()
+)
+_INDEX: Final = frozenset(
+    "subscript subscript_expression index_expression array_access"
+    " element_access_expression".split()
+)
+_CHOICE: Final = frozenset("boolean_operator conditional_expression".split())
+_CHAIN: Final = re.compile(rb"[A-Za-z_$@][\w$.]*\Z")
+_STEP: Final = re.compile(r"\?\.|->|::|\.")
+
+
+def receiver(source: bytes, start: int, node: "Node") -> str:
+    """Return what stands before the callee `node` at byte `start`, or ""."""
+    if start < 2 or source[start - 1] not in b".>:":
+        return ""
+    parent = node.parent
+    first = parent.child(0) if parent else None
+    if first is None or first == node:
+        return ""
+    text = source[first.start_byte : min(first.end_byte, start)]
+    if _CHAIN.match(text):
+        return text.decode("utf-8", "replace")
+    return text_of(source, first)
+
+
+def text_of(source: bytes, node: "Node", depth: int = 12) -> str:
+    """Return the text by which an expression is resolved."""
+    kind = node.type
+    if node.child_count == 0 or depth == 0:
+        return _leaf(source, node)
+    if kind in _MEMBER:
+        return _member(source, node, depth)
+    if kind in _CALL:
+        return _call(source, node, depth)
+    if kind in _MADE:
+        return _made(source, node)
+    if kind in _INDEX:
+        inner = node.named_child(0)
+        return text_of(source, inner, depth - 1) + "[]" if inner else UNKNOWN
+    if kind in _INNER:
+        inner = node.named_child(0)
+        return text_of(source, inner, depth - 1) if inner else UNKNOWN
+    if kind in _CHOICE:
+        parts = [text_of(source, child, depth - 1) for child in _choices(node)]
+        return "|".join(part for part in parts if part != UNKNOWN) or UNKNOWN
+    return UNKNOWN
+
+
+def _leaf(source: bytes, node: "Node") -> str:
+    text = source[node.start_byte : node.end_byte].decode("utf-8", "replace")
+    if text in ("this", "super", "self"):
+        return text
+    named = node.is_named and len(text) <= LONGEST
+    return text if named and (text[:1].isalpha() or text[:1] in "_$@") else UNKNOWN
+
+
+def _member(source: bytes, node: "Node", depth: int) -> str:
+    first, last = node.named_child(0), node.named_child(node.named_child_count - 1)
+    if first is None or last is None or first == last:
+        this = node.child(0)
+        if this is None or last is None:
+            return UNKNOWN
+        first = this
+    head = text_of(source, first, depth - 1)
+    if head == UNKNOWN:
+        return UNKNOWN
+    return f"{head}.{_leaf(source, last)}"
+
+
+def _call(source: bytes, node: "Node", depth: int) -> str:
+    if node.type == "method_invocation":
+        target = node.child_by_field_name("object")
+        name = node.child_by_field_name("name")
+        head = text_of(source, target, depth - 1) + "." if target else ""
+        return f"{head}{_leaf(source, name)}()" if name else UNKNOWN
+    function = node.child(0)
+    if function is None:
+        return UNKNOWN
+    head = text_of(source, function, depth - 1)
+    if node.type == "generic_function":
+        return head
+    return UNKNOWN if head == UNKNOWN else f"{head}()"
+
+
+def _made(source: bytes, node: "Node") -> str:
+    """``new A.B<C>(x)``, ``A{x}``: an object of the type that is named."""
+    made = (
+        node.child_by_field_name("constructor")
+        or node.child_by_field_name("type")
+        or node.child_by_field_name("name")
+    )
+    if made is None:
+        return UNKNOWN
+    text = source[made.start_byte : made.end_byte].decode("utf-8", "replace")
+    text = re.sub(r"<.*|\[.*|\s+", "", text, flags=re.DOTALL)
+    return ".".join(_STEP.split(text.lstrip("*&"))) + "()" if text else UNKNOWN
+
+
+def _choices(node: "Node") -> "list[Node]":
+    children = node.named_children
+    return children if node.type == "boolean_operator" else [children[0], children[-1]]

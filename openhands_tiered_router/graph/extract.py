@@ -1,0 +1,346 @@
+"""One file's bytes to its facts: one parse, one query, one sweep.
+
+The query's captures are sorted by position and read once from the top; a stack
+holds the definitions that are open, the innermost of which is the scope of
+whatever comes next.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from operator import itemgetter
+from typing import TYPE_CHECKING, Final
+
+from .comments import comment_before
+from .expressions import UNKNOWN, receiver, text_of
+from .grammar import captures
+from .languages import Language
+from .model import (
+    Call,
+    Definition,
+    FileFacts,
+    Import,
+    NodeKind,
+    TypeUse,
+    Variable,
+)
+
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+TEXT_LIMIT: Final = 240
+"""Characters kept of a signature or a docstring's first line."""
+TYPE_LIMIT: Final = 400
+"""Characters kept of a type expression."""
+
+_FILE: Final = -1
+_SPACE: Final = re.compile(r"\s+")
+_UNSAFE: Final = re.compile(r"[\s:#]+")
+_KINDS: Final = {
+    "d.f": NodeKind.FUNCTION,
+    "d.c": NodeKind.CLASS,
+    "d.m": NodeKind.MODULE,
+}
+_ORDER: Final = {
+    name: rank
+    for rank, name in enumerate(
+        "d.m d.c d.f n doc rt re i x t u v vt ve wt we wv c b".split()
+    )
+}
+_by_position: Final = itemgetter(0, 1, 2)
+
+
+def digest(source: bytes) -> bytes:
+    """Return the key under which a file's facts are cached."""
+    return blake2b(source, digest_size=16).digest()
+
+
+def unparsed(path: str, source: bytes, language: str = "") -> FileFacts:
+    """Return the facts of a file whose content is not looked into."""
+    return FileFacts(
+        path=path,
+        language=language,
+        digest=digest(source),
+        size=len(source),
+        lines=source.count(b"\n") + 1,
+        is_test=False,
+        complexity=1,
+        has_errors=False,
+    )
+
+
+def extract(path: str, source: bytes, language: Language) -> FileFacts:
+    """Read the facts of one file.
+
+    Invalid UTF-8 becomes U+FFFD in names; a syntax error costs the definitions
+    that the parser could not recover.
+
+    Raises:
+        GrammarMissingError: The language's grammar is not installed.
+    """
+    root, found = captures(language, source)
+    sweep = _Sweep(source, language, bool(language.test_path.search(path)))
+    sweep.run(found)
+    return FileFacts(
+        path=path,
+        language=language.name,
+        digest=digest(source),
+        size=len(source),
+        lines=source.count(b"\n") + 1,
+        is_test=sweep.is_test,
+        complexity=1 + sum(sweep.decisions) + sweep.outside,
+        has_errors=root.has_error,
+        definitions=sweep.definitions(),
+        imports=tuple(sweep.imports),
+        calls=tuple(sweep.calls.values()),
+        types=tuple(sweep.types.values()),
+        variables=tuple(sweep.variables),
+    )
+
+
+@dataclass(slots=True)
+class _Draft:
+    """A definition whose parts are still coming in."""
+
+    node: "Node"
+    kind: NodeKind
+    parent: int
+    name: str = ""
+    docstring: str = ""
+    returns: str = ""
+
+
+@dataclass(slots=True)
+class _Sweep:
+    source: bytes
+    language: Language
+    is_test: bool
+    drafts: list[_Draft] = field(default_factory=list)
+    decisions: list[int] = field(default_factory=list)
+    outside: int = 0
+    """Decision points that stand in no definition."""
+    imports: list[Import] = field(default_factory=list)
+    calls: dict[tuple[int, str, str], Call] = field(default_factory=dict)
+    types: dict[tuple[int, str, bool], TypeUse] = field(default_factory=dict)
+    variables: list[Variable] = field(default_factory=list)
+    stack: list[tuple[int, int]] = field(default_factory=lambda: [(1 << 62, _FILE)])
+    unnamed: list[int] = field(default_factory=list)
+    variable: str = ""
+    value: tuple[str, bool] | None = None
+
+    def run(self, found: "dict[str, list[Node]]") -> None:
+        """Read all captures, in the order in which they stand in the file."""
+        order = _ORDER
+        events = [
+            (node.start_byte, -node.end_byte, order[name], node)
+            for name, nodes in found.items()
+            if name in order
+            for node in nodes
+        ]
+        events.sort(key=_by_position)
+        handlers = self._handlers()
+        stack = self.stack
+        last = None
+        for start, end, rank, node in events:
+            if (start, end, rank) == last:
+                continue
+            last = (start, end, rank)
+            while stack[-1][0] <= start:
+                stack.pop()
+            handlers[rank](stack[-1][1], start, -end, node)
+
+    def _handlers(self) -> "list[Callable[[int, int, int, Node], None]]":
+        table = {
+            "d.m": self._module,
+            "d.c": self._class,
+            "d.f": self._function,
+            "n": self._name,
+            "doc": self._docstring,
+            "rt": self._return_type,
+            "re": self._returned,
+            "i": self._import,
+            "x": self._base,
+            "t": self._type,
+            "u": self._unknown,
+            "v": self._variable,
+            "vt": self._variable_type,
+            "ve": self._variable_value,
+            "wt": self._type_first,
+            "we": self._value_first,
+            "wv": self._variable_last,
+            "c": self._call,
+            "b": self._decision,
+        }
+        return [table[name] for name in _ORDER]
+
+    def _text(self, start: int, end: int) -> str:
+        return self.source[start:end].decode("utf-8", "replace")
+
+    def _module(self, scope: int, start: int, end: int, node: "Node") -> None:
+        self._open(scope, end, node, NodeKind.MODULE)
+
+    def _class(self, scope: int, start: int, end: int, node: "Node") -> None:
+        self._open(scope, end, node, NodeKind.CLASS)
+
+    def _function(self, scope: int, start: int, end: int, node: "Node") -> None:
+        self._open(scope, end, node, NodeKind.FUNCTION)
+
+    def _open(self, scope: int, end: int, node: "Node", kind: NodeKind) -> None:
+        if scope >= 0 and self.drafts[scope].node == node:
+            return
+        index = len(self.drafts)
+        self.drafts.append(_Draft(node, kind, scope))
+        self.decisions.append(0)
+        self.stack.append((end, index))
+        self.unnamed.append(index)
+
+    def _name(self, scope: int, start: int, end: int, node: "Node") -> None:
+        if self.unnamed:
+            name = self._text(start, end)
+            self.drafts[self.unnamed.pop()].name = _UNSAFE.sub("_", name)
+
+    def _docstring(self, scope: int, start: int, end: int, node: "Node") -> None:
+        if scope >= 0 and not self.drafts[scope].docstring:
+            lines = self._text(start, min(end, start + 1_000)).strip().splitlines()
+            self.drafts[scope].docstring = lines[0][:TEXT_LIMIT] if lines else ""
+
+    def _return_type(self, scope: int, start: int, end: int, node: "Node") -> None:
+        if scope >= 0:
+            self.drafts[scope].returns = self._text(start, min(end, start + TYPE_LIMIT))
+
+    def _returned(self, scope: int, start: int, end: int, node: "Node") -> None:
+        if scope >= 0 and not self.drafts[scope].returns:
+            text = text_of(self.source, node)
+            if text not in (UNKNOWN, "None", "self", "true", "false", "null"):
+                self.drafts[scope].returns = f"={text}"
+
+    def _import(self, scope: int, start: int, end: int, node: "Node") -> None:
+        text = self._text(start, end)
+        exported = text.startswith(("export", "pub"))
+        line = node.start_point[0] + 1
+        for module, name, alias in self.language.imports(text):
+            self.imports.append(Import(scope, module, name, alias, line, exported))
+
+    def _base(self, scope: int, start: int, end: int, node: "Node") -> None:
+        self._use(scope, self._text(start, min(end, start + TYPE_LIMIT)), True)
+
+    def _type(self, scope: int, start: int, end: int, node: "Node") -> None:
+        self._use(scope, self._text(start, min(end, start + TYPE_LIMIT)), False)
+
+    def _use(self, scope: int, text: str, is_base: bool) -> None:
+        self.types.setdefault((scope, text, is_base), TypeUse(scope, text, is_base))
+
+    def _unknown(self, scope: int, start: int, end: int, node: "Node") -> None:
+        first = node.named_child(0) if node.child_count else node
+        if first is not None:
+            name = self._text(first.start_byte, first.end_byte)
+            self._bind(scope, name, UNKNOWN, True)
+
+    def _variable(self, scope: int, start: int, end: int, node: "Node") -> None:
+        self.variable = self._text(start, end)
+
+    def _variable_type(self, scope: int, start: int, end: int, node: "Node") -> None:
+        text = self._text(start, min(end, start + TYPE_LIMIT))
+        self._bind(scope, self.variable, text, False)
+        self.variable = ""
+
+    def _variable_value(self, scope: int, start: int, end: int, node: "Node") -> None:
+        text = text_of(self.source, node)
+        if text != UNKNOWN:
+            self._bind(scope, self.variable, text, True)
+        self.variable = ""
+
+    def _type_first(self, scope: int, start: int, end: int, node: "Node") -> None:
+        self.value = self._text(start, min(end, start + TYPE_LIMIT)), False
+
+    def _value_first(self, scope: int, start: int, end: int, node: "Node") -> None:
+        self.value = text_of(self.source, node), True
+
+    def _variable_last(self, scope: int, start: int, end: int, node: "Node") -> None:
+        if self.value and self.value[0] != UNKNOWN:
+            self._bind(scope, self._text(start, end), *self.value)
+        self.value = None
+
+    def _bind(self, scope: int, name: str, text: str, is_value: bool) -> None:
+        if name and len(name) <= TEXT_LIMIT:
+            self.variables.append(Variable(scope, name, text, is_value))
+
+    def _call(self, scope: int, start: int, end: int, node: "Node") -> None:
+        name = self._text(start, end)
+        if name in self.language.ignored_calls:
+            return
+        before = receiver(self.source, start, node)
+        key = (scope, name, before)
+        if key not in self.calls:
+            self.calls[key] = Call(scope, name, before, node.start_point[0] + 1)
+
+    def _decision(self, scope: int, start: int, end: int, node: "Node") -> None:
+        if scope < 0:
+            self.outside += 1
+        else:
+            self.decisions[scope] += 1
+
+    def definitions(self) -> tuple[Definition, ...]:
+        """Finish the drafts: qualified names, headers, doc comments."""
+        bases: list[str] = []
+        seen: dict[str, int] = {}
+        done: list[Definition] = []
+        for draft, decisions in zip(self.drafts, self.decisions, strict=True):
+            name = draft.name or "anonymous"
+            header = self._header(draft.node)
+            owner = self._owner(draft, header, bases)
+            base = f"{owner}.{name}" if owner else name
+            bases.append(base)
+            count = seen[base] = seen.get(base, -1) + 1
+            comment, marked = self._comment(draft)
+            done.append(
+                Definition(
+                    name=name,
+                    qualname=f"{base}#{count}" if count else base,
+                    kind=draft.kind,
+                    parent=draft.parent,
+                    start_line=draft.node.start_point[0] + 1,
+                    end_line=draft.node.end_point[0] + 1,
+                    complexity=1 + decisions,
+                    signature=header,
+                    docstring=draft.docstring or comment,
+                    is_test=self._tests(draft, name, header, marked),
+                    returns=draft.returns,
+                )
+            )
+        return tuple(done)
+
+    def _owner(self, draft: _Draft, header: str, bases: list[str]) -> str:
+        """Return the qualified name that a definition's own is appended to."""
+        if draft.parent >= 0:
+            return bases[draft.parent]
+        finder = self.language.receiver_types
+        match = finder.match(header) if finder and draft.kind == "function" else None
+        return match[1] if match else ""
+
+    def _header(self, node: "Node") -> str:
+        """Return what stands before the body, in one line."""
+        start = node.start_byte
+        body = node.child_by_field_name("body")
+        end = body.start_byte if body else self.source.find(b"\n", start)
+        limit = start + 2 * TEXT_LIMIT
+        end = min(end if end >= 0 else limit, limit, node.end_byte)
+        text = _SPACE.sub(" ", self._text(start, end)).strip(" {")
+        return text[:TEXT_LIMIT]
+
+    def _comment(self, draft: _Draft) -> tuple[str, str]:
+        """Return the doc comment's first line, and the attribute lines above."""
+        if draft.docstring and self.language.test_marker is None:
+            return "", ""
+        comment, attributes = comment_before(self.source, draft.node.start_byte)
+        return comment[:TEXT_LIMIT], attributes
+
+    def _tests(self, draft: _Draft, name: str, header: str, marked: str) -> bool:
+        if draft.kind != NodeKind.FUNCTION:
+            return False
+        marker, pattern = self.language.test_marker, self.language.test_name
+        if marker and marker.search(f"{marked} {header}"):
+            return True
+        return bool(self.is_test and pattern and pattern.match(name))

@@ -1,0 +1,81 @@
+"""What the graph has to know about a language, and where its grammar is.
+
+A language is one module of this package that defines ``LANGUAGE``; dropping such
+a file in is all it takes to add one. Its query names what to look for:
+
+===========  ==================================================================
+``d.f``      a function or method, ``d.c`` a type, ``d.m`` a namespace
+``n``        the name of the definition that encloses it
+``c``        the name of a callee; what stands before it is read off the tree
+``x``        a base type, ``t`` a type reference
+``i``        an import statement (handed to the language's `imports`)
+``b``        a decision point (one path more through the definition)
+``v``        a variable, followed by ``vt``, its type, or ``ve``, its value
+``we``       a value, or ``wt`` a type, followed by ``wv``, the variable bound to it
+``u``        a parameter of unknown type, which hides what it is named like
+``rt``       a declared return type, ``re`` a returned value
+``doc``      the text of a docstring inside a definition
+===========  ==================================================================
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+
+type ImportParts = tuple[str, str, str]
+"""(module, member or "*" or "", local alias or "")"""
+
+
+def whole_module(text: str) -> Iterable[ImportParts]:
+    """Read an import of everything in one module: ``#include "a/b.h"``."""
+    module = _KEYWORD.sub("", text.strip()).strip(" \t\r\n;()'\"<>`")
+    if module:
+        yield module, "*", ""
+
+
+_KEYWORD: Final = re.compile(
+    r"^(?:@import(?:\s+url)?|import|using|use|open|require|include)\b\s*"
+)
+_TEST_PATH: Final = re.compile(
+    r"(?:^|/)(?:tests?|__tests__|specs?|testing)/|(?:^|/)test_|[_.-](?:test|spec)s?\.",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """One language: how its files are known, parsed and read."""
+
+    name: str
+    extensions: tuple[str, ...]
+    """With the dot, in lower case."""
+    grammar: str
+    """Import name of the wheel that holds the grammar."""
+    query: str
+    factory: str = "language"
+    """Function of the grammar module that returns the grammar."""
+    family: str = ""
+    """Languages of one family see each other's names; default: its own name."""
+    imports: Callable[[str], Iterable[ImportParts]] = whole_module
+    """Read one import statement's text."""
+    test_path: re.Pattern[str] = _TEST_PATH
+    """Matches the path of a file of tests."""
+    test_name: re.Pattern[str] | None = None
+    """Matches the name of a test function (in any file)."""
+    test_marker: re.Pattern[str] | None = None
+    """Matches the header of a test function, the line before it included."""
+    ignored_calls: frozenset[str] = field(default_factory=frozenset)
+    """Callees that are syntax rather than calls."""
+    receiver_types: re.Pattern[str] | None = None
+    """Finds, in a method's header, the type that it belongs to (group 1)."""
+    own_members: bool = True
+    """Whether a bare name can mean a member of the enclosing type."""
+    global_names: bool = False
+    """Whether an unimported name can only mean the one definition there is."""
+    package_scope: bool = False
+    """Whether files of one directory see each other's names unimported."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "family", self.family or self.name)

@@ -1,0 +1,69 @@
+"""Java, and what other languages of the JVM share with it."""
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+from .base import ImportParts, Language
+
+
+QUERY: Final = """
+[(method_declaration name: (identifier) @n)
+ (constructor_declaration name: (identifier) @n)] @d.f
+[(class_declaration name: (identifier) @n)
+ (interface_declaration name: (identifier) @n)
+ (enum_declaration name: (identifier) @n)
+ (record_declaration name: (identifier) @n)
+ (annotation_type_declaration name: (identifier) @n)] @d.c
+(superclass (_) @x)
+(super_interfaces (type_list (_) @x))
+(extends_interfaces (type_list (_) @x))
+(method_invocation name: (identifier) @c)
+(object_creation_expression type: [(type_identifier) @c
+  (generic_type (type_identifier) @c)
+  (scoped_type_identifier (type_identifier) @c .)])
+(explicit_constructor_invocation constructor: (super) @c)
+(method_reference (identifier) @c .)
+(formal_parameter type: (_) @t)
+(import_declaration) @i
+(method_declaration type: (_) @rt)
+(formal_parameter type: (_) @wt name: (identifier) @wv)
+(resource type: (_) @wt name: (identifier) @wv)
+(enhanced_for_statement type: (_) @wt name: (identifier) @wv)
+(local_variable_declaration type: (_) @wt
+  declarator: (variable_declarator name: (identifier) @wv))
+(local_variable_declaration type: (type_identifier) @_var
+  declarator: (variable_declarator name: (identifier) @v value: (_) @ve)
+  (#eq? @_var "var"))
+(field_declaration type: (_) @wt
+  declarator: (variable_declarator name: (identifier) @wv))
+[(if_statement) (for_statement) (enhanced_for_statement) (while_statement)
+ (do_statement) (switch_label) (catch_clause) (ternary_expression)] @b
+["&&" "||"] @b
+"""
+
+_IMPORT: Final = re.compile(
+    r"import\s+(?:static\s+)?([\w.*\s`]+?)(?:\s+as\s+(\w+))?;?\Z"
+)
+
+
+def imports(text: str) -> Iterable[ImportParts]:
+    """Read ``import a.b.C;``, ``import static a.b.C.m;`` and ``import a.b.*;``."""
+    match = _IMPORT.match(text.strip())
+    if match is None:
+        return
+    module, _, name = re.sub(r"[\s`]", "", match[1]).rpartition(".")
+    yield module, name, "" if name == "*" else match[2] or name
+
+
+LANGUAGE: Final = Language(
+    name="java",
+    extensions=(".java",),
+    grammar="tree_sitter_java",
+    query=QUERY,
+    family="jvm",
+    imports=imports,
+    test_path=re.compile(r"(?:^|/)tests?/|(?:Test|Tests|IT)\.\w+\Z"),
+    test_marker=re.compile(r"@(?:\w+\.)*(?:Test|ParameterizedTest|RepeatedTest)\b"),
+    package_scope=True,
+)

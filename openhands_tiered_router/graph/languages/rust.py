@@ -1,0 +1,101 @@
+"""Rust."""
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+from .base import ImportParts, Language
+
+
+QUERY: Final = """
+(function_item name: (identifier) @n) @d.f
+(function_signature_item name: (identifier) @n) @d.f
+[(struct_item name: (type_identifier) @n) (enum_item name: (type_identifier) @n)
+ (union_item name: (type_identifier) @n) (trait_item name: (type_identifier) @n)
+ (type_item name: (type_identifier) @n)] @d.c
+(impl_item type: [(type_identifier) @n (generic_type type: (type_identifier) @n)
+  (scoped_type_identifier name: (type_identifier) @n)
+  (generic_type type: (scoped_type_identifier name: (type_identifier) @n))
+  (reference_type type: (type_identifier) @n)]) @d.m
+(impl_item trait: [(type_identifier) @x (generic_type type: (type_identifier) @x)
+  (scoped_type_identifier) @x])
+(mod_item name: (identifier) @n body: (_)) @d.m
+(mod_item name: (identifier) !body) @i
+(macro_definition name: (identifier) @n) @d.f
+(call_expression function: [(identifier) @c
+  (field_expression field: (field_identifier) @c)
+  (scoped_identifier name: (identifier) @c)
+  (generic_function function: [(identifier) @c
+    (scoped_identifier name: (identifier) @c)
+    (field_expression field: (field_identifier) @c)])])
+(macro_invocation macro: [(identifier) @c (scoped_identifier name: (identifier) @c)])
+(struct_expression name: [(type_identifier) @c
+  (scoped_type_identifier name: (type_identifier) @c)])
+(parameter type: (_) @t)
+(use_declaration) @i
+(function_item return_type: (_) @rt)
+(function_signature_item return_type: (_) @rt)
+(parameter pattern: (identifier) @v type: (_) @vt)
+(let_declaration pattern: (identifier) @v type: (_) @vt)
+(let_declaration pattern: (identifier) @v value: (_) @ve)
+(for_expression pattern: (identifier) @v value: (_) @ve)
+(field_declaration name: (field_identifier) @v type: (_) @vt)
+(const_item name: (identifier) @v type: (_) @vt)
+(static_item name: (identifier) @v type: (_) @vt)
+[(if_expression) (match_arm) (while_expression) (for_expression)
+ (loop_expression) (try_expression)] @b
+["&&" "||"] @b
+"""
+
+_USE: Final = re.compile(r"(?:pub(?:\s*\([^)]*\))?\s+)?use\s+(.*?);?\s*\Z", re.DOTALL)
+_MOD: Final = re.compile(r"(?:pub(?:\s*\([^)]*\))?\s+)?mod\s+(\w+)")
+
+
+def imports(text: str) -> Iterable[ImportParts]:
+    """Read ``mod x;`` and the tree of a ``use``."""
+    text = re.sub(r"//[^\n]*", "", text[text.rfind("]\n") + 1 :]).strip()
+    module = _MOD.match(text)
+    if module:
+        yield f"self::{module[1]}", "", module[1]
+        return
+    used = _USE.match(text)
+    if used:
+        yield from _tree(re.sub(r"\s+", " ", used[1]).strip(), "")
+
+
+def _tree(text: str, prefix: str) -> Iterable[ImportParts]:
+    """Unfold ``a::{b, c::d as e, self}``."""
+    head, brace, rest = text.partition("{")
+    if brace:
+        for part in _split(rest.rpartition("}")[0]):
+            yield from _tree(part, prefix + head.replace(" ", ""))
+        return
+    path, _, alias = (part.strip() for part in text.partition(" as "))
+    module, _, name = (prefix + path.replace(" ", "")).rpartition("::")
+    if name == "self":
+        module, _, name = module.rpartition("::")
+    yield module, name, "" if name == "*" else alias or name
+
+
+def _split(text: str) -> Iterable[str]:
+    """Split at the commas outside of inner braces."""
+    depth, start = 0, 0
+    for at, char in enumerate(text):
+        depth += (char == "{") - (char == "}")
+        if char == "," and not depth:
+            yield text[start:at].strip()
+            start = at + 1
+    if text[start:].strip():
+        yield text[start:].strip()
+
+
+LANGUAGE: Final = Language(
+    name="rust",
+    extensions=(".rs",),
+    grammar="tree_sitter_rust",
+    query=QUERY,
+    imports=imports,
+    test_path=re.compile(r"(?:^|/)(?:tests|benches)/|(?:^|/)tests?\.rs\Z"),
+    test_marker=re.compile(r"#\[(?:\w+::)*test\b"),
+    own_members=False,
+)

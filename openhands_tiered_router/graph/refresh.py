@@ -1,0 +1,176 @@
+"""Brings a graph up to date with the disk: what changed is read, nothing else."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from .cache import Cache, Stamp, default_path
+from .model import FileFacts
+from .pool import read_all
+from .resolve.layout import read_layout
+from .scan import Found, Listing, scan
+from .snapshot import LARGE
+from .writer import Writer
+
+
+RACY_NS: Final = 20_000_000
+"""A file read this soon after its last change may have changed again unseen.
+
+File systems stamp by a clock tick of up to 10 ms (git calls this "racy").
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a build is."""
+
+    phase: str
+    """``read`` or ``link``."""
+    done: int
+    total: int
+    """Files."""
+
+
+type Report = Callable[[Progress], None]
+
+
+@dataclass(slots=True)
+class Refresher:
+    """Compares the disk with what a writer knows."""
+
+    root: Path
+    cache: Cache | None
+    workers: int | None = None
+    report: Report | None = None
+    writer: Writer | None = None
+    _layout: str = ""
+    _skipped: Counter[str] = field(default_factory=Counter)
+
+    @classmethod
+    def of(
+        cls,
+        root: Path,
+        *,
+        cache: Path | None = None,
+        persistent: bool = True,
+        workers: int | None = None,
+        report: Report | None = None,
+    ) -> "Refresher":
+        """Make one for a workspace; nothing is read yet.
+
+        Args:
+            root: The workspace.
+            cache: File of the cache; default: in the user's cache directory.
+            persistent: False to keep nothing on disk.
+            workers: Processes to read with; default: what pays.
+            report: Called with the progress, from the thread that refreshes.
+        """
+        real = root.resolve()
+        store = Cache(cache or default_path(real), real) if persistent else None
+        return cls(real, store, workers, report)
+
+    def start(self) -> Writer:
+        """Load the cache, then read what changed since; publish the result."""
+        listing = scan(self.root)
+        cache = self.cache if self.cache is not None and self.cache.open() else None
+        self.cache = cache
+        large = len(listing.files) > LARGE
+        writer = self.writer = Writer(self.root, cache, large=large)
+        if not writer.load() and cache is not None:
+            cache.delete()
+            cache.open()
+            writer = self.writer = Writer(self.root, cache, large=large)
+        stamps = str(listing.stamps)
+        writer.layout = read_layout(self.root, listing.manifests)
+        if writer.stamps and not writer.sealed(stamps):
+            writer.relink(writer.layout)
+        self._layout = stamps
+        self._take(writer, listing)
+        return writer
+
+    def refresh(self) -> frozenset[str]:
+        """Look at the disk again; return the paths that changed."""
+        return self._take(self._started(), scan(self.root))
+
+    def reread(self, paths: set[str]) -> frozenset[str]:
+        """Look at some files again, by what is in them."""
+        found = [Found(path, 0, 0) for path in sorted(paths)]
+        return self._apply(self._started(), found, set())
+
+    def save(self) -> None:
+        """Store what changed."""
+        self._started().save(self._layout)
+
+    def _started(self) -> Writer:
+        if self.writer is None:
+            raise RuntimeError("call start() first")
+        return self.writer
+
+    def _take(self, writer: Writer, listing: Listing) -> frozenset[str]:
+        """Apply the difference between a listing and the writer's stamps."""
+        stale = [f for f in listing.files.values() if _stale(f, writer.stamps)]
+        gone = writer.stamps.keys() - listing.files.keys()
+        layout = None
+        if str(listing.stamps) != self._layout:
+            self._layout = str(listing.stamps)
+            read = read_layout(self.root, listing.manifests)
+            layout = read if read != writer.layout else None
+        touched: frozenset[str] = frozenset()
+        if stale or gone or layout is not None:
+            touched = self._apply(writer, stale, gone, layout)
+        skipped = Counter(listing.skipped)
+        skipped.update(s.reason for s in writer.stamps.values() if s.reason)
+        if not writer.graph.complete or writer.graph.skipped != skipped:
+            writer.publish(skipped)
+        return touched
+
+    def _apply(self, writer, stale, gone, layout=None) -> frozenset[str]:  # noqa: ANN001
+        seen: dict[str, Stamp] = {}
+        changes = self._changes(writer, stale, gone, seen)
+        first = next(changes, None)
+        touched: frozenset[str] = frozenset()
+        if first is not None or layout is not None:
+            touched = writer.apply(_chained(first, changes), layout)
+        writer.touch(seen)
+        return touched
+
+    def _changes(
+        self,
+        writer: Writer,
+        stale: list[Found],
+        gone: set[str],
+        seen: dict[str, Stamp],
+    ) -> Iterator[tuple[str, Stamp, FileFacts | None]]:
+        """Yield what differs; files that turn out to be the same go to `seen`."""
+        now = time.time_ns()
+        for path in sorted(gone):
+            yield path, Stamp(0, 0, now, reason="gone"), None
+        by_path = {found.path: found for found in stale}
+        for done, reply in enumerate(read_all(self.root, stale, self.workers), 1):
+            found = by_path[reply.path]
+            known = writer.stamps.get(reply.path)
+            digest = reply.facts.digest if reply.facts else b""
+            stamp = Stamp(found.mtime_ns, found.size, now, digest, reply.reason)
+            if known and (known.digest, known.reason) == (digest, reply.reason):
+                seen[reply.path] = stamp
+            else:
+                yield reply.path, stamp, reply.facts
+            if self.report is not None:
+                self.report(Progress("read", done, len(stale)))
+
+
+def _chained(first, rest):  # noqa: ANN001, ANN202
+    if first is not None:
+        yield first
+    yield from rest
+
+
+def _stale(found: Found, stamps: dict[str, Stamp]) -> bool:
+    """Whether a file must be read to know that it has not changed."""
+    stamp = stamps.get(found.path)
+    if stamp is None or stamp.size != found.size or stamp.mtime_ns != found.mtime_ns:
+        return True
+    return stamp.mtime_ns + RACY_NS > stamp.seen_ns

@@ -1,0 +1,185 @@
+"""Everything that resolving a file's names may ask of the other files.
+
+Each question is a *key*: a pair of a group (a path, a directory, a name, a place
+where a module may be) and a name in it. `Index.replace` says which keys answer
+differently after a change; whoever asked none of them need not be looked at.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+from ..languages import by_name
+from ..model import FileFacts
+from .interface import Interface, Symbol, interface_of
+from .layout import Layout
+
+
+type Key = tuple[str, str]
+
+CANDIDATES: Final = 2
+"""Definitions of one name that a guess by name may choose from."""
+
+_PACKAGE_FILES: Final = frozenset({"__init__", "index", "mod"})
+_NOTHING: Final = Interface("", {})
+
+
+def module_key(path: str) -> str:
+    """Return the path by which a file is imported: ``a/b`` for a/b/__init__.py."""
+    stem = path.rpartition(".")[0] or path
+    if stem.endswith(".d"):
+        stem = stem[:-2]
+    head, _, last = stem.rpartition("/")
+    return head if last in _PACKAGE_FILES else stem
+
+
+def directory_of(path: str) -> str:
+    """Return the directory of a path, "" for the workspace itself."""
+    return path.rpartition("/")[0]
+
+
+def family_of(language: str) -> str:
+    """Return the family of a language by its name."""
+    known = by_name().get(language)
+    return known.family if known else language
+
+
+def suffixes(module: str) -> Iterable[str]:
+    """Yield ``a/b/c``, ``b/c``, ``c``."""
+    yield module
+    at = module.find("/")
+    while at >= 0:
+        yield module[at + 1 :]
+        at = module.find("/", at + 1)
+
+
+class Index:
+    """The interfaces of all files, and where to find what by path or name."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        self._interfaces: dict[str, Interface] = {}
+        self._suffixes: dict[str, set[str]] = {}
+        self._names: dict[Key, set[str]] = {}
+        self._packages: dict[Key, set[str]] = {}
+
+    # -- questions: each is one key, and depends on nothing else
+
+    def symbol(self, path: str, name: str) -> Symbol | None:
+        """Return what `name` means in a file; key (path, name)."""
+        return self._interfaces.get(path, _NOTHING).symbols.get(name)
+
+    def outline(self, path: str) -> Interface:
+        """Return a file's language, stars and dotted aliases; key (path, "*")."""
+        return self._interfaces.get(path, _NOTHING)
+
+    def modules(self, suffix: str) -> tuple[str, ...]:
+        """Return the files whose module path ends so; key ("module:…", "")."""
+        return _few(self._suffixes.get(suffix))
+
+    def named(self, family: str, name: str) -> tuple[str, ...]:
+        """Return the definitions of a rare name; key ("name:…", family).
+
+        A name with more than `CANDIDATES` definitions says nothing: none.
+        """
+        found = self._names.get((family, name))
+        return _few(found) if found and len(found) <= CANDIDATES else ()
+
+    def in_package(self, directory: str, name: str) -> tuple[str, ...]:
+        """Return the files of a directory with that symbol; key ("dir:…", name)."""
+        return _few(self._packages.get((directory, name)))
+
+    # -- changes
+
+    def replace(self, path: str, facts: FileFacts | None) -> set[Key]:
+        """Put in, exchange or (None) take out a file; return the changed keys."""
+        old = self._interfaces.get(path)
+        new = interface_of(facts) if facts is not None else None
+        changed: set[Key] = set()
+        if (old is None) != (new is None):
+            changed.update(self._place(path, new is not None))
+        before, after = old or _NOTHING, new or _NOTHING
+        if (before.stars, before.dotted) != (after.stars, after.dotted):
+            changed.add((path, "*"))
+        differing = _differing(before.symbols, after.symbols)
+        changed.update((path, name) for name in differing)
+        self._share(path, before, after, differing, changed)
+        if new is None:
+            self._interfaces.pop(path, None)
+        else:
+            self._interfaces[path] = new
+        return changed
+
+    def _place(self, path: str, present: bool) -> Iterable[Key]:
+        """Enter or remove a file's module path under each of its suffixes."""
+        for suffix in suffixes(module_key(path)):
+            _change(self._suffixes, suffix, path, present)
+            yield f"module:{suffix}", ""
+        directory = directory_of(path)
+        _change(self._packages, (directory, ""), path, present)
+        yield f"dir:{directory}", ""
+
+    def _share(
+        self,
+        path: str,
+        before: Interface,
+        after: Interface,
+        differing: Iterable[str],
+        changed: set[Key],
+    ) -> None:
+        """Enter or remove symbols that are known by name or by directory."""
+        language = by_name().get(after.language or before.language)
+        if language is None:
+            return
+        directory = directory_of(path)
+        for name in differing:
+            old, new = before.symbols.get(name), after.symbols.get(name)
+            left, came = _node(path, old), _node(path, new)
+            if left != came:
+                bare = name.rpartition(".")[2]
+                _swap(self._names, (language.family, bare), left, came)
+                changed.add((f"name:{bare}", language.family))
+            if language.package_scope and (old is None) != (new is None):
+                _change(self._packages, (directory, name), path, new is not None)
+                changed.add((f"dir:{directory}", name))
+
+
+def _differing(before: dict[str, Symbol], after: dict[str, Symbol]) -> set[str]:
+    if before == after:
+        return set()
+    return {
+        name
+        for name in before.keys() | after.keys()
+        if before.get(name) != after.get(name)
+    }
+
+
+def _node(path: str, symbol: Symbol | None) -> str | None:
+    """Return the id by which a definition can be guessed at from elsewhere."""
+    if symbol is None or symbol.hidden or symbol.kind not in "fc":
+        return None
+    return f"{path}::{symbol.text}"
+
+
+def _swap[K](
+    table: dict[K, set[str]], key: K, left: str | None, came: str | None
+) -> None:
+    if left is not None:
+        _change(table, key, left, False)
+    if came is not None:
+        _change(table, key, came, True)
+
+
+def _change[K](table: dict[K, set[str]], key: K, entry: str, present: bool) -> None:
+    """Add or remove an entry."""
+    if present:
+        table.setdefault(key, set()).add(entry)
+        return
+    known = table.get(key, set())
+    known.discard(entry)
+    if not known:
+        table.pop(key, None)
+
+
+def _few(entries: Iterable[str] | None) -> tuple[str, ...]:
+    """Return entries in an order that does not depend on how they came in."""
+    return tuple(sorted(entries)) if entries else ()

@@ -1,0 +1,212 @@
+"""What a file shows to others: the only part of its facts they may ask for.
+
+An edit that leaves a file's interface as it was cannot change the edges of any
+other file, and most edits do. Where it does change, the keys that differ tell
+exactly whose edges may.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from msgspec import Struct
+
+from ..expressions import UNKNOWN
+from ..model import FileFacts, NodeKind, Variable
+
+
+SELF: Final = frozenset({"self", "cls", "this", "Self", "@", "super", "super()"})
+"""Heads of expressions that mean the enclosing type."""
+
+type Locals = dict[tuple[int, str], Variable]
+"""(scope, name) to the first binding of a variable in that scope."""
+
+_SIMPLE: Final = re.compile(r"[A-Za-z_$][\w$.]*\Z")
+
+
+class Symbol(Struct, frozen=True, gc=False):
+    """What a name means in a file, before anything else is looked at."""
+
+    kind: str
+    """``f``unction, ``c``lass, ``m``odule, ``i``mport or ``v``ariable."""
+    text: str = ""
+    """Qualified name of a definition, module of an import, type of a variable."""
+    name: str = ""
+    """Member that is imported, or the result type of a function."""
+    is_value: bool = False
+    """Whether a variable's `text` is an expression instead of a type."""
+    bases: tuple[str, ...] = ()
+    """Texts of a class's base types."""
+    hidden: bool = False
+    """Whether it stands inside of a function, out of sight for other files."""
+
+
+class Interface(Struct, frozen=True):
+    """A file's symbols by qualified name, and the modules it re-exports."""
+
+    language: str
+    symbols: dict[str, Symbol]
+    stars: tuple[str, ...] = ()
+    """Modules all of whose names are visible here."""
+    dotted: frozenset[str] = frozenset()
+    """Import aliases with a dot in them (Python's ``import a.b``)."""
+
+
+def interface_of(facts: FileFacts) -> Interface:
+    """Return what other files can see of this one."""
+    symbols: dict[str, Symbol] = {}
+    local = local_variables(facts)
+    for name, symbol in _variables(facts, local):
+        symbols.setdefault(name, symbol)
+    top = [found for found in facts.imports if found.scope < 0]
+    for found in reversed(top):
+        if found.alias:
+            symbols[found.alias] = Symbol("i", found.module, found.name)
+    symbols.update(_definitions(facts, local))
+    return Interface(
+        language=facts.language,
+        symbols=symbols,
+        stars=tuple(found.module for found in top if found.name == "*"),
+        dotted=frozenset(found.alias for found in top if "." in found.alias),
+    )
+
+
+def _definitions(facts: FileFacts, local: Locals) -> Iterator[tuple[str, Symbol]]:
+    """Yield every definition.
+
+    Of several with one name the last counts, as it does at run time, but the
+    first declared result: that is the first overload's.
+    """
+    bases = base_texts(facts)
+    results: dict[str, str] = {}
+    hidden: list[bool] = []
+    for index, definition in enumerate(facts.definitions):
+        parent = definition.parent
+        inner = parent >= 0 and (
+            hidden[parent] or facts.definitions[parent].kind == NodeKind.FUNCTION
+        )
+        hidden.append(inner)
+        key, name = definition.qualname.partition("#")[0], definition.qualname
+        if definition.kind == NodeKind.FUNCTION:
+            result = results.get(key) or returns(facts, index, local)
+            results[key] = result
+            yield key, Symbol("f", name, result, hidden=inner)
+        else:
+            kind = "c" if definition.kind == NodeKind.CLASS else "m"
+            yield key, Symbol(kind, name, bases=bases.get(key, ()), hidden=inner)
+
+
+def base_texts(facts: FileFacts) -> dict[str, tuple[str, ...]]:
+    """Return the base types of each class, by qualified name."""
+    found: dict[str, tuple[str, ...]] = {}
+    for use in facts.types:
+        if use.is_base and use.scope >= 0:
+            key = facts.definitions[use.scope].qualname.partition("#")[0]
+            found[key] = (*found.get(key, ()), use.text)
+    return found
+
+
+def _variables(facts: FileFacts, local: Locals) -> Iterator[tuple[str, Symbol]]:
+    """Yield module variables, class attributes and what ``self.x`` is set to."""
+    for variable in facts.variables:
+        if variable.type == UNKNOWN:
+            continue
+        owner = _owner(facts, variable)
+        if owner is None:
+            continue
+        name = variable.name.rpartition(".")[2]
+        known = globalise(facts, variable.scope, variable, local)
+        if known is not None:
+            key = f"{owner}.{name}" if owner else name
+            yield key, Symbol("v", known.type, is_value=known.is_value)
+
+
+def _owner(facts: FileFacts, variable: Variable) -> str | None:
+    """Return the class that a variable is an attribute of, "" for the file."""
+    if variable.scope < 0:
+        return "" if _SIMPLE.match(variable.name) else None
+    definition = facts.definitions[variable.scope]
+    if definition.kind != NodeKind.FUNCTION:
+        return definition.qualname.partition("#")[0]
+    head, _, rest = variable.name.partition(".")
+    if head in ("self", "this") and rest and "." not in rest and "[" not in rest:
+        return enclosing_type(facts, variable.scope)
+    return None
+
+
+def enclosing_type(facts: FileFacts, scope: int) -> str | None:
+    """Return the qualified name of the innermost type around a scope."""
+    while scope >= 0:
+        definition = facts.definitions[scope]
+        if definition.kind != NodeKind.FUNCTION:
+            return definition.qualname.partition("#")[0]
+        owner, dot, _ = definition.qualname.rpartition(".")
+        if dot and definition.parent < 0:
+            return owner
+        scope = definition.parent
+    return None
+
+
+def local_variables(facts: FileFacts) -> Locals:
+    """Return the first binding of each variable that is not an attribute."""
+    found: dict[tuple[int, str], Variable] = {}
+    for variable in facts.variables:
+        found.setdefault((variable.scope, variable.name), variable)
+    return found
+
+
+def returns(facts: FileFacts, index: int, local: Locals) -> str:
+    """Return a function's result type, or ``=`` and an expression, or ""."""
+    text = facts.definitions[index].returns
+    if not text.startswith("="):
+        return text
+    value = Variable(index, "", text[1:], True)
+    known = globalise(facts, index, value, local)
+    if known is None:
+        return ""
+    return f"={known.type}" if known.is_value else known.type
+
+
+def globalise(
+    facts: FileFacts,
+    scope: int,
+    variable: Variable,
+    local: Locals,
+    depth: int = 4,
+) -> Variable | None:
+    """Rewrite what a variable holds in terms of names that the file shows.
+
+    Returns:
+        A variable whose type or expression starts at a module-level name, or
+        None if it depends on something local that is not known.
+    """
+    if not variable.is_value or scope < 0:
+        return variable
+    head, separator, rest = _head(variable.type)
+    if head in SELF:
+        owner = enclosing_type(facts, scope)
+        text = f"{owner}{separator}{rest}" if owner else ""
+        return Variable(scope, variable.name, text, True) if text else None
+    bound = None
+    while scope >= 0 and bound is None:
+        bound = local.get((scope, head))
+        scope = facts.definitions[scope].parent
+    if bound is None:
+        return variable
+    if depth == 0 or bound.type == UNKNOWN or bound is variable:
+        return None
+    known = globalise(facts, bound.scope, bound, local, depth - 1)
+    if known is None or not separator:
+        return known
+    start = known.type.lstrip("*& ")
+    if not known.is_value and not _SIMPLE.match(start):
+        return None
+    return Variable(scope, variable.name, f"{start}{separator}{rest}", True)
+
+
+def _head(text: str) -> tuple[str, str, str]:
+    """Split ``a().b`` at the first dot, call or subscript."""
+    match = re.match(r"[\w$@]+", text)
+    head = match[0] if match else text
+    rest = text[len(head) :]
+    return head, rest[:1], rest[1:]

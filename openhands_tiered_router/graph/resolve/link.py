@@ -1,0 +1,419 @@
+"""One file's facts to the edges that leave it.
+
+The result depends on the file's own facts and on the keys that were read, and
+on nothing else: not on the order of files, nor on what was linked before.
+"""
+
+import re
+from array import array
+from typing import Final
+from zlib import crc32
+
+from msgspec import Struct
+
+from ..expressions import UNKNOWN
+from ..languages import Language
+from ..model import Edge, EdgeKind, FileFacts, Import, NodeKind, TypeUse, Variable
+from .index import Index, Key, directory_of
+from .interface import SELF, Locals, enclosing_type, local_variables
+from .modules import PACKAGE
+from .names import Names, bare, language_named
+
+
+EXACT: Final = 1.0
+SAME_PACKAGE: Final = 0.95
+"""An unimported name with one definition in the same directory."""
+ONLY_ONE: Final = 0.7
+"""A bare name with a single definition in the workspace."""
+ONLY_GLOBAL: Final = 0.9
+"""The same in a language without imports of names, such as C."""
+ONLY_MEMBER: Final = 0.5
+"""A member of something unknown, with a single definition of its name."""
+ONE_OF_FEW: Final = 0.6
+"""To be shared among the candidates of a member of something unresolved."""
+
+COMMON: Final = frozenset(
+    "get set add append extend items keys values pop update join split strip format"
+    " replace read write close open run start stop send copy sort index count insert"
+    " remove clear next len str print map filter forEach push then catch toString"
+    " equals hashCode size isEmpty contains put toArray Error String unwrap clone"
+    " iter collect into from default fmt new init main test".split()
+)
+"""Names of members that say nothing about whose they are."""
+
+_IMPORTS: Final = int(EdgeKind.IMPORTS)
+_CALLS: Final = int(EdgeKind.CALLS)
+_REFERENCES: Final = int(EdgeKind.REFERENCES)
+_INHERITS: Final = int(EdgeKind.INHERITS)
+_TESTS: Final = int(EdgeKind.TESTS)
+
+
+class Linked(Struct, frozen=True, array_like=True):
+    """A file's edges, and what has to change for them to change."""
+
+    edges: tuple[Edge, ...]
+    groups: tuple[str, ...]
+    """Groups of the keys that were read, sorted."""
+    keys: bytes
+    """Sorted 32-bit checksums of the keys, as an array of unsigned ints."""
+
+
+class Linker:
+    """Links files one after another, keeping answers that they share."""
+
+    def __init__(self, index: Index) -> None:
+        self._names = Names(index)
+        self._sums: dict[Key, int] = {}
+
+    def forget(self) -> None:
+        """Drop the kept answers; to be called after the index has changed."""
+        self._names.forget()
+
+    def link(self, facts: FileFacts) -> Linked:
+        """Return a file's edges."""
+        self._names.start()
+        edges = _File(self._names, facts).edges()
+        reads = self._names.reads
+        groups = tuple(sorted({group for group, _ in reads if group != facts.path}))
+        sums = sorted({self._sum(key) for key in reads if key[0] != facts.path})
+        return Linked(edges, groups, array("I", sums).tobytes())
+
+    def _sum(self, key: Key) -> int:
+        known = self._sums.get(key)
+        if known is None:
+            if len(self._sums) > 500_000:
+                self._sums.clear()
+            known = self._sums[key] = key_sum(key)
+        return known
+
+
+def key_sum(key: Key) -> int:
+    """Return a key's checksum; a collision costs one needless relink."""
+    return crc32("\0".join(key).encode("utf-8", "replace"))
+
+
+class _File:
+    """The file at hand: its scopes, and the edges found so far."""
+
+    def __init__(self, names: Names, facts: FileFacts) -> None:
+        self.names = names
+        self.facts = facts
+        self.path = facts.path
+        self.language: Language = language_named(facts.language)
+        self.ids = [facts.node_id(index) for index in range(len(facts.definitions))]
+        self.parents = [definition.parent for definition in facts.definitions]
+        self.variables: Locals = local_variables(facts)
+        self.inner: dict[tuple[int, str], int] = {}
+        self.imports: dict[tuple[int, str], Import] = {}
+        self.found: dict[tuple[str, str], tuple[int, float]] = {}
+        for index, definition in enumerate(facts.definitions):
+            if definition.parent >= 0:
+                self.inner[definition.parent, definition.name] = index
+        for entry in facts.imports:
+            if entry.scope >= 0 and entry.alias:
+                self.imports.setdefault((entry.scope, entry.alias), entry)
+
+    def edges(self) -> tuple[Edge, ...]:
+        """Resolve everything, and return the edges in a fixed order."""
+        for entry in self.facts.imports:
+            self._link_import(entry)
+        for use in self.facts.types:
+            self._link_type(use)
+        for call in self.facts.calls:
+            self._link_call(call.scope, call.name, call.receiver)
+        return tuple(
+            Edge(source, target, self._kinds(source, target, kinds), confidence)
+            for (source, target), (kinds, confidence) in sorted(self.found.items())
+        )
+
+    def _kinds(self, source: str, target: str, kinds: int) -> int:
+        """Add `TESTS` where a test touches what is not a test."""
+        if not self.facts.is_test or target.startswith(f"{self.path}::"):
+            return kinds
+        other = target.partition("::")[0]
+        language = language_named(self.names.index.outline(other).language)
+        return kinds if language.test_path.search(other) else kinds | _TESTS
+
+    def _add(self, scope: int, target: str, kind: int, confidence: float) -> None:
+        source = self.ids[scope] if scope >= 0 else self.path
+        if target == source or target.startswith(PACKAGE):
+            return
+        kinds, best = self.found.get((source, target), (0, 0.0))
+        self.found[source, target] = kinds | kind, max(best, confidence)
+
+    # -- imports and types
+
+    def _link_import(self, entry: Import) -> None:
+        module = self._module(entry)
+        place = self.names.find_module(self.path, module) if module else None
+        if place and place != self.path:
+            self._add(-1, place, _IMPORTS, EXACT)
+        if entry.name in ("", "*"):
+            return
+        found = self.names.imported(self.path, module, entry.name)
+        if found is None or found[0] == self.path:
+            return
+        target, symbol = found
+        if symbol is None:
+            self._add(-1, target, _IMPORTS, EXACT)
+        elif symbol.kind == "v":
+            self._add(-1, target, _REFERENCES, EXACT)
+        else:
+            self._add(entry.scope, f"{target}::{symbol.text}", _REFERENCES, EXACT)
+
+    def _module(self, entry: Import) -> str:
+        """Return an import's module; ``super`` in an inline module is the file."""
+        nested = self.language.name == "rust" and entry.scope >= 0
+        if not nested or not entry.module.startswith("super"):
+            return entry.module
+        return entry.module[len("super") :].removeprefix("::")
+
+    def _link_type(self, use: TypeUse) -> None:
+        kind = _INHERITS if use.is_base else _REFERENCES
+        for target in self._types(use.scope, use.text):
+            self._add(use.scope, target, kind, EXACT)
+            if use.is_base:
+                break
+
+    def _types(self, scope: int, text: str) -> list[str]:
+        local = self._local(scope, text.strip("\"' *&"))
+        if local is not None:
+            return [local]
+        return self.names.types_in(self.path, text)
+
+    def _local(self, scope: int, name: str) -> str | None:
+        """Return what a name means inside of a function, as a node."""
+        while scope >= 0:
+            index = self.inner.get((scope, name))
+            if index is not None:
+                return self.ids[index]
+            entry = self.imports.get((scope, name))
+            if entry is not None:
+                return self._imported(entry)
+            scope = self.parents[scope]
+        return None
+
+    def _imported(self, entry: Import) -> str | None:
+        found = self.names.imported(self.path, self._module(entry), entry.name)
+        if found is None:
+            return None
+        place, symbol = found
+        if symbol is None:
+            return place
+        if symbol.kind == "v":
+            return self.names.typed(place, symbol)
+        return f"{place}::{symbol.text}"
+
+    # -- calls
+
+    def _link_call(self, scope: int, name: str, before: str) -> None:
+        if before == UNKNOWN:
+            self._guess_member(scope, name, ONLY_MEMBER)
+        elif before:
+            parts = before.split(".")
+            target = self._chain(scope, parts, name)
+            if target is not None:
+                self._add(scope, target, _CALLS, EXACT)
+            elif not self._is_foreign(scope, bare(parts[0])):
+                self._guess_member(scope, name, ONE_OF_FEW)
+        else:
+            target, confidence = self._callee(scope, name)
+            if target is not None:
+                self._add(scope, target, _CALLS, confidence)
+
+    def _callee(self, scope: int, name: str) -> tuple[str | None, float]:
+        """Resolve a bare name in call position."""
+        at = scope
+        while at >= 0:
+            if (at, name) in self.inner and self._sees(at, scope):
+                return self.ids[self.inner[at, name]], EXACT
+            if (at, name) in self.imports:
+                return self._imported(self.imports[at, name]), EXACT
+            if (at, name) in self.variables and self._sees(at, scope):
+                return self._called_variable(at, name), EXACT
+            at = self.parents[at]
+        target = self.names.symbol(self.path, name)
+        if target is None and self.language.own_members:
+            target = self._own_member(scope, name)
+        if target is not None:
+            return target, EXACT
+        if self.names.read(self.path, name) is not None:
+            return None, EXACT
+        return self._guess(name)
+
+    def _sees(self, at: int, scope: int) -> bool:
+        """Whether the names of scope `at` are in sight from `scope`."""
+        if at == scope or self.language.own_members:
+            return True
+        return self.facts.definitions[at].kind != NodeKind.CLASS
+
+    def _called_variable(self, scope: int, name: str) -> str | None:
+        """A variable that is called: another name of a function or a class."""
+        variable = self.variables[scope, name]
+        if variable.is_value and re.fullmatch(r"[\w$.]+", variable.type):
+            *before, last = variable.type.split(".")
+            if last != name:
+                return self._chain(scope, before, last) if before else None
+        if not variable.is_value and variable.type.startswith(("type[", "Type[")):
+            return self._variable_type(scope, variable)
+        return None
+
+    def _own_member(self, scope: int, name: str) -> str | None:
+        while scope >= 0:
+            if self.facts.definitions[scope].kind != NodeKind.FUNCTION:
+                found = self.names.member(self.ids[scope], name)
+                if found is not None:
+                    return found
+            scope = self.parents[scope]
+        return None
+
+    def _guess(self, name: str) -> tuple[str | None, float]:
+        """Choose by name alone, where that is not a mere chance."""
+        if self.language.name == "python":
+            return None, 0.0
+        nodes = self._named(name)
+        here = directory_of(self.path)
+        close = [n for n in nodes if directory_of(n.partition("::")[0]) == here]
+        if len(close) == 1:
+            return close[0], SAME_PACKAGE
+        if len(nodes) != 1:
+            return None, 0.0
+        return nodes[0], ONLY_GLOBAL if self.language.global_names else ONLY_ONE
+
+    def _guess_member(self, scope: int, name: str, confidence: float) -> None:
+        if name in COMMON:
+            return
+        nodes = self._named(name)
+        if confidence == ONLY_MEMBER and len(nodes) != 1:
+            return
+        for node in nodes:
+            self._add(scope, node, _CALLS, confidence / len(nodes))
+
+    def _named(self, name: str) -> tuple[str, ...]:
+        family = self.language.family
+        self.names.reads.add((f"name:{name}", family))
+        return self.names.index.named(family, name)
+
+    def _is_foreign(self, scope: int, head: str) -> bool:
+        """Whether a name is imported from outside of the workspace."""
+        if head == "super":
+            return True
+        entry = None
+        while scope >= 0 and entry is None:
+            entry = self.imports.get((scope, head))
+            scope = self.parents[scope]
+        if entry is not None:
+            return (
+                self.names.imported(self.path, self._module(entry), entry.name) is None
+            )
+        symbol = self.names.read(self.path, head)
+        if symbol is None or symbol.kind != "i":
+            return False
+        return self.names.binding(self.path, head) is None
+
+    def _chain(self, scope: int, parts: list[str], name: str) -> str | None:
+        """Resolve ``a.b().name`` as seen from a scope."""
+        owner, rest, known = self._head(scope, parts)
+        if not known:
+            return self.names.walk(self.path, [*parts, name])
+        if owner is None:
+            return None
+        if rest:
+            owner = self.names.follow(owner, rest)
+            if owner and ("()" in rest[-1] or not self.names.is_type(owner)):
+                owner = self.names.result(owner) if "::" in owner else owner
+        if owner is None:
+            return None
+        if "::" in owner and self.names.is_type(owner):
+            return self.names.member(owner, name)
+        return self.names.symbol(owner, name) if "::" not in owner else None
+
+    def _head(self, scope: int, parts: list[str]) -> tuple[str | None, list[str], bool]:
+        """Return (node, remaining parts, whether the first part is local)."""
+        first = bare(parts[0])
+        if first in SELF:
+            return self._enclosing(scope, first), parts[1:], True
+        at = scope
+        while at >= 0:
+            node, known = self._local_value(at, first, at == scope)
+            if known:
+                if node and "()" in parts[0]:
+                    node = self.names.result(node)
+                return node, parts[1:], True
+            at = self.parents[at]
+        return None, parts, False
+
+    def _local_value(
+        self, scope: int, name: str, here: bool
+    ) -> tuple[str | None, bool]:
+        """Return what a scope itself binds a name to, and whether it does."""
+        if not (here or self._sees(scope, -1)):
+            return None, False
+        variable = self.variables.get((scope, name))
+        if variable is not None:
+            return self._variable_type(scope, variable), True
+        index = self.inner.get((scope, name))
+        if index is not None:
+            return self.ids[index], True
+        entry = self.imports.get((scope, name))
+        if entry is not None:
+            return self._imported(entry), True
+        return None, False
+
+    def _enclosing(self, scope: int, word: str) -> str | None:
+        owner = enclosing_type(self.facts, scope)
+        if owner is None:
+            return None
+        node = f"{self.path}::{owner}"
+        if word != "super":
+            return node
+        bases = self.names.bases(node)
+        return bases[0] if bases else None
+
+    def _variable_type(
+        self, scope: int, variable: Variable, depth: int = 5
+    ) -> str | None:
+        """Return the type of a local variable, by its annotation or its value."""
+        if variable.type == UNKNOWN or depth == 0:
+            return None
+        if not variable.is_value:
+            types = self._types(scope, variable.type)
+            return types[0] if types else None
+        for choice in variable.type.split("|"):
+            found = self._value(scope, variable, choice.split("."), depth)
+            if found is not None:
+                return found
+        return None
+
+    def _value(
+        self, scope: int, variable: Variable, parts: list[str], depth: int
+    ) -> str | None:
+        first = bare(parts[0])
+        at = scope
+        while at >= 0 and first not in SELF:
+            bound = self.variables.get((at, first))
+            if bound is not None and bound is not variable:
+                owner = self._variable_type(at, bound, depth - 1)
+                found = self.names.follow(owner, parts[1:])
+                return self._result(found, parts)
+            at = self.parents[at]
+        owner, rest, known = (
+            self._head(scope, parts)
+            if bound_free(self.variables, scope, first, variable)
+            else (None, parts, False)
+        )
+        if known:
+            return self._result(self.names.follow(owner, rest), parts)
+        return self.names.value_of(self.path, ".".join(parts))
+
+    def _result(self, node: str | None, parts: list[str]) -> str | None:
+        if node is None or "::" not in node:
+            return node
+        if "()" in parts[-1] or not self.names.is_type(node):
+            return self.names.result(node)
+        return node
+
+
+def bound_free(variables: Locals, scope: int, name: str, variable: Variable) -> bool:
+    """Whether looking a name up again cannot come back to the same variable."""
+    return variables.get((scope, name)) is not variable

@@ -1,0 +1,362 @@
+"""What a name, a member or an expression means: the rules of resolution.
+
+An answer is a node id (a definition or a file) or a ``dir:`` place. A class's
+id stands for the class and for its instances alike: members are looked up in
+the same place, and calling a class gives an instance.
+"""
+
+import re
+from typing import Final
+
+from ..languages import Language, by_name
+from ..model import path_of
+from .index import directory_of
+from .interface import Interface, Symbol
+from .modules import PACKAGE, Modules
+from .tabled import tabled
+
+
+TOKENS: Final = 6
+"""Names in a type's text that are tried: ``dict[str, Optional[Foo]]``."""
+
+_TOKEN: Final = re.compile(r"[A-Za-z_$][\w$]*(?:(?:\.|::)[A-Za-z_$][\w$]*)*")
+_DOTTED: Final = re.compile(r"[A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*)*\Z")
+_WORDS: Final = frozenset({"Self", "Any", "None", "Optional", "list", "dict", "str"})
+_GENERIC: Final = Language("", (), "", "")
+
+
+def language_named(name: str) -> Language:
+    """Return a language's description; a neutral one if it is not known."""
+    return by_name().get(name, _GENERIC)
+
+
+class Names(Modules):
+    """Answers questions about names; see `Tabled` for how answers are kept."""
+
+    def read(self, path: str, name: str) -> Symbol | None:
+        """Return what a file itself binds a name to, and note the question."""
+        self.reads.add((path, name))
+        return self.index.symbol(path, name)
+
+    def outline(self, path: str) -> Interface:
+        """Return a file's outline, and note the question."""
+        self.reads.add((path, "*"))
+        return self.index.outline(path)
+
+    @tabled
+    def binding(self, place: str, name: str) -> tuple[str, Symbol | None] | None:
+        """Follow a name through imports and re-exports to where it is bound.
+
+        Returns:
+            (path, symbol) of the definition or variable, (place, None) of the
+            module that it names, or None.
+        """
+        if place.startswith(PACKAGE):
+            home = self._in_package(place[len(PACKAGE) :], name)
+            return self.binding(home, name) if home else None
+        symbol = self.read(place, name)
+        if symbol is None:
+            return self._unbound(place, name)
+        if symbol.kind != "i":
+            return place, symbol
+        return self.imported(place, symbol.text, symbol.name)
+
+    def imported(
+        self, path: str, module: str, name: str
+    ) -> tuple[str, Symbol | None] | None:
+        """Return what ``from module import name`` in `path` binds."""
+        if not module and name:
+            return self.binding(path, name)
+        target = self.find_module(path, module)
+        if not name:
+            return (target, None) if target else None
+        found = self.binding(target, name) if target else None
+        if found is None:
+            below = self.find_module(path, self._join(path, module, name))
+            found = (below, None) if below and below != target else None
+            found = self._nested(below, name) or found if below else found
+        if found is None and target is None:
+            found = self._member_of_type(path, module, name)
+        return found
+
+    def _join(self, path: str, module: str, name: str) -> str:
+        language = self.outline(path).language
+        if language == "rust":
+            return f"{module}::{name}"
+        return f"{module}{name}" if module.endswith(".") else f"{module}.{name}"
+
+    def _nested(self, place: str, name: str) -> tuple[str, Symbol | None] | None:
+        """A file named for the one type in it (Java) stands for that type."""
+        if language_named(self.outline(place).language).family != "jvm":
+            return None
+        return self.binding(place, name)
+
+    def _member_of_type(
+        self, path: str, module: str, name: str
+    ) -> tuple[str, Symbol | None] | None:
+        """``import static a.b.C.m`` and ``use a::Enum::Variant``."""
+        separator = "::" if "::" in module else "."
+        head, _, kind = module.rpartition(separator)
+        if not head or "/" in module or self.outline(path).language == "python":
+            return None
+        owner = self.imported(path, head, kind)
+        if owner is None or owner[1] is None or owner[1].kind not in "cm":
+            return None
+        node = self.member(f"{owner[0]}::{owner[1].text}", name)
+        return self._symbol_of(node) if node else None
+
+    def _symbol_of(self, node: str) -> tuple[str, Symbol | None] | None:
+        path, _, qualname = node.partition("::")
+        symbol = self.read(path, qualname.partition("#")[0])
+        return (path, symbol) if symbol else None
+
+    def _unbound(self, place: str, name: str) -> tuple[str, Symbol | None] | None:
+        """Look where a name can come from unnamed: package, then stars."""
+        language = language_named(self.outline(place).language)
+        if language.package_scope:
+            home = self._in_package(directory_of(place), name)
+            if home and home != place:
+                return self.binding(home, name)
+        for source in self._star_sources(place):
+            symbol = self.read(source, name)
+            if symbol is not None and source != place:
+                return self.binding(source, name)
+        return self._star_member(place, name, language)
+
+    def _star_member(
+        self, place: str, name: str, language: Language
+    ) -> tuple[str, Symbol | None] | None:
+        """``import a.b.*`` of the JVM binds each class file of that package."""
+        if language.family != "jvm":
+            return None
+        for module in self.outline(place).stars:
+            found = self.find_module(place, f"{module}.{name}")
+            if found:
+                return self.binding(found, name)
+        return None
+
+    def _in_package(self, directory: str, name: str) -> str | None:
+        self.reads.add((f"dir:{directory}", name))
+        homes = self.index.in_package(directory, name)
+        return homes[0] if homes else None
+
+    @tabled
+    def _star_sources(self, place: str) -> tuple[str, ...]:
+        """Return the files whose names a file sees by ``import *``, nearest first.
+
+        Chains are followed for Python and JavaScript, where they are how
+        packages re-export; elsewhere they would lead everywhere.
+        """
+        found: dict[str, None] = {}
+        waiting = [place]
+        while waiting:
+            source = waiting.pop(0)
+            outline = self.outline(source)
+            for module in outline.stars:
+                target = self.find_module(source, module)
+                if target and target not in found and not target.startswith(PACKAGE):
+                    found[target] = None
+                    if language_named(outline.language).family in ("python", "js"):
+                        waiting.append(target)
+        return tuple(found)
+
+    def symbol(self, place: str, name: str) -> str | None:
+        """Return the node that a module-level name refers to."""
+        found = self.binding(place, name)
+        return self._node(found) if found else None
+
+    def _node(self, found: tuple[str, Symbol | None]) -> str | None:
+        place, symbol = found
+        if symbol is None:
+            return place
+        if symbol.kind == "v":
+            simple = symbol.is_value and _DOTTED.match(symbol.text)
+            return self.value_of(place, symbol.text) if simple else None
+        return f"{place}::{symbol.text}"
+
+    @tabled
+    def holds(self, place: str, name: str) -> str | None:
+        """Return what a module-level name gives members of: its value's type."""
+        found = self.binding(place, name)
+        if found is None:
+            return None
+        symbol = found[1]
+        if symbol is not None and symbol.kind == "v":
+            return self.typed(found[0], symbol)
+        return self._node(found)
+
+    def typed(self, path: str, symbol: Symbol) -> str | None:
+        """Return the type of a variable."""
+        if symbol.is_value:
+            return self.value_of(path, symbol.text)
+        return self.type_of(path, symbol.text)
+
+    @tabled
+    def type_of(self, path: str, text: str) -> str | None:
+        """Return the first type of the workspace that a type's text names."""
+        if text.startswith("="):
+            return self.value_of(path, text[1:])
+        for token in _TOKEN.findall(text)[:TOKENS]:
+            if token in _WORDS:
+                continue
+            found = self.walk(path, re.split(r"\.|::", token))
+            if found and self.is_type(found):
+                return self._made(found)
+        return None
+
+    def types_in(self, path: str, text: str) -> list[str]:
+        """Return every type of the workspace that a type's text names."""
+        found = (
+            self.walk(path, re.split(r"\.|::", token))
+            for token in _TOKEN.findall(text)[:TOKENS]
+            if token not in _WORDS
+        )
+        return [node for node in found if node and self.is_type(node)]
+
+    def _made(self, node: str) -> str:
+        """Return what calling a class gives: itself, or what ``__new__`` says."""
+        path, _, qualname = node.partition("::")
+        factory = self.read(path, f"{qualname.partition('#')[0]}.__new__")
+        if factory is None or not factory.name or factory.name.strip("\"'") in _WORDS:
+            return node
+        return self.type_of(path, factory.name) or node
+
+    @tabled
+    def value_of(self, path: str, text: str) -> str | None:
+        """Return what an expression of module-level names evaluates to."""
+        for choice in text.split("|"):
+            parts = choice.split(".")
+            found = self.walk(path, parts)
+            if found is not None:
+                return self.result(found) if _is_call(parts[-1]) else found
+        return None
+
+    def walk(self, path: str, parts: list[str]) -> str | None:
+        """Resolve ``a.b().c`` from the top of a file; calls but the last apply."""
+        outline = self.outline(path)
+        if outline.dotted and len(parts) > 1:
+            for count in range(len(parts) - 1, 1, -1):
+                alias = ".".join(parts[:count])
+                if alias in outline.dotted:
+                    place = self.find_module(path, alias)
+                    return self.follow(place, parts[count:]) if place else None
+        head = bare(parts[0])
+        if len(parts) == 1:
+            return self.symbol(path, head)
+        found = self.holds(path, head)
+        if found and _is_call(parts[0]):
+            found = self.result(found)
+        return self.follow(found, parts[1:])
+
+    def follow(self, node: str | None, parts: list[str]) -> str | None:
+        """Take members of a node one after another; the last is not called."""
+        for at, part in enumerate(parts):
+            if node is None:
+                return None
+            name, last = bare(part), at == len(parts) - 1
+            if "::" not in node:
+                node = self.symbol(node, name) if last else self.holds(node, name)
+            elif self.is_type(node):
+                node = self.member(node, name) or (
+                    None if last and _is_call(part) else self.attribute(node, name)
+                )
+            else:
+                return None
+            if node and not last and (_is_call(part) or not self.is_type(node)):
+                node = self.result(node)
+        return node
+
+    def is_type(self, node: str) -> bool:
+        """Whether a node has members of its own: a class or a namespace."""
+        path, _, qualname = node.partition("::")
+        symbol = self.read(path, qualname.partition("#")[0]) if qualname else None
+        return symbol is not None and symbol.kind in "cm"
+
+    @tabled
+    def bases(self, node: str) -> tuple[str, ...]:
+        """Return the classes that a class is declared to extend."""
+        path, _, qualname = node.partition("::")
+        symbol = self.read(path, qualname.partition("#")[0])
+        found = (self._base(path, text) for text in (symbol.bases if symbol else ()))
+        return tuple(base for base in found if base and base != node)
+
+    def _base(self, path: str, text: str) -> str | None:
+        token = _TOKEN.search(text)
+        node = self.walk(path, re.split(r"\.|::", token[0])) if token else None
+        return node if node and self.is_type(node) else None
+
+    @tabled
+    def lineage(self, node: str) -> tuple[str, ...]:
+        """Return a class and all it inherits from, breadth first."""
+        found = {node: None}
+        waiting = [node]
+        while waiting:
+            for base in self.bases(waiting.pop(0)) or ():
+                if base not in found:
+                    found[base] = None
+                    waiting.append(base)
+        return tuple(found)
+
+    @tabled
+    def member(self, node: str, name: str) -> str | None:
+        """Return the method or nested type of a class, inherited ones included."""
+        for owner in self.lineage(node) or (node,):
+            symbol = self._own(owner, name)
+            if symbol is not None and symbol[1].kind in "fcm":
+                return f"{symbol[0]}::{symbol[1].text}"
+        return None
+
+    def _own(self, owner: str, name: str) -> tuple[str, Symbol] | None:
+        """Return a class's own member; a Go type's may stand in another file."""
+        path, _, qualname = owner.partition("::")
+        key = f"{qualname.partition('#')[0]}.{name}"
+        symbol = self.read(path, key)
+        if symbol is not None:
+            return path, symbol
+        language = language_named(self.outline(path).language)
+        if not language.receiver_types or not language.package_scope:
+            return None
+        home = self._in_package(directory_of(path), key)
+        symbol = self.read(home, key) if home else None
+        return (home, symbol) if home and symbol else None
+
+    @tabled
+    def attribute(self, node: str, name: str) -> str | None:
+        """Return the type of a class's attribute or property."""
+        for owner in self.lineage(node) or (node,):
+            found = self._own(owner, name)
+            if found is None:
+                continue
+            path, symbol = found
+            if symbol.kind == "v":
+                known = self.typed(path, symbol)
+                if known:
+                    return known
+                continue
+            member = f"{path}::{symbol.text}"
+            return self.result(member)
+        return None
+
+    @tabled
+    def result(self, node: str) -> str | None:
+        """Return what calling a node gives."""
+        path, _, qualname = node.partition("::")
+        symbol = self.read(path, qualname.partition("#")[0]) if qualname else None
+        if symbol is None:
+            return None
+        if symbol.kind in "cm":
+            return self._made(node)
+        text = symbol.name.strip("\"'")
+        owner = qualname.rpartition(".")[0]
+        if text in ("Self", "this", "Self()"):
+            return f"{path}::{owner}"
+        return self.type_of(path_of(node), text) if text else None
+
+
+def bare(part: str) -> str:
+    """Return a component's name without its call or subscript."""
+    return part.partition("(")[0].partition("[")[0]
+
+
+def _is_call(part: str) -> bool:
+    return part.endswith("()") or "()" in part

@@ -1,0 +1,235 @@
+"""The one that changes a graph: facts in, edges linked anew, a snapshot out.
+
+After a change it links the changed files and those that had asked one of the
+keys that now answer differently, and no others. The result is what a fresh
+build would give (tests/graph/test_update.py holds it to that).
+"""
+
+from collections.abc import Iterable, Mapping
+from hashlib import blake2b
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+from .cache import DAMAGED, Cache, Stamp, Summary
+from .contents import Contents, InMemory, OnDisk
+from .grammar import has_grammar
+from .languages import by_name
+from .model import FileEdge, FileFacts, FileNode, file_edges, file_node
+from .networks import carry_definitions, carry_files
+from .readers import Readers
+from .resolve.index import Index
+from .resolve.layout import Layout
+from .resolve.link import Linked, Linker
+from .snapshot import LARGE, Change, CodeGraph
+
+
+REMEMBERED: Final = 256
+"""Changes kept for `CodeGraph.changed_since`."""
+
+type Changes = Iterable[tuple[str, Stamp, FileFacts | None]]
+"""(path, stamp, facts); no facts for a file that is gone or left out."""
+
+
+class Writer:
+    """Holds the current state; to be used by one thread at a time."""
+
+    def __init__(self, root: Path, cache: Cache | None, *, large: bool) -> None:
+        self.root = root
+        self.cache = cache
+        self.graph = CodeGraph(root)
+        self.stamps: dict[str, Stamp] = {}
+        self.layout = Layout()
+        self._contents: Contents = OnDisk(cache) if large and cache else InMemory()
+        self._files: dict[str, FileNode] = {}
+        self._links: dict[str, tuple[FileEdge, ...]] = {}
+        self._index: Index | None = None
+        self._readers = Readers()
+        self._linker = Linker(Index(self.layout))
+        self._unsaved: set[str] = set()
+
+    # -- from and to the cache
+
+    def load(self) -> bool:
+        """Take over what the cache holds; False if that is nothing of use."""
+        if self.cache is None:
+            return False
+        try:
+            for row in self.cache.summaries():
+                self.stamps[row.path] = row.stamp
+                if row.node is not None:
+                    self._files[row.path] = row.node
+                    self._links[row.path] = row.links
+            contents = self._contents
+            if isinstance(contents, InMemory):
+                for path, facts, linked in self.cache.bodies():
+                    contents.load(path, facts, linked)
+                return contents.records().keys() == self._files.keys()
+        except DAMAGED:
+            self._files, self._links, self.stamps = {}, {}, {}
+            return False
+        return bool(self._files)
+
+    def sealed(self, layout: str) -> bool:
+        """Whether the cached edges were made of just these files and manifests."""
+        return self.cache is not None and self.cache.fingerprint() == (
+            self._fingerprint(layout)
+        )
+
+    def save(self, layout: str) -> None:
+        """Store what changed since the last time."""
+        if self.cache is None:
+            return
+        self._contents.flush(self.cache)
+        unsaved, self._unsaved = self._unsaved, set()
+        kept = [path for path in unsaved if path in self.stamps]
+        self.cache.write_summaries(self._summary(path) for path in kept)
+        self.cache.forget(unsaved.difference(kept))
+        self.cache.seal(self._fingerprint(layout))
+
+    def _summary(self, path: str) -> Summary:
+        node = self._files.get(path)
+        return Summary(path, self.stamps[path], node, self._links.get(path, ()))
+
+    def _fingerprint(self, layout: str) -> str:
+        """Return a checksum of all that edges depend on."""
+        state = blake2b(layout.encode("utf-8", "replace"), digest_size=16)
+        for path in sorted(self._files):
+            state.update(path.encode() + b"\0" + self.stamps[path].digest)
+        return state.hexdigest()
+
+    # -- changes
+
+    def touch(self, stamps: Mapping[str, Stamp]) -> None:
+        """Note that files were looked at and had not changed."""
+        self.stamps.update(stamps)
+        self._unsaved.update(stamps)
+
+    def apply(self, changes: Changes, layout: Layout | None = None) -> frozenset[str]:
+        """Put in changed files, link what that concerns, publish a snapshot.
+
+        Args:
+            changes: Each path at most once.
+            layout: Given when the manifests changed; everything is linked anew.
+
+        Returns:
+            The paths whose facts or edges changed.
+        """
+        relink_all = layout is not None or self._index is None and not self._files
+        index = self._prepared(layout)
+        touched: set[str] = set()
+        dirty: set[str] = set()
+        keys = set()
+        for path, stamp, facts in changes:
+            touched.add(path)
+            changed = index.replace(path, facts)
+            if not relink_all:
+                keys |= changed
+            self._enter(path, stamp, facts)
+            dirty.add(path)
+        self._linker.forget()
+        dirty = set(self._files) if relink_all else dirty | self._readers.of(keys)
+        for path in sorted(dirty & self._files.keys()):
+            if self._link(path):
+                touched.add(path)
+        self._publish(frozenset(touched))
+        return frozenset(touched)
+
+    def relink(self, layout: Layout) -> frozenset[str]:
+        """Link every file, after a start from a cache that does not fit."""
+        return self.apply((), layout)
+
+    def prepare(self) -> None:
+        """Make the index, so that the first edit need not wait for it (0.2 s)."""
+        self._prepared(None)
+
+    def _prepared(self, layout: Layout | None) -> Index:
+        if self._index is None:
+            self._index = Index(layout or self.layout)
+            self._linker = Linker(self._index)
+            for path in self._files:
+                self._index.replace(path, self._contents.facts(path))
+                linked = self._known_links(path)
+                if linked is not None:
+                    self._readers.put(path, linked)
+        if layout is not None:
+            self.layout = self._index.layout = layout
+        return self._index
+
+    def _known_links(self, path: str) -> Linked | None:
+        contents = self._contents
+        if isinstance(contents, InMemory):
+            return contents.linked(path)
+        return self.cache.linked(path) if self.cache else None
+
+    def _enter(self, path: str, stamp: Stamp, facts: FileFacts | None) -> None:
+        self._unsaved.add(path)
+        if facts is not None:
+            self.stamps[path] = stamp
+            self._files[path] = file_node(facts)
+            self._links.setdefault(path, ())
+            self._contents.put(path, facts)
+            return
+        if stamp.reason and stamp.reason != "gone":
+            self.stamps[path] = stamp
+        else:
+            self.stamps.pop(path, None)
+        if self._files.pop(path, None) is not None:
+            self._links.pop(path, None)
+            self._contents.remove(path)
+            self._readers.put(path, None)
+
+    def _link(self, path: str) -> bool:
+        """Link one file; return whether its edges changed."""
+        facts = self._contents.facts(path)
+        if facts is None:
+            return False
+        linked = self._linker.link(facts)
+        self._readers.put(path, linked)
+        if not self._contents.link(path, linked):
+            return False
+        self._links[path] = file_edges(path, linked.edges)
+        self._unsaved.add(path)
+        return True
+
+    # -- snapshots
+
+    def publish(self, skipped: Mapping[str, int]) -> None:
+        """Publish a complete graph that says what was left out."""
+        self._publish(frozenset(), complete=True, skipped=skipped)
+
+    def _publish(
+        self,
+        touched: frozenset[str],
+        *,
+        complete: bool | None = None,
+        skipped: Mapping[str, int] | None = None,
+    ) -> None:
+        old = self.graph
+        version = old.version + 1
+        change = Change(version, touched)
+        new = CodeGraph(
+            root=self.root,
+            version=version,
+            complete=old.complete if complete is None else complete,
+            files=dict(self._files),
+            links=dict(self._links),
+            records=self._contents.records(),
+            skipped=old.skipped if skipped is None else dict(skipped),
+            missing_grammars=self._missing(old, touched),
+            changes=(change, *islice(old.changes, REMEMBERED - 1)),
+        )
+        carry_files(old, new, touched)
+        if len(self._files) <= LARGE:
+            carry_definitions(old, new, touched)
+        self.graph = new
+
+    def _missing(self, old: CodeGraph, touched: frozenset[str]) -> frozenset[str]:
+        """Return the languages that are here but cannot be parsed."""
+        nodes = self._files.values()
+        if old.complete:
+            nodes = [self._files[p] for p in touched if p in self._files]
+        languages = {node.language for node in nodes} - {""}
+        known = by_name()
+        found = {name for name in languages if not has_grammar(known[name])}
+        return old.missing_grammars | found
