@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from openhands_tiered_router.agent import RoutedAgent
     from openhands_tiered_router.config import ConfigError, RouterConfig
+    from openhands_tiered_router.conversation import routed_conversation
     from openhands_tiered_router.core.decision import Decision
     from openhands_tiered_router.router import ComplexityRouter
     from openhands_tiered_router.tiers import Tier
@@ -25,6 +26,7 @@ __all__ = [
     "RoutedAgent",
     "RouterConfig",
     "Tier",
+    "routed_conversation",
 ]
 
 _HOMES: Final = {
@@ -34,6 +36,7 @@ _HOMES: Final = {
     "RoutedAgent": "agent",
     "RouterConfig": "config",
     "Tier": "tiers",
+    "routed_conversation": "conversation",
 }
 
 

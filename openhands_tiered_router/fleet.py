@@ -13,6 +13,9 @@ from openhands_tiered_router.core.fleet import Health
 from openhands_tiered_router.core.request import Purpose
 from openhands_tiered_router.core.session import SessionState
 from openhands_tiered_router.health.breaker import Breaker, BreakerSettings
+from openhands_tiered_router.history.adapt import HistoryAdapter
+from openhands_tiered_router.history.authors import Authors
+from openhands_tiered_router.tiers import Tier
 
 
 MAX_SESSIONS: Final = 1_000
@@ -39,6 +42,12 @@ class RoutedCall:
     decision: Decision
     outcome: Outcome
 
+    @property
+    def tier(self) -> Tier:
+        """The tier that served: above the decided one after a failover."""
+        answered = self.outcome.endpoint
+        return Tier.of(answered) if answered else self.decision.tier
+
 
 @dataclass(slots=True)
 class SessionRecord:
@@ -49,6 +58,9 @@ class SessionRecord:
     """Messages folded into ``state``."""
     last_message: int = 0
     """Fingerprint of the last of them, to notice an edited history."""
+    authors: Authors = field(default_factory=Authors)
+    adapters: dict[str, HistoryAdapter] = field(default_factory=dict)
+    """By ``Endpoint.cache_id``."""
     workspace: str | None = None
     tools_tokens: int | None = None
     """Size of the tool schemas, tokens; ``None``: not measured yet."""

@@ -36,6 +36,15 @@ class Tier(IntEnum):
             names = ", ".join(map(str, cls))
             raise ValueError(f"unknown tier {text!r}; the tiers are {names}") from None
 
+    @classmethod
+    def of(cls, key: str) -> Tier:
+        """The tier of an endpoint key: ``simple``, ``simple/2``, ``simple/spare``.
+
+        Raises:
+            ValueError: The part before the slash is not a tier.
+        """
+        return cls.parse(key.partition("/")[0])
+
     def up(self) -> Tier:
         """The next stronger tier; the strongest is its own."""
         return Tier(min(self + 1, Tier.REASONING))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from openhands_tiered_router.fleet import reset_fleet
 from openhands_tiered_router.loopback import LoopbackProvider
 
 
@@ -20,3 +22,10 @@ def provider() -> Iterator[LoopbackProvider]:
     """A strict provider that answers 'Done.'; set ``provider.script`` for more."""
     with LoopbackProvider() as provider:
         yield provider
+
+
+@pytest.fixture(autouse=True)
+def _own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reads or writes the user's files, or another test's shared state."""
+    monkeypatch.setenv("TIERED_ROUTER_TELEMETRY", str(tmp_path / "telemetry.sqlite3"))
+    reset_fleet()

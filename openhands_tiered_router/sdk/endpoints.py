@@ -11,15 +11,6 @@ from openhands_tiered_router.settings import RouterSettings
 from openhands_tiered_router.tiers import Endpoint, Prices, Tier, TierSet
 
 
-def tier_of(key: str) -> Tier:
-    """The tier of an endpoint key: ``simple``, ``simple/2``, ``simple/anything``.
-
-    Raises:
-        ValueError: The part before the slash is not a tier.
-    """
-    return Tier.parse(key.partition("/")[0])
-
-
 def tier_set(llms: Mapping[str, LLM], settings: RouterSettings) -> TierSet:
     """The engine's view of the models: as configured, else read off the ``LLM``."""
     known = {e.key: e for e in settings.endpoints}
@@ -33,7 +24,7 @@ def endpoint_of(key: str, llm: LLM) -> Endpoint:
     """An ``LLM`` that came without configuration, as an endpoint."""
     return Endpoint(
         key=key,
-        tier=tier_of(key),
+        tier=Tier.of(key),
         model=llm.model,
         prices=_prices(llm),
         max_input_tokens=llm.effective_max_input_tokens,

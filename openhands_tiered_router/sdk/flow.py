@@ -17,7 +17,7 @@ from openhands_tiered_router.core.request import Purpose, RoutingRequest
 from openhands_tiered_router.core.session import SessionState
 from openhands_tiered_router.dispatch.failover import Failover, Send, Steps
 from openhands_tiered_router.fleet import RoutedCall, SessionRecord
-from openhands_tiered_router.sdk import messages as sdk_messages, usage
+from openhands_tiered_router.sdk import histories, messages as sdk_messages, usage
 from openhands_tiered_router.sdk.setup import RouterSetup
 from openhands_tiered_router.telemetry.ids import new_decision_id
 from openhands_tiered_router.tiers import Endpoint, Tier
@@ -58,7 +58,7 @@ class CallFlow:
     arguments: CallArguments
     decision: Decision = field(init=False)
     first_token_at: float | None = None
-    _session: SessionRecord | None = None
+    _session: SessionRecord = field(default_factory=SessionRecord)
     _session_id: str | None = None
     _purpose: Purpose = Purpose.SINGLE
     _state: SessionState = field(default_factory=SessionState)
@@ -80,7 +80,7 @@ class CallFlow:
             order=self._order(),
             breaker=self.setup.breaker,
             settings=self.setup.dispatch,
-            repairable=self.setup.history.repairable,
+            repairable=histories.repairable,
             clock=time.time,
         )
         response: LLMResponse | None = None
@@ -121,12 +121,11 @@ class CallFlow:
         context = resolve_llm_call_context(arguments.call_context)
         self._session_id = context.session_id
         self._purpose = _purpose(context.session_id, tools, self.usage_id)
-        tools_tokens = 0
         if context.session_id is not None:
             self._session = self.setup.fleet.session(context.session_id)
-            if tools:
-                sdk_messages.learn_tools(self._session, tools)
-            tools_tokens = self._session.tools_tokens or 0
+        if tools:
+            sdk_messages.learn_tools(self._session, tools)
+        tools_tokens = self._session.tools_tokens or 0
         self._state = self._read_history(arguments.messages)
         return RoutingRequest(
             session_id=context.session_id,
@@ -135,12 +134,12 @@ class CallFlow:
             images=self._state.images,
             needs_tools=bool(tools),
             pin=arguments.pin,
-            workspace=self._session.workspace if self._session else None,
+            workspace=self._session.workspace,
         )
 
     def _read_history(self, messages: list[Message]) -> SessionState:
         """Only a step of the conversation moves its state."""
-        if self._purpose is Purpose.TURN and self._session is not None:
+        if self._purpose is Purpose.TURN:
             return sdk_messages.advance(self._session, messages)
         state = sdk_messages.fresh_state(messages)
         if self._purpose is Purpose.SIDE:
@@ -155,9 +154,9 @@ class CallFlow:
 
     def _messages(self, step: Send) -> list[Message]:
         try:
-            return self.setup.history.messages_for(
-                self._session_id,
-                step.endpoint,
+            return histories.messages_for(
+                self._session,
+                self.setup.endpoint(step.endpoint).cache_id,
                 self.llms[step.endpoint],
                 self.arguments.messages,
                 rejected=step.after,
@@ -179,7 +178,7 @@ class CallFlow:
         """Books the outcome; must not raise: the answer is already paid for."""
         try:
             outcome = self._outcome(attempts, response)
-            if response is not None and self._session is not None:
+            if response is not None:
                 self._learn(outcome, response)
             self._record(outcome)
         except Exception as error:
@@ -202,19 +201,17 @@ class CallFlow:
         )
 
     def _learn(self, outcome: Outcome, response: LLMResponse) -> None:
-        session, key = self._session, outcome.endpoint
-        if session is None or key is None:
-            return
-        if self._session_id is not None:
-            self.setup.fleet.note_response(response.id, self._session_id)
-        self.setup.history.note_author(self._session_id, key, response.message)
-        if self._purpose is not Purpose.TURN:
+        key = outcome.endpoint
+        if key is None or self._session_id is None:
             return
         cache_id = self.setup.endpoint(key).cache_id
-        with session.lock:
-            session.state = session.state.after_call(
-                cache_id, outcome.usage, time.time()
-            )
+        self.setup.fleet.note_response(response.id, self._session_id)
+        self._session.authors.record(response.message, cache_id)
+        if self._purpose is not Purpose.TURN:
+            return
+        with self._session.lock:
+            state = self._session.state
+            self._session.state = state.after_call(cache_id, outcome.usage, time.time())
 
     def _record(self, outcome: Outcome) -> None:
         call = RoutedCall(
@@ -227,8 +224,7 @@ class CallFlow:
             decision=self.decision,
             outcome=outcome,
         )
-        if self._session is not None:
-            self._session.calls.append(call)
+        self._session.calls.append(call)
         self.setup.record(call)
 
 

@@ -18,7 +18,6 @@ from openhands_tiered_router.dispatch.settings import DispatchSettings
 from openhands_tiered_router.fleet import Fleet, RoutedCall, fleet
 from openhands_tiered_router.health.breaker import Breaker
 from openhands_tiered_router.sdk.endpoints import tier_set
-from openhands_tiered_router.sdk.histories import Histories
 from openhands_tiered_router.settings import RouterSettings
 from openhands_tiered_router.telemetry.recorder import (
     TelemetryRecorder,
@@ -36,7 +35,6 @@ class RouterSetup:
     engine: Engine
     fleet: Fleet
     dispatch: DispatchSettings
-    history: Histories
     recorder: TelemetryRecorder
     endpoints: Mapping[str, Endpoint]
 
@@ -51,7 +49,6 @@ class RouterSetup:
             engine=Engine(tiers, RULES, policy),
             fleet=fleet(),
             dispatch=settings.dispatch,
-            history=Histories(),
             recorder=_recorder(settings),
             endpoints={e.key: e for e in tiers.endpoints},
         )

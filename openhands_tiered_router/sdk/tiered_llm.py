@@ -11,7 +11,6 @@ from openhands.sdk.llm.utils.metrics import Metrics
 from openhands.sdk.tool import ToolDefinition
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
-from openhands_tiered_router.sdk.endpoints import tier_of
 from openhands_tiered_router.tiers import Tier
 
 
@@ -70,7 +69,7 @@ class TieredLLM(RouterLLM):
     @classmethod
     def _check_keys(cls, llms: dict[str, LLM]) -> dict[str, LLM]:
         for key in llms:
-            tier_of(key)
+            Tier.of(key)
         return llms
 
     @model_validator(mode="after")
@@ -98,6 +97,14 @@ class TieredLLM(RouterLLM):
         The SDK calls it on copies that shall account on their own.
         """
         self._clone_tiers({})
+
+    def restore_metrics(self, metrics: Metrics) -> None:
+        """Goes on with those books, for the tiers too if they share the router's."""
+        before = self._metrics
+        super().restore_metrics(metrics)
+        for llm in self.llms_for_routing.values():
+            if llm.metrics is before:
+                llm.restore_metrics(metrics)
 
     def model_copy(
         self, *, update: Mapping[str, Any] | None = None, deep: bool = False
@@ -135,9 +142,8 @@ class TieredLLM(RouterLLM):
             fields = {**update, "usage_id": f"{self.usage_id}:{key}", "num_retries": 1}
             clones[key] = llm.model_copy(update=fields)
             clones[key].reset_metrics()
-        shared = Metrics(model_name=self.model)
-        for llm in (*clones.values(), self):
-            llm.restore_metrics(shared)
+        for llm in clones.values():
+            llm.restore_metrics(self.metrics)
         self.llms_for_routing = clones
 
     # -- what the SDK asks of an LLM ---------------------------------------------
@@ -193,9 +199,9 @@ class TieredLLM(RouterLLM):
 
 def _default_key(keys: Iterable[str], tier: Tier) -> str:
     """The key that serves ``tier``: its first endpoint, else upwards, else the top."""
-    ordered = sorted(keys, key=lambda key: (tier_of(key) < tier, tier_of(key)))
-    below = all(tier_of(key) < tier for key in ordered)
-    return max(ordered, key=tier_of) if below else ordered[0]
+    ordered = sorted(keys, key=lambda key: (Tier.of(key) < tier, Tier.of(key)))
+    below = all(Tier.of(key) < tier for key in ordered)
+    return max(ordered, key=Tier.of) if below else ordered[0]
 
 
 def _field_values(llm: LLM) -> dict[str, Any]:

@@ -1,0 +1,66 @@
+"""A routed conversation in one call: agent, tools, condenser and callbacks wired."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from openhands.sdk import LocalConversation, Tool
+from openhands.sdk.context import AgentContext
+from openhands.sdk.event import Event
+from openhands.tools.preset.default import get_default_condenser, get_default_tools
+
+from openhands_tiered_router.agent import RoutedAgent
+from openhands_tiered_router.router import ComplexityRouter
+
+
+def routed_agent(
+    router: ComplexityRouter, *, tools: Sequence[Tool] | None = None
+) -> RoutedAgent:
+    """The SDK's default headless agent on a router.
+
+    Terminal, file editor and task tracker unless ``tools`` says otherwise; a condenser
+    whose summaries are side requests; the skills of the workspace's repository.
+    """
+    return RoutedAgent(
+        llm=router,
+        tools=list(get_default_tools(enable_browser=False) if tools is None else tools),
+        condenser=get_default_condenser(
+            router.model_copy(update={"usage_id": f"{router.usage_id}:condenser"})
+        ),
+        agent_context=AgentContext(load_project_skills=True),
+        system_prompt_kwargs={"cli_mode": True},
+    )
+
+
+def routed_conversation(
+    router: ComplexityRouter,
+    workspace: str | Path,
+    *,
+    tools: Sequence[Tool] | None = None,
+    callbacks: Sequence[Callable[[Event], None]] = (),
+    persistence_dir: str | Path | None = None,
+    conversation_id: UUID | None = None,
+    **options: Any,
+) -> LocalConversation:
+    """A local conversation whose every model call goes through ``router``.
+
+    Args:
+        router: Serves this conversation alone; give each its own.
+        workspace: Directory that the agent works in.
+        tools: Instead of the default ones.
+        callbacks: Called with each event, after the router's own.
+        persistence_dir: Keeps the conversation there, to resume it by its id.
+        conversation_id: A conversation that is kept there is resumed.
+        options: Further arguments of the SDK's ``LocalConversation``.
+    """
+    return LocalConversation(
+        agent=routed_agent(router, tools=tools),
+        workspace=str(workspace),
+        callbacks=[*router.callbacks(), *callbacks],
+        persistence_dir=persistence_dir,
+        conversation_id=conversation_id,
+        **options,
+    )
