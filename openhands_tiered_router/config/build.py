@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -31,10 +31,12 @@ def build_llms(
     config: RouterConfig,
     environ: Mapping[str, str] | None = None,
     book: PriceBook | None = None,
+    only: Collection[str] | None = None,
 ) -> dict[str, LLM]:
     """An ``LLM`` for each endpoint, by its key; the key is its ``usage_id`` too.
 
-    Keys are read from ``environ`` (the process's own if ``None``). Prices that
+    Keys are read from ``environ`` (the process's own if ``None``). ``only`` names the
+    endpoints to build, by their keys; all of them if ``None``. Prices that
     differ from litellm's table are registered with litellm, for the whole process.
     Imports the SDK, which takes seconds; makes no call.
 
@@ -55,6 +57,8 @@ def build_llms(
         litellm.register_model({name: dict(row) for name, row in billing.rows.items()})
     llms: dict[str, LLM] = {}
     for key, endpoint in config.endpoints().items():
+        if only is not None and key not in only:
+            continue
         try:
             fields = _fields(config, key, endpoint, targets[key], environ, book)
             fields |= _own_prices(billing, key)

@@ -76,7 +76,7 @@ def _usual_key(provider: str | None, target: Target, environ: Mapping[str, str])
     if any(environ.get(name) for name in names[1:]):
         return Key()
     if target.base_url is not None:
-        return Key(_PLACEHOLDER, names[0])
+        return Key(_PLACEHOLDER)
     return Key(None, names[0], missing=True)
 
 

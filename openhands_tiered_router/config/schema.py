@@ -147,7 +147,7 @@ class TelemetryConfig(Section):
     """The record of decisions and their outcomes; holds no prompt and no key."""
 
     enabled: bool = True
-    """Keep the record."""
+    """Record decisions and their outcomes."""
     path: str | None = Field(default=None, min_length=1)
     """SQLite file; by default in the user's data directory."""
     queue_size: Annotated[Count, Field(ge=1, le=1_000_000)] = 10_000
@@ -159,7 +159,7 @@ class GraphConfig(Section):
     """The code graph of the workspace."""
 
     enabled: bool = True
-    """Build it, and let decisions see it."""
+    """Build the graph of the workspace's code, and let decisions see it."""
 
 
 class RouterConfig(Section):

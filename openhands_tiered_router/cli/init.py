@@ -1,0 +1,149 @@
+"""``tiered-router init``: write a configuration file."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+
+if TYPE_CHECKING:
+    from openhands_tiered_router.config.presets import PresetEndpoint
+    from openhands_tiered_router.config.schema import RouterConfig
+    from openhands_tiered_router.tiers import Tier
+
+# Listed here so that --help need not import the configuration.
+PRESET_NAMES = ("anthropic", "openai", "ollama", "openrouter")
+
+
+@click.command(name="init")
+@click.option("--preset", type=click.Choice(PRESET_NAMES), help="Models to start with.")
+@click.option("--simple", metavar="MODEL", help="litellm model of the simple tier.")
+@click.option("--medium", metavar="MODEL", help="Likewise for the medium tier.")
+@click.option("--complex", metavar="MODEL", help="Likewise for the complex tier.")
+@click.option("--reasoning", metavar="MODEL", help="Likewise for the reasoning tier.")
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=Path("tiered-router.toml"),
+    show_default=True,
+    help="File to write.",
+)
+@click.option("--force", is_flag=True, help="Overwrite the file if it exists.")
+@click.option("--json", "as_json", is_flag=True, help="Report in JSON.")
+def command(
+    preset: str | None, output: Path, force: bool, as_json: bool, **models: str | None
+) -> None:
+    """Write a configuration file: from flags, or from a few questions.
+
+    Never writes a key: the file names the environment variables that hold them.
+    """
+    if output.suffix.lower() != ".toml":
+        raise click.UsageError(f"{output} must end in .toml: the file has comments.")
+    if output.exists() and not force:
+        raise click.UsageError(f"{output} exists; add --force to overwrite it.")
+    chosen = {name: model for name, model in models.items() if model}
+    if preset is None and not chosen:
+        preset, chosen = _ask()
+    tiers = _tiers(preset, chosen)
+    text, config = _render(tiers, output)
+    _write(output, text, force)
+    _report(output, config, as_json)
+
+
+def _ask() -> tuple[str, dict[str, str]]:
+    """The preset, and the models that the user wants otherwise, by tier."""
+    if not sys.stdin.isatty():
+        raise click.UsageError(
+            "Give --preset, or a model for a tier such as --complex MODEL."
+        )
+    from openhands_tiered_router.config.presets import PRESETS
+
+    for name, preset in PRESETS.items():
+        click.echo(f"  {name:<12}{preset.title}")
+    choice = click.Choice(PRESET_NAMES)
+    chosen: str = click.prompt("Start with", type=choice, default=PRESET_NAMES[0])
+    models: dict[str, str] = {}
+    for tier, endpoint in PRESETS[chosen].tiers.items():
+        model = click.prompt(f"Model of the {tier} tier", default=endpoint.model)
+        if model != endpoint.model:
+            models[str(tier)] = model
+    return chosen, models
+
+
+def _tiers(preset: str | None, models: Mapping[str, str]) -> dict[Tier, PresetEndpoint]:
+    from openhands_tiered_router.config.presets import PRESETS, PresetEndpoint
+    from openhands_tiered_router.tiers import Tier
+
+    tiers = dict(PRESETS[preset].tiers) if preset else {}
+    own = {Tier.parse(name): PresetEndpoint(model) for name, model in models.items()}
+    return tiers | own
+
+
+def _render(
+    tiers: Mapping[Tier, PresetEndpoint], output: Path
+) -> tuple[str, RouterConfig]:
+    import tomllib
+
+    from openhands_tiered_router.config import ConfigError, parse_config
+    from openhands_tiered_router.config.template import render
+    from openhands_tiered_router.economics.price_book import default_price_book
+
+    text = render(tiers, default_price_book())
+    try:
+        return text, parse_config(tomllib.loads(text), str(output))
+    except ConfigError as error:
+        raise click.UsageError(str(error)) from None
+
+
+def _write(output: Path, text: str, force: bool) -> None:
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        with output.open("w" if force else "x", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise click.UsageError(f"{output} cannot be written: {reason}.") from None
+
+
+def _report(output: Path, config: RouterConfig, as_json: bool) -> None:
+    variables = _variables(config)
+    missing = [name for name, present in variables.items() if not present]
+    steps = [f"export {name}=..." for name in missing]
+    steps += [
+        f"tiered-router doctor --config {output}",
+        f'tiered-router run --config {output} --task "..." --workspace .',
+    ]
+    if as_json:
+        models = {key: endpoint.model for key, endpoint in config.endpoints().items()}
+        report: dict[str, Any] = {
+            "path": str(output),
+            "endpoints": models,
+            "variables": variables,
+            "next": steps,
+        }
+        click.echo(json.dumps(report, indent=2))
+        return
+    click.echo(f"Wrote {output}. Next:")
+    for step in steps:
+        click.echo(f"  {step}")
+
+
+def _variables(config: RouterConfig) -> dict[str, bool]:
+    """Environment variables that hold a key, and whether each is set."""
+    from openhands_tiered_router.config.keys import key_for
+    from openhands_tiered_router.config.resolve import resolve_targets
+    from openhands_tiered_router.economics.price_book import default_price_book
+
+    book, targets = default_price_book(), resolve_targets(config)
+    keys = [
+        key_for(endpoint, targets[key], os.environ, book)
+        for key, endpoint in config.endpoints().items()
+    ]
+    return {key.variable: not key.missing for key in keys if key.variable}

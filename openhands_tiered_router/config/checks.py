@@ -1,0 +1,256 @@
+"""What ``doctor`` looks at: a configuration that is valid may still disappoint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from typing import Final
+
+from openhands_tiered_router.config.billing import plan_billing
+from openhands_tiered_router.config.build import missing_key
+from openhands_tiered_router.config.endpoint import EndpointConfig
+from openhands_tiered_router.config.errors import Problem
+from openhands_tiered_router.config.keys import Key, is_local, key_for
+from openhands_tiered_router.config.resolve import (
+    Target,
+    resolve_targets,
+    tier_set,
+)
+from openhands_tiered_router.config.schema import RouterConfig
+from openhands_tiered_router.economics.price_book import PriceBook
+from openhands_tiered_router.tiers import Endpoint, Tier, TierSet
+
+
+class Level(StrEnum):
+    """How bad a finding is."""
+
+    NOTE = "note"
+    """Worth knowing; nothing to mend."""
+    WARNING = "warning"
+    """It runs, but money, quality or time may suffer."""
+    ERROR = "error"
+    """Calls will fail."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that a check has to say."""
+
+    level: Level
+    problem: Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """All that the checks need to know of a configuration."""
+
+    config: RouterConfig
+    tiers: TierSet
+    targets: Mapping[str, Target]
+    keys: Mapping[str, Key]
+    book: PriceBook
+    today: date
+
+    @classmethod
+    def of(
+        cls,
+        config: RouterConfig,
+        environ: Mapping[str, str],
+        book: PriceBook,
+        today: date,
+    ) -> Checked:
+        """Work it out.
+
+        Raises:
+            ConfigError: A profile that is named cannot be read.
+        """
+        targets = resolve_targets(config, environ)
+        keys = {
+            key: key_for(endpoint, targets[key], environ, book)
+            for key, endpoint in config.endpoints().items()
+        }
+        tiers = tier_set(config, book, environ)
+        return cls(config, tiers, targets, keys, book, today)
+
+    def table(self, endpoint: Endpoint) -> EndpointConfig:
+        """What the configuration says of the endpoint."""
+        return self.config.endpoints()[endpoint.key]
+
+
+Check = Callable[[Checked], Iterator[Finding]]
+
+
+def run_checks(checked: Checked) -> list[Finding]:
+    """Everything that the checks find, the worst first."""
+    findings = [finding for check in CHECKS for finding in check(checked)]
+    order = list(reversed(Level))
+    return sorted(findings, key=lambda finding: order.index(finding.level))
+
+
+def _file(checked: Checked) -> Iterator[Finding]:
+    for problem in checked.config.warnings:
+        yield Finding(Level.WARNING, problem)
+
+
+def _tiers(checked: Checked) -> Iterator[Finding]:
+    for tier in Tier:
+        if checked.tiers.of(tier):
+            continue
+        serving = checked.tiers.serving(tier)
+        yield Finding(
+            Level.NOTE,
+            Problem(
+                source=checked.config.source,
+                path=f"tiers.{tier}",
+                message=f"has no endpoint; the {serving} tier serves its calls",
+                remedy=f"Add [[tiers.{tier}.endpoints]] if that is not what you want",
+            ),
+        )
+
+
+def _keys(checked: Checked) -> Iterator[Finding]:
+    for key, found in checked.keys.items():
+        base_url = checked.targets[key].base_url
+        if found.missing and found.variable:
+            yield Finding(Level.ERROR, missing_key(checked.config, key, found.variable))
+        elif (
+            found.variable
+            and base_url
+            and not checked.config.endpoints()[key].api_key_env
+            and not is_local(base_url)
+        ):
+            yield _finding(
+                checked,
+                key,
+                Level.WARNING,
+                f"sends the key in {found.variable} to {base_url}",
+                "Name the variable that holds that server's own key in api_key_env",
+                "base_url",
+            )
+
+
+def _prices(checked: Checked) -> Iterator[Finding]:
+    for endpoint in checked.tiers.endpoints:
+        listed = checked.book.prices(endpoint.model)
+        prices = endpoint.prices
+        if prices is None:
+            yield _finding(
+                checked,
+                endpoint.key,
+                Level.WARNING,
+                "has no known prices: its cost counts as nothing, and budgets miss it",
+                "Add input_cost_per_token and output_cost_per_token (USD per token)",
+                "input_cost_per_token",
+            )
+        elif (
+            listed is not None
+            and listed.cache_read < listed.input
+            and checked.table(endpoint).cache_read_input_token_cost is None
+            and prices.cache_read == prices.input
+        ):
+            yield _finding(
+                checked,
+                endpoint.key,
+                Level.WARNING,
+                "charges cached tokens in full, though the list price is lower",
+                "Add cache_read_input_token_cost and cache_creation_input_token_cost",
+                "cache_read_input_token_cost",
+            )
+
+
+def _billing(checked: Checked) -> Iterator[Finding]:
+    plan = plan_billing(checked.config, checked.tiers, checked.book)
+    for problem in plan.problems:
+        yield Finding(Level.ERROR, problem)
+
+
+def _abilities(checked: Checked) -> Iterator[Finding]:
+    for endpoint in checked.tiers.endpoints:
+        if endpoint.max_input_tokens is None:
+            yield _finding(
+                checked,
+                endpoint.key,
+                Level.WARNING,
+                "has no known context window, so a prompt may be too long for it",
+                "Add max_input_tokens",
+                "max_input_tokens",
+            )
+        if not endpoint.tools:
+            yield _finding(
+                checked,
+                endpoint.key,
+                Level.WARNING,
+                "calls no tools, so an agent's calls never reach it",
+                "Set tools = true if it does, or native_tool_calling = false to have "
+                "tools described in the prompt",
+                "tools",
+            )
+    if not any(endpoint.vision for endpoint in checked.tiers.endpoints):
+        message = "has no endpoint that sees images"
+        remedy = "Set vision = true where a model does"
+        problem = Problem(
+            source=checked.config.source, path="tiers", message=message, remedy=remedy
+        )
+        yield Finding(Level.NOTE, problem)
+
+
+def _models(checked: Checked) -> Iterator[Finding]:
+    for endpoint in checked.tiers.endpoints:
+        mode = checked.book.mode(endpoint.model)
+        if mode not in (None, "chat", "responses", "completion"):
+            yield _finding(
+                checked,
+                endpoint.key,
+                Level.ERROR,
+                f"is no chat model: litellm lists it for {mode}",
+                "Name a chat model",
+                "model",
+            )
+        ends = str((checked.book.row(endpoint.model) or {}).get("deprecation_date", ""))
+        if ends and ends < checked.today.isoformat():
+            yield _finding(
+                checked,
+                endpoint.key,
+                Level.WARNING,
+                f"was withdrawn by its maker on {ends}, as litellm lists it",
+                "Name a newer model",
+                "model",
+            )
+
+
+def _duplicates(checked: Checked) -> Iterator[Finding]:
+    seen: dict[tuple[object, ...], str] = {}
+    for endpoint in checked.tiers.endpoints:
+        table = checked.table(endpoint)
+        same = (endpoint.tier, endpoint.cache_id, repr(sorted(table.llm.items())))
+        if same in seen:
+            yield _finding(
+                checked,
+                endpoint.key,
+                Level.WARNING,
+                f"is the same as {checked.config.path_of(seen[same])}: when one "
+                "fails, so does the other",
+                "Remove one, and raise the other's weight",
+            )
+        seen.setdefault(same, endpoint.key)
+
+
+def _finding(
+    checked: Checked, key: str, level: Level, message: str, remedy: str, name: str = ""
+) -> Finding:
+    return Finding(level, checked.config.problem(key, message, remedy, name))
+
+
+CHECKS: Final[tuple[Check, ...]] = (
+    _file,
+    _tiers,
+    _keys,
+    _prices,
+    _billing,
+    _abilities,
+    _models,
+    _duplicates,
+)
+"""In the order in which their findings of one level are told."""
