@@ -123,10 +123,10 @@ def recorder_for(
     """The process's one recorder for a file; nothing is opened before the first record.
 
     Args:
-        path: The file; it and its directory are made when they are missing.
+        path: The file; it and its directory are made when missing. ``~`` is known.
         queue_size: Records that may wait; counts only for the path's first caller.
     """
-    absolute = Path(os.path.abspath(path))
+    absolute = Path(os.path.abspath(os.path.expanduser(path)))
     if known := _recorders.get(absolute):
         return known
     # No lock, which a forked child could inherit locked: who comes second gets the

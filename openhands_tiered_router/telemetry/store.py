@@ -10,12 +10,17 @@ import time
 from collections.abc import Sequence
 from itertools import chain, count
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from openhands_tiered_router.telemetry.records import Record
 from openhands_tiered_router.telemetry.rows import statements
 from openhands_tiered_router.telemetry.schema import migrate, version_of
 
+
+try:
+    import fcntl
+except ImportError:
+    fcntl = None
 
 BUSY_SECONDS: Final = 0.25
 """Wait for another process's transaction before giving the lock back; the writer
@@ -116,18 +121,23 @@ class Store:
 
     def _set_aside(self, error: Exception) -> None:
         """Renames a broken file, unless another process has just done so."""
-        if self._identity is None or self._identity != _identity(self._path):
-            return
-        aside = _free_name(self._path)
-        for suffix in ("-wal", "-shm", ""):
-            with contextlib.suppress(FileNotFoundError):
-                os.rename(f"{self._path}{suffix}", f"{aside}{suffix}")
-        _log.warning(
-            "telemetry file %s is corrupt (%s); it is now %s, and a fresh one is begun",
-            self._path,
-            error,
-            aside.name,
-        )
+        with contextlib.suppress(FileNotFoundError), self._path.open("rb") as broken:
+            # Who has the lock of what has the path may rename it, and nobody else:
+            # the fresh file of another process stays where it is.
+            _lock(broken)
+            if self._identity != _identity(self._path):
+                return
+            aside = _free_name(self._path)
+            for suffix in ("-wal", "-shm", ""):
+                with contextlib.suppress(FileNotFoundError):
+                    os.rename(f"{self._path}{suffix}", f"{aside}{suffix}")
+            _log.warning(
+                "telemetry file %s is corrupt (%s); it is now %s, and a fresh one is "
+                "begun",
+                self._path,
+                error,
+                aside.name,
+            )
 
 
 def _put(connection: sqlite3.Connection, record: Record) -> bool:
@@ -156,6 +166,12 @@ def _code(error: Exception) -> int | None:
     """SQLite's primary result code."""
     extended = getattr(error, "sqlite_errorcode", None)
     return None if extended is None else extended & 0xFF
+
+
+def _lock(file: IO[bytes]) -> None:
+    """Waits for the file's lock, which goes with closing it; none on Windows."""
+    if fcntl is not None:
+        fcntl.flock(file, fcntl.LOCK_EX)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -249,17 +249,18 @@ class Writer:
 _REJECTED: Final = ValueError("a record holds a value that cannot be stored")
 _STALLED: Final = TimeoutError("the disk was stalled at the time of the fork")
 _writers: weakref.WeakSet[Writer] = weakref.WeakSet()
-_forking: list[tuple[Writer, bool]] = []
+_forking = threading.local()
+"""What the thread that forks has to give back afterwards."""
 
 
 def _before_fork() -> None:
-    _forking[:] = [(w, w.before_fork()) for w in list(_writers)]
+    _forking.writers = [(w, w.before_fork()) for w in list(_writers)]
 
 
 def _after_fork(*, child: bool) -> None:
-    for writer, quiet in _forking:
+    for writer, quiet in _forking.writers:
         writer.after_fork(quiet=quiet, child=child)
-    _forking.clear()
+    del _forking.writers
 
 
 def _at_exit() -> None:

@@ -24,7 +24,7 @@ def path(tmp_path: Path) -> Path:
 def writer(path: Path) -> Iterator[Writer]:
     writer = Writer(path)
     yield writer
-    writer.close()
+    writer.close(30)
 
 
 @pytest.fixture

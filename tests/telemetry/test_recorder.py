@@ -42,7 +42,7 @@ def record_all(recorder: TelemetryRecorder) -> None:
 def test_a_recorder_writes_all_three_kinds(path: Path) -> None:
     recorder = recorder_for(path)
     record_all(recorder)
-    assert recorder.flush()
+    assert recorder.flush(30)
     (turn,) = TelemetryFile(path).turns("c")
     assert turn.decision == DECISION
     assert turn.outcome is not None
@@ -61,7 +61,7 @@ def test_a_process_has_one_recorder_for_a_file(path: Path) -> None:
 def test_a_disabled_recorder_takes_everything_and_keeps_nothing() -> None:
     recorder = TelemetryRecorder.disabled()
     record_all(recorder)
-    assert recorder.flush()
+    assert recorder.flush(30)
     assert recorder.stats() is None
     assert recorder.path is None
 

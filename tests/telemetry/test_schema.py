@@ -26,11 +26,11 @@ def test_an_older_file_is_migrated_and_keeps_its_rows(
 ) -> None:
     old = Writer(path)
     old.put(record(1))
-    old.close()
+    old.close(30)
     monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, ADD_COLUMN))
     new = Writer(path)
     new.put(record(2))
-    new.close()
+    new.close(30)
     connection = connect(path)
     assert schema.version_of(connection) == 2
     rows = connection.execute("SELECT id, quality FROM decisions ORDER BY id")
@@ -52,7 +52,7 @@ def test_a_newer_file_is_left_alone(
     assert not writer.flush()
     writer.put(record(2))
     assert writer.stats().off
-    writer.close()
+    writer.close(30)
     assert path.read_bytes() == before
     (message,) = caplog.messages
     assert str(path) in message
@@ -72,7 +72,7 @@ def test_another_programs_file_is_left_alone(
     writer = Writer(path)
     writer.put(record(1))
     assert not writer.flush()
-    writer.close()
+    writer.close(30)
     assert path.read_bytes() == before
     assert "another program's" in caplog.text
 
