@@ -6,16 +6,20 @@ import os
 import threading
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from openhands_tiered_router.core.decision import Decision, Outcome
 from openhands_tiered_router.core.fleet import Health
 from openhands_tiered_router.core.request import Purpose
 from openhands_tiered_router.core.session import SessionState
 from openhands_tiered_router.health.breaker import Breaker, BreakerSettings
-from openhands_tiered_router.history.adapt import HistoryAdapter
 from openhands_tiered_router.history.authors import Authors
 from openhands_tiered_router.tiers import Tier
+
+
+if TYPE_CHECKING:
+    # It imports the SDK, which takes seconds; this module is needed without it too.
+    from openhands_tiered_router.history.adapt import HistoryAdapter
 
 
 MAX_SESSIONS: Final = 1_000

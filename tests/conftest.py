@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import os
+
+
+# Both are read when the SDK and litellm are imported; no test may use the network.
+os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
+os.environ["OPENHANDS_SUPPRESS_BANNER"] = "1"
+
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,11 +16,6 @@ import pytest
 
 from openhands_tiered_router.fleet import reset_fleet
 from openhands_tiered_router.loopback import LoopbackProvider
-
-
-# Both are read when the SDK and litellm are imported; no test may use the network.
-os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
-os.environ["OPENHANDS_SUPPRESS_BANNER"] = "1"
 
 
 @pytest.fixture

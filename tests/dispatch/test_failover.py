@@ -1,0 +1,265 @@
+"""The order of attempts, on a clock of its own: no network, no waiting."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+from litellm.types.utils import ModelResponse
+from openhands.sdk.llm import LLMResponse, Message
+from openhands.sdk.llm.exceptions import (
+    LLMAuthenticationError,
+    LLMBadRequestError,
+    LLMContentPolicyViolationError,
+    LLMContextWindowExceedError,
+    LLMRateLimitError,
+    LLMServiceUnavailableError,
+    LLMTimeoutError,
+)
+from openhands.sdk.llm.utils.metrics import Metrics
+
+from openhands_tiered_router.core.decision import ErrorKind
+from openhands_tiered_router.dispatch.failover import Failover, Pause, Send
+from openhands_tiered_router.dispatch.settings import DispatchSettings
+from openhands_tiered_router.health.breaker import Breaker
+from openhands_tiered_router.tiers import Endpoint, Tier
+
+
+type Behaviour = Callable[[int], Exception | None]
+"""What an endpoint does at its n-th call, from 0; ``None``: it answers."""
+
+
+def answer() -> LLMResponse:
+    return LLMResponse(
+        message=Message(role="assistant"),
+        metrics=Metrics().get_snapshot(),
+        raw_response=ModelResponse(),
+    )
+
+
+@dataclass
+class Bench:
+    """Drives a failover against endpoints that behave as told."""
+
+    behaviours: dict[str, Behaviour]
+    windows: dict[str, int] = field(default_factory=dict)
+    repairable: bool = False
+    now: float = 1000.0
+    sent: list[str] = field(default_factory=list)
+    repairs: list[str] = field(default_factory=list)
+    pauses: list[float] = field(default_factory=list)
+    breakers: dict[str, Breaker] = field(default_factory=dict)
+
+    def endpoints(self) -> list[Endpoint]:
+        return [
+            Endpoint(
+                key=key,
+                tier=Tier.of(key),
+                model=f"model-{key}",
+                max_input_tokens=self.windows.get(key),
+            )
+            for key in self.behaviours
+        ]
+
+    def failover(self) -> Failover:
+        return Failover(
+            order=self.endpoints(),
+            breaker=lambda e: self.breakers.setdefault(e.key, Breaker()),
+            settings=DispatchSettings(),
+            repairable=lambda _: self.repairable,
+            clock=lambda: self.now,
+        )
+
+    def run(self) -> Failover:
+        failover = self.failover()
+        steps = failover.run()
+        reply = None
+        try:
+            while True:
+                step = steps.send(reply)
+                reply = self._do(step)
+        except StopIteration:
+            return failover
+
+    def _do(self, step: Send | Pause) -> LLMResponse | Exception | None:
+        if isinstance(step, Pause):
+            self.pauses.append(step.seconds)
+            self.now += step.seconds
+            return None
+        if step.after is not None:
+            self.repairs.append(step.endpoint)
+        number = self.sent.count(step.endpoint)
+        self.sent.append(step.endpoint)
+        self.now += 1
+        return self.behaviours[step.endpoint](number) or answer()
+
+
+def well(_: int) -> None:
+    return None
+
+
+def always(error: Exception) -> Behaviour:
+    return lambda _: error
+
+
+def once(error: Exception) -> Behaviour:
+    return lambda n: error if n == 0 else None
+
+
+def limited(seconds: float) -> LLMRateLimitError:
+    """A 429 with Retry-After, as it comes out of the SDK."""
+
+    class Cause(Exception):
+        response = type("R", (), {"headers": {"retry-after": str(seconds)}})
+
+    error = LLMRateLimitError("slow down")
+    error.__cause__ = Cause()
+    return error
+
+
+DOWN = LLMServiceUnavailableError("down")
+
+
+def test_the_first_endpoint_serves() -> None:
+    bench = Bench({"simple": well, "medium": well})
+    assert bench.run().attempts[0].error is None
+    assert bench.sent == ["simple"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [DOWN, LLMTimeoutError("slow"), LLMAuthenticationError("no key"), limited(20)],
+)
+def test_a_failing_endpoint_is_left_at_once(error: Exception) -> None:
+    bench = Bench({"simple": always(error), "simple/2": well, "medium": well})
+    bench.run()
+    assert bench.sent == ["simple", "simple/2"]
+    assert bench.pauses == []
+
+
+def test_a_short_retry_after_is_waited_for() -> None:
+    bench = Bench({"simple": once(limited(1.5)), "medium": well})
+    bench.run()
+    assert bench.sent == ["simple", "simple"]
+    assert bench.pauses == [1.5]
+
+
+def test_an_open_breaker_is_passed_by() -> None:
+    bench = Bench({"simple": always(DOWN), "medium": well})
+    bench.run()
+    bench.run()
+    bench.run()
+    assert bench.sent == ["simple", "medium", "simple", "medium", "medium"]
+
+
+def test_a_call_that_every_breaker_refuses_goes_out_all_the_same() -> None:
+    bench = Bench({"simple": lambda n: DOWN if n < 2 else None})
+    bench.breakers["simple"] = Breaker()
+    for _ in range(2):
+        bench.breakers["simple"].failed(ErrorKind.OVERLOADED, bench.now)
+    bench.run()
+    assert bench.sent == ["simple"] * 3
+    assert len(bench.pauses) == 2
+
+
+def test_when_all_are_down_it_tries_again_until_its_patience_ends() -> None:
+    bench = Bench({"simple": always(DOWN), "medium": always(DOWN)})
+    with pytest.raises(LLMServiceUnavailableError) as caught:
+        bench.run()
+    assert bench.now - 1000 <= 120 + 2
+    assert len(bench.sent) > 6
+    text = str(caught.value)
+    assert "simple (model-simple): overloaded after 1.0 s" in text
+    assert "medium (model-medium)" in text
+    assert text.endswith("simple said: down")
+    assert caught.value.__cause__ is DOWN
+
+
+def test_a_short_outage_is_survived() -> None:
+    bench = Bench({"complex": lambda n: DOWN if n < 4 else None})
+    bench.run()
+    assert len(bench.sent) == 5
+
+
+def test_retry_after_of_the_only_endpoint_is_obeyed() -> None:
+    bench = Bench({"complex": once(limited(40))})
+    bench.run()
+    assert sum(bench.pauses) >= 39
+
+
+def test_a_retry_after_beyond_patience_fails_with_the_rate_limit_error() -> None:
+    bench = Bench({"complex": always(limited(600))})
+    with pytest.raises(LLMRateLimitError):
+        bench.run()
+    assert bench.sent == ["complex"]
+    with pytest.raises(LLMRateLimitError, match="asked to wait 600 s more"):
+        bench.run()
+    assert bench.sent == ["complex"]
+
+
+def test_a_wrong_key_is_not_tried_again() -> None:
+    error = LLMAuthenticationError("wrong key")
+    bench = Bench({"complex": always(error)})
+    with pytest.raises(LLMAuthenticationError) as caught:
+        bench.run()
+    assert caught.value is error
+    assert bench.sent == ["complex"]
+
+
+def test_too_long_a_prompt_goes_to_a_bigger_window() -> None:
+    error = LLMContextWindowExceedError()
+    bench = Bench(
+        {"simple": always(error), "medium": well, "complex": well},
+        windows={"simple": 100, "medium": 100, "complex": 200},
+    )
+    bench.run()
+    assert bench.sent == ["simple", "complex"]
+
+
+def test_too_long_for_all_lets_the_agent_condense() -> None:
+    error = LLMContextWindowExceedError()
+    bench = Bench(
+        {"simple": always(error), "complex": always(error)},
+        windows={"simple": 100, "complex": 200},
+    )
+    with pytest.raises(LLMContextWindowExceedError) as caught:
+        bench.run()
+    assert caught.value is error
+    assert bench.pauses == []
+
+
+def test_a_rejected_history_is_repaired_once() -> None:
+    bench = Bench({"complex": once(LLMBadRequestError("thinking"))}, repairable=True)
+    bench.run()
+    assert bench.sent == ["complex", "complex"]
+    assert bench.repairs == ["complex"]
+
+
+def test_a_bad_request_is_tried_on_one_other_model_and_then_believed() -> None:
+    error = LLMBadRequestError("no such parameter")
+    bench = Bench({k: always(error) for k in ("simple", "medium", "complex")})
+    with pytest.raises(LLMBadRequestError) as caught:
+        bench.run()
+    assert caught.value is error
+    assert bench.sent == ["simple", "medium"]
+
+
+def test_what_the_agent_handles_itself_is_passed_on() -> None:
+    error = LLMContentPolicyViolationError()
+    bench = Bench({"simple": always(error), "medium": well})
+    with pytest.raises(LLMContentPolicyViolationError):
+        bench.run()
+    assert bench.sent == ["simple"]
+
+
+def test_a_cancelled_call_leaves_no_probe_behind() -> None:
+    bench = Bench({"simple": well})
+    breaker = bench.breakers["simple"] = Breaker()
+    breaker.failed(ErrorKind.CONNECTION, bench.now - 31)
+    failover = bench.failover()
+    steps = failover.run()
+    assert isinstance(next(steps), Send)
+    steps.close()
+    assert failover.attempts[0].error is ErrorKind.CANCELLED
+    assert breaker.acquire(bench.now)

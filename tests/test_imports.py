@@ -1,0 +1,106 @@
+"""Start-up stays light, and no module knows what stands above it."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import openhands_tiered_router
+
+
+PACKAGE = Path(openhands_tiered_router.__file__).parent
+FRONTS = {"sdk", "router", "agent", "conversation", "cli", "demo"}
+LAYERS = {
+    "tiers": FRONTS | {"core", "need", "config", "dispatch", "telemetry", "fleet"},
+    "core": FRONTS | {"config", "dispatch", "telemetry", "fleet", "health", "history"},
+    "need": FRONTS | {"config", "dispatch", "telemetry", "fleet"},
+    "economics": FRONTS | {"config", "dispatch", "telemetry", "fleet"},
+    "graph": FRONTS | {"config", "dispatch", "telemetry", "fleet", "core"},
+    "health": FRONTS | {"config", "dispatch", "telemetry", "fleet"},
+    "history": FRONTS | {"config", "dispatch", "telemetry", "fleet"},
+    "dispatch": FRONTS | {"config", "telemetry", "fleet"},
+    "telemetry": FRONTS | {"config", "dispatch", "fleet"},
+    "config": FRONTS | {"telemetry", "fleet"},
+    "loopback": FRONTS | {"config", "dispatch", "telemetry", "fleet"},
+}
+SDK_FREE = ("core", "need", "economics", "graph", "tiers")
+
+
+def imported(path: Path) -> set[str]:
+    """Full names of what a module imports at any depth, type checking apart."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    skipped = {
+        node
+        for block in ast.walk(tree)
+        if isinstance(block, ast.If) and "TYPE_CHECKING" in ast.dump(block.test)
+        for node in ast.walk(block)
+    }
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if node in skipped:
+            continue
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+    return names
+
+
+def modules(layer: str) -> list[Path]:
+    single = PACKAGE / f"{layer}.py"
+    return [single] if single.is_file() else sorted((PACKAGE / layer).rglob("*.py"))
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_nothing_knows_a_layer_above_it(layer: str) -> None:
+    for path in modules(layer):
+        above = {
+            name.split(".")[1]
+            for name in imported(path)
+            if name.startswith("openhands_tiered_router.")
+        } & LAYERS[layer]
+        assert not above, f"{path.relative_to(PACKAGE)} imports {above}"
+
+
+@pytest.mark.parametrize("layer", SDK_FREE)
+def test_the_core_imports_neither_the_sdk_nor_litellm(layer: str) -> None:
+    for path in modules(layer):
+        roots = {name.split(".")[0] for name in imported(path)}
+        assert not roots & {"openhands", "litellm"}, path.relative_to(PACKAGE)
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "import openhands_tiered_router",
+        "from openhands_tiered_router.cli import tiered_router as t;"
+        "t.main(['--help'], standalone_mode=False)",
+        "from openhands_tiered_router.core import engine, rules",
+    ],
+)
+def test_start_up_imports_no_heavy_library(program: str) -> None:
+    heavy = ("openhands", "litellm", "networkx", "aiohttp", "numpy")
+    check = f"import sys; {program}; print([m for m in {heavy} if m in sys.modules])"
+    result = subprocess.run(
+        [sys.executable, "-c", check], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.splitlines()[-1] == "[]"
+
+
+def test_every_command_module_is_light() -> None:
+    check = (
+        "import sys, importlib, pathlib;"
+        f"folder = pathlib.Path({str(PACKAGE / 'cli')!r});"
+        "names = [p.stem for p in folder.glob('*.py')];"
+        "[importlib.import_module('openhands_tiered_router.cli.' + n)"
+        " for n in names if n != '__init__'];"
+        "print([m for m in ('openhands', 'litellm', 'networkx') if m in sys.modules])"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", check], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.splitlines()[-1] == "[]"
