@@ -57,9 +57,13 @@ def command(
     _report(output, config, as_json)
 
 
+def _is_terminal() -> bool:
+    return sys.stdin.isatty()
+
+
 def _ask() -> tuple[str, dict[str, str]]:
     """The preset, and the models that the user wants otherwise, by tier."""
-    if not sys.stdin.isatty():
+    if not _is_terminal():
         raise click.UsageError(
             "Give --preset, or a model for a tier such as --complex MODEL."
         )

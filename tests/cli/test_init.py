@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from openhands_tiered_router.cli import init as init_module
+from openhands_tiered_router.cli.init import PRESET_NAMES, command
+from openhands_tiered_router.config import load_config, tier_set
+from openhands_tiered_router.config.presets import PRESETS
+from openhands_tiered_router.economics.price_book import default_price_book
+from openhands_tiered_router.tiers import Tier
+
+
+@pytest.fixture
+def output(tmp_path: Path) -> Path:
+    """Where ``init`` writes to."""
+    return tmp_path / "new" / "router.toml"
+
+
+def run(output: Path, *args: str, input: str | None = None) -> Result:
+    return CliRunner().invoke(command, [*args, "--output", str(output)], input=input)
+
+
+def test_the_flag_offers_every_preset() -> None:
+    assert list(PRESET_NAMES) == list(PRESETS)
+
+
+@pytest.mark.parametrize("preset", PRESET_NAMES)
+def test_a_preset_loads_with_four_tiers_and_known_prices(
+    output: Path, preset: str
+) -> None:
+    result = run(output, "--preset", preset)
+    assert result.exit_code == 0, result.output
+    config = load_config(output)
+    assert config.warnings == ()
+    tiers = tier_set(config)
+    assert tiers.tiers() == tuple(Tier)
+    for endpoint in tiers.endpoints:
+        assert endpoint.prices is not None, endpoint
+        assert endpoint.prices.cache_read <= endpoint.prices.input
+        assert endpoint.max_input_tokens, endpoint
+        assert endpoint.tools
+    outputs = [e.prices.output for e in tiers.endpoints if e.prices]
+    assert outputs == sorted(outputs)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_the_models_of_a_preset_are_in_litellms_table(preset: str) -> None:
+    book = default_price_book()
+    for endpoint in PRESETS[preset].tiers.values():
+        model = endpoint.priced_as or endpoint.model
+        if not model.startswith("ollama_chat/"):
+            row = book.row(model)
+            assert row is not None, model
+            assert "deprecation_date" not in row, model
+
+
+def test_the_defaults_in_comments_are_the_defaults(output: Path) -> None:
+    run(output, "--preset", "anthropic")
+    before = load_config(output)
+    lines = output.read_text().splitlines()
+    start = next(n for n, line in enumerate(lines) if line.startswith("# What follows"))
+    opened = [line.removeprefix("#") for line in lines[start + 1 :]]
+    assert sum("=" in line for line in opened) > 8
+    output.write_text("\n".join(lines[:start] + opened).replace('path = "..."', ""))
+    after = load_config(output)
+    assert after.model_dump() == before.model_dump()
+    assert after.dispatch.model_fields_set == type(after.dispatch).model_fields.keys()
+
+
+def test_a_model_flag_replaces_the_presets(output: Path) -> None:
+    run(output, "--preset", "openai", "--simple", "groq/mine")
+    endpoints = load_config(output).endpoints()
+    assert endpoints["simple"].model == "groq/mine"
+    assert endpoints["simple"].api_key_env is None
+    assert endpoints["complex"].model == "openai/gpt-6.1-sol"
+
+
+def test_model_flags_alone_give_those_tiers(output: Path) -> None:
+    run(output, "--complex", "openai/gpt-4o")
+    assert list(load_config(output).endpoints()) == ["complex"]
+
+
+def test_a_file_is_not_overwritten_unless_forced(output: Path) -> None:
+    run(output, "--preset", "openai")
+    before = output.read_text()
+    result = run(output, "--preset", "anthropic")
+    assert result.exit_code == 2
+    assert "--force" in result.output
+    assert output.read_text() == before
+    assert run(output, "--preset", "anthropic", "--force").exit_code == 0
+    assert output.read_text() != before
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        ([], "--preset"),
+        (["--preset", "nonsense"], "nonsense"),
+        (["--complex", "two words"], "not a litellm model string"),
+    ],
+)
+def test_wrong_use_is_told_and_writes_nothing(
+    output: Path, args: list[str], message: str
+) -> None:
+    result = run(output, *args)
+    assert result.exit_code == 2
+    assert message in result.output
+    assert not output.exists()
+
+
+def test_only_toml_is_written(tmp_path: Path) -> None:
+    result = run(tmp_path / "c.yaml", "--preset", "openai")
+    assert result.exit_code == 2
+    assert ".toml" in result.output
+
+
+def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    result = run(tmp_path / "file" / "c.toml", "--preset", "openai")
+    assert result.exit_code == 2
+    assert "cannot be written" in result.output
+
+
+def test_questions_are_asked_on_a_terminal(
+    output: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(init_module, "_is_terminal", lambda: True)
+    result = run(output, input="ollama\nollama_chat/other\n\n\n\n")
+    assert result.exit_code == 0, result.output
+    models = [endpoint.model for endpoint in load_config(output).endpoints().values()]
+    assert models[0] == "ollama_chat/other"
+    preset = PRESETS["ollama"].tiers
+    assert models[1:] == [preset[tier].model for tier in Tier if tier > Tier.SIMPLE]
+
+
+def test_json_tells_what_is_next_and_no_key_is_written(
+    output: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-precious")
+    result = run(output, "--preset", "anthropic", "--json")
+    report = json.loads(result.output)
+    assert report["path"] == str(output)
+    assert report["variables"] == {"ANTHROPIC_API_KEY": True}
+    assert any("doctor" in step for step in report["next"])
+    assert "sk-ant-precious" not in result.output + output.read_text()
+
+
+def test_missing_variables_are_next_steps(
+    output: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OPENROUTER_API_KEY", raising=False)
+    result = run(output, "--preset", "openrouter")
+    assert "export OPENROUTER_API_KEY=..." in result.output
+    assert f"doctor --config {output}" in result.output
+
+
+@pytest.mark.parametrize("name", ["init", "doctor"])
+def test_the_help_imports_no_heavy_package(name: str) -> None:
+    code = (
+        f"import sys\nfrom openhands_tiered_router.cli.{name} import command\n"
+        "try:\n    command.main(['--help'])\nexcept SystemExit: pass\n"
+        "names = ('litellm', 'openhands.sdk', 'networkx', 'pydantic', 'rich')\n"
+        "print([n for n in names if n in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=os.environ
+    )
+    assert "Usage" in done.stdout
+    assert done.stdout.splitlines()[-1] == "[]", done.stderr
