@@ -141,13 +141,13 @@ class Cache:
 
     def summaries(self) -> Iterator[Summary]:
         """Yield every file, by path; raises one of `DAMAGED`."""
-        for path, *numbers, digest, reason, node, links in self._rows(
+        for path, mtime, size, seen, digest, reason, node, links in self._rows(
             "select path, mtime_ns, size, seen_ns, digest, reason, node, links"
             " from summary order by path"
         ):
             yield Summary(
                 path=path,
-                stamp=Stamp(*numbers, digest, reason),
+                stamp=Stamp(mtime, size, seen, digest, reason),
                 node=_node.decode(node) if node else None,
                 links=_links.decode(links) if links else (),
             )

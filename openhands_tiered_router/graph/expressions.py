@@ -16,30 +16,35 @@ UNKNOWN: Final = "?"
 LONGEST: Final = 160
 """Characters; a longer chain is not worth resolving."""
 
-_MEMBER: Final = frozenset(
+
+def _kinds(names: str) -> frozenset[str]:
+    """Node types of several grammars, parted by spaces."""
+    return frozenset(names.split())
+
+
+_MEMBER: Final = _kinds(
     "attribute member_expression selector_expression field_expression"
     " scoped_identifier field_access member_access_expression"
     " navigation_expression dot_index_expression qualified_identifier"
-    " scoped_type_identifier nested_identifier".split()
+    " scoped_type_identifier nested_identifier"
 )
-_CALL: Final = frozenset(
+_CALL: Final = _kinds(
     "call call_expression method_invocation invocation_expression"
-    " function_call generic_function macro_invocation".split()
+    " function_call generic_function macro_invocation"
 )
-_MADE: Final = frozenset(
-    "new_expression object_creation_expression composite_literal"
-    " struct_expression".split()
+_MADE: Final = _kinds(
+    "new_expression object_creation_expression composite_literal struct_expression"
 )
-_INNER: Final = frozenset(
+_INNER: Final = _kinds(
     "await await_expression parenthesized_expression non_null_expression"
     " as_expression try_expression unary_expression reference_expression"
-    " satisfies_expression pointer_expression".split()
+    " satisfies_expression pointer_expression"
 )
-_INDEX: Final = frozenset(
+_INDEX: Final = _kinds(
     "subscript subscript_expression index_expression array_access"
-    " element_access_expression".split()
+    " element_access_expression"
 )
-_CHOICE: Final = frozenset("boolean_operator conditional_expression".split())
+_CHOICE: Final = _kinds("boolean_operator conditional_expression")
 _CHAIN: Final = re.compile(rb"[A-Za-z_$@][\w$.]*\Z")
 _STEP: Final = re.compile(r"\?\.|->|::|\.")
 

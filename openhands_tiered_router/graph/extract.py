@@ -4,6 +4,7 @@ The query's captures are sorted by position and read once from the top; a stack
 holds the definitions that are open, the innermost of which is the scope of
 whatever comes next.
 """
+# ruff: noqa: ARG002 -- the handlers of all captures share one signature
 
 import re
 from collections.abc import Callable
@@ -43,12 +44,8 @@ _KINDS: Final = {
     "d.c": NodeKind.CLASS,
     "d.m": NodeKind.MODULE,
 }
-_ORDER: Final = {
-    name: rank
-    for rank, name in enumerate(
-        "d.m d.c d.f n doc rt re i x t u v vt ve wt we wv c b".split()
-    )
-}
+_CAPTURES: Final = "d.m d.c d.f n doc rt re i x t u v vt ve wt we wv c b"
+_ORDER: Final = {name: rank for rank, name in enumerate(_CAPTURES.split())}
 _by_position: Final = itemgetter(0, 1, 2)
 
 

@@ -48,6 +48,7 @@ def compiled(language: Language) -> "tuple[Parser, Query]":
     return tree_sitter.Parser(grammar), query
 
 
+@cache
 def has_grammar(language: Language) -> bool:
     """Whether a language's grammar is installed, without compiling anything."""
     from importlib.util import find_spec  # rarely asked

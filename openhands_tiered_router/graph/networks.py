@@ -6,15 +6,22 @@ own edges. Neither graph may be changed by a reader.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .model import FileEdge, FileFacts, FileNode, FileRecord, NodeKind, contains_edges
+from .model import (
+    EdgeKind,
+    FileEdge,
+    FileFacts,
+    FileNode,
+    FileRecord,
+    NodeKind,
+    contains_edges,
+)
 
 
 if TYPE_CHECKING:
     import networkx as nx
-
-    from .snapshot import CodeGraph
 
 type Attributes = dict[str, Any]
 
@@ -31,6 +38,7 @@ def file_network(
         (path, edge.target, file_edge_attributes(edge))
         for path in sorted(links)
         for edge in links[path]
+        if edge.target in files
     )
     return graph
 
@@ -44,7 +52,9 @@ def definition_network(records: Mapping[str, FileRecord]) -> "nx.DiGraph":
     for path in paths:
         graph.add_nodes_from(definition_nodes(records[path].facts))
     for path in paths:
-        graph.add_edges_from(definition_edges(records[path]))
+        graph.add_edges_from(
+            edge for edge in definition_edges(records[path]) if edge[1] in graph
+        )
     return graph
 
 
@@ -119,46 +129,71 @@ def definition_edges(
         yield source, target, attributes
 
 
-def carry_files(old: "CodeGraph", new: "CodeGraph", touched: frozenset[str]) -> None:
-    """Give `new` the file graph of `old` with the touched files exchanged.
+@dataclass(frozen=True, slots=True)
+class Base:
+    """An earlier version's graph, and the files touched since."""
 
-    Does nothing where `old` has none yet; then `new` makes its own on demand.
-    """
-    graph = vars(old).get("file_graph")
-    if graph is None:
-        return
+    graph: "nx.DiGraph"
+    touched: frozenset[str]
+
+    @classmethod
+    def after(
+        cls, base: "Base | None", graph: "nx.DiGraph | None", touched: frozenset[str]
+    ) -> "Base | None":
+        """Return what the next version starts from, if there is anything."""
+        if graph is not None:
+            return cls(graph, touched)
+        return cls(base.graph, base.touched | touched) if base else None
+
+
+def carried_files(
+    base: Base, files: Mapping[str, FileNode], links: Mapping[str, tuple[FileEdge, ...]]
+) -> "nx.DiGraph":
+    """Return the file graph made from an earlier one."""
     nodes = {
-        path: file_attributes(new.files[path]) if path in new.files else None
-        for path in touched
+        path: file_attributes(files[path]) if path in files else None
+        for path in base.touched
     }
     edges = {
-        path: {e.target: file_edge_attributes(e) for e in new.links.get(path, ())}
-        for path in touched
+        path: {
+            edge.target: file_edge_attributes(edge)
+            for edge in links.get(path, ())
+            if edge.target in files
+        }
+        for path in base.touched
     }
-    vars(new)["file_graph"] = exchanged(graph, nodes, edges)
+    return exchanged(base.graph, nodes, edges)
 
 
-def carry_definitions(
-    old: "CodeGraph", new: "CodeGraph", touched: frozenset[str]
-) -> None:
-    """Give `new` the definition graph of `old`, as `carry_files` does."""
-    graph = vars(old).get("digraph")
-    if graph is None:
-        return
+def carried_definitions(base: Base, records: Mapping[str, FileRecord]) -> "nx.DiGraph":
+    """Return the definition graph made from an earlier one."""
     nodes: dict[str, Attributes | None] = {}
-    edges: dict[str, dict[str, Attributes]] = {}
-    for path in touched:
-        before, after = old.records.get(path), new.records.get(path)
-        if before is not None:
-            nodes.update((node, None) for node, _ in definition_nodes(before.facts))
-        if after is not None:
-            nodes.update(definition_nodes(after.facts))
-    edges = {node: {} for node in nodes}
-    for path in touched:
-        after = new.records.get(path)
-        for source, target, attributes in definition_edges(after) if after else ():
-            edges[source][target] = attributes
-    vars(new)["digraph"] = exchanged(graph, nodes, edges)
+    for path in base.touched:
+        nodes.update((node, None) for node in _contained(base.graph, path))
+    for path in base.touched & records.keys():
+        nodes.update(definition_nodes(records[path].facts))
+    edges: dict[str, dict[str, Attributes]] = {node: {} for node in nodes}
+    for path in base.touched & records.keys():
+        for source, target, attributes in definition_edges(records[path]):
+            here = (
+                nodes[target] is not None if target in nodes else target in base.graph
+            )
+            if here:
+                edges[source][target] = attributes
+    return exchanged(base.graph, nodes, edges)
+
+
+def _contained(graph: "nx.DiGraph", path: str) -> Iterable[str]:
+    """Yield a file's node and those of its definitions."""
+    waiting = [path] if path in graph else []
+    while waiting:
+        node = waiting.pop()
+        yield node
+        waiting.extend(
+            target
+            for target, known in graph.adj[node].items()
+            if known["kinds"] & EdgeKind.CONTAINS
+        )
 
 
 def exchanged(
@@ -170,42 +205,48 @@ def exchanged(
 
     Args:
         graph: Stays as it is.
-        nodes: New attributes of nodes, None for those to be removed; nothing
-            but `edges` may lead to a removed node.
+        nodes: New attributes of nodes, None for those to be removed.
         edges: All edges that leave the nodes named here.
 
     Returns:
         A graph that owns its three outer dictionaries and the adjacency of
         what changed. networkx has no such operation, hence the private names.
     """
-    new = type(graph)()
-    attributes, successors, predecessors = (
-        dict(graph._node),
-        dict(graph._succ),
-        dict(graph._pred),
-    )
-    owned: set[str] = set()
-
-    def incoming(node: str) -> dict[str, Attributes]:
-        if node not in owned:
-            owned.add(node)
-            predecessors[node] = dict(predecessors.get(node, ()))
-        return predecessors[node]
-
+    inner: Any = graph
+    attributes = dict(inner._node)
+    outgoing, incoming = _Shared(inner._succ), _Shared(inner._pred)
     for node, known in nodes.items():
         if known is not None:
             attributes[node] = known
-            successors.setdefault(node, {})
-            incoming(node)
+            outgoing.table.setdefault(node, {})
+            incoming.table.setdefault(node, {})
     for source, targets in edges.items():
-        for target in successors.get(source, ()):
-            incoming(target).pop(source, None)
-        successors[source] = targets
+        for target in outgoing.table.get(source, ()):
+            incoming.own(target).pop(source, None)
+        outgoing.table[source] = targets
         for target, known in targets.items():
-            incoming(target)[source] = known
+            incoming.own(target)[source] = known
     for node, known in nodes.items():
         if known is None:
-            for table in (attributes, successors, predecessors):
-                table.pop(node, None)
-    new._node, new._adj, new._pred = attributes, successors, predecessors
+            for source in incoming.table.pop(node, ()):
+                outgoing.own(source).pop(node, None)
+            outgoing.table.pop(node, None)
+            attributes.pop(node, None)
+    new: Any = type(graph)()
+    new._node, new._adj, new._pred = attributes, outgoing.table, incoming.table
     return new
+
+
+class _Shared:
+    """A copy of an adjacency whose inner dictionaries are copied when written."""
+
+    def __init__(self, table: dict[str, dict[str, Attributes]]) -> None:
+        self.table = dict(table)
+        self._owned: set[str] = set()
+
+    def own(self, node: str) -> dict[str, Attributes]:
+        """Return a node's neighbours, to be changed."""
+        if node not in self._owned:
+            self._owned.add(node)
+            self.table[node] = dict(self.table.get(node, ()))
+        return self.table[node]

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Final
+from typing import BinaryIO, Final, cast
 
 import msgspec
 
@@ -120,10 +120,8 @@ class _Worker:
         try:
             if self._process is None:
                 self._process = _start(self._root)
-            stdin, stdout = self._process.stdin, self._process.stdout
-            assert stdin is not None and stdout is not None
-            send(stdin, paths)
-            return receive_replies(stdout)
+            send(cast(BinaryIO, self._process.stdin), paths)
+            return receive_replies(cast(BinaryIO, self._process.stdout))
         except (OSError, EOFError, msgspec.DecodeError):
             self.close()
             return None

@@ -1,16 +1,18 @@
 """Brings a graph up to date with the disk: what changed is read, nothing else."""
 
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import Final
 
 from .cache import Cache, Stamp, default_path
 from .model import FileFacts
 from .pool import read_all
-from .resolve.layout import read_layout
+from .resolve.layout import Layout, read_layout
 from .scan import Found, Listing, scan
 from .snapshot import LARGE
 from .writer import Writer
@@ -47,7 +49,6 @@ class Refresher:
     report: Report | None = None
     writer: Writer | None = None
     _layout: str = ""
-    _skipped: Counter[str] = field(default_factory=Counter)
 
     @classmethod
     def of(
@@ -95,14 +96,24 @@ class Refresher:
         """Look at the disk again; return the paths that changed."""
         return self._take(self._started(), scan(self.root))
 
-    def reread(self, paths: set[str]) -> frozenset[str]:
-        """Look at some files again, by what is in them."""
+    def reread(self, paths: set[str], budget: float = math.inf) -> frozenset[str]:
+        """Look at some files again, by what is in them.
+
+        After `budget` seconds the files that depend on them are left for
+        `Writer.settle`.
+        """
         found = [Found(path, 0, 0) for path in sorted(paths)]
-        return self._apply(self._started(), found, set())
+        return self._apply(self._started(), found, set(), budget=budget)
 
     def save(self) -> None:
         """Store what changed."""
         self._started().save(self._layout)
+
+    def close(self) -> None:
+        """Store what changed, and disconnect."""
+        self.save()
+        if self.cache is not None:
+            self.cache.close()
 
     def _started(self) -> Writer:
         if self.writer is None:
@@ -127,13 +138,20 @@ class Refresher:
             writer.publish(skipped)
         return touched
 
-    def _apply(self, writer, stale, gone, layout=None) -> frozenset[str]:  # noqa: ANN001
+    def _apply(
+        self,
+        writer: Writer,
+        stale: list[Found],
+        gone: set[str],
+        layout: Layout | None = None,
+        budget: float = math.inf,
+    ) -> frozenset[str]:
         seen: dict[str, Stamp] = {}
         changes = self._changes(writer, stale, gone, seen)
-        first = next(changes, None)
+        first = list(islice(changes, 1))
         touched: frozenset[str] = frozenset()
-        if first is not None or layout is not None:
-            touched = writer.apply(_chained(first, changes), layout)
+        if first or layout is not None:
+            touched = writer.apply(chain(first, changes), layout, budget=budget)
         writer.touch(seen)
         return touched
 
@@ -160,12 +178,6 @@ class Refresher:
                 yield reply.path, stamp, reply.facts
             if self.report is not None:
                 self.report(Progress("read", done, len(stale)))
-
-
-def _chained(first, rest):  # noqa: ANN001, ANN202
-    if first is not None:
-        yield first
-    yield from rest
 
 
 def _stale(found: Found, stamps: dict[str, Stamp]) -> bool:

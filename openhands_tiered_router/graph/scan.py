@@ -20,11 +20,12 @@ SIZE_LIMIT: Final = 1_000_000
 FILE_LIMIT: Final = 200_000
 """Files; beyond that the rest is counted as left out."""
 
-_VENDORED: Final = frozenset(
+_VENDORED_NAMES: Final = (
     "node_modules bower_components site-packages vendor third_party jspm_packages"
     " __pycache__ __pypackages__ venv .venv .tox .nox .cache .next .nuxt .yarn"
-    " .mypy_cache .pytest_cache .ruff_cache .idea .vscode .gradle .terraform".split()
+    " .mypy_cache .pytest_cache .ruff_cache .idea .vscode .gradle .terraform"
 )
+_VENDORED: Final = frozenset(_VENDORED_NAMES.split())
 _HISTORY: Final = frozenset({".git", ".hg", ".svn", ".jj"})
 _OUTPUT: Final = frozenset({"build", "dist", "out", "target"})
 """Left out where no .gitignore at the root says what is output."""

@@ -24,7 +24,13 @@ from .model import (
     file_node,
     path_of,
 )
-from .networks import definition_network, file_network
+from .networks import (
+    Base,
+    carried_definitions,
+    carried_files,
+    definition_network,
+    file_network,
+)
 
 
 if TYPE_CHECKING:
@@ -65,6 +71,11 @@ class CodeGraph:
             and may be newer than the snapshot.
         skipped: How many files were left out, by reason.
         missing_grammars: Languages present whose grammar is not installed.
+        pending: Files that depend on a recent change and are not yet linked
+            anew; their edges may be those of a moment ago. Usually 0.
+        changes: The latest changes, newest first.
+        file_base: What `file_graph` is made from, if not from nothing.
+        base: What `digraph` is made from, if not from nothing.
     """
 
     root: Path
@@ -75,7 +86,10 @@ class CodeGraph:
     records: Mapping[str, FileRecord] = field(default_factory=dict)
     skipped: Mapping[str, int] = field(default_factory=dict)
     missing_grammars: frozenset[str] = frozenset()
+    pending: int = 0
     changes: tuple[Change, ...] = ()
+    file_base: Base | None = None
+    base: Base | None = None
 
     @classmethod
     def of(cls, root: Path, records: Mapping[str, FileRecord]) -> "CodeGraph":
@@ -100,8 +114,10 @@ class CodeGraph:
 
         Node attributes: ``language``, ``lines``, ``complexity``, ``is_test``.
         Edge attributes: ``kinds`` (`EdgeKind` bits), ``confidence``, ``weight``
-        as in `FileEdge`. Made at first use, then carried to later versions.
+        as in `FileEdge`. Made at first use; a later version's is made from it.
         """
+        if self.file_base is not None:
+            return carried_files(self.file_base, self.files, self.links)
         return file_network(self.files, self.links)
 
     @cached_property
@@ -113,7 +129,12 @@ class CodeGraph:
         ``language``, ``complexity``, ``lines``, ``is_test``; edge attributes:
         ``kinds``, ``confidence``.
         """
-        return definition_network(self.records) if self.has_definitions else None
+        if not self.has_definitions:
+            return None
+        if self.base is not None:
+            return carried_definitions(self.base, self.records)
+        records = {path: self.records[path] for path in self.files}
+        return definition_network(records)
 
     def facts(self, path: str) -> FileFacts | None:
         """Return what was read of a file, or None for an unknown one."""

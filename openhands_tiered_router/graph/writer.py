@@ -5,6 +5,8 @@ keys that now answer differently, and no others. The result is what a fresh
 build would give (tests/graph/test_update.py holds it to that).
 """
 
+import math
+import time
 from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 from itertools import islice
@@ -16,12 +18,12 @@ from .contents import Contents, InMemory, OnDisk
 from .grammar import has_grammar
 from .languages import by_name
 from .model import FileEdge, FileFacts, FileNode, file_edges, file_node
-from .networks import carry_definitions, carry_files
+from .networks import Base
 from .readers import Readers
-from .resolve.index import Index
+from .resolve.index import Index, Key
 from .resolve.layout import Layout
 from .resolve.link import Linked, Linker
-from .snapshot import LARGE, Change, CodeGraph
+from .snapshot import Change, CodeGraph
 
 
 REMEMBERED: Final = 256
@@ -47,6 +49,8 @@ class Writer:
         self._readers = Readers()
         self._linker = Linker(Index(self.layout))
         self._unsaved: set[str] = set()
+        self.pending: set[str] = set()
+        """Files whose edges may be those of an earlier state; see `settle`."""
 
     # -- from and to the cache
 
@@ -85,7 +89,7 @@ class Writer:
         kept = [path for path in unsaved if path in self.stamps]
         self.cache.write_summaries(self._summary(path) for path in kept)
         self.cache.forget(unsaved.difference(kept))
-        self.cache.seal(self._fingerprint(layout))
+        self.cache.seal("" if self.pending else self._fingerprint(layout))
 
     def _summary(self, path: str) -> Summary:
         node = self._files.get(path)
@@ -105,35 +109,71 @@ class Writer:
         self.stamps.update(stamps)
         self._unsaved.update(stamps)
 
-    def apply(self, changes: Changes, layout: Layout | None = None) -> frozenset[str]:
+    def apply(
+        self,
+        changes: Changes,
+        layout: Layout | None = None,
+        *,
+        budget: float = math.inf,
+    ) -> frozenset[str]:
         """Put in changed files, link what that concerns, publish a snapshot.
 
         Args:
             changes: Each path at most once.
             layout: Given when the manifests changed; everything is linked anew.
+            budget: Seconds after which the files that depend on the changed
+                ones are left for `settle`.
 
         Returns:
             The paths whose facts or edges changed.
         """
-        relink_all = layout is not None or self._index is None and not self._files
+        deadline = time.perf_counter() + budget
+        relink_all = layout is not None or (self._index is None and not self._files)
         index = self._prepared(layout)
         touched: set[str] = set()
-        dirty: set[str] = set()
-        keys = set()
+        keys: set[Key] = set()
         for path, stamp, facts in changes:
             touched.add(path)
             changed = index.replace(path, facts)
             if not relink_all:
                 keys |= changed
             self._enter(path, stamp, facts)
-            dirty.add(path)
-        self._linker.forget()
-        dirty = set(self._files) if relink_all else dirty | self._readers.of(keys)
-        for path in sorted(dirty & self._files.keys()):
-            if self._link(path):
-                touched.add(path)
+        if keys or relink_all:
+            self._linker.forget()
+        for path in sorted(touched & self._files.keys()):
+            self._link(path)
+        concerned = set(self._files) if relink_all else self._readers.of(keys)
+        self.pending |= concerned - touched
+        self.pending &= self._files.keys()
+        touched |= self._link_pending(deadline)
         self._publish(frozenset(touched))
         return frozenset(touched)
+
+    def settle(self, budget: float = math.inf) -> frozenset[str]:
+        """Link files that an earlier change left waiting, for `budget` seconds.
+
+        Returns:
+            The paths that were linked.
+        """
+        touched = self._link_pending(time.perf_counter() + budget)
+        if touched:
+            self._publish(frozenset(touched))
+        return frozenset(touched)
+
+    def _link_pending(self, deadline: float) -> set[str]:
+        """Link waiting files until the deadline; all of those count as touched.
+
+        Readers may have been shown a file without edges to something that was
+        gone and has come back, so that equal edges are news to them.
+        """
+        waiting = sorted(self.pending)
+        for done, path in enumerate(waiting):
+            if time.perf_counter() > deadline:
+                self.pending = set(waiting[done:])
+                return set(waiting[:done])
+            self._link(path)
+        self.pending = set()
+        return set(waiting)
 
     def relink(self, layout: Layout) -> frozenset[str]:
         """Link every file, after a start from a cache that does not fit."""
@@ -179,18 +219,15 @@ class Writer:
             self._contents.remove(path)
             self._readers.put(path, None)
 
-    def _link(self, path: str) -> bool:
-        """Link one file; return whether its edges changed."""
+    def _link(self, path: str) -> None:
         facts = self._contents.facts(path)
         if facts is None:
-            return False
+            return
         linked = self._linker.link(facts)
         self._readers.put(path, linked)
-        if not self._contents.link(path, linked):
-            return False
-        self._links[path] = file_edges(path, linked.edges)
-        self._unsaved.add(path)
-        return True
+        if self._contents.link(path, linked):
+            self._links[path] = file_edges(path, linked.edges)
+            self._unsaved.add(path)
 
     # -- snapshots
 
@@ -217,11 +254,11 @@ class Writer:
             records=self._contents.records(),
             skipped=old.skipped if skipped is None else dict(skipped),
             missing_grammars=self._missing(old, touched),
+            pending=len(self.pending),
             changes=(change, *islice(old.changes, REMEMBERED - 1)),
+            file_base=Base.after(old.file_base, vars(old).get("file_graph"), touched),
+            base=Base.after(old.base, vars(old).get("digraph"), touched),
         )
-        carry_files(old, new, touched)
-        if len(self._files) <= LARGE:
-            carry_definitions(old, new, touched)
         self.graph = new
 
     def _missing(self, old: CodeGraph, touched: frozenset[str]) -> frozenset[str]:

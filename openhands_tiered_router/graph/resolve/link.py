@@ -32,7 +32,7 @@ ONLY_MEMBER: Final = 0.5
 ONE_OF_FEW: Final = 0.6
 """To be shared among the candidates of a member of something unresolved."""
 
-COMMON: Final = frozenset(
+_COMMON_NAMES: Final = (
     "get set add append extend items keys values pop update join split strip format"
     " replace read write close open run start stop send copy sort index count insert"
     " remove clear next len str print map filter forEach push then catch toString"

@@ -1,4 +1,5 @@
 """The file or package that an import names, by each language's own rules."""
+# ruff: noqa: ARG002 -- the finders of all languages share one signature
 
 import re
 import sys

@@ -117,7 +117,7 @@ class Names(Modules):
             home = self._in_package(directory_of(place), name)
             if home and home != place:
                 return self.binding(home, name)
-        for source in self._star_sources(place):
+        for source in self._star_sources(place) or ():
             symbol = self.read(source, name)
             if symbol is not None and source != place:
                 return self.binding(source, name)
