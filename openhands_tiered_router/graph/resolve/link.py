@@ -37,8 +37,9 @@ _COMMON_NAMES: Final = (
     " replace read write close open run start stop send copy sort index count insert"
     " remove clear next len str print map filter forEach push then catch toString"
     " equals hashCode size isEmpty contains put toArray Error String unwrap clone"
-    " iter collect into from default fmt new init main test".split()
+    " iter collect into from default fmt new init main test"
 )
+COMMON: Final = frozenset(_COMMON_NAMES.split())
 """Names of members that say nothing about whose they are."""
 
 _IMPORTS: Final = int(EdgeKind.IMPORTS)
@@ -122,11 +123,11 @@ class _File:
         for call in self.facts.calls:
             self._link_call(call.scope, call.name, call.receiver)
         return tuple(
-            Edge(source, target, self._kinds(source, target, kinds), confidence)
+            Edge(source, target, self._kinds(target, kinds), confidence)
             for (source, target), (kinds, confidence) in sorted(self.found.items())
         )
 
-    def _kinds(self, source: str, target: str, kinds: int) -> int:
+    def _kinds(self, target: str, kinds: int) -> int:
         """Add `TESTS` where a test touches what is not a test."""
         if not self.facts.is_test or target.startswith(f"{self.path}::"):
             return kinds
