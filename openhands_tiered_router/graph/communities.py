@@ -1,7 +1,7 @@
 """Groups of files that depend on each other more than on the rest."""
 
 from collections import Counter, defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -19,7 +19,7 @@ class Community:
     """One group of files."""
 
     name: str
-    """The directory that most of its files are in, with ``#2`` if taken."""
+    """The directory that most of its files, tests aside, are in; ``#2`` if taken."""
     files: tuple[str, ...]
     """Sorted paths."""
     cohesion: float
@@ -38,7 +38,7 @@ def communities(graph: "nx.DiGraph") -> tuple[Community, ...]:
     sums of both directions. About O(edges log files).
 
     Args:
-        graph: Files, with ``weight`` on the edges; those of weight 0 are ignored.
+        graph: Files with ``is_test``, edges with ``weight``; those of 0 are ignored.
     """
     from networkx.algorithms.community import louvain_communities  # 0.2 s import
 
@@ -48,7 +48,7 @@ def communities(graph: "nx.DiGraph") -> tuple[Community, ...]:
         (tuple(sorted(paths[i] for i in group)) for group in groups),
         key=lambda group: (-len(group), group),
     )
-    names = _names(members)
+    names = _names(members, graph.nodes(data="is_test"))
     cohesions = _cohesions(graph, members)
     return tuple(map(Community, names, members, cohesions))
 
@@ -70,15 +70,14 @@ def _undirected(graph: "nx.DiGraph") -> "tuple[nx.Graph, list[str]]":
     return undirected, paths
 
 
-def _names(groups: Collection[tuple[str, ...]]) -> list[str]:
+def _names(groups: Iterable[tuple[str, ...]], is_test: Mapping[str, bool]) -> list[str]:
     taken: Counter[str] = Counter()
     names = []
     for group in groups:
-        if len(group) == 1:
-            name = group[0]
-        else:
-            folders = Counter(path.rpartition("/")[0] or "." for path in group)
-            name = min(folders, key=lambda folder: (-folders[folder], folder))
+        code = [path for path in group if not is_test[path]] or group
+        folders = Counter(path.rpartition("/")[0] or "." for path in code)
+        name = min(folders, key=lambda folder: (-folders[folder], folder))
+        name = code[0] if len(group) == 1 else name
         taken[name] += 1
         names.append(name if taken[name] == 1 else f"{name} #{taken[name]}")
     return names

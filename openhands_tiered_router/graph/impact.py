@@ -5,7 +5,7 @@ reverse reachability says little (in one 3,400-file project the ninetieth
 percentile reaches 1,604 files), so the search stops after a few steps.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -25,7 +25,11 @@ DECAY: Final = 0.5
 LIMIT: Final = 2_000
 """Dependents after which the search stops and says that it did."""
 
-DEPENDENCY: Final = ~EdgeKind.CONTAINS
+THROUGH_OWNER: Final = 0.5
+"""Confidence of going on to the class or file around a definition."""
+
+USAGE: Final = EdgeKind.CALLS | EdgeKind.REFERENCES | EdgeKind.INHERITS | EdgeKind.TESTS
+"""How one thing uses another; an import alone may be a mere re-export."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,44 +80,59 @@ def blast_radius(
         depth: Steps to follow.
         certainty: Least confidence of an edge to follow, in [0, 1].
     """
-    reached = {node: 1.0 for node in changed if node in graph}
-    frontier, found, truncated = dict(reached), [], False
-    for step in range(1, depth + 1):
-        frontier = _step_back(graph, frontier, reached, certainty)
-        reached |= frontier
+    found: list[Dependent] = []
+    for step, level in enumerate(levels(graph, changed, depth, certainty), 1):
         found += sorted(
-            (Dependent(node, step, sure) for node, sure in frontier.items()),
+            (Dependent(node, step, sure) for node, sure in level.items()),
             key=lambda d: (-d.confidence, d.node),
         )
         if len(found) > LIMIT:
-            truncated = True
-            break
-        if not frontier:
-            break
-    return BlastRadius(tuple(found[:LIMIT]), truncated)
+            return BlastRadius(tuple(found[:LIMIT]), truncated=True)
+    return BlastRadius(tuple(found), truncated=False)
 
 
-def _step_back(
+def levels(
     graph: "nx.DiGraph",
-    frontier: dict[str, float],
-    reached: dict[str, float],
-    certainty: float,
-) -> dict[str, float]:
-    """Return the new nodes one edge back, with their confidences."""
-    before: dict[str, float] = {}
-    for node, sure in frontier.items():
-        for source, edge in graph.pred[node].items():
-            confidence = edge["confidence"]
-            if (
-                source in reached
-                or confidence < certainty
-                or not edge["kinds"] & DEPENDENCY
-            ):
-                continue
-            product = sure * confidence
-            if product > before.get(source, 0.0):
-                before[source] = product
-    return before
+    changed: Iterable[str],
+    depth: int = DEPTH,
+    certainty: float = CERTAIN,
+) -> Iterator[dict[str, float]]:
+    """Yield the nodes that each further step back reaches first.
+
+    A step goes from a node to what uses it; where nothing does, to what imports it;
+    where nothing does that either, to the class or file that it stands in, since a
+    framework may call it by that. Each node comes with the product of confidences.
+    """
+    frontier = {node: 1.0 for node in changed if node in graph}
+    reached = set(frontier)
+    for _ in range(depth):
+        before: dict[str, float] = {}
+        for node, sure in frontier.items():
+            for source, confidence in _users(graph, node, certainty):
+                product = sure * confidence
+                if source not in reached and product > before.get(source, 0.0):
+                    before[source] = product
+        if not before:
+            return
+        yield before
+        reached.update(before)
+        frontier = before
+
+
+def _users(graph: "nx.DiGraph", node: str, certainty: float) -> list[tuple[str, float]]:
+    """Return what uses a node, or the next best thing, with confidences."""
+    usage, imports, owners = [], [], []
+    for source, edge in graph.pred[node].items():
+        kinds, confidence = edge["kinds"], edge["confidence"]
+        if confidence < certainty:
+            continue
+        if kinds & USAGE:
+            usage.append((source, confidence))
+        elif kinds & EdgeKind.IMPORTS:
+            imports.append((source, confidence))
+        else:
+            owners.append((source, THROUGH_OWNER))
+    return usage or imports or owners
 
 
 def reaching_tests(

@@ -7,6 +7,8 @@ from typing import Final
 from openhands_tiered_router.graph.model import FileFacts
 from openhands_tiered_router.graph.words import terms_of, words
 
+from .index import SATURATION
+
 
 NAME: Final = 3.0
 OWNER: Final = 1.0
@@ -14,8 +16,6 @@ OWNER: Final = 1.0
 SIGNATURE: Final = 1.0
 DOCSTRING: Final = 0.5
 CALLS: Final = 0.5
-SATURATION: Final = 2.0
-"""As in the index of files."""
 
 DefinitionIndex = Mapping[str, tuple[tuple[int, float], ...]]
 """Term to (number of the definition in its file, what the term is worth there)."""

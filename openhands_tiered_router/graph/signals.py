@@ -1,0 +1,272 @@
+"""What the router asks of the graph, answered from what is kept.
+
+The one place where decisions and the graph meet. Everything here says where a
+task points and what a change can break; nothing says how hard a task is.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import zip_longest
+from threading import Lock, Thread
+from typing import Final
+
+from .git_history import History
+from .impact import levels
+from .location import Ambiguity, Hit, Locator
+from .measures import Measures, measure
+from .snapshot import CodeGraph
+
+
+STALE: Final = 0.02
+"""Share of files with other dependencies at which measures are made anew."""
+
+SPREAD: Final = 10
+"""Best files whose communities `TaskSignals.communities` counts."""
+
+KEPT: Final = 100
+"""Files asked about lately whose reach is found again after a change."""
+
+TEST_STEPS: Final = 2
+"""Steps to a test that counts; at three, half of all tests reach anything."""
+
+HUB_RISK: Final = 0.4
+REACH_RISK: Final = 0.6
+UNTESTED_RISK: Final = 0.4
+"""How much of the risk each reason makes up by itself: judgement, not measured."""
+
+REACH_HALF: Final = 20
+"""Dependents at which `REACH_RISK` counts half."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSignals:
+    """Where a request points, and what stands there."""
+
+    files: tuple[Hit, ...]
+    """Best first, at most 50."""
+    definitions: tuple[Hit, ...]
+    """Best first, at most 50."""
+    file_ambiguity: Ambiguity
+    definition_ambiguity: Ambiguity
+    lines: int
+    """Of the best file."""
+    complexity: int
+    """Cyclomatic, of the most complex definition of the best file."""
+    depth: int
+    """Dependency depth of the best file, files; 0 depends on nothing."""
+    communities: int
+    """Communities that the best ten files are spread over."""
+    cohesion: float
+    """Of the best file's community, in [0, 1]."""
+    dependents: int
+    """Files within three steps that depend on the best file: its blast radius."""
+
+
+@dataclass(frozen=True, slots=True)
+class TouchSignals:
+    """What a change to some files can break."""
+
+    hubs: tuple[str, ...]
+    """Those of the files that much else depends on, sorted."""
+    direct_dependents: int
+    """Other files that depend on any of them."""
+    dependents: int
+    """The same within three steps: the blast radius."""
+    tests: tuple[str, ...]
+    """Test files that use them, or use what does; nearest first, own ones lead."""
+    untested: tuple[str, ...]
+    """Touched code files that no such test is known of, sorted."""
+    communities: int
+    """Communities that they lie in."""
+    complexity: int
+    """Cyclomatic, of their most complex definition."""
+    risk: float
+    """In [0, 1]: 0 when nothing depends on what changes and tests cover it.
+
+    ``1 - (1 - hub)(1 - reach)(1 - untested)``, with the constants above.
+    """
+    unknown: tuple[str, ...]
+    """Paths that the graph does not hold: new files, data, another workspace."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Reach:
+    """What a change to one file reaches."""
+
+    direct: frozenset[str]
+    dependents: frozenset[str]
+    tests: tuple[frozenset[str], ...]
+    """Test files by their distance in steps, from 0: the file itself."""
+
+
+class GraphSignals:
+    """Follows a workspace's graph in the background and answers at once.
+
+    Any thread may ask at any time. Until the first update ended there are no
+    answers: None, never a wait.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._updating = Lock()
+        self._worker: Thread | None = None
+        self._wanted: CodeGraph | None = None
+        self._locator = Locator()
+        self._graph: CodeGraph | None = None
+        self._measures: Measures | None = None
+        self._reach: dict[str, _Reach] = {}
+
+    def observe(self, graph: CodeGraph) -> None:
+        """Take notice of a version; the work is done in a background thread."""
+        if not graph.complete or graph is self._wanted:
+            return
+        with self._lock:
+            self._wanted = graph
+            if self._worker is None:
+                self._worker = Thread(target=self._catch_up, daemon=True)
+                self._worker.start()
+
+    def _catch_up(self) -> None:
+        while True:
+            with self._lock:
+                graph = self._wanted
+                if graph is None or graph is self._graph:
+                    self._worker = None
+                    return
+            self.update(graph)
+
+    def update(self, graph: CodeGraph, history: History | None = None) -> None:
+        """Follow a version now: .5 s at first, then .3 ms for each changed file."""
+        with self._updating:
+            self._locator.update(graph, history)
+            before = self._graph
+            measures = self._measures
+            relinked = _relinked(before, graph)
+            asked = list(self._reach) if relinked is None or relinked else []
+            if measures is None or _stale(measures, graph):
+                self._measures = measure(graph)
+            self._graph = graph
+            if asked:
+                self._reach = {}
+                for path in asked[-KEPT:]:
+                    if path in graph.files:
+                        self._reached(graph, path)
+
+    @property
+    def measures(self) -> Measures | None:
+        """The kept measures; they may be some edits behind."""
+        return self._measures
+
+    def task_signals(self, text: str) -> TaskSignals | None:
+        """Say where a request points; None while there is no graph."""
+        graph, measures = self._graph, self._measures
+        if graph is None or measures is None:
+            return None
+        location = self._locator.locate(text)
+        best = location.files[0].node if location.files else ""
+        node, place = graph.files.get(best), measures.files.get(best)
+        groups = {
+            measures.files[hit.node].community
+            for hit in location.files[:SPREAD]
+            if hit.node in measures.files
+        }
+        return TaskSignals(
+            files=location.files,
+            definitions=location.definitions,
+            file_ambiguity=location.file_ambiguity,
+            definition_ambiguity=location.definition_ambiguity,
+            lines=node.lines if node else 0,
+            complexity=node.max_complexity if node else 0,
+            depth=place.depth if place else 0,
+            communities=len(groups),
+            cohesion=measures.communities[place.community].cohesion if place else 0.0,
+            dependents=len(self._reached(graph, best).dependents) if node else 0,
+        )
+
+    def touch_signals(self, paths: Iterable[str]) -> TouchSignals | None:
+        """Say what a change to files can break; None while there is no graph.
+
+        Args:
+            paths: POSIX paths below the workspace.
+        """
+        graph, measures = self._graph, self._measures
+        if graph is None or measures is None:
+            return None
+        touched = sorted(set(paths))
+        known = [path for path in touched if path in graph.files]
+        reaches = [self._reached(graph, path) for path in known]
+        own = frozenset(known)
+        dependents = frozenset().union(*(r.dependents for r in reaches)) - own
+        direct = frozenset().union(*(r.direct for r in reaches)) - own
+        places = [measures.files[p] for p in known if p in measures.files]
+        hubs = tuple(p for p in measures.hubs if p in own)
+        untested = tuple(
+            path
+            for path, reach in zip(known, reaches, strict=True)
+            if not any(reach.tests) and graph.files[path].language
+        )
+        return TouchSignals(
+            hubs=tuple(sorted(hubs)),
+            direct_dependents=len(direct),
+            dependents=len(dependents),
+            tests=_nearest(reaches),
+            untested=untested,
+            communities=len({place.community for place in places}),
+            complexity=max((graph.files[p].max_complexity for p in known), default=0),
+            risk=_risk(bool(hubs), len(dependents), bool(untested)),
+            unknown=tuple(path for path in touched if path not in graph.files),
+        )
+
+    def _reached(self, graph: CodeGraph, path: str) -> _Reach:
+        kept = self._reach
+        reach = kept.get(path)
+        if reach is None:
+            files = graph.files
+            steps = list(levels(graph.file_graph, (path,)))
+            tests = [
+                frozenset(p for p in step if files[p].is_test)
+                for step in steps[:TEST_STEPS]
+            ]
+            own = frozenset((path,)) if files[path].is_test else frozenset()
+            reach = kept[path] = _Reach(
+                direct=frozenset(steps[0]) if steps else frozenset(),
+                dependents=frozenset().union(*steps),
+                tests=(own, *tests),
+            )
+        return reach
+
+
+def _relinked(before: CodeGraph | None, graph: CodeGraph) -> frozenset[str] | None:
+    """Return the files that depend on other files than before; None: unknown."""
+    changed = graph.changed_since(before.version) if before else None
+    if before is None or changed is None:
+        return None
+    return frozenset(
+        path
+        for path in changed
+        if before.links.get(path) != graph.links.get(path)
+        or (path in before.files) != (path in graph.files)
+    )
+
+
+def _stale(measures: Measures, graph: CodeGraph) -> bool:
+    """Whether so many files changed since that the measures may mislead."""
+    changed = graph.changed_since(measures.version)
+    return changed is None or len(changed) > STALE * len(graph.files)
+
+
+def _nearest(reaches: Iterable[_Reach]) -> tuple[str, ...]:
+    """Merge the tests that several files reach, nearest first, then by name."""
+    ordered: list[str] = []
+    seen: set[str] = set()
+    for tests in zip_longest(*(reach.tests for reach in reaches), fillvalue=()):
+        ordered += sorted(set().union(*tests) - seen)
+        seen.update(ordered)
+    return tuple(ordered)
+
+
+def _risk(hub: bool, dependents: int, untested: bool) -> float:
+    reach = dependents / (dependents + REACH_HALF)
+    return 1 - (
+        (1 - HUB_RISK * hub) * (1 - REACH_RISK * reach) * (1 - UNTESTED_RISK * untested)
+    )
