@@ -54,6 +54,8 @@ def receiver(source: bytes, start: int, node: "Node") -> str:
     if start < 2 or source[start - 1] not in b".>:":
         return ""
     parent = node.parent
+    if parent is not None and parent.type == "navigation_suffix":
+        parent = parent.parent
     first = parent.child(0) if parent else None
     if first is None or first == node:
         return ""

@@ -43,7 +43,7 @@ QUERY: Final = """
 """
 
 _IMPORT: Final = re.compile(
-    r"import\s+(?:static\s+)?([\w.*\s`]+?)(?:\s+as\s+(\w+))?;?\Z"
+    r"(?:import\s+)?(?:static\s+)?([\w.*\s`]+?)(?:\s+as\s+(\w+))?;?\Z"
 )
 
 

@@ -118,8 +118,9 @@ def _mapping(table: Any, folder: str) -> PathMapping | None:
     options = table.get("compilerOptions") if isinstance(table, dict) else None
     paths = options.get("paths") if isinstance(options, dict) else None
     base_url = _field(options, "baseUrl")
-    if not isinstance(paths, dict):
-        paths = {"*": ["*"]} if base_url else {}
+    paths = dict(paths) if isinstance(paths, dict) else {}
+    if base_url:
+        paths.setdefault("*", ["*"])
     base = inside(join(folder, base_url)) if base_url else folder
     entries = tuple(
         (pattern, tuple(t for t in targets if isinstance(t, str)))

@@ -1,0 +1,18 @@
+"""HTML."""
+
+from typing import Final
+
+from .base import Language
+
+
+QUERY: Final = """
+(attribute (attribute_name) @_a (quoted_attribute_value (attribute_value) @i)
+  (#any-of? @_a "src" "href"))
+"""
+
+LANGUAGE: Final = Language(
+    name="html",
+    extensions=(".html", ".htm"),
+    grammar="tree_sitter_html",
+    query=QUERY,
+)

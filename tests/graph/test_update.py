@@ -1,0 +1,154 @@
+"""After any sequence of edits the graph is what a fresh build would give."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings, strategies as st
+
+from openhands_tiered_router.graph.refresh import Refresher
+
+
+NAMES = ("a.py", "b.py", "pkg/__init__.py", "pkg/c.py", "pkg/d.py", "m.ts", "n.ts")
+
+PYTHON = (
+    "",
+    "from pkg import *\nfrom a import f\n",
+    "from .c import C as D\nfrom .d import *\n",
+    "import pkg.c\nfrom b import f, C\ndef g(x: C):\n    return f() or x.h()\n",
+    "class C:\n    def h(self): return self\n    def i(self): return self.h().i()\n",
+    "from pkg.c import C\nclass E(C):\n    def h(self): return super().h()\n",
+    "def f(): return make()\ndef make() -> 'C': ...\n",
+    "from a import C\nfrom pkg.d import E\nx = E()\ndef k(): x.h(); f(); C().i()\n",
+    "from pkg import D\nclass C(D): pass\nclass E(C): pass\n",
+    "def test_it():\n    from b import g\n    g().h()\n",
+    "def broken(:\n  class\n",
+)
+SCRIPT = (
+    "",
+    "export * from './n'; export default function f() { return g(); }\n",
+    "import h, { g as k } from './m'; export class C { m() { k(); h(); this.m(); } }\n",
+    "export function g() { return new C(); }\nimport { C } from './n';\n",
+    "export { g as f } from './n'; const x = new C(); x.m();\n",
+)
+
+edit = st.tuples(
+    st.sampled_from(NAMES),
+    st.one_of(st.none(), st.integers(0, 50)),
+    st.booleans(),
+)
+
+
+def write(root: Path, name: str, choice: int | None) -> None:
+    path = root / name
+    if choice is None:
+        path.unlink(missing_ok=True)
+        return
+    texts = SCRIPT if name.endswith(".ts") else PYTHON
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(texts[choice % len(texts)])
+
+
+def state(graph):
+    """Everything that a reader can see of a graph."""
+    network, files = graph.digraph, graph.file_graph
+    return {
+        "files": dict(graph.files),
+        "links": dict(graph.links),
+        "records": dict(graph.records),
+        "nodes": dict(network.nodes(data=True)),
+        "edges": {(u, v): d for u, v, d in network.edges(data=True)},
+        "into": {n: set(network.predecessors(n)) for n in network},
+        "file nodes": dict(files.nodes(data=True)),
+        "file edges": {(u, v): d for u, v, d in files.edges(data=True)},
+        "file into": {n: set(files.predecessors(n)) for n in files},
+    }
+
+
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    start=st.lists(st.tuples(st.sampled_from(NAMES), st.integers(0, 50)), max_size=7),
+    edits=st.lists(edit, min_size=1, max_size=12),
+)
+def test_edits_give_the_graph_of_a_fresh_build(tmp_path, start, edits):
+    shutil.rmtree(tmp_path)
+    tmp_path.mkdir()
+    for name, choice in start:
+        write(tmp_path, name, choice)
+    refresher = Refresher.of(tmp_path, persistent=False, workers=0)
+    writer = refresher.start()
+    for name, choice, look in edits:
+        write(tmp_path, name, choice)
+        if name in writer.stamps:
+            refresher.reread({name}, budget=0.0)
+        else:
+            refresher.refresh()
+        if look:  # readers in between decide what later graphs are made from
+            state(writer.graph)
+    writer.settle()
+    fresh = Refresher.of(tmp_path, persistent=False, workers=0).start()
+    assert writer.graph.pending == 0
+    assert state(writer.graph) == state(fresh.graph)
+
+
+def test_unrelated_files_are_not_linked_again(tmp_path):
+    (tmp_path / "a.py").write_text("def f(): pass\ndef g(): pass\n")
+    (tmp_path / "b.py").write_text("from a import f\nf()\n")
+    (tmp_path / "c.py").write_text("from a import g\ng()\n")
+    refresher = Refresher.of(tmp_path, persistent=False, workers=0)
+    refresher.start()
+    (tmp_path / "a.py").write_text("def f(): pass\ndef g2(): pass\n")
+    assert refresher.reread({"a.py"}) == {"a.py", "c.py"}
+
+
+def test_a_body_edit_touches_one_file(tmp_path):
+    (tmp_path / "a.py").write_text("def f():\n    return 1\n")
+    (tmp_path / "b.py").write_text("from a import f\nf()\n")
+    refresher = Refresher.of(tmp_path, persistent=False, workers=0)
+    refresher.start()
+    (tmp_path / "a.py").write_text("def f():\n    if 1: return 2\n")
+    assert refresher.reread({"a.py"}) == {"a.py"}
+
+
+def test_snapshots_never_change(tmp_path):
+    (tmp_path / "a.py").write_text("def f(): pass\n")
+    (tmp_path / "b.py").write_text("from a import f\nf()\n")
+    refresher = Refresher.of(tmp_path, persistent=False, workers=0)
+    old = refresher.start().graph
+    before = state(old)
+    (tmp_path / "a.py").unlink()
+    refresher.reread({"a.py"})
+    assert state(old) == before
+
+
+def test_changed_since(tmp_path):
+    (tmp_path / "a.py").write_text("x = 1\n")
+    (tmp_path / "b.py").write_text("y = 1\n")
+    refresher = Refresher.of(tmp_path, persistent=False, workers=0)
+    writer = refresher.start()
+    first = writer.graph.version
+    (tmp_path / "a.py").write_text("x = 2\n")
+    refresher.reread({"a.py"})
+    assert writer.graph.changed_since(first) == {"a.py"}
+    assert writer.graph.changed_since(writer.graph.version) == frozenset()
+    assert writer.graph.changed_since(first - 10_000) is None
+
+
+@pytest.mark.parametrize("count", [1, 5])
+def test_manifests_decide_anew(tmp_path, count):
+    for number in range(count):
+        (tmp_path / f"u{number}.ts").write_text("import {f} from 'alias/m'; f();\n")
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib" / "m.ts").write_text("export function f() {}\n")
+    refresher = Refresher.of(tmp_path, persistent=False, workers=0)
+    writer = refresher.start()
+    assert not writer.graph.links["u0.ts"]
+    (tmp_path / "tsconfig.json").write_text(
+        '{"compilerOptions": {"paths": {"alias/*": ["./lib/*"],},}, /* c */ }'
+    )
+    refresher.refresh()
+    assert [edge.target for edge in writer.graph.links["u0.ts"]] == ["lib/m.ts"]
