@@ -45,6 +45,7 @@ def command(
                 2  errors, or no configuration that can be used
     """
     from openhands_tiered_router.config import ConfigError
+    from openhands_tiered_router.config.checks import worst_first
 
     try:
         found_by, checked, findings = _check(path)
@@ -53,7 +54,8 @@ def command(
         context.exit(ERRORS)
     results: list[LiveResult] = []
     if live or _needs_sdk(checked):
-        findings = _build(checked, findings, results, live, as_json) + findings
+        found = _build(checked, findings, results, live, as_json)
+        findings = worst_first([*found, *findings])
     code = _exit_code(findings, strict)
     if as_json:
         report = _as_dict(found_by, checked, findings, results, code)
@@ -101,7 +103,7 @@ def _build(
 
     from openhands_tiered_router.config import ConfigError, build_llms
     from openhands_tiered_router.config.checks import Finding, Level
-    from openhands_tiered_router.config.live import call_each
+    from openhands_tiered_router.config.live import call_each, findings_of
 
     sound = _sound_keys(checked, findings)
     progress = Console(stderr=True, quiet=as_json)
@@ -113,10 +115,16 @@ def _build(
         try:
             llms = build_llms(checked.config, os.environ, checked.book, sound)
         except ConfigError as error:
-            return [Finding(Level.ERROR, problem) for problem in error.problems]
+            told = [finding.problem for finding in findings]
+            new = [problem for problem in error.problems if problem not in told]
+            return [Finding(Level.ERROR, problem) for problem in new]
         if live:
-            results += call_each(llms, lambda key: status.update(f"Calling {key} ..."))
-    return [_failed_call(checked, result) for result in results if result.error]
+            prices = {e.key: e.prices for e in checked.tiers.endpoints}
+            tell = status.update
+            results += call_each(llms, prices, lambda key: tell(f"Calling {key} ..."))
+    return [
+        found for result in results for found in findings_of(checked.config, result)
+    ]
 
 
 def _sound_keys(checked: Checked, findings: list[Finding]) -> set[str]:
@@ -127,17 +135,6 @@ def _sound_keys(checked: Checked, findings: list[Finding]) -> set[str]:
         for key in checked.config.endpoints()
         if not any(path.startswith(checked.config.path_of(key)) for path in broken)
     }
-
-
-def _failed_call(checked: Checked, result: LiveResult) -> Finding:
-    from openhands_tiered_router.config.checks import Finding, Level
-
-    problem = checked.config.problem(
-        result.key,
-        f"does not answer: {result.error}",
-        "Check the key, the model's name and the address",
-    )
-    return Finding(Level.ERROR, problem)
 
 
 def _exit_code(findings: list[Finding], strict: bool) -> int:

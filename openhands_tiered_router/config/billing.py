@@ -3,8 +3,8 @@
 The SDK counts money with ``litellm.completion_cost``. Two price fields on its
 ``LLM`` override litellm's table, but then cached tokens cost as much as others.
 Registering the prices under the model's name counts every kind of token, but holds
-for the whole process. So prices are registered, and the two fields serve only an
-endpoint that shares its model with a dearer or cheaper one.
+for the whole process, and only while the provider answers under that name. So
+prices are registered, and the two fields serve an endpoint where they say it all.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ from openhands_tiered_router.config.schema import RouterConfig
 from openhands_tiered_router.economics.price_book import PriceBook
 from openhands_tiered_router.tiers import Endpoint, LongContextPrices, Prices, TierSet
 
+
+_OPENAI_USAGE: Final = ("openai", "azure", "azure_ai", "hosted_vllm", "openrouter")
+"""Providers whose usage counts cached tokens as part of the prompt, once."""
 
 _LONG: Final = re.compile(r"(.+)_above_(\d+)k_tokens")
 _FIELDS: Final = {
@@ -56,6 +59,7 @@ def plan_billing(config: RouterConfig, tiers: TierSet, book: PriceBook) -> Billi
         on_llm |= {e.key: e.prices for e in own if e.prices}
         problems += [_clash_problem(config, e, shared[0]) for e in clash]
         if not _litellm_knows(shared[0], book):
+            on_llm |= {e.key: e.prices for e in shared if e.prices and _is_flat(e)}
             rows |= _rows(name, shared[0], book, taken=by_name.keys() - {name})
     return Billing(rows, on_llm, tuple(problems))
 
@@ -64,22 +68,23 @@ def _split(
     endpoints: Sequence[Endpoint],
 ) -> tuple[list[Endpoint], list[Endpoint], list[Endpoint]]:
     """Those that one registered row serves, those on two fields, those that clash."""
-    ruling = next((e for e in endpoints if not _fits_two_fields(e)), endpoints[0])
+    ruling = next((e for e in endpoints if not _is_flat(e)), endpoints[0])
     shared = [e for e in endpoints if e.prices == ruling.prices]
     others = [e for e in endpoints if e.prices != ruling.prices]
-    own = [e for e in others if _fits_two_fields(e)]
-    return shared, own, [e for e in others if not _fits_two_fields(e)]
+    own = [e for e in others if _is_flat(e)]
+    return shared, own, [e for e in others if not _is_flat(e)]
 
 
-def _fits_two_fields(endpoint: Endpoint) -> bool:
+def _is_flat(endpoint: Endpoint) -> bool:
     """Whether a price for input and one for output say all that is charged.
 
-    Never for Claude: litellm adds cached tokens, which Anthropic's usage counts
-    apart, to a prompt that already includes them, if it has two prices only.
+    Only where usage has OpenAI's form. Anthropic's counts cached tokens apart, and
+    litellm adds them to a prompt that already includes them if it has two prices.
     """
     prices = endpoint.prices
     return (
         prices is not None
+        and endpoint.model.partition("/")[0] in _OPENAI_USAGE
         and "claude" not in endpoint.model.lower()
         and prices.cache_read == prices.cache_write == prices.input
         and prices.cache_write_1h in (None, prices.input)
@@ -98,9 +103,8 @@ def _clash_problem(
     return config.problem(
         endpoint.key,
         f"has other prices than {config.path_of(other.key)} for the same model "
-        f"{endpoint.model}, both with a price of their own for cached tokens, "
-        "so litellm cannot count both exactly",
-        "Give both the same prices, or one of them a price for input and output alone",
+        f"{endpoint.model}, and litellm cannot count both exactly",
+        "Give both the same prices, or call the model by two names",
         "input_cost_per_token",
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -84,7 +84,11 @@ Check = Callable[[Checked], Iterator[Finding]]
 
 def run_checks(checked: Checked) -> list[Finding]:
     """Everything that the checks find, the worst first."""
-    findings = [finding for check in CHECKS for finding in check(checked)]
+    return worst_first(finding for check in CHECKS for finding in check(checked))
+
+
+def worst_first(findings: Iterable[Finding]) -> list[Finding]:
+    """``findings`` by level; those of one level keep their order."""
     order = list(reversed(Level))
     return sorted(findings, key=lambda finding: order.index(finding.level))
 

@@ -163,6 +163,8 @@ EXACT = [
     ("openai/gpt-5.6", "gpt-5.6", (1e-7, 2e-6), OPENAI + READ * 1e-7),
     ("openrouter/some/model", "some/model", (1e-7, 2e-6), OPENAI + READ * 1e-7),
     ("lm_studio/mine", "mine", (0.0, 2e-6), OPENAI),
+    ("azure/my-deployment", "gpt-4o-2024-08-06", None, OPENAI + READ * 2e-6),
+    ("openai/an-alias", "gpt-4o", None, OPENAI + READ * 2e-6),
 ]
 
 
@@ -173,8 +175,8 @@ def test_prices_of_the_file_are_charged_to_the_token(
     cache: tuple[float, float] | None,
     expected: float,
 ) -> None:
-    environ = ENVIRON | {"OPENROUTER_API_KEY": "sk-or"}
-    llm = build_llms(configure(simple=[priced(model, cache)]), environ)["simple"]
+    table = priced(model, cache, api_key="sk-any")
+    llm = build_llms(configure(simple=[table]), {})["simple"]
     assert charged(llm, answered_by, openai_usage()) == pytest.approx(expected)
 
 
