@@ -1,0 +1,1 @@
+"""Making a message history acceptable to another model."""
