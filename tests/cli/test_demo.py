@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from openhands_tiered_router.cli.demo import command, problems_of
+from openhands_tiered_router.demo import run
+from openhands_tiered_router.demo.run import DemoResult
+from openhands_tiered_router.demo.workspace import SuiteResult
+from openhands_tiered_router.tiers import Tier
+
+
+COMMAND = [
+    sys.executable,
+    "-c",
+    "from openhands_tiered_router.cli import main; main()",
+]
+PROGRAMS = ("bash", "sh", "ls", "grep", "cat", "env", "nice", "dirname", "git")
+"""All that a shell session here needs; tmux is not among them."""
+
+
+@pytest.fixture(scope="module")
+def result(tmp_path_factory: pytest.TempPathFactory) -> DemoResult:
+    return run.run_demo(tmp_path_factory.mktemp("demo"))
+
+
+def test_a_good_run_has_no_problems(result: DemoResult) -> None:
+    assert problems_of(result) == []
+
+
+def test_each_way_to_fail_is_named(result: DemoResult) -> None:
+    good, bad = SuiteResult(passed=True, ran=4), SuiteResult(passed=False, ran=4)
+    simple = tuple(c for c in result.calls if c.tier <= Tier.MEDIUM)
+    for changed, problem in (
+        (replace(result, before=good), "passed before the agent came"),
+        (replace(result, after=bad), "tests do not pass"),
+        (replace(result, calls=simple), "only 2 tiers served"),
+        (replace(result, booked=result.booked + 1e-6), "the SDK booked $"),
+    ):
+        (found,) = problems_of(changed)
+        assert problem in found
+
+
+def test_the_command_prints_the_turns_and_the_money(
+    result: DemoResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "run_demo", lambda *_, **__: result)
+    monkeypatch.setenv("COLUMNS", "140")
+    answer = CliRunner().invoke(command)
+    assert answer.exit_code == 0
+    lines = [line.split() for line in answer.output.splitlines()]
+    numbered = [line[1] for line in lines if line and line[0].isdigit()]
+    assert numbered[: len(result.calls)] == [str(c.tier) for c in result.calls]
+    assert f"${result.charged:.5f}" in answer.output
+    assert f"${result.on_one_model[Tier.REASONING]:.5f}" in answer.output
+    assert "Tiers used: simple, medium, complex, reasoning." in answer.output
+
+
+def test_a_failed_run_exits_with_1(
+    result: DemoResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad = replace(result, after=SuiteResult(passed=False, ran=4))
+    monkeypatch.setattr(run, "run_demo", lambda *_, **__: bad)
+    answer = CliRunner().invoke(command)
+    assert answer.exit_code == 1
+    assert "Failed: the project's tests do not pass" in answer.output
+    data = json.loads(CliRunner().invoke(command, ["--json"]).output)
+    assert data["ok"] is False
+    assert data["problems"] == ["the project's tests do not pass"]
+
+
+def test_an_exception_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> DemoResult:
+        raise RuntimeError("no terminal")
+
+    monkeypatch.setattr(run, "run_demo", fail)
+    answer = CliRunner().invoke(command)
+    assert answer.exit_code == 1
+    assert answer.output.strip() == "the demo failed: RuntimeError: no terminal"
+
+
+def test_it_runs_as_a_stranger_would_run_it(tmp_path: Path) -> None:
+    """A fresh home, no keys, no tmux, no colour, and a proxy that leads nowhere."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in PROGRAMS:
+        if found := shutil.which(name):
+            (programs / name).symlink_to(found)
+    environment = {
+        "HOME": str(tmp_path),
+        "PATH": str(programs),
+        "TMPDIR": str(tmp_path),
+        "NO_COLOR": "1",
+        "HTTPS_PROXY": "http://127.0.0.1:9",
+        "NO_PROXY": "127.0.0.1",
+    }
+    done = subprocess.run(
+        [*COMMAND, "demo", "--json", "--keep"],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=110,
+    )
+    assert done.returncode == 0, done.stderr
+    data = json.loads(done.stdout)
+    assert data["ok"] is True
+    assert data["tiers"] == ["simple", "medium", "complex", "reasoning"]
+    assert data["booked_usd"] == pytest.approx(data["charged_usd"], rel=1e-9)
+    kept = Path(data["kept_in"])
+    assert (kept / "telemetry.sqlite").is_file()
+    assert "full = sum(" in (kept / "project" / "shop" / "cart.py").read_text()
+    assert "\x1b[" not in done.stdout + done.stderr
