@@ -95,3 +95,11 @@ def test_a_result_after_a_restart_finds_the_newest_pending_call(path: Path) -> N
     assert second == replace(
         late, response_id="r2", action_kind="test", status=ToolStatus.DONE
     )
+
+
+def test_a_result_after_a_restart_leaves_answered_calls_alone(path: Path) -> None:
+    newer = replace(DONE, response_id="r2", exit_code=0, failed=False)
+    late = replace(DONE, response_id=None, time=4.0, seconds=None)
+    first, second = tools_of(path, ASKED, newer, late)
+    assert (first.status, first.exit_code) == (ToolStatus.DONE, 2)
+    assert second == newer

@@ -193,25 +193,33 @@ def test_a_real_disk_that_is_full_is_outlived(
     assert len(ids()) == 1_000
 
 
-def test_a_read_only_directory_is_outlived() -> None:
+@pytest.mark.parametrize("what", ["directory", "file"])
+def test_what_is_read_only_is_outlived(what: str) -> None:
     with TemporaryDirectory() as directory:
         process = start(
             """
-directory = Path(sys.argv[2])
+directory, file = Path(sys.argv[1]).parent, Path(sys.argv[1])
 if os.geteuid() == 0:  # root may write anywhere, so be someone else
     os.chown(directory, 65534, 65534)
     os.seteuid(65534)
-directory.chmod(0o500)
-writer.put(record("d"))
+if sys.argv[2] == "file":
+    first = Writer(file)
+    first.put(record("d"))
+    first.close(30)
+    file.chmod(0o400)
+else:
+    directory.chmod(0o500)
+writer.put(record("e"))
 assert not writer.flush(0.5)
-assert not list(directory.iterdir())
 directory.chmod(0o700)
+for part in directory.iterdir():  # SQLite gave the log beside it the same mode
+    part.chmod(0o600)
 assert writer.flush(30)
-assert list(directory.iterdir())
+assert writer.stats().written == 1
 os._exit(0)
 """,
             Path(directory, "telemetry.sqlite3"),
-            directory,
+            what,
         )
         _, errors = process.communicate(timeout=60)
         assert process.returncode == 0, errors
