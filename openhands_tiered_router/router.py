@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import Any, Self
 
 from openhands.sdk.event import Event
 from openhands.sdk.llm import LLMResponse, Message
@@ -24,7 +24,7 @@ from openhands_tiered_router.fleet import RoutedCall
 from openhands_tiered_router.sdk.configured import models_of, settings_of
 from openhands_tiered_router.sdk.flow import CallArguments, CallFlow
 from openhands_tiered_router.sdk.setup import RouterSetup, Unshared
-from openhands_tiered_router.sdk.tiered_llm import TieredLLM, TierName
+from openhands_tiered_router.sdk.tiered_llm import TieredLLM
 from openhands_tiered_router.sdk.tool_results import RoutedToolOutcomes
 from openhands_tiered_router.settings import RouterSettings
 from openhands_tiered_router.tiers import Tier
@@ -71,12 +71,7 @@ class ComplexityRouter(TieredLLM):
         """
         if not isinstance(config, RouterConfig):
             config = open_config(config)
-        return cls(
-            llms_for_routing=models_of(config),
-            settings=settings_of(config),
-            default_tier=cast(TierName, str(config.default_tier)),
-            **fields,
-        )
+        return cls._configured(config, os.environ, fields)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, **fields: Any) -> Self:
@@ -86,7 +81,18 @@ class ComplexityRouter(TieredLLM):
             ConfigError: No tier is named, or a variable has a bad value.
         """
         environ = os.environ if environ is None else environ
-        return cls.from_config(config_from_env(environ), **fields)
+        return cls._configured(config_from_env(environ), environ, fields)
+
+    @classmethod
+    def _configured(
+        cls, config: RouterConfig, environ: Mapping[str, str], fields: dict[str, Any]
+    ) -> Self:
+        own = {
+            "llms_for_routing": models_of(config, environ),
+            "settings": settings_of(config),
+            "default_tier": str(config.default_tier),
+        }
+        return cls(**{**own, **fields})
 
     def model_copy(
         self, *, update: Mapping[str, Any] | None = None, deep: bool = False
@@ -264,12 +270,12 @@ class ComplexityRouter(TieredLLM):
             steps.close()
 
     def _flow(self, call: CallArguments) -> CallFlow:
-        pin = self._pin if call.pin is None else call.pin
         return CallFlow(
             setup=self._ready(),
             llms=self.llms_for_routing,
             usage_id=self.usage_id,
-            arguments=replace(call, pin=pin),
+            arguments=call,
+            router_pin=self._pin,
         )
 
     def _ready(self) -> RouterSetup:

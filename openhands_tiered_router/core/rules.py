@@ -75,13 +75,15 @@ def next_turn(draft: Draft) -> Draft:
 
 
 def pins(draft: Draft) -> Draft:
-    """The user's word goes before everything that was inferred."""
-    if draft.request.purpose is Purpose.SIDE:
-        return draft
+    """The user's word goes before everything that was inferred.
+
+    A marker in the conversation is meant for its turns, not for titles and summaries.
+    """
     if draft.request.pin is not None:
         pinned = replace(draft, pin=draft.request.pin)
         return pinned.because("pins", f"the caller asked for {draft.request.pin}")
-    if draft.session.pin is not None:
+    side = draft.request.purpose is Purpose.SIDE
+    if draft.session.pin is not None and not side:
         pinned = replace(draft, pin=draft.session.pin)
         return pinned.because("pins", f"the user asked for {draft.session.pin}")
     return draft

@@ -38,6 +38,11 @@ _STATUS_KINDS: Final[Mapping[int, ErrorKind]] = {
     504: ErrorKind.TIMEOUT,
 }
 """Statuses that the SDK leaves unmapped reach us as litellm's own errors."""
+_QUOTA_CODES: Final = frozenset({"insufficient_quota", "billing_hard_limit_reached"})
+_QUOTA_WORDS: Final = (
+    "exceeded your current quota",  # OpenAI: 429, the code is lost on the way
+    "credit balance is too low",  # Anthropic: 400
+)
 _MAX_RETRY_AFTER: Final = 3_600.0
 _SDK_TYPES: Final[Mapping[ErrorKind, type[sdk_errors.LLMError]]] = {
     ErrorKind.AUTH: sdk_errors.LLMAuthenticationError,
@@ -54,7 +59,7 @@ def kind_of(error: BaseException) -> ErrorKind:
     """The class of an error that a call to an endpoint ended with."""
     if not isinstance(error, Exception):
         return ErrorKind.CANCELLED
-    if is_quota_exhaustion_error(error):
+    if _out_of_credit(error):
         return ErrorKind.QUOTA
     for sdk_type, kind in _SDK_KINDS:
         if isinstance(error, sdk_type):
@@ -103,6 +108,17 @@ def retry_after(error: BaseException) -> float | None:
 def sdk_error(kind: ErrorKind, message: str) -> sdk_errors.LLMError:
     """The SDK's own error for a class of failure."""
     return _SDK_TYPES.get(kind, sdk_errors.LLMServiceUnavailableError)(message)
+
+
+def _out_of_credit(error: BaseException) -> bool:
+    """By the SDK's own patterns, the provider's error code, or its words."""
+    for cause in _causes(error):
+        if getattr(cause, "code", None) in _QUOTA_CODES:
+            return True
+        text = str(cause).lower()
+        if is_quota_exhaustion_error(cause) or any(w in text for w in _QUOTA_WORDS):
+            return True
+    return False
 
 
 def _service_kind(error: BaseException) -> ErrorKind:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from openhands.sdk.llm import LLM, LLMResponse, Message
@@ -56,6 +56,7 @@ class CallFlow:
     llms: dict[str, LLM]
     usage_id: str
     arguments: CallArguments
+    router_pin: Tier | None = None
     decision: Decision = field(init=False)
     first_token_at: float | None = None
     _session: SessionRecord = field(default_factory=SessionRecord)
@@ -133,18 +134,21 @@ class CallFlow:
             prompt_tokens=sdk_messages.prompt_tokens(self._state, tools_tokens),
             images=self._state.images,
             needs_tools=bool(tools),
-            pin=arguments.pin,
+            pin=self._pin(),
             workspace=self._session.workspace,
         )
+
+    def _pin(self) -> Tier | None:
+        """This call's own pin, else the router's, which is meant for turns."""
+        if self.arguments.pin is None and self._purpose is not Purpose.SIDE:
+            return self.router_pin
+        return self.arguments.pin
 
     def _read_history(self, messages: list[Message]) -> SessionState:
         """Only a step of the conversation moves its state."""
         if self._purpose is Purpose.TURN:
             return sdk_messages.advance(self._session, messages)
-        state = sdk_messages.fresh_state(messages)
-        if self._purpose is Purpose.SIDE:
-            return replace(state, pin=None)
-        return state
+        return sdk_messages.fresh_state(messages)
 
     def _order(self) -> list[Endpoint]:
         """The decided endpoint, then those as strong or stronger."""

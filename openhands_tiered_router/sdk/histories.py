@@ -6,11 +6,13 @@ from openhands.sdk.llm import LLM, Message
 
 from openhands_tiered_router.fleet import SessionRecord
 from openhands_tiered_router.history.adapt import HistoryAdapter
+from openhands_tiered_router.history.repair import repair_for
 from openhands_tiered_router.history.target import Target
 
 
 def repairable(error: Exception) -> bool:
-    return False
+    """Whether that rejection is one that another form of the history may mend."""
+    return repair_for(error) is not None
 
 
 def messages_for(
@@ -23,11 +25,18 @@ def messages_for(
 ) -> list[Message]:
     """``messages`` as ``llm`` accepts them; the same list if nothing had to change.
 
-    ``cache_id`` names the model at its address: who wrote what is known by it, since
-    two routers may serve one conversation with different models under the same key.
+    Args:
+        record: The conversation's; remembers who wrote what.
+        cache_id: Names the model at its address. Authors are known by it, since two
+            routers may serve one conversation with different models under one key.
+        llm: The endpoint that is about to get them.
+        messages: The history; not mutated.
+        rejected: What the endpoint said to them before; it learns from that.
     """
     adapter = record.adapters.get(cache_id)
     if adapter is None:
         adapter = HistoryAdapter(Target.of(llm, cache_id), record.authors)
         record.adapters[cache_id] = adapter
-    return adapter.adapt(messages)
+    repair = repair_for(rejected) if rejected is not None else None
+    mended = repair.apply(adapter, messages) if repair else None
+    return adapter.adapt(messages) if mended is None else mended

@@ -116,3 +116,15 @@ def world(tmp_path: Path) -> Iterator[World]:
         yield world
         for conversation in world.conversations:
             conversation.close()
+
+
+@pytest.fixture(autouse=True)
+def _no_hidden_fault(
+    request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture
+) -> Iterator[None]:
+    """The router survives its own faults; a test must not overlook them."""
+    yield
+    if request.node.get_closest_marker("own_fault") is None:
+        ours = [r for r in caplog.records if r.name.startswith("openhands_tiered")]
+        faults = [r.getMessage() for r in ours if r.levelname == "ERROR"]
+        assert faults == []
