@@ -48,7 +48,7 @@ def communities(graph: "nx.DiGraph") -> tuple[Community, ...]:
         (tuple(sorted(paths[i] for i in group)) for group in groups),
         key=lambda group: (-len(group), group),
     )
-    names = _names(members, graph.nodes(data="is_test"))
+    names = _names(members, dict(graph.nodes(data="is_test")))
     cohesions = _cohesions(graph, members)
     return tuple(map(Community, names, members, cohesions))
 

@@ -79,8 +79,9 @@ def _dot(network: "nx.DiGraph") -> Iterator[str]:
     yield "digraph code {"
     yield "  rankdir=LR; node [shape=box, fontname=sans-serif];"
     for node, attributes in network.nodes(data=True):
-        style = ", style=dashed" if attributes.get("is_test") else ""
-        yield f"  {_quoted(node)} [label={_quoted(attributes.get('name', node))}{style}];"
+        label = _quoted(attributes.get("name", node))
+        style = ", style=dashed" if attributes["is_test"] else ""
+        yield f"  {_quoted(node)} [label={label}{style}];"
     for source, target, kinds in network.edges(data="kinds"):
         yield f"  {_quoted(source)} -> {_quoted(target)} [label={_quoted(kinds)}];"
     yield "}"

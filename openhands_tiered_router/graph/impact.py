@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from .model import CERTAIN, EdgeKind
+from .snapshot import CodeGraph
 
 
 if TYPE_CHECKING:
@@ -151,3 +152,21 @@ def reaching_tests(
     own = [Dependent(n, 0, 1.0) for n in changed if n in graph and is_test[n]]
     radius = blast_radius(graph, changed, depth=depth, certainty=certainty)
     return (*own, *(d for d in radius.dependents if is_test[d.node]))
+
+
+def nodes_of(graph: CodeGraph, path: str, symbol: str) -> list[str]:
+    """Return the ids of a definition and of all that stands in it.
+
+    Args:
+        graph: The workspace's graph.
+        path: Of the file.
+        symbol: A qualified name, or the end of one at a dot; several may match.
+    """
+    facts = graph.facts(path)
+    definitions = facts.definitions if facts else ()
+    chosen: set[int] = set()
+    for number, definition in enumerate(definitions):
+        name = definition.qualname
+        if name == symbol or name.endswith("." + symbol) or definition.parent in chosen:
+            chosen.add(number)
+    return [facts.node_id(number) for number in sorted(chosen)] if facts else []

@@ -1,0 +1,374 @@
+"""``tiered-router graph``: build and ask the code graph of a workspace."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from openhands_tiered_router.cli.graph_output import (
+    dependents_table,
+    echo_json,
+    progress,
+    table,
+)
+
+
+if TYPE_CHECKING:
+    from openhands_tiered_router.graph.snapshot import CodeGraph
+
+NOTHING: Final = 1
+"""Exit code of a question that was understood and has no answer."""
+
+_EPILOG: Final = """\b
+Examples:
+  tiered-router graph build
+  tiered-router graph where "Crash when a form field has no label"
+  tiered-router graph impact src/app/models.py:User.save
+  tiered-router graph tests src/app/models.py
+  tiered-router graph view -o graph.html
+
+\b
+Exit code:  0  answered
+            1  there is no answer: nothing found, or no such file or symbol
+            2  the command line cannot be understood
+"""
+
+
+@click.group(name="graph", epilog=_EPILOG)
+def command() -> None:
+    """Build and ask the code graph of a workspace.
+
+    The graph is kept in the user's cache directory, never in the workspace, and
+    every command brings it up to date first.
+    """
+
+
+def _common(function: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that every command has."""
+    function = click.option(
+        "--json", "as_json", is_flag=True, help="Answer in JSON, on standard output."
+    )(function)
+    return click.option(
+        "--workspace",
+        "-w",
+        "root",
+        type=click.Path(exists=True, file_okay=False, path_type=Path),
+        default=Path(),
+        show_default="the current directory",
+        help="Directory of the code.",
+    )(function)
+
+
+def _limit(default: int) -> Callable[..., Any]:
+    return click.option(
+        "--limit",
+        "-n",
+        type=click.IntRange(min=1),
+        default=default,
+        show_default=True,
+        help="Lines to show.",
+    )
+
+
+@command.command()
+@_common
+@click.option("--fresh", is_flag=True, help="Read every file, whatever is cached.")
+def build(root: Path, as_json: bool, fresh: bool) -> None:
+    """Build the graph, or bring it up to date."""
+    from time import perf_counter
+
+    start = perf_counter()
+    graph = _graph(root, fresh=fresh)
+    seconds = perf_counter() - start
+    answer = {
+        "workspace": str(graph.root),
+        "files": len(graph.files),
+        "definitions": sum(file.definitions for file in graph.files.values()),
+        "file_edges": sum(len(links) for links in graph.links.values()),
+        "skipped": dict(sorted(graph.skipped.items())),
+        "missing_grammars": sorted(graph.missing_grammars),
+        "seconds": round(seconds, 3),
+    }
+    if as_json:
+        echo_json(answer)
+        return
+    click.echo(
+        f"{answer['files']:,} files, {answer['definitions']:,} definitions and "
+        f"{answer['file_edges']:,} edges between files in {seconds:.2f} s"
+    )
+    for reason, count in answer["skipped"].items():
+        click.echo(f"  left out: {count:,} ({reason})")
+    if graph.missing_grammars:
+        names = ", ".join(answer["missing_grammars"])
+        click.echo(f"  no grammar for {names}: install the extra `languages`", err=True)
+
+
+@command.command()
+@_common
+@_limit(12)
+def stats(root: Path, as_json: bool, limit: int) -> None:
+    """Sum up the graph: languages, cycles, communities."""
+    from openhands_tiered_router.graph.measures import measure
+
+    graph = _graph(root)
+    measures = measure(graph)
+    answer = {
+        "files": len(graph.files),
+        "tests": sum(file.is_test for file in graph.files.values()),
+        "definitions": sum(file.definitions for file in graph.files.values()),
+        "file_edges": sum(len(links) for links in graph.links.values()),
+        "languages": _languages(graph),
+        "deepest_chain": max((m.depth for m in measures.files.values()), default=0),
+        "largest_cycle": max((m.cycle for m in measures.files.values()), default=0),
+        "articulation_files": sorted(
+            path for path, m in measures.files.items() if m.is_articulation
+        ),
+        "communities": [
+            {"name": c.name, "files": len(c.files), "cohesion": round(c.cohesion, 3)}
+            for c in measures.communities
+        ],
+    }
+    if as_json:
+        echo_json(answer)
+        return
+    cut = len(answer["articulation_files"])
+    click.echo(
+        f"{answer['files']:,} files ({answer['tests']:,} of them tests), "
+        f"{answer['definitions']:,} definitions, {answer['file_edges']:,} edges\n"
+        f"longest chain of dependencies {answer['deepest_chain']}, largest cycle "
+        f"{answer['largest_cycle']} files, {cut} files that hold others together"
+    )
+    table("Languages", ("language", "files"), answer["languages"].items(), limit)
+    rows = [(c["name"], c["files"], c["cohesion"]) for c in answer["communities"]]
+    table("Communities", ("mostly in", "files", "cohesion"), rows, limit)
+
+
+@command.command()
+@_common
+@_limit(10)
+@click.argument("text")
+@click.option("--no-history", is_flag=True, help="Do not read git's commit subjects.")
+@click.pass_context
+def where(
+    context: click.Context,
+    root: Path,
+    as_json: bool,
+    limit: int,
+    text: str,
+    no_history: bool,
+) -> None:
+    """Rank the files and definitions that TEXT is about; - reads standard input."""
+    from openhands_tiered_router.graph.git_history import History, read_history
+    from openhands_tiered_router.graph.location import Locator
+
+    if text == "-":
+        text = click.get_text_stream("stdin").read()
+    graph = _graph(root)
+    locator = Locator()
+    locator.update(graph, History() if no_history else read_history(graph.root))
+    found = locator.locate(text)
+    if as_json:
+        answer = asdict(found)
+        for part in ("files", "definitions"):
+            answer[part] = answer[part][:limit]
+        echo_json(answer)
+    elif found.files:
+        for name, hits in (("file", found.files), ("definition", found.definitions)):
+            rows = [(hit.node, f"{hit.score:.1f}") for hit in hits]
+            table(f"{name.title()}s", (name, "score"), rows, limit)
+        clear = found.file_ambiguity
+        click.echo(
+            f"fifth to first {clear.fifth_to_first:.2f}, gap {clear.gap:.2f}, "
+            f"{clear.candidates} files with half of the best score or more"
+        )
+    if not found.files:
+        click.echo("nothing in this workspace shares a word with the text", err=True)
+        context.exit(NOTHING)
+
+
+@command.command()
+@_common
+@_limit(20)
+@click.argument("place", metavar="PATH[:SYMBOL]")
+@click.option("--depth", type=click.IntRange(1, 10), default=3, show_default=True)
+def impact(root: Path, as_json: bool, limit: int, place: str, depth: int) -> None:
+    """List what depends on a file or on a definition in it, nearest first."""
+    from openhands_tiered_router.graph.impact import blast_radius
+
+    graph = _graph(root)
+    network, nodes = _resolve(graph, place)
+    radius = blast_radius(network, nodes, depth=depth)
+    if as_json:
+        echo_json(
+            {
+                "changed": nodes,
+                "dependents": [asdict(d) for d in radius.dependents[:limit]],
+                "within": [radius.within(step + 1) for step in range(depth)],
+                "truncated": radius.truncated,
+            }
+        )
+        return
+    counts = ", ".join(str(radius.within(step + 1)) for step in range(depth))
+    click.echo(f"{counts} dependents within 1 to {depth} steps")
+    dependents_table("Dependents", radius.dependents, limit)
+
+
+@command.command()
+@_common
+@_limit(20)
+@click.argument("place", metavar="PATH[:SYMBOL]")
+@click.option("--depth", type=click.IntRange(1, 10), default=3, show_default=True)
+@click.pass_context
+def tests(
+    context: click.Context,
+    root: Path,
+    as_json: bool,
+    limit: int,
+    place: str,
+    depth: int,
+) -> None:
+    """List the tests that reach a file or a definition in it, nearest first."""
+    from openhands_tiered_router.graph.impact import reaching_tests
+
+    graph = _graph(root)
+    network, nodes = _resolve(graph, place)
+    found = reaching_tests(network, nodes, depth=depth)
+    if as_json:
+        shown = [asdict(test) for test in found[:limit]]
+        echo_json({"changed": nodes, "tests": shown, "total": len(found)})
+    elif found:
+        dependents_table("Tests", found, limit)
+    if not found:
+        click.echo(f"no test is known to reach {place} in {depth} steps", err=True)
+        context.exit(NOTHING)
+
+
+@command.command()
+@_common
+@_limit(20)
+def hubs(root: Path, as_json: bool, limit: int) -> None:
+    """List the files that most others depend on."""
+    from openhands_tiered_router.graph.measures import measure
+
+    graph = _graph(root)
+    measures = measure(graph)
+    rows = [
+        {
+            "path": path,
+            "in_degree": measures.files[path].in_degree,
+            "pagerank": round(measures.files[path].pagerank, 5),
+        }
+        for path in measures.hubs[:limit]
+    ]
+    if as_json:
+        echo_json(rows)
+    elif rows:
+        cells = [tuple(row.values()) for row in rows]
+        table("Hubs", ("file", "dependents", "PageRank"), cells, limit)
+    else:
+        click.echo("no file has enough dependents to be called a hub")
+
+
+@command.command()
+@_common
+@click.option(
+    "--format", "form", type=click.Choice(("graphml", "json", "dot")), default="json"
+)
+@click.option("--definitions", is_flag=True, help="Classes and functions as well.")
+@click.option("--output", "-o", type=click.File("w", lazy=True), default="-")
+def export(
+    root: Path, as_json: bool, form: str, definitions: bool, output: Any
+) -> None:
+    """Write the graph as GraphML, node-link JSON or DOT; --json is --format json."""
+    from openhands_tiered_router.graph.export import export as lines
+
+    try:
+        written = lines(
+            _graph(root), "json" if as_json else form, definitions=definitions
+        )
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
+    for line in written:
+        output.write(line + "\n")
+
+
+@command.command()
+@_common
+@click.option(
+    "--output", "-o", type=click.Path(dir_okay=False, path_type=Path), required=True
+)
+@click.option("--select", metavar="PATH", help="File that is selected at first.")
+def view(root: Path, as_json: bool, output: Path, select: str | None) -> None:
+    """Write a page that shows the graph: one HTML file that needs no network."""
+    from openhands_tiered_router.graph.measures import measure
+    from openhands_tiered_router.graph.view import render
+
+    graph = _graph(root)
+    if select is not None and select not in graph.files:
+        raise _unknown(graph, select)
+    page = render(graph, measure(graph), selected=select)
+    try:
+        output.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise click.ClickException(f"cannot write {output}: {error.strerror}") from None
+    answer = {"path": str(output), "bytes": len(page.encode())}
+    if as_json:
+        echo_json(answer)
+    else:
+        click.echo(f"{output}: {answer['bytes'] / 1024:,.0f} kB")
+
+
+def _graph(root: Path, *, fresh: bool = False) -> CodeGraph:
+    from openhands_tiered_router.graph.build import build_graph
+
+    with progress() as report:
+        return build_graph(root, persistent=not fresh, progress=report)
+
+
+def _resolve(graph: CodeGraph, place: str) -> tuple[Any, list[str]]:
+    """Return the network and the nodes in it that PATH[:SYMBOL] stands for."""
+    from openhands_tiered_router.graph.impact import nodes_of
+
+    path, _, symbol = place.partition(":")
+    path = path.removeprefix("./")
+    if path not in graph.files:
+        raise _unknown(graph, path)
+    if not symbol:
+        return graph.file_graph, [path]
+    network = graph.digraph
+    if network is None:
+        raise click.ClickException(
+            f"{len(graph.files):,} files are too many for a graph of definitions; "
+            f"ask for {path}"
+        )
+    nodes = nodes_of(graph, path, symbol.lstrip(":"))
+    if not nodes:
+        facts = graph.facts(path)
+        names = [d.qualname for d in facts.definitions] if facts else []
+        raise click.ClickException(
+            f"{path} has no definition {symbol!r}{_meant(symbol, names)}"
+        )
+    return network, nodes
+
+
+def _unknown(graph: CodeGraph, path: str) -> click.ClickException:
+    meant = _meant(path, graph.files)
+    return click.ClickException(f"{path} is not in the graph of {graph.root}{meant}")
+
+
+def _meant(name: str, known: Iterable[str]) -> str:
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, known, n=3)
+    return f"; did you mean {', '.join(close)}?" if close else ""
+
+
+def _languages(graph: CodeGraph) -> dict[str, int]:
+    from collections import Counter
+
+    counts = Counter(file.language or "(not parsed)" for file in graph.files.values())
+    return dict(counts.most_common())

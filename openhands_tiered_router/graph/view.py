@@ -1,0 +1,82 @@
+"""One HTML page that shows a workspace's graph and needs nothing but itself."""
+
+import json
+from functools import cache
+from html import escape
+from importlib.resources import files
+from string import Template
+from typing import Any, Final
+
+from .impact import DEPTH, USAGE
+from .measures import Measures
+from .model import CERTAIN
+from .snapshot import CodeGraph
+
+
+ALONE: Final = "on their own"
+"""Name of the group of all files that belong to no community."""
+
+
+def render(graph: CodeGraph, measures: Measures, selected: str | None = None) -> str:
+    """Return the page.
+
+    Args:
+        graph: The workspace's graph.
+        measures: Of that graph.
+        selected: Path of the file whose reach is shown at first.
+    """
+    return Template(_part("view.html")).substitute(
+        title=escape(graph.root.name or str(graph.root)),
+        style=_part("view.css"),
+        script=_part("view.js"),
+        data=_embedded(_data(graph, measures, selected)),
+    )
+
+
+@cache
+def _part(name: str) -> str:
+    return files(__package__).joinpath("page", name).read_text("utf-8")
+
+
+def _embedded(data: object) -> str:
+    """Return JSON that no file name can break out of a script element with."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c")
+
+
+def _data(graph: CodeGraph, measures: Measures, selected: str | None) -> dict[str, Any]:
+    paths = sorted(path for path in graph.files if path in measures.files)
+    number = {path: i for i, path in enumerate(paths)}
+    groups = [c for c in measures.communities if len(c.files) > 1]
+    group_of = {path: i for i, group in enumerate(groups) for path in group.files}
+    hubs = frozenset(measures.hubs)
+    alone = len(group_of) < len(paths)
+    return {
+        "name": graph.root.name,
+        "alone": alone,
+        "steps": DEPTH,
+        "selected": number.get(selected) if selected else None,
+        "communities": [
+            *([c.name, round(c.cohesion, 3)] for c in groups),
+            *([[ALONE, 0.0]] if alone else []),
+        ],
+        "files": [
+            [
+                path,
+                group_of.get(path, len(groups)),
+                int(graph.files[path].is_test),
+                int(path in hubs),
+                measures.files[path].in_degree,
+                measures.files[path].depth,
+                graph.files[path].lines,
+                graph.files[path].max_complexity,
+            ]
+            for path in paths
+        ],
+        "links": [
+            [number[path], number[link.target], int(bool(link.kinds & USAGE))]
+            for path in paths
+            for link in graph.links.get(path, ())
+            if link.confidence >= CERTAIN and link.target in number
+        ],
+    }
