@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 FEWEST_TIERS: Final = 3
 """A demo of routing that used fewer has shown too little."""
-CENT_PARTS: Final = 1e-9
+BOOKS_TOLERANCE: Final = 1e-9
 """USD by which two books may differ: rounding of sums, nothing more."""
 NOTES: Final = """\
 The answers are recorded: this shows routing and money, not how good a model is.
@@ -100,7 +100,7 @@ def problems_of(result: DemoResult) -> list[str]:
         problems.append("the project's tests do not pass")
     if len(result.tiers) < FEWEST_TIERS:
         problems.append(f"only {len(result.tiers)} tiers served")
-    if abs(result.booked - result.charged) > CENT_PARTS:
+    if abs(result.booked - result.charged) > BOOKS_TOLERANCE:
         problems.append(
             f"the SDK booked ${result.booked:.6f}, "
             f"the provider charged ${result.charged:.6f}"
@@ -215,7 +215,8 @@ def _money_table(result: DemoResult) -> Table:
     table.add_column(justify="right")
     table.add_row("Routed, as the provider charged it", f"${result.charged:.5f}")
     table.add_row("  the same in the SDK's books", f"${result.booked:.5f}")
-    table.add_row("  of which each model's first, uncached call", f"${result.cold:.5f}")
+    cold = f"  of which each model's first call, uncached ({result.cold_share:.0%})"
+    table.add_row(cold, f"${result.cold:.5f}")
     for tier, usd in sorted(result.on_one_model.items(), reverse=True):
         share = 1 - result.charged / usd
         word = "less" if share >= 0 else "more"

@@ -70,6 +70,10 @@ class DemoResult:
     """What the provider would have charged with this tier alone; an estimate."""
 
     @property
+    def cold_share(self) -> float:
+        return self.cold / self.charged if self.charged else 0.0
+
+    @property
     def tiers(self) -> tuple[Tier, ...]:
         """The tiers that served, weakest first."""
         return tuple(sorted({c.tier for c in self.calls if c.outcome.endpoint}))
