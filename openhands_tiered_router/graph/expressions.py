@@ -82,6 +82,8 @@ def text_of(source: bytes, node: "Node", depth: int = 12) -> str:
     if kind in _INNER:
         inner = node.named_child(0)
         return text_of(source, inner, depth - 1) if inner else UNKNOWN
+    if kind == "expression_list":
+        return ",".join(text_of(source, c, depth - 1) for c in node.named_children)
     if kind in _CHOICE:
         parts = [text_of(source, child, depth - 1) for child in _choices(node)]
         return "|".join(part for part in parts if part != UNKNOWN) or UNKNOWN

@@ -44,7 +44,7 @@ _KINDS: Final = {
     "d.c": NodeKind.CLASS,
     "d.m": NodeKind.MODULE,
 }
-_CAPTURES: Final = "d.m d.c d.f n doc rt re i x t u v vt ve wt we wv c b"
+_CAPTURES: Final = "d.m d.c d.f n doc rt re i x t u v vt ve vi v0 v1 v2 wt we wc wv c b"
 _ORDER: Final = {name: rank for rank, name in enumerate(_CAPTURES.split())}
 _by_position: Final = itemgetter(0, 1, 2)
 
@@ -164,8 +164,13 @@ class _Sweep:
             "v": self._variable,
             "vt": self._variable_type,
             "ve": self._variable_value,
+            "vi": self._iterated,
+            "v0": self._item(0),
+            "v1": self._item(1),
+            "v2": self._item(2),
             "wt": self._type_first,
             "we": self._value_first,
+            "wc": self._context,
             "wv": self._variable_last,
             "c": self._call,
             "b": self._decision,
@@ -210,7 +215,7 @@ class _Sweep:
     def _returned(self, scope: int, start: int, end: int, node: "Node") -> None:
         if scope >= 0 and not self.drafts[scope].returns:
             text = text_of(self.source, node)
-            if text not in (UNKNOWN, "None", "self", "true", "false", "null"):
+            if text not in (UNKNOWN, "None", "true", "false", "null"):
                 self.drafts[scope].returns = f"={text}"
 
     def _import(self, scope: int, start: int, end: int, node: "Node") -> None:
@@ -244,9 +249,23 @@ class _Sweep:
         self.variable = ""
 
     def _variable_value(self, scope: int, start: int, end: int, node: "Node") -> None:
+        self._assign(scope, node, "")
+
+    def _iterated(self, scope: int, start: int, end: int, node: "Node") -> None:
+        self._assign(scope, node, "[]")
+
+    def _item(self, index: int) -> "Callable[[int, int, int, Node], None]":
+        """Return the handler of a variable that takes one item of a tuple."""
+
+        def handler(scope: int, start: int, end: int, node: "Node") -> None:
+            self._assign(scope, node, f"[{index}]")
+
+        return handler
+
+    def _assign(self, scope: int, node: "Node", suffix: str) -> None:
         text = text_of(self.source, node)
         if text != UNKNOWN:
-            self._bind(scope, self.variable, text, True)
+            self._bind(scope, self.variable, text + suffix, True)
         self.variable = ""
 
     def _type_first(self, scope: int, start: int, end: int, node: "Node") -> None:
@@ -255,8 +274,11 @@ class _Sweep:
     def _value_first(self, scope: int, start: int, end: int, node: "Node") -> None:
         self.value = text_of(self.source, node), True
 
+    def _context(self, scope: int, start: int, end: int, node: "Node") -> None:
+        self.value = f"{text_of(self.source, node)}.__enter__()", True
+
     def _variable_last(self, scope: int, start: int, end: int, node: "Node") -> None:
-        if self.value and self.value[0] != UNKNOWN:
+        if self.value and not self.value[0].startswith(UNKNOWN):
             self._bind(scope, self._text(start, end), *self.value)
         self.value = None
 

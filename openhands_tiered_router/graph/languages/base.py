@@ -11,6 +11,9 @@ a file in is all it takes to add one. Its query names what to look for:
 ``i``        an import statement (handed to the language's `imports`)
 ``b``        a decision point (one path more through the definition)
 ``v``        a variable, followed by ``vt``, its type, or ``ve``, its value
+``vi``       instead of ``ve``: something that it iterates over
+``v0``       instead of ``ve``: a tuple whose first item it takes; ``v1``, ``v2``
+``wc``       instead of ``we``: a context manager
 ``we``       a value, or ``wt`` a type, followed by ``wv``, the variable bound to it
 ``u``        a parameter of unknown type, which hides what it is named like
 ``rt``       a declared return type, ``re`` a returned value

@@ -18,7 +18,7 @@ QUERY: Final = """
   (string (string_content) @doc))))
 (function_definition return_type: (type) @rt)
 (return_statement [(call) (attribute) (identifier)] @re)
-(return_statement (expression_list . [(call) (attribute) (identifier)] @re))
+(return_statement (expression_list) @re)
 (call function: [(identifier) @c (attribute attribute: (identifier) @c)])
 (decorator [(identifier) @c (attribute attribute: (identifier) @c)])
 (type) @t
@@ -27,17 +27,21 @@ QUERY: Final = """
 (assignment left: [(identifier) (attribute)] @v
   right: [(call) (attribute) (identifier) (await) (subscript)
           (boolean_operator) (conditional_expression)] @ve)
-(assignment left: (pattern_list . (identifier) @v) right: (call) @ve)
+(assignment left: (pattern_list . (identifier) @v) right: (call) @v0)
+(assignment left: (pattern_list . (_) . (identifier) @v) right: (call) @v1)
+(assignment left: (pattern_list . (_) . (_) . (identifier) @v) right: (call) @v2)
 (assignment left: [(identifier) (attribute)] @v type: (type) @vt)
 (typed_parameter . (identifier) @v type: (type) @vt)
 (typed_default_parameter name: (identifier) @v type: (type) @vt)
 (parameters [(identifier) (default_parameter name: (identifier))] @u)
 (lambda_parameters (identifier) @u)
 (named_expression name: (identifier) @v value: [(call) (attribute) (await)] @ve)
-(for_statement left: (identifier) @v right: [(call) (attribute) (identifier)] @ve)
-(for_in_clause left: (identifier) @v right: [(call) (attribute) (identifier)] @ve)
-(as_pattern [(call) (await) (attribute) (identifier)] @we
-  alias: (as_pattern_target (identifier) @wv))
+(for_statement left: (identifier) @v right: [(call) (attribute) (identifier)] @vi)
+(for_in_clause left: (identifier) @v right: [(call) (attribute) (identifier)] @vi)
+(with_item value: (as_pattern [(call) (await) (attribute) (identifier)] @wc
+  alias: (as_pattern_target (identifier) @wv)))
+(except_clause (as_pattern [(attribute) (identifier)] @we
+  alias: (as_pattern_target (identifier) @wv)))
 [(if_statement) (elif_clause) (for_statement) (while_statement) (except_clause)
  (conditional_expression) (boolean_operator) (case_clause) (for_in_clause)
  (if_clause)] @b

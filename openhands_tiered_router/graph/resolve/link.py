@@ -316,18 +316,21 @@ class _File:
         """Resolve ``a.b().name`` as seen from a scope."""
         owner, rest, known = self._head(scope, parts)
         if not known:
-            return self.names.walk(self.path, [*parts, name])
-        if owner is None:
-            return None
-        if rest:
+            owner, rest = self._outside(parts)
+        if rest and owner is not None:
             owner = self.names.follow(owner, rest)
-            if owner and ("()" in rest[-1] or not self.names.is_type(owner)):
-                owner = self.names.result(owner) if "::" in owner else owner
+            owner = self.names.applied(owner, rest[-1]) if owner else None
+        return self.names.follow(owner, [name], callee=True)
+
+    def _outside(self, parts: list[str]) -> tuple[str | None, list[str]]:
+        """Resolve a chain's head from the top of the file."""
+        if len(parts) > 1:
+            owner = self.names.walk(self.path, parts)
+            return (self.names.applied(owner, parts[-1]) if owner else None), []
+        owner = self.names.holds(self.path, bare(parts[0]))
         if owner is None:
-            return None
-        if "::" in owner and self.names.is_type(owner):
-            return self.names.member(owner, name)
-        return self.names.symbol(owner, name) if "::" not in owner else None
+            return None, []
+        return self.names.applied(owner, parts[0], called_only=True), []
 
     def _head(self, scope: int, parts: list[str]) -> tuple[str | None, list[str], bool]:
         """Return (node, remaining parts, whether the first part is local)."""
@@ -338,8 +341,8 @@ class _File:
         while at >= 0:
             node, known = self._local_value(at, first, at == scope)
             if known:
-                if node and "()" in parts[0]:
-                    node = self.names.result(node)
+                if node is not None:
+                    node = self.names.applied(node, parts[0], called_only=True)
                 return node, parts[1:], True
             at = self.parents[at]
         return None, parts, False
@@ -389,32 +392,25 @@ class _File:
     def _value(
         self, scope: int, variable: Variable, parts: list[str], depth: int
     ) -> str | None:
-        first = bare(parts[0])
-        at = scope
+        """Evaluate an expression that a local variable is set to."""
+        first, at = bare(parts[0]), scope
         while at >= 0 and first not in SELF:
             bound = self.variables.get((at, first))
-            if bound is not None and bound is not variable:
+            if bound is variable:
+                return None
+            if bound is not None:
                 owner = self._variable_type(at, bound, depth - 1)
-                found = self.names.follow(owner, parts[1:])
-                return self._result(found, parts)
+                return self._member_value(owner, parts)
             at = self.parents[at]
-        owner, rest, known = (
-            self._head(scope, parts)
-            if bound_free(self.variables, scope, first, variable)
-            else (None, parts, False)
-        )
-        if known:
-            return self._result(self.names.follow(owner, rest), parts)
-        return self.names.value_of(self.path, ".".join(parts))
+        owner, rest, known = self._head(scope, parts)
+        if not known:
+            return self.names.value_of(self.path, ".".join(parts))
+        return self._member_value(owner, [parts[0], *rest]) if rest else owner
 
-    def _result(self, node: str | None, parts: list[str]) -> str | None:
-        if node is None or "::" not in node:
-            return node
-        if "()" in parts[-1] or not self.names.is_type(node):
-            return self.names.result(node)
-        return node
-
-
-def bound_free(variables: Locals, scope: int, name: str, variable: Variable) -> bool:
-    """Whether looking a name up again cannot come back to the same variable."""
-    return variables.get((scope, name)) is not variable
+    def _member_value(self, owner: str | None, parts: list[str]) -> str | None:
+        if owner is None or len(parts) == 1:
+            return (
+                self.names.applied(owner, parts[0], called_only=True) if owner else None
+            )
+        found = self.names.follow(owner, parts[1:])
+        return self.names.applied(found, parts[-1]) if found else None

@@ -228,11 +228,14 @@ class Names(Modules):
             parts = choice.split(".")
             found = self.walk(path, parts)
             if found is not None:
-                return self.result(found) if _is_call(parts[-1]) else found
+                return self.applied(found, parts[-1], called_only=True)
         return None
 
     def walk(self, path: str, parts: list[str]) -> str | None:
-        """Resolve ``a.b().c`` from the top of a file; calls but the last apply."""
+        """Resolve ``a.b().c`` from the top of a file, up to the last name.
+
+        Calls and subscripts behind the last name are left to `applied`.
+        """
         outline = self.outline(path)
         if outline.dotted and len(parts) > 1:
             for count in range(len(parts) - 1, 1, -1):
@@ -244,27 +247,82 @@ class Names(Modules):
         if len(parts) == 1:
             return self.symbol(path, head)
         found = self.holds(path, head)
-        if found and _is_call(parts[0]):
-            found = self.result(found)
+        if found is not None:
+            found = self.applied(found, parts[0], called_only=True)
         return self.follow(found, parts[1:])
 
-    def follow(self, node: str | None, parts: list[str]) -> str | None:
-        """Take members of a node one after another; the last is not called."""
+    def follow(
+        self, node: str | None, parts: list[str], *, callee: bool = False
+    ) -> str | None:
+        """Take members of a node one after another.
+
+        Args:
+            node: Where to start.
+            parts: Names with calls and subscripts; those of the last are left.
+            callee: Whether the last is called, so that it must be a definition
+                and not an attribute that holds some object.
+        """
         for at, part in enumerate(parts):
             if node is None:
                 return None
-            name, last = bare(part), at == len(parts) - 1
-            if "::" not in node:
-                node = self.symbol(node, name) if last else self.holds(node, name)
-            elif self.is_type(node):
-                node = self.member(node, name) or (
-                    None if last and _is_call(part) else self.attribute(node, name)
-                )
-            else:
-                return None
-            if node and not last and (_is_call(part) or not self.is_type(node)):
-                node = self.result(node)
+            last = at == len(parts) - 1
+            node = self._step(node, part, last=last, callee=callee)
+            if node and not last:
+                node = self.applied(node, part)
         return node
+
+    def _step(self, node: str, part: str, *, last: bool, callee: bool) -> str | None:
+        name = bare(part)
+        if "::" not in node:
+            return self.symbol(node, name) if last else self.holds(node, name)
+        if not self.is_type(node):
+            return None
+        if name == "__enter__":
+            return self._entered(node)
+        found = self.member(node, name)
+        if found is None and not (last and (callee or "()" in part)):
+            found = self.attribute(node, name)
+        return found
+
+    def _entered(self, node: str) -> str:
+        """Return what ``with`` binds: by default the context manager itself."""
+        return self.member(node, "__enter__") or self.member(node, "__aenter__") or node
+
+    def applied(self, node: str, part: str, *, called_only: bool = False) -> str | None:
+        """Return what a node gives under the calls and subscripts behind its name.
+
+        Args:
+            node: What the name means.
+            part: The name with what follows it: ``f``, ``f()``, ``f()[1]``.
+            called_only: Whether an uncalled function stays one; else it is
+                taken for a property.
+        """
+        _, call, rest = part.partition("()")
+        if call and rest[1:2].isdigit():
+            return self.item(node, int(rest[1:].partition("]")[0]))
+        found: str | None = node
+        if "::" in node and (call or not (called_only or self.is_type(node))):
+            found = self.result(node)
+        if found is not None and part.endswith("[]"):
+            return self.element(found)
+        return found
+
+    def item(self, node: str, index: int) -> str | None:
+        """Return the type of one item of the tuple that a function gives."""
+        path, _, qualname = node.partition("::")
+        symbol = self.read(path, qualname.partition("#")[0]) if qualname else None
+        if symbol is None or symbol.kind != "f":
+            return None
+        items = _items(symbol.name)
+        return self.type_of(path, items[index]) if index < len(items) else None
+
+    @tabled
+    def element(self, node: str) -> str | None:
+        """Return what an object holds; a type stands for its container too."""
+        if "::" not in node or not self.is_type(node):
+            return node
+        getter = self.member(node, "__getitem__") or self.member(node, "__iter__")
+        return self.result(getter) if getter else node
 
     def is_type(self, node: str) -> bool:
         """Whether a node has members of its own: a class or a namespace."""
@@ -358,5 +416,18 @@ def bare(part: str) -> str:
     return part.partition("(")[0].partition("[")[0]
 
 
-def _is_call(part: str) -> bool:
-    return part.endswith("()") or "()" in part
+def _items(text: str) -> list[str]:
+    """Split ``tuple[A, B[C, D]]`` or ``=a(),b`` into its items."""
+    if text.startswith("="):
+        return [f"={part}" for part in text[1:].split(",")]
+    opened = text.find("[")
+    if not text[:opened].lower().endswith("tuple"):
+        return []
+    items, depth = [""], 0
+    for char in text[opened + 1 : -1]:
+        depth += (char in "[(") - (char in ")]")
+        if char == "," and not depth:
+            items.append("")
+        else:
+            items[-1] += char
+    return items
