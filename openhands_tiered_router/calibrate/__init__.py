@@ -1,0 +1,1 @@
+"""Fitting what decisions rest on to data; needs the extra ``calibrate``."""

@@ -1,0 +1,164 @@
+"""``tiered-router calibrate``: fit the weights of the task score to data."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from openhands_tiered_router.calibrate.task import Calibration
+    from openhands_tiered_router.need.task_weights import TaskWeights
+
+UNUSABLE: Final = 2
+
+_EPILOG: Final = """\b
+Examples:
+  tiered-router calibrate --from prompts.jsonl.gz
+  tiered-router calibrate --from prompts.jsonl issues.jsonl --clones ~/src -o my.json
+  tiered-router route --profile my.json < requests.jsonl
+
+\b
+Exit code:  0  fitted
+            2  a file cannot be used, or scikit-learn is not installed
+"""
+
+
+@click.command(name="calibrate", epilog=_EPILOG)
+@click.option(
+    "--from",
+    "sources",
+    multiple=True,
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Labelled prompts or issues with outcomes: JSON Lines, plain or gzipped.",
+)
+@click.argument(
+    "more",
+    nargs=-1,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="[FILE]...",
+)
+@click.option(
+    "--clones",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Directory of git clones that hold the issues' commits, for the code graph.",
+)
+@click.option(
+    "--kept-graphs",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File that keeps the graph's answers, to go on after a stop.",
+)
+@click.option(
+    "--leave-out",
+    multiple=True,
+    metavar="MODEL",
+    help="A model whose outcomes are not to be trusted.",
+)
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Profile file to write; without it the fit is only shown.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Report in JSON.")
+@click.pass_context
+def command(
+    context: click.Context,
+    sources: tuple[Path, ...],
+    more: tuple[Path, ...],
+    clones: Path | None,
+    kept_graphs: Path | None,
+    leave_out: tuple[str, ...],
+    output: Path | None,
+    as_json: bool,
+) -> None:
+    """Fit the weights of the task score to data, and say how good the fit is.
+
+    Each line of a file is a labelled prompt ({"prompt", "tier", "lang"}) or an issue
+    with outcomes ({"problem_statement", "repo", "base_commit", "outcomes"}). What the
+    files hold no samples for stays as it is. None of their text is kept.
+    """
+    from openhands_tiered_router.calibrate.numeric import MissingExtraError
+    from openhands_tiered_router.calibrate.profile import write_profile
+    from openhands_tiered_router.calibrate.samples import SampleError, read_samples
+    from openhands_tiered_router.calibrate.task import GraphOptions, calibrate_task
+    from openhands_tiered_router.need.task_weights import default_weights
+
+    current = default_weights()
+    try:
+        samples = [s for path in (*sources, *more) for s in read_samples(path)]
+        with _progress(quiet=as_json) as report:
+            fitted = calibrate_task(
+                samples,
+                current,
+                graphs=GraphOptions(clones=clones, kept=kept_graphs),
+                leave_out=leave_out,
+                report=report,
+            )
+        if output is not None:
+            write_profile(output, fitted.profile)
+    except (SampleError, MissingExtraError, OSError) as error:
+        click.echo(f"error: {error}", err=True)
+        context.exit(UNUSABLE)
+    if as_json:
+        click.echo(json.dumps(fitted.profile, indent=1))
+    else:
+        _show(fitted, current, output)
+
+
+@contextmanager
+def _progress(*, quiet: bool) -> Iterator[Callable[[str], None]]:
+    from rich.console import Console
+
+    console = Console(stderr=True, quiet=quiet)
+    with console.status("reading") as status:
+        yield lambda what: status.update(f"fitting: {what}")
+
+
+def _show(fitted: Calibration, current: TaskWeights, output: Path | None) -> None:
+    from rich.console import Console
+
+    console = Console()
+    console.print(_weights_table(fitted.profile, current))
+    for name, agreement in fitted.prompts.items():
+        console.print(
+            f"prompts, {name}: exact {agreement.exact}, under-routed {agreement.under}"
+        )
+    for name, figure in fitted.issues.items():
+        console.print(f"issues, held-out repositories, {name}: mean AUC {figure}")
+    console.print(f"written to {output}" if output else "not written: no --output")
+
+
+def _weights_table(profile: dict[str, Any], current: TaskWeights) -> Any:
+    from rich.table import Table
+
+    table = Table(title="Weights, before and after")
+    table.add_column("dimension")
+    for head in ("prompt", "issue"):
+        table.add_column(f"{head}, before", justify="right")
+        table.add_column("after", justify="right")
+    before = {"prompt": current.prompt, "issue": current.issue}
+    after = profile["heads"]
+    names = after["prompt"]["weights"]
+    for name in names:
+        cells = [
+            f"{value:.3f}"
+            for head in ("prompt", "issue")
+            for value in (before[head].weights[name], after[head]["weights"][name])
+        ]
+        table.add_row(name, *cells)
+    bases = [
+        f"{value:.3f}"
+        for head in ("prompt", "issue")
+        for value in (before[head].base, after[head]["base"])
+    ]
+    table.add_row("base", *bases, end_section=True)
+    return table

@@ -1,0 +1,1 @@
+"""How much a call needs: task complexity, next turn, risk, escalation."""
