@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -166,7 +167,7 @@ def where(
     from openhands_tiered_router.graph.location import Locator
 
     if text == "-":
-        text = click.get_text_stream("stdin").read()
+        text = sys.stdin.read()
     graph = _graph(root)
     locator = Locator()
     locator.update(graph, History() if no_history else read_history(graph.root))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from openhands_tiered_router.graph.impact import Dependent
+
+
+WIDE: Final = 200
+"""Columns of a table that goes to a file or a pipe, where nobody folds lines."""
 
 
 @contextmanager
@@ -27,7 +31,8 @@ def progress() -> Iterator[Callable[[Any], None]]:
         yield lambda seen: bars.update(task, completed=seen.done, total=seen.total)
 
 
-def dependentstable(title: str, found: Sequence[Dependent], limit: int) -> None:
+def dependents_table(title: str, found: Sequence[Dependent], limit: int) -> None:
+    """Print what depends on something, one line each."""
     rows = [(d.node, d.depth, f"{d.confidence:.2f}") for d in found]
     table(title, ("node", "steps", "confidence"), rows, limit)
 
@@ -35,6 +40,7 @@ def dependentstable(title: str, found: Sequence[Dependent], limit: int) -> None:
 def table(
     title: str, names: Sequence[str], rows: Iterable[Sequence[object]], limit: int
 ) -> None:
+    """Print the first rows of a table, and how many are left."""
     from rich.console import Console
     from rich.table import Table
 
@@ -45,8 +51,12 @@ def table(
         shown.add_column(name, justify="right" if number else "left", overflow="fold")
     for row in rows[:limit]:
         shown.add_row(*map(str, row))
-    Console().print(shown, f"… and {more:,} more" if more > 0 else "", markup=False)
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = WIDE
+    console.print(shown, f"… and {more:,} more" if more > 0 else "", markup=False)
 
 
 def echo_json(answer: object) -> None:
+    """Print an answer for other programs."""
     click.echo(json.dumps(answer, indent=2, ensure_ascii=False))

@@ -36,7 +36,7 @@ _ENVIRONMENT: Final = {
 }
 """No lock in the user's repository, no question, no network."""
 
-_COMMAND: Final = (
+COMMAND: Final = (
     # A repository's own configuration must not make `log` run a program.
     *("git", "-c", "log.showSignature=false", "-c", "core.fsmonitor=false"),
     *("-c", "core.quotePath=false", "--no-pager", "log", f"--max-count={COMMITS}"),
@@ -71,7 +71,12 @@ def read_history(root: Path) -> History:
 
     Blocks for up to `TIMEOUT`: call it in a background thread.
     """
-    return summarise(_commits(_git_log(root)))
+    return parse_log(_git_log(root))
+
+
+def parse_log(log: str) -> History:
+    """Read the output of `COMMAND`; what is cut off at its end is left out."""
+    return summarise(_commits(log))
 
 
 def summarise(commits: Iterable[tuple[int, str, list[str]]]) -> History:
@@ -103,7 +108,7 @@ def _git_log(root: Path) -> str:
     """Return git's answer, all that came of it, or "" where there is no git."""
     try:
         done = subprocess.run(
-            _COMMAND,
+            COMMAND,
             cwd=root,
             env=os.environ | _ENVIRONMENT,
             stdin=subprocess.DEVNULL,
@@ -120,7 +125,7 @@ def _git_log(root: Path) -> str:
 
 
 def _commits(log: str) -> Iterator[tuple[int, str, list[str]]]:
-    """Yield time, subject and paths of each commit in the output of `_COMMAND`."""
+    """Yield time, subject and paths of each commit in the output of `COMMAND`."""
     for entry in log.split("\x01")[1:]:
         head, _, names = entry.partition("\0")
         time, _, subject = head.partition("\x02")
