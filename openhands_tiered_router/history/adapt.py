@@ -106,7 +106,9 @@ class _Entry:
         self.thinks = bool(head.thinking_blocks)
         if head.role == "assistant":
             self.calls = tuple(call.id for call in head.tool_calls or ())
-            self.author = authors.of(head)
+            if len(set(self.calls)) == len(self.calls):
+                # Ids that repeat within a message must change, whoever chose them.
+                self.author = authors.of(head)
         self._generation = authors.generation
         self._source = [dict(message.__dict__) for message in turn]
         self._result: tuple[bool, tuple[str, ...], Turn | None] | None = None
@@ -114,12 +116,11 @@ class _Entry:
     def is_of(self, turn: list[Message], generation: int) -> bool:
         """Whether ``turn`` has the same fields."""
         source = self._source
-        if self._generation != generation or len(source) != len(turn):
-            return False
-        for i in range(len(turn)):
-            if not _same(source[i], turn[i]):
-                return False
-        return True
+        return (
+            self._generation == generation
+            and len(source) == len(turn)
+            and all(map(_same, source, turn))
+        )
 
     def changed(
         self, turn: list[Message], target: Target, own: bool, ids: tuple[str, ...]
@@ -144,18 +145,13 @@ def _same(source: dict[str, Any], message: Message) -> bool:
     fields = message.__dict__
     if message.role != "tool":
         return source == fields
-    old, new = source["content"], fields["content"]
-    if (
-        source["tool_call_id"] != fields["tool_call_id"]
-        or source["role"] != "tool"
-        or source["name"] != fields["name"]
-        or len(old) != len(new)
-    ):
-        return False
-    for i in range(len(new)):
-        if old[i].__dict__ != new[i].__dict__:
-            return False
-    return True
+    return (
+        source["tool_call_id"] == fields["tool_call_id"]
+        and source["role"] == "tool"
+        and source["name"] == fields["name"]
+        and [part.__dict__ for part in source["content"]]
+        == [part.__dict__ for part in fields["content"]]
+    )
 
 
 def _own(entries: list[_Entry], target: Target) -> list[bool]:
@@ -202,7 +198,7 @@ def _choose_ids(
     chosen = []
     for entry, mine in zip(entries, own, strict=True):
         ids = entry.calls
-        if ids and (not mine or len(set(ids)) < len(ids)):
-            ids = distinct(ids, set() if mine else taken, clean)
+        if ids and not mine:
+            ids = distinct(ids, taken, clean)
         chosen.append(ids)
     return chosen

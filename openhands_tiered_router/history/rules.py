@@ -55,7 +55,7 @@ class Context:
 Rule = Callable[[Turn, Context], Turn]
 
 
-def orphan_result(turn: Turn, context: Context) -> Turn:
+def orphan_result(turn: Turn, _: Context) -> Turn:
     """A result without its call becomes the user's note: every provider refuses it."""
     head = turn[0]
     if head.role != "tool":
@@ -64,7 +64,7 @@ def orphan_result(turn: Turn, context: Context) -> Turn:
     return (Message(role="user", content=[note, *head.content]),)
 
 
-def missing_results(turn: Turn, context: Context) -> Turn:
+def missing_results(turn: Turn, _: Context) -> Turn:
     """A call without its result gets one that says so."""
     calls = turn[0].tool_calls
     if turn[0].role != "assistant" or not calls or len(turn) > len(calls):
@@ -130,8 +130,8 @@ def call_ids(turn: Turn, context: Context) -> Turn:
     return (head, *results)
 
 
-def call_names(turn: Turn, context: Context) -> Turn:
-    """Tool names, which weak models invent, keep to letters, digits, ``_`` and ``-``."""
+def call_names(turn: Turn, _: Context) -> Turn:
+    """Tool names, which weak models invent, hold letters, digits, ``_`` and ``-``."""
     calls = turn[0].tool_calls
     if turn[0].role != "assistant" or not calls:
         return turn
@@ -151,7 +151,7 @@ def call_names(turn: Turn, context: Context) -> Turn:
     return _replace(turn, (head, *results))
 
 
-def call_arguments(turn: Turn, context: Context) -> Turn:
+def call_arguments(turn: Turn, _: Context) -> Turn:
     """Arguments are a JSON object; what is not becomes the value of one."""
     calls = turn[0].tool_calls
     if turn[0].role != "assistant" or not calls:
@@ -171,7 +171,7 @@ def images(turn: Turn, context: Context) -> Turn:
     return _replace(turn, tuple(_without_images(message) for message in turn))
 
 
-def blank_content(turn: Turn, context: Context) -> Turn:
+def blank_content(turn: Turn, _: Context) -> Turn:
     """No empty text: Anthropic refuses it, the SDK's cache marking fails on it, and
     its Responses serialiser leaves a call unanswered for lack of it."""
     return _replace(turn, tuple(_without_blanks(message) for message in turn))
@@ -265,7 +265,7 @@ def _note(image: ImageContent) -> TextContent:
 
 def _without_blanks(message: Message) -> Message:
     content = message.content
-    solid = [part for part in content if not _is_blank(part)]
+    solid: list[TextContent | ImageContent] = [p for p in content if not _is_blank(p)]
     calling = message.role == "assistant" and message.tool_calls
     if len(solid) == len(content) and (solid or calling):
         return message
