@@ -66,11 +66,10 @@ class Modules(Tabled):
             key = f"{base}/{tail}".strip("/")
             return self._exact(key, language) if key else self._root_package(language)
         standard = name.partition(".")[0] in sys.stdlib_module_names
-        found = [
-            path
-            for path in self._candidates(tail, language)
-            if self._importable(path, tail, standard)
-        ]
+        candidates = self._candidates(tail, language)
+        found = [p for p in candidates if self._importable(p, tail, standard)]
+        if not found and not standard:
+            found = [p for p in candidates if _holds(_above(p, tail), start)]
         return nearest(start, found)
 
     def _root_package(self, language: str) -> str | None:
@@ -81,9 +80,10 @@ class Modules(Tabled):
     def _importable(self, path: str, tail: str, standard: bool) -> bool:
         """Whether the directory above `tail` can be on ``sys.path``.
 
-        One that is itself a package cannot, unless someone broke the rules.
+        One that is itself a package should not, but a package run as a script
+        is, so that its own files can import that way.
         """
-        root = module_key(path)[: -len(tail)].rstrip("/")
+        root = _above(path, tail)
         if standard:
             return root in _STANDARD_ROOTS
         if not root:
@@ -229,6 +229,11 @@ def _preference(path: str) -> tuple[int, str]:
 
 def _holds(folder: str, path: str) -> bool:
     return not folder or path == folder or path.startswith(f"{folder}/")
+
+
+def _above(path: str, tail: str) -> str:
+    """Return the directory under which a file is the module ``tail``."""
+    return module_key(path)[: -len(tail)].rstrip("/")
 
 
 def _mapped(mapping: PathMapping, module: str) -> Iterable[str]:
