@@ -165,6 +165,8 @@ def _overridden(
             changed[name] = prices.cache_write
         elif name == "tiered_pricing":
             changed[name] = []
+        elif name == "off_peak_pricing":
+            changed[name] = {"windows": []}
         elif (match := _LONG.fullmatch(name)) and match[1] in _FIELDS:
             at: Prices | LongContextPrices = prices
             long = prices.long_context

@@ -82,17 +82,19 @@ def _fields(
     if found.missing:
         assert found.variable is not None
         raise ConfigError([missing_key(config, key, found.variable)])
-    fields: dict[str, Any] = {
-        "usage_id": key,
-        "num_retries": 1,
-        "timeout": config.dispatch.attempt_timeout,
+    stated = {
         "max_input_tokens": endpoint.max_input_tokens,
         "base_url": endpoint.base_url,
         "api_key": found.value,
-        **({} if endpoint.profile else endpoint.llm),
-        **_vision(endpoint),
     }
-    return {name: value for name, value in fields.items() if value is not None}
+    return {
+        "usage_id": key,
+        "num_retries": 1,
+        "timeout": config.dispatch.attempt_timeout,
+        **{name: value for name, value in stated.items() if value is not None},
+        **endpoint.llm,
+        **_vision(endpoint, target),
+    }
 
 
 def missing_key(config: RouterConfig, key: str, variable: str) -> Problem:
@@ -105,10 +107,10 @@ def missing_key(config: RouterConfig, key: str, variable: str) -> Problem:
     )
 
 
-def _vision(endpoint: EndpointConfig) -> dict[str, Any]:
+def _vision(endpoint: EndpointConfig, target: Target) -> dict[str, Any]:
     if endpoint.vision is None:
         return {}
-    overrides = endpoint.llm.get("capability_overrides")
+    overrides = target.llm.get("capability_overrides")
     known = overrides if isinstance(overrides, dict) else {}
     return {
         "disable_vision": not endpoint.vision,

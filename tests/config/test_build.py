@@ -7,7 +7,10 @@ from typing import Any
 import litellm
 import pytest
 from litellm import ModelResponse, Usage
-from litellm.types.utils import PromptTokensDetailsWrapper
+from litellm.types.utils import (
+    CompletionTokensDetailsWrapper,
+    PromptTokensDetailsWrapper,
+)
 from openhands.sdk.llm import LLM, LLMProfileStore
 from pydantic import SecretStr
 
@@ -56,6 +59,7 @@ def openai_usage(read: int = READ, written: int = 0) -> Usage:
         prompt_tokens=UNCACHED + read + written,
         completion_tokens=OUTPUT,
         prompt_tokens_details=PromptTokensDetailsWrapper(cached_tokens=read),
+        completion_tokens_details=CompletionTokensDetailsWrapper(reasoning_tokens=200),
     )
 
 
@@ -112,6 +116,11 @@ def test_fields_of_the_file_come_before_the_defaults() -> None:
     assert llm.vision_is_active()
 
 
+def test_a_null_of_the_file_is_passed_on() -> None:
+    table = {"model": "ollama/x", "timeout": None}
+    assert build_llms(configure(simple=[table]), {})["simple"].timeout is None
+
+
 def test_vision_can_be_switched_off() -> None:
     table = {"model": "openai/gpt-4o", "vision": False}
     llm = build_llms(configure(simple=[table]), ENVIRON)["simple"]
@@ -165,6 +174,10 @@ EXACT = [
     ("lm_studio/mine", "mine", (0.0, 2e-6), OPENAI),
     ("azure/my-deployment", "gpt-4o-2024-08-06", None, OPENAI + READ * 2e-6),
     ("openai/an-alias", "gpt-4o", None, OPENAI + READ * 2e-6),
+    # Rows of litellm's table with prices of further kinds, which must not stay.
+    ("deepseek/deepseek-v4-flash", "x", (1e-7, 2e-6), OPENAI + READ * 1e-7),
+    ("gemini/gemini-2.5-flash", "x", (1e-7, 2e-6), OPENAI + READ * 1e-7),
+    ("dashscope/qwen3-max", "qwen3-max", (1e-7, 2e-6), OPENAI + READ * 1e-7),
 ]
 
 
