@@ -4,13 +4,14 @@ The one place where decisions and the graph meet. Everything here says where a
 task points and what a change can break; nothing says how hard a task is.
 """
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import zip_longest
 from threading import Lock, Thread
 from typing import Final
 
-from .git_history import History
+from .git_history import History, read_history
 from .impact import levels
 from .location import Ambiguity, Hit, Locator
 from .measures import Measures, measure
@@ -36,6 +37,9 @@ UNTESTED_RISK: Final = 0.4
 
 REACH_HALF: Final = 20
 """Dependents at which `REACH_RISK` counts half."""
+
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +119,7 @@ class GraphSignals:
         self._graph: CodeGraph | None = None
         self._measures: Measures | None = None
         self._reach: dict[str, _Reach] = {}
+        self._has_history = False
 
     def observe(self, graph: CodeGraph) -> None:
         """Take notice of a version; the work is done in a background thread."""
@@ -127,13 +132,25 @@ class GraphSignals:
                 self._worker.start()
 
     def _catch_up(self) -> None:
+        """Follow until there is nothing newer; read git's history at last, once."""
         while True:
             with self._lock:
                 graph = self._wanted
-                if graph is None or graph is self._graph:
+                current = graph is self._graph
+                if graph is None or (current and self._has_history):
                     self._worker = None
                     return
-            self.update(graph)
+            try:
+                if not current:
+                    self.update(graph)
+                else:
+                    self._has_history = True
+                    self.update(graph, read_history(graph.root))
+            except Exception as error:  # a signal is never worth a run
+                _log.warning("no graph signals: %s: %s", type(error).__name__, error)
+                with self._lock:
+                    self._worker = None
+                return
 
     def update(self, graph: CodeGraph, history: History | None = None) -> None:
         """Follow a version now: .5 s at first, then .3 ms for each changed file."""
