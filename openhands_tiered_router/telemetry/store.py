@@ -23,8 +23,8 @@ except ImportError:
     fcntl = None
 
 BUSY_SECONDS: Final = 0.25
-"""Wait for another process's transaction before giving the lock back; the writer
-tries again, and a fork or an exit waits no longer than this for it."""
+"""Wait for another process's transaction. Short, because the writer tries again, and
+because a fork waits for the writer to come out of SQLite."""
 
 _PRAGMAS: Final = (
     "PRAGMA journal_mode = WAL",

@@ -66,7 +66,7 @@ class _Flush:
 class Writer:
     """Puts records into one file from one daemon thread.
 
-    ``put`` costs the caller a microsecond whatever the disk does. When the queue is
+    ``put`` costs the caller microseconds whatever the disk does. When the queue is
     full the *newest* record is dropped: what waits stays in order and whole, and the
     gap, which the file's ``losses`` table tells, is one piece. A disk that fails is
     tried again, ever more slowly, up to every five seconds. The thread starts with
@@ -109,8 +109,8 @@ class Writer:
             Whether it is. ``False``: the time, in seconds, was not enough, or
             nothing is recorded any more.
         """
-        if self._thread is None:
-            return not self._off
+        if self._thread is None or not self._thread.is_alive():
+            return self._queue.empty() and not self._off
         marker = _Flush()
         self._queue.put(marker)
         return marker.done.wait(timeout) and not self._off
@@ -184,6 +184,9 @@ class Writer:
             except (sqlite3.Error, OSError) as error:
                 if delay > _PATIENCE_SECONDS or not is_busy(error):
                     self._warn("telemetry cannot be written to %s for now: %s", error)
+            except Exception as error:  # a thread that died would tell nobody
+                self._off = True
+                self._warn("telemetry is off: %s: %s", error)
             else:
                 return
             if self._stop.is_set() and time.monotonic() + delay > self._deadline:

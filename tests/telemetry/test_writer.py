@@ -17,7 +17,6 @@ from typing import Any
 
 import pytest
 
-from openhands_tiered_router.telemetry import writer as writer_module
 from openhands_tiered_router.telemetry.records import DecisionRecord, Record
 from openhands_tiered_router.telemetry.store import Store
 from openhands_tiered_router.telemetry.writer import Writer
@@ -304,6 +303,27 @@ def test_a_value_that_cannot_be_stored_costs_only_its_record(
     assert len(caplog.messages) == 1
 
 
+def test_a_defect_switches_off_and_says_so(
+    record: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    writer = Writer(Path("no\0path"))
+    writer.put(record(1))
+    assert not writer.flush(30)
+    writer.close(30)
+    assert writer.stats().off
+    (message,) = caplog.messages
+    assert "telemetry is off" in message
+
+
+def test_a_closed_writer_takes_no_more(writer: Writer, record: Make, ids: Ids) -> None:
+    writer.put(record(1))
+    writer.close(30)
+    writer.put(record(2))
+    assert writer.flush(0)
+    assert ids() == ["d1"]
+    assert writer.stats().dropped == 1
+
+
 def test_a_killed_process_loses_nothing_that_was_flushed(path: Path) -> None:
     process = start(
         """
@@ -415,7 +435,3 @@ assert writer.flush(30)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 0, errors
     assert "telemetry is off in a forked process" in errors
-
-
-def test_the_queue_is_bounded_by_default() -> None:
-    assert 0 < writer_module.DEFAULT_QUEUE_SIZE < 100_000
