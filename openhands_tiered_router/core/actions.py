@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
 
+from openhands_tiered_router.core.cues import call_cues, result_cues
 from openhands_tiered_router.core.entry import Entry, ToolCall
 from openhands_tiered_router.core.shell import command_kind
 
@@ -76,6 +77,15 @@ class Action:
     result: int = 0
     """Equal for equal results; 0 before there is one."""
     result_chars: int = 0
+    result_lines: int = 0
+    result_cues: int = 0
+    """Bits of ``cues.RESULT_CUES``."""
+    call_chars: int = 0
+    """Length of the command, or of the arguments of other tools."""
+    call_cues: int = 0
+    """Bits of ``cues.CALL_CUES``."""
+    paths: tuple[str, ...] = ()
+    """Files that the call names, as it names them; the first few."""
 
 
 _TOOLS: Final[Mapping[str, ActionKind]] = {
@@ -103,18 +113,49 @@ _EXIT_CODE: Final = re.compile(
     r"\[Command finished with exit code (-?\d+)\]|<returncode>(-?\d+)</returncode>"
 )
 _TOOL_ERROR: Final = "[An error occurred during execution.]"
+_PATH: Final = re.compile(r"[\w./-]*\w\.\w{1,5}\b")
+_PATHS_KEPT: Final = 4
+_PATHS_SCANNED: Final = 400
 _SCANNED: Final = 4_000
 """Characters looked at from each end of a result, so that a huge one costs no more."""
 
 
 def action_of(call: ToolCall) -> Action:
     """The action that a tool call asks for. Never raises on malformed arguments."""
+    arguments = _arguments(call)
+    words = _text(arguments, "command") or call.arguments
+    if call.name.lower() in _EDITORS:
+        words = call.arguments
     return Action(
-        kind=_kind(call),
+        kind=_kind(call, arguments),
         tool=call.name,
         call_id=call.id,
         signature=hash((call.name, call.arguments)),
+        call_chars=len(words),
+        call_cues=call_cues(words),
+        paths=_paths(arguments, words),
     )
+
+
+def with_result(action: Action, entry: Entry) -> Action:
+    """The action with what came of it."""
+    failed, exit_code = result_of(entry)
+    return replace(
+        action,
+        failed=failed,
+        exit_code=exit_code,
+        result=hash(entry.text),
+        result_chars=len(entry.text),
+        result_lines=entry.text.count("\n"),
+        result_cues=result_cues(entry.text),
+    )
+
+
+def _paths(arguments: Mapping[str, Any], words: str) -> tuple[str, ...]:
+    if path := _text(arguments, "path"):
+        return (path,)
+    found = dict.fromkeys(_PATH.findall(words[:_PATHS_SCANNED]))
+    return tuple(found)[:_PATHS_KEPT]
 
 
 def result_of(entry: Entry) -> tuple[bool, int | None]:
@@ -133,14 +174,14 @@ def result_of(entry: Entry) -> tuple[bool, int | None]:
     return failed or bool(_FAILURE.search(ends)), code
 
 
-def _kind(call: ToolCall) -> ActionKind:
+def _kind(call: ToolCall, arguments: Mapping[str, Any]) -> ActionKind:
     name = call.name.lower()
     if name in _TOOLS:
         return _TOOLS[name]
     if name in _SHELLS:
-        return ActionKind(command_kind(_text(_arguments(call), "command")))
+        return ActionKind(command_kind(_text(arguments, "command")))
     if name in _EDITORS:
-        return _editor_kind(_arguments(call))
+        return _editor_kind(arguments)
     if name.startswith("browser"):
         return ActionKind.BROWSE
     return ActionKind.OTHER

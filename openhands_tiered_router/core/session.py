@@ -8,18 +8,24 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from openhands_tiered_router.core.actions import (
+    MECHANICAL,
     Action,
     ActionKind,
     action_of,
-    result_of,
+    with_result,
 )
+from openhands_tiered_router.core.cues import text_cues
 from openhands_tiered_router.core.decision import Usage
 from openhands_tiered_router.core.entry import Entry
+from openhands_tiered_router.core.tally import Pace, Tally
 from openhands_tiered_router.tiers import Tier
 
 
 RECENT_TURNS: Final = 12
 """Turns kept in detail; no rule looks back further."""
+
+TYPICAL_GROWTH: Final = 350.0
+"""Tokens that a turn adds to the prompt: mean of the recorded sessions."""
 
 _MARKER: Final = re.compile(
     r"\[tier:\s*(simple|medium|complex|reasoning|auto)\s*\]", re.IGNORECASE
@@ -33,6 +39,12 @@ class Turn:
     actions: tuple[Action, ...]
     text_chars: int = 0
     """Length of what it said beside the tool calls."""
+    text_cues: int = 0
+    """Bits of ``cues.TEXT_CUES``."""
+    hard: bool = True
+    """Whether it was no mechanical turn; see ``is_hard``."""
+    same_file: bool = False
+    """Whether it named a file that the turn before it named."""
 
     @property
     def kind(self) -> ActionKind:
@@ -52,6 +64,8 @@ class WarmPrefix:
     tokens: int
     used_at: float
     """When the endpoint last answered, epoch seconds."""
+    blocks: int = 0
+    """Content blocks that the conversation had then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,16 +85,43 @@ class SessionState:
     chars: int = 0
     """Characters of all messages folded in."""
     images: int = 0
+    blocks: int = 0
+    """Content blocks of all messages: texts and tool calls."""
     prompt_tokens: int = 0
     """Size of the last prompt as the provider counted it; 0: not known."""
+    growth: float = TYPICAL_GROWTH
+    """Tokens by which a prompt exceeds the one before, moving mean."""
     chars_at_prompt: int = 0
     """``chars`` when ``prompt_tokens`` was measured."""
     warm: Mapping[str, WarmPrefix] = field(default_factory=dict)
     """By ``Endpoint.cache_id``."""
+    after_user: bool = True
+    """Whether no turn has been made since the user last spoke."""
+    tally: Tally = Tally()
+    pace: Pace = Pace()
+    served: Tier | None = None
+    """The tier whose answer has not been folded in yet."""
+    answered_by: str | None = None
+    """``cache_id`` of the endpoint that answered last."""
+    verification: int = 0
+    """Verifications that failed since the last that passed; from outside."""
 
     @property
     def last(self) -> Turn | None:
         return self.recent[-1] if self.recent else None
+
+    @property
+    def must_be_hard(self) -> bool:
+        """Whether the coming turn opens the work on a request or answers a failure."""
+        return self.after_user or self.last is None or self.last.failed
+
+    @property
+    def context(self) -> tuple[str, ...]:
+        """What the tally counts the coming turn under: the last two kinds."""
+        if self.last is None:
+            return ()
+        kinds = tuple(str(turn.kind) for turn in self.recent[-2:])
+        return (*kinds, "failed") if self.last.failed else kinds
 
     def fold(self, entries: Iterable[Entry]) -> SessionState:
         """The state after those further messages. Work is linear in them alone."""
@@ -91,20 +132,49 @@ class SessionState:
                 state,
                 chars=state.chars + len(entry.text),
                 images=state.images + entry.images,
+                blocks=state.blocks + bool(entry.text) + len(entry.calls),
             )
         return state
 
-    def after_call(self, cache_id: str, usage: Usage, now: float) -> SessionState:
-        """The state after an endpoint answered: prompt size and warm prefix."""
-        if not usage.prompt:
-            return self
-        prefix = WarmPrefix(tokens=usage.prompt, used_at=now)
-        return replace(
+    def after_call(
+        self, cache_id: str, usage: Usage, now: float, tier: Tier | None = None
+    ) -> SessionState:
+        """The state after an endpoint answered, before its answer is folded in.
+
+        Args:
+            cache_id: The endpoint's ``cache_id``.
+            usage: Tokens as the provider counted them.
+            now: Epoch seconds at the end of the call.
+            tier: The endpoint's tier; without it a hard turn that a weak tier served
+                is not counted as one.
+        """
+        state = replace(
             self,
+            served=tier,
+            answered_by=cache_id,
+            pace=self.pace.answered(now, waited=self.after_user),
+        )
+        if not usage.prompt:
+            return state
+        # A provider that counts writes says exactly what it holds; others keep all.
+        held = usage.cache_read + usage.cache_write if usage.cache_write else None
+        prefix = WarmPrefix(held or usage.prompt, now, self.blocks)
+        return replace(
+            state,
             prompt_tokens=usage.prompt,
+            growth=self._growth(usage.prompt),
             chars_at_prompt=self.chars,
             warm={**self.warm, cache_id: prefix},
         )
+
+    def _growth(self, prompt: int) -> float:
+        if not self.prompt_tokens or prompt < self.prompt_tokens:
+            return self.growth
+        return 0.9 * self.growth + 0.1 * (prompt - self.prompt_tokens)
+
+    def verified(self, passed: bool) -> SessionState:
+        """The state after a verification of the work, made outside the model."""
+        return replace(self, verification=0 if passed else self.verification + 1)
 
     def condensed(self, rebuilt: SessionState) -> SessionState:
         """``rebuilt`` from a shortened history, with what the history no longer tells.
@@ -117,6 +187,10 @@ class SessionState:
             turns=max(self.turns, rebuilt.turns),
             recent=rebuilt.recent or self.recent,
             pin=rebuilt.pin or self.pin,
+            tally=max(self.tally, rebuilt.tally, key=lambda tally: tally.turns),
+            pace=self.pace,
+            served=self.served,
+            verification=self.verification,
         )
 
 
@@ -131,19 +205,43 @@ def _fold_user(state: SessionState, entry: Entry) -> SessionState:
         task=state.task or entry.text,
         request=entry.text,
         user_messages=state.user_messages + 1,
+        after_user=True,
         pin=pin,
     )
 
 
 def _fold_assistant(state: SessionState, entry: Entry) -> SessionState:
+    actions = tuple(action_of(c) for c in entry.calls)
+    before = state.last
+    known = _files(before.actions) if before else frozenset()
     turn = Turn(
-        actions=tuple(action_of(c) for c in entry.calls), text_chars=len(entry.text)
+        actions=actions,
+        text_chars=len(entry.text),
+        text_cues=text_cues(entry.text),
+        hard=is_hard(actions, state.must_be_hard),
+        same_file=not known.isdisjoint(_files(actions)),
     )
     return replace(
         state,
         turns=state.turns + 1,
         recent=(*state.recent, turn)[-RECENT_TURNS:],
+        after_user=False,
+        tally=state.tally.turn(turn.kind, turn.hard, state.served, state.context),
+        served=None,
     )
+
+
+def is_hard(actions: tuple[Action, ...], must_be: bool) -> bool:
+    """Whether a turn was more than mechanical.
+
+    Mechanical is a turn of mechanical actions alone that neither opens the work on
+    a request nor answers a failure (the measure of docs/benchmarks.md).
+    """
+    return must_be or not actions or any(a.kind not in MECHANICAL for a in actions)
+
+
+def _files(actions: tuple[Action, ...]) -> frozenset[str]:
+    return frozenset(path for action in actions for path in action.paths)
 
 
 def _fold_tool(state: SessionState, entry: Entry) -> SessionState:
@@ -152,23 +250,13 @@ def _fold_tool(state: SessionState, entry: Entry) -> SessionState:
         turn = state.recent[i]
         for k, action in enumerate(turn.actions):
             if action.failed is None and action.call_id == entry.call_id:
-                done = _with_result(action, entry)
+                done = with_result(action, entry)
                 actions = (*turn.actions[:k], done, *turn.actions[k + 1 :])
                 turn = replace(turn, actions=actions)
                 recent = (*state.recent[:i], turn, *state.recent[i + 1 :])
-                return replace(state, recent=recent)
+                tally = state.tally.failed() if done.failed else state.tally
+                return replace(state, recent=recent, tally=tally)
     return state
-
-
-def _with_result(action: Action, entry: Entry) -> Action:
-    failed, exit_code = result_of(entry)
-    return replace(
-        action,
-        failed=failed,
-        exit_code=exit_code,
-        result=hash(entry.text),
-        result_chars=len(entry.text),
-    )
 
 
 def _fold_system(state: SessionState, _: Entry) -> SessionState:
