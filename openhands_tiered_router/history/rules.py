@@ -188,6 +188,7 @@ def single_calls(turn: Turn, context: Context) -> Turn:
         changes: dict[str, Any] = {"tool_calls": [call]}
         if i:
             changes |= {"content": [], "thinking_blocks": []}
+            changes["responses_reasoning_item"] = None
         parts += [_copy(turn[0], **changes), results[call.id]]
     return tuple(parts)
 
