@@ -28,6 +28,8 @@ from openhands_tiered_router.loopback.wire import (
     openai_error,
     pieces,
     plain_text,
+    string,
+    table,
 )
 
 
@@ -42,28 +44,28 @@ def _messages(body: Body) -> tuple[Message, ...]:
 def _message(raw: dict[str, Any]) -> Message:
     text = plain_text(raw.get("content"))
     if raw.get("role") == "tool":
-        result = ToolResult(str(raw.get("tool_call_id")), text)
+        result = ToolResult(string(raw, "tool_call_id"), text)
         return Message(role="tool", tool_results=(result,))
     calls = []
     for call in objects(raw, "tool_calls"):
-        function = call.get("function") or {}
+        function = table(call, "function")
         calls.append(
             ToolCall(
-                str(function.get("name")),
+                string(function, "name"),
                 arguments(function.get("arguments")),
-                str(call.get("id")),
+                string(call, "id"),
             )
         )
     return Message(
-        role=str(raw.get("role")),
+        role=string(raw, "role"),
         text=text,
         tool_calls=tuple(calls),
-        thinking=raw.get("reasoning_content") or "",
+        thinking=string(raw, "reasoning_content"),
     )
 
 
 def _blocks(body: Body) -> list[Block]:
-    tools = body.get("tools")
+    tools = objects(body, "tools")
     head = [Block(serialise(tools))] if tools else []
     return head + [Block(serialise(m)) for m in objects(body, "messages")]
 
@@ -132,7 +134,7 @@ def _stream(body: Body, reply: Reply, usage: Usage) -> Iterator[bytes]:
         yield event({**head, "choices": [choice]})
     last = {"index": 0, "delta": {}, "finish_reason": _finish_reason(reply)}
     yield event({**head, "choices": [last]})
-    if (body.get("stream_options") or {}).get("include_usage"):
+    if table(body, "stream_options").get("include_usage"):
         yield event({**head, "choices": [], "usage": _usage(usage)})
     yield b"data: [DONE]\n\n"
 
@@ -141,18 +143,18 @@ def _reject(body: Body) -> Rejection | None:
     open_ids: set[str] = set()
     for index, raw in enumerate(objects(body, "messages")):
         if raw.get("role") == "tool":
-            if raw.get("tool_call_id") not in open_ids:
+            if string(raw, "tool_call_id") not in open_ids:
                 return Rejection(
                     "Invalid parameter: messages with role 'tool' must be a response "
                     "to a preceeding message with 'tool_calls'."
                 )
-            open_ids.discard(raw["tool_call_id"])
+            open_ids.discard(string(raw, "tool_call_id"))
             continue
         if open_ids:
             return _unanswered(open_ids)
         if found := _reject_message(index, raw, str(body.get("model"))):
             return found
-        open_ids = {str(c.get("id")) for c in objects(raw, "tool_calls")}
+        open_ids = {string(c, "id") for c in objects(raw, "tool_calls")}
     return _unanswered(open_ids) if open_ids else None
 
 
@@ -176,7 +178,7 @@ def _reject_message(index: int, raw: dict[str, Any], model: str) -> Rejection | 
             f"Invalid value for 'content': expected a string, got null. ({where})"
         )
     for call in calls:
-        if len(str(call.get("id"))) > MAX_CALL_ID:
+        if len(string(call, "id")) > MAX_CALL_ID:
             return Rejection(
                 f"Invalid '{where}.tool_calls[0].id': string too long. Expected a "
                 f"string with maximum length {MAX_CALL_ID}, but got a string with "

@@ -29,6 +29,8 @@ from openhands_tiered_router.loopback.wire import (
     objects,
     pieces,
     plain_text,
+    string,
+    table,
 )
 
 
@@ -57,20 +59,20 @@ def _split(raw: dict[str, Any]) -> Iterator[Message]:
     for part in content:
         if part.get("type") == "tool_result":
             text = plain_text(part.get("content"))
-            result = ToolResult(str(part.get("tool_use_id")), text)
+            result = ToolResult(string(part, "tool_use_id"), text)
             yield Message(role="tool", tool_results=(result,))
     rest = [p for p in content if p.get("type") != "tool_result"]
     if rest:
         yield Message(
-            role=str(raw.get("role")),
+            role=string(raw, "role"),
             text=plain_text(rest),
             tool_calls=tuple(
-                ToolCall(str(p.get("name")), p.get("input") or {}, str(p.get("id")))
+                ToolCall(string(p, "name"), table(p, "input"), string(p, "id"))
                 for p in rest
                 if p.get("type") == "tool_use"
             ),
             thinking="\n".join(
-                str(p.get("thinking")) for p in rest if p.get("type") == "thinking"
+                string(p, "thinking") for p in rest if p.get("type") == "thinking"
             ),
         )
 
@@ -233,7 +235,7 @@ def _reject(body: Body) -> Rejection | None:
         )
         if found:
             return found
-        uses = {str(p.get("id")) for p in content if p.get("type") == "tool_use"}
+        uses = {string(p, "id") for p in content if p.get("type") == "tool_use"}
     if uses:
         return _unanswered(len(raw_messages) - 1, uses)
     return _reject_thoughtless(body, raw_messages)
@@ -254,7 +256,7 @@ def _reject_pairing(
     for place, part in enumerate(content):
         if part.get("type") != "tool_result":
             continue
-        use = str(part.get("tool_use_id"))
+        use = string(part, "tool_use_id")
         if use not in uses:
             return Rejection(
                 f"messages.{index}.content.{place}: unexpected `tool_use_id` found in "
@@ -284,12 +286,12 @@ def _reject_parts(
         match part.get("type"):
             case "text" if not part.get("text"):
                 return Rejection("messages: text content blocks must be non-empty")
-            case "tool_use" if not CALL_ID.fullmatch(str(part.get("id"))):
+            case "tool_use" if not CALL_ID.fullmatch(string(part, "id")):
                 return Rejection(
                     f"{where}.tool_use.id: String should match pattern "
                     "'^[a-zA-Z0-9_-]+$'"
                 )
-            case "thinking" if not str(part.get("signature")).startswith(SIGNED_BY):
+            case "thinking" if not string(part, "signature").startswith(SIGNED_BY):
                 return Rejection(f"{where}: Invalid `signature` in `thinking` block")
     return None
 
@@ -298,7 +300,7 @@ def _reject_thoughtless(
     body: Body, raw_messages: list[dict[str, Any]]
 ) -> Rejection | None:
     """With thinking enabled, a tool loop must start its last answer with a thought."""
-    if (body.get("thinking") or {}).get("type") != "enabled" or len(raw_messages) < 2:
+    if table(body, "thinking").get("type") != "enabled" or len(raw_messages) < 2:
         return None
     results = _content(raw_messages[-1])
     if not any(p.get("type") == "tool_result" for p in results):

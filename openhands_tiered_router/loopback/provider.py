@@ -203,9 +203,9 @@ class LoopbackProvider:
                 body = read_body(await http.read())
                 request = self._record(http, body, wire_format)
                 outcome = self._decide(request, wire_format)
+                return await connection.send(body, outcome)
             except Malformed as error:
                 return await connection.send({}, bad_request(str(error)))
-            return await connection.send(body, outcome)
 
         return handle
 

@@ -31,6 +31,7 @@ from openhands_tiered_router.loopback.wire import (
     openai_error,
     pieces,
     plain_text,
+    string,
 )
 
 
@@ -66,20 +67,20 @@ def _message(item: dict[str, Any]) -> Message:
     match _kind(item):
         case "function_call":
             call = ToolCall(
-                str(item.get("name")),
+                string(item, "name"),
                 arguments(item.get("arguments")),
-                str(item.get("call_id")),
+                string(item, "call_id"),
             )
             return Message(role="assistant", tool_calls=(call,))
         case "function_call_output":
             text = plain_text(item.get("output"))
-            result = ToolResult(str(item.get("call_id")), text)
+            result = ToolResult(string(item, "call_id"), text)
             return Message(role="tool", tool_results=(result,))
         case "reasoning":
             return Message(role="assistant", thinking=plain_text(item.get("summary")))
         case _:
-            role = str(item.get("role"))
-            return Message(role=role, text=plain_text(item.get("content")))
+            text = plain_text(item.get("content"))
+            return Message(role=string(item, "role"), text=text)
 
 
 def _joined(first: Message, second: Message) -> Message:
@@ -120,7 +121,7 @@ def _output(body: Body, reply: Reply) -> Iterator[dict[str, Any]]:
             "id": item_id,
             "summary": [{"type": "summary_text", "text": reply.thinking}],
         }
-        if "reasoning.encrypted_content" in (body.get("include") or ()):
+        if "reasoning.encrypted_content" in serialise(body.get("include")):
             item["encrypted_content"] = encrypt(str(body["model"]), item_id)
         yield item
     if reply.text:
@@ -246,8 +247,10 @@ def _follows(item: dict[str, Any]) -> bool:
 
 
 def _reject_pairing(items: list[dict[str, Any]]) -> Rejection | None:
-    calls = [i.get("call_id") for i in items if _kind(i) == "function_call"]
-    outputs = [i.get("call_id") for i in items if _kind(i) == "function_call_output"]
+    calls, outputs = (
+        [string(i, "call_id") for i in items if _kind(i) == kind]
+        for kind in ("function_call", "function_call_output")
+    )
     for call_id in outputs:
         if call_id not in calls:
             return Rejection(
@@ -261,7 +264,7 @@ def _reject_pairing(items: list[dict[str, Any]]) -> Rejection | None:
 
 def _reject_ids(index: int, item: dict[str, Any]) -> Rejection | None:
     for name in ("id", "call_id"):
-        value = str(item.get(name) or "")
+        value = string(item, name)
         where = f"input[{index}].{name}"
         if len(value) > MAX_ID:
             return Rejection(

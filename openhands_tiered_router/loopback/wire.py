@@ -90,6 +90,22 @@ def objects(body: Body, field: str) -> list[dict[str, Any]]:
     return value
 
 
+def table(body: Body, field: str) -> dict[str, Any]:
+    """The object in that field of the body; missing counts as empty."""
+    value = body.get(field) or {}
+    if not isinstance(value, dict):
+        raise Malformed(f"'{field}' must be an object")
+    return value
+
+
+def string(body: Body, field: str) -> str:
+    """The text in that field of the body; missing counts as empty."""
+    value = body.get(field)
+    if value is not None and not isinstance(value, str):
+        raise Malformed(f"'{field}' must be a string")
+    return value or ""
+
+
 def arguments(text: Any) -> dict[str, Any]:
     """Tool arguments from their JSON text; what is no object counts as empty."""
     try:
