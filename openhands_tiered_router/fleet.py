@@ -60,6 +60,8 @@ class SessionRecord:
     state: SessionState = field(default_factory=SessionState)
     seen: int = 0
     """Messages folded into ``state``."""
+    answers: int = 0
+    """Turns answered, which a condensed history no longer tells."""
     last_message: int = 0
     """Fingerprint of the last of them, to notice an edited history."""
     authors: Authors = field(default_factory=Authors)

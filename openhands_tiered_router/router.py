@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
@@ -19,6 +20,7 @@ from openhands.sdk.tool import ToolDefinition
 from pydantic import Field, PrivateAttr
 
 from openhands_tiered_router.config import RouterConfig, config_from_env, open_config
+from openhands_tiered_router.core.engine import Rule
 from openhands_tiered_router.dispatch.failover import Pause, Reply
 from openhands_tiered_router.fleet import RoutedCall
 from openhands_tiered_router.sdk.configured import models_of, settings_of
@@ -99,7 +101,7 @@ class ComplexityRouter(TieredLLM):
     ) -> Self:
         """A copy with a setup of its own; see ``TieredLLM.model_copy``."""
         copied = super().model_copy(update=update, deep=deep)
-        copied._setup = Unshared()
+        copied._setup = copy(self._setup)
         return copied
 
     # -- routing -----------------------------------------------------------------
@@ -123,6 +125,16 @@ class ComplexityRouter(TieredLLM):
             yield self
         finally:
             self._pin = before
+
+    def with_rules(self, rules: Sequence[Rule]) -> Self:
+        """A copy that decides by those rules, in that order; it keeps these books.
+
+        The default ones are ``openhands_tiered_router.core.rules.RULES``. Rules live in
+        this process alone: a stored router comes back with the default ones.
+        """
+        copied = self.model_copy()
+        copied._setup = Unshared(rules)
+        return copied
 
     def calls(self, conversation_id: object) -> list[RoutedCall]:
         """The routed calls of a conversation of this process, oldest first."""
@@ -283,7 +295,9 @@ class ComplexityRouter(TieredLLM):
         setup = self._setup.value
         if setup is None:
             default = Tier.parse(self.default_tier)
-            setup = RouterSetup.of(self.llms_for_routing, self.settings, default)
+            setup = RouterSetup.of(
+                self.llms_for_routing, self.settings, default, self._setup.rules
+            )
             self._setup.value = setup
         return setup
 

@@ -215,6 +215,7 @@ class CallFlow:
             return
         with self._session.lock:
             state = self._session.state
+            self._session.answers = state.turns + 1
             self._session.state = state.after_call(cache_id, outcome.usage, time.time())
 
     def _record(self, outcome: Outcome) -> None:

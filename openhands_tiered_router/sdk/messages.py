@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from openhands.sdk.llm import ImageContent, Message, TextContent
@@ -49,7 +50,9 @@ def advance(record: SessionRecord, messages: Sequence[Message]) -> SessionState:
     with record.lock:
         state, seen = record.state, record.seen
         if seen and not _continues(record, messages):
-            state = state.condensed(SessionState().fold(map(entry_of, messages)))
+            rebuilt = SessionState().fold(map(entry_of, messages))
+            state = state.condensed(rebuilt)
+            state = replace(state, turns=max(state.turns, record.answers))
         else:
             state = state.fold(map(entry_of, messages[seen:]))
         record.state = state

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from openhands.sdk.llm import LLM
 
 from openhands_tiered_router.core.decision import Decision, Reason
-from openhands_tiered_router.core.engine import Engine
+from openhands_tiered_router.core.engine import Engine, Rule
 from openhands_tiered_router.core.fleet import Health
 from openhands_tiered_router.core.request import RoutingRequest
 from openhands_tiered_router.core.rules import RULES
@@ -40,13 +40,17 @@ class RouterSetup:
 
     @classmethod
     def of(
-        cls, llms: Mapping[str, LLM], settings: RouterSettings, default_tier: Tier
+        cls,
+        llms: Mapping[str, LLM],
+        settings: RouterSettings,
+        default_tier: Tier,
+        rules: Sequence[Rule],
     ) -> Self:
         """The setup for those models; no network."""
         tiers = tier_set(llms, settings)
         policy = replace(settings.policy, base_tier=default_tier)
         return cls(
-            engine=Engine(tiers, RULES, policy),
+            engine=Engine(tiers, rules, policy),
             fleet=fleet(),
             dispatch=settings.dispatch,
             recorder=_recorder(settings),
@@ -105,18 +109,22 @@ class RouterSetup:
 
 
 class Unshared:
-    """Holds what is made on demand and must not travel: copies begin empty."""
+    """A setup that is made on demand and does not travel: copies begin without one.
 
-    __slots__ = ("value",)
+    The rules go along to copies, but not into a pickle: they are code.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("rules", "value")
+
+    def __init__(self, rules: Sequence[Rule] = RULES) -> None:
+        self.rules = tuple(rules)
         self.value: RouterSetup | None = None
 
     def __copy__(self) -> Unshared:
-        return Unshared()
+        return Unshared(self.rules)
 
     def __deepcopy__(self, _: dict[int, Any]) -> Unshared:
-        return Unshared()
+        return Unshared(self.rules)
 
     def __reduce__(self) -> tuple[type[Unshared], tuple[()]]:
         return Unshared, ()
