@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hypothesis import given, settings, strategies as st
+from hypothesis import assume, given, settings, strategies as st
 from openhands.sdk.llm import (
     ImageContent,
     Message,
@@ -72,7 +72,7 @@ def owned(messages: list[Message], which: set[int]) -> Authors:
     return authors
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(HISTORY, TARGET, OWNED)
 def test_any_history_is_accepted_and_left_alone(
     messages: list[Message], target: Target, which: set[int]
@@ -100,11 +100,14 @@ def test_any_history_is_accepted_and_left_alone(
     assert not open_calls
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(HISTORY, TARGET, OWNED)
 def test_adapting_twice_changes_nothing_more(
     messages: list[Message], target: Target, which: set[int]
 ) -> None:
+    # An answer without calls is known by its text, which a note on an image changes;
+    # no model answers with an image.
+    assume(not any(m.contains_image for m in messages if m.role == "assistant"))
     # Split for mocked tools, an answer is known by its call ids alone, and here two
     # authors may have chosen the same: then the second look may differ.
     authors = owned(messages, set() if target.mocked_tools else which)
@@ -112,7 +115,7 @@ def test_adapting_twice_changes_nothing_more(
     assert adapt(once, target, authors) == once
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(HISTORY, TARGET, OWNED)
 def test_text_and_user_messages_stay(
     messages: list[Message], target: Target, which: set[int]
@@ -137,7 +140,7 @@ def is_note(message: Message) -> bool:
     return head.type == "text" and head.text.startswith("[Result of an earlier call")
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(HISTORY, HISTORY, TARGET, OWNED)
 def test_the_cache_changes_no_result(
     first: list[Message], more: list[Message], target: Target, which: set[int]
