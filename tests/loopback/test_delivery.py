@@ -33,7 +33,7 @@ from openhands_tiered_router.loopback.faults import (
 
 type Reader = Callable[[httpx.Response], list[tuple[str, Any]]]
 
-CLIENT = httpx.Client()
+CLIENT = httpx.Client(timeout=30)
 """Shared, as making one takes longer than most tests here."""
 
 PATHS = {
@@ -46,7 +46,7 @@ wires = pytest.mark.parametrize("wire", list(Wire))
 
 
 def post(
-    provider: LoopbackProvider, wire: Wire, *, stream: bool = False, timeout: float = 5
+    provider: LoopbackProvider, wire: Wire, *, stream: bool = False, timeout: float = 30
 ) -> httpx.Response:
     given = {"input": "hi"}
     if wire is not Wire.RESPONSES:
@@ -219,7 +219,7 @@ def test_a_client_that_leaves_early_is_billed_incompletely(
     url = f"{provider.base_url}/v1/responses"
     with CLIENT.stream("POST", url, json=body) as response:
         next(response.iter_bytes())
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while not provider.charged and time.monotonic() < deadline:
         time.sleep(0.01)
     assert not provider.charged[0].complete

@@ -22,7 +22,7 @@ from openhands_tiered_router.loopback.faults import Hang, server_error
 from openhands_tiered_router.tiers import Prices
 
 
-CLIENT = httpx.Client()
+CLIENT = httpx.Client(timeout=30)
 """Shared, as making one takes longer than most tests here."""
 
 PRICES = Prices(input=2e-6, output=8e-6, cache_read=0.5e-6, cache_write=2e-6)

@@ -32,6 +32,7 @@ from openhands_tiered_router.loopback.faults import (
     Hang,
     MalformedChunk,
     Overloaded,
+    QuotaExhausted,
     ResetConnection,
     SlowFirstByte,
     bad_request,
@@ -230,6 +231,14 @@ def test_a_status_that_only_anthropic_names(
 
 
 @wires
+def test_out_of_credit(provider: LoopbackProvider, wire: Wire) -> None:
+    provider.faults.next(QuotaExhausted())
+    error = LLMBadRequestError if wire is Wire.MESSAGES else LLMRateLimitError
+    with pytest.raises(error):
+        ask(llm(provider, wire), START)
+
+
+@wires
 def test_hanging_is_a_timeout(provider: LoopbackProvider, wire: Wire) -> None:
     provider.faults.next(Hang())
     with pytest.raises(LLMTimeoutError):
@@ -263,15 +272,29 @@ def test_a_broken_answer_is_an_error(
     assert [c.complete for c in priced.charged] == [False]
 
 
-@streams
-def test_empty_choices(provider: LoopbackProvider, stream: bool) -> None:
+def test_no_choices_are_no_response(provider: LoopbackProvider) -> None:
     provider.faults.next(EmptyAnswer())
-    model = llm(provider, Wire.CHAT, stream=stream)
-    if stream:
-        assert not ask(model, START).message.tool_calls
-        return
     with pytest.raises(LLMNoResponseError):
-        ask(model, START)
+        ask(llm(provider, Wire.CHAT), START)
+
+
+@pytest.mark.parametrize(
+    ("wire", "stream"),
+    [
+        (Wire.CHAT, True),
+        (Wire.RESPONSES, False),
+        (Wire.RESPONSES, True),
+        (Wire.MESSAGES, False),
+        (Wire.MESSAGES, True),
+    ],
+)
+def test_any_other_empty_answer_passes_for_an_answer(
+    provider: LoopbackProvider, wire: Wire, stream: bool
+) -> None:
+    provider.faults.next(EmptyAnswer())
+    message = ask(llm(provider, wire, stream=stream), START).message
+    assert not message.tool_calls
+    assert not "".join(getattr(c, "text", "") for c in message.content)
 
 
 @wires
