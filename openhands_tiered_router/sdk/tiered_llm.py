@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, Self
 
@@ -13,6 +14,8 @@ from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from openhands_tiered_router.tiers import Tier
 
+
+logger = logging.getLogger(__name__)
 
 TierName = Literal["simple", "medium", "complex", "reasoning"]
 
@@ -81,8 +84,18 @@ class TieredLLM(RouterLLM):
             actual = {n: llm.usage_id for n, llm in self.llms_for_routing.items()}
             if actual != expected:
                 self._clone_tiers({})
+            self._warn_of_uncounted()
             self._owned = True
         return self
+
+    def _warn_of_uncounted(self) -> None:
+        """The SDK registers plain ``LLM`` objects only."""
+        for key, llm in self.llms_for_routing.items():
+            if type(llm) is not LLM:
+                kind = type(llm).__name__
+                logger.warning(
+                    "%s is a %s: a conversation will not count its cost", key, kind
+                )
 
     def __getattr__(self, name: str) -> Any:
         # RouterLLM answers for the first tier here, which hides pydantic's own
