@@ -66,7 +66,9 @@ def _undirected(graph: "nx.DiGraph") -> "tuple[nx.Graph, list[str]]":
             weights[min(a, b), max(a, b)] += weight
     undirected = nx.Graph()
     undirected.add_nodes_from(range(len(paths)))
-    undirected.add_weighted_edges_from((a, b, w) for (a, b), w in weights.items())
+    undirected.add_weighted_edges_from(
+        (a, b, w) for (a, b), w in sorted(weights.items())
+    )
     return undirected, paths
 
 

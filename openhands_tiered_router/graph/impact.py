@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from .model import CERTAIN, EdgeKind
+from .model import CERTAIN, EdgeKind, path_of
 from .snapshot import CodeGraph
 
 
@@ -145,13 +145,16 @@ def reaching_tests(
 ) -> tuple[Dependent, ...]:
     """Return the tests that depend on some nodes, nearest and surest first.
 
-    A changed test reaches itself, with depth 0. Same cost as `blast_radius`.
+    A changed test reaches itself, with depth 0; a test file is left out where
+    tests in it are found. Same cost as `blast_radius`.
     """
     is_test = graph.nodes(data="is_test")
     changed = list(changed)
     own = [Dependent(n, 0, 1.0) for n in changed if n in graph and is_test[n]]
     radius = blast_radius(graph, changed, depth=depth, certainty=certainty)
-    return (*own, *(d for d in radius.dependents if is_test[d.node]))
+    found = [*own, *(d for d in radius.dependents if is_test[d.node])]
+    covered = {path_of(d.node) for d in found if path_of(d.node) != d.node}
+    return tuple(d for d in found if d.node not in covered)
 
 
 def nodes_of(graph: CodeGraph, path: str, symbol: str) -> list[str]:

@@ -24,7 +24,7 @@ BLOCK: Final = 0.8
 
 _BLOCK = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
 _INLINE = re.compile(r"`([^`\n]+)`")
-_PLACE = re.compile(r"[\w\-]*(?:[./\\]|::)[\w./\\\-]*(?:::\w+)*")
+_PLACE = re.compile(r"[\w./\\\-]+(?:::\w+)*")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,177 @@
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from openhands_tiered_router.cli.graph import command
+
+
+type Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs a command on a small project, with a cache of its own."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    root = tmp_path / "project"
+    (root / "tests").mkdir(parents=True)
+    (root / "money.py").write_text(
+        "class Money:\n    def add(self, other):\n        return self\n"
+        "\n\ndef parse_amount(text):\n    return Money().add(text)\n"
+    )
+    (root / "lonely.py").write_text("def alone(): ...\n")
+    (root / "tests/test_money.py").write_text(
+        "from money import parse_amount\n\n\n"
+        "def test_parse():\n    assert parse_amount('1')\n"
+    )
+
+    def run(name: str, *arguments: str, text: str | None = None) -> Result:
+        line = [name, "-w", str(root), *arguments]
+        return CliRunner().invoke(command, line, input=text, catch_exceptions=False)
+
+    return run
+
+
+def answer(result: Result, code: int = 0) -> object:
+    assert result.exit_code == code, result.output
+    return json.loads(result.stdout)
+
+
+def test_build_tells_what_is_in_the_graph(run: Run) -> None:
+    first = answer(run("build", "--json"))
+    again = answer(run("build", "--json"))
+
+    assert isinstance(first, dict)
+    assert isinstance(again, dict)
+    assert (first["files"], first["definitions"]) == (3, 5)
+    assert again["files"] == 3
+    assert "3 files, 5 definitions" in run("build").output
+
+
+def test_where_ranks_files_and_definitions(run: Run) -> None:
+    found = answer(run("where", "cannot parse an amount", "--json", "-n", "1"))
+
+    assert isinstance(found, dict)
+    assert [hit["node"] for hit in found["files"]] == ["money.py"]
+    assert found["definitions"][0]["node"] == "money.py::parse_amount"
+    assert 0 <= found["file_ambiguity"]["gap"] <= 1
+
+
+def test_where_reads_standard_input(run: Run) -> None:
+    assert "money.py" in run("where", "-", text="cannot parse an amount").output
+
+
+def test_where_finds_nothing(run: Run) -> None:
+    result = run("where", "quantum chromodynamics")
+
+    assert result.exit_code == 1
+    assert "nothing in this workspace" in result.stderr
+
+
+def test_impact_of_a_symbol(run: Run) -> None:
+    found = answer(run("impact", "money.py:Money.add", "--json"))
+
+    assert isinstance(found, dict)
+    assert found["changed"] == ["money.py::Money.add"]
+    assert [(d["node"], d["depth"]) for d in found["dependents"][:1]] == [
+        ("money.py::parse_amount", 1)
+    ]
+    assert found["within"][0] == 1
+
+
+def test_impact_of_a_file(run: Run) -> None:
+    assert "tests/test_money.py" in run("impact", "./money.py").output
+
+
+def test_tests_that_reach_a_symbol(run: Run) -> None:
+    found = answer(run("tests", "money.py:parse_amount", "--json"))
+
+    assert isinstance(found, dict)
+    assert [test["node"] for test in found["tests"]] == [
+        "tests/test_money.py::test_parse"
+    ]
+    assert found["total"] == 1
+
+
+def test_no_tests_is_exit_code_one(run: Run) -> None:
+    found = answer(run("tests", "lonely.py", "--json"), code=1)
+
+    assert isinstance(found, dict)
+    assert found["tests"] == []
+
+
+@pytest.mark.parametrize(
+    ("place", "remedy"),
+    [
+        ("mony.py", "did you mean money.py"),
+        ("money.py:parse_amont", "did you mean parse_amount"),
+    ],
+)
+def test_a_misspelt_place_gets_a_suggestion(run: Run, place: str, remedy: str) -> None:
+    result = run("impact", place)
+
+    assert result.exit_code == 1
+    assert remedy in result.stderr
+
+
+def test_hubs_of_a_small_project(run: Run) -> None:
+    assert answer(run("hubs", "--json")) == []
+    assert "no file has enough dependents" in run("hubs").output
+
+
+def test_stats(run: Run) -> None:
+    found = answer(run("stats", "--json"))
+
+    assert isinstance(found, dict)
+    assert found["languages"] == {"python": 3}
+    assert (found["files"], found["tests"]) == (3, 1)
+    assert "Communities" in run("stats").output
+
+
+@pytest.mark.parametrize("form", ["graphml", "json", "dot"])
+def test_export_writes_a_file(run: Run, form: str, tmp_path: Path) -> None:
+    target = tmp_path / "graph"
+    result = run("export", "--format", form, "--definitions", "-o", str(target))
+
+    assert result.exit_code == 0
+    assert "parse_amount" in target.read_text()
+
+
+def test_view_writes_a_page(run: Run, tmp_path: Path) -> None:
+    target = tmp_path / "graph.html"
+    found = answer(run("view", "-o", str(target), "--select", "money.py", "--json"))
+
+    assert found == {"path": str(target), "bytes": target.stat().st_size}
+    assert target.read_text().startswith("<!doctype html>")
+
+
+def test_view_names_what_is_wrong(run: Run, tmp_path: Path) -> None:
+    missing = run("view", "-o", str(tmp_path / "nowhere" / "x.html"))
+    unknown = run("view", "-o", str(tmp_path / "x.html"), "--select", "mony.py")
+
+    assert missing.exit_code == unknown.exit_code == 1
+    assert "cannot write" in missing.stderr
+    assert "did you mean money.py" in unknown.stderr
+
+
+def test_a_missing_workspace_is_a_usage_error() -> None:
+    result = CliRunner().invoke(command, ["build", "-w", "/no/such/place"])
+
+    assert result.exit_code == 2
+
+
+def test_the_module_imports_nothing_heavy() -> None:
+    code = (
+        "import sys, openhands_tiered_router.cli.graph as m; "
+        "heavy = {'networkx', 'rich', 'tree_sitter', 'openhands.sdk', 'litellm'}; "
+        "print(sorted(heavy & set(sys.modules)), m.command.name)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout.strip() == "[] graph"
