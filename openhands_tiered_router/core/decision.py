@@ -65,6 +65,9 @@ class Decision:
     candidates: tuple[Candidate, ...] = ()
     reasons: tuple[Reason, ...] = ()
     dimensions: tuple[Dimension, ...] = ()
+    cache_ttl: float | None = None
+    """Seconds that the prompt should be cached for, where the provider sells a choice;
+    ``None``: its default. Recommended when turns are slow."""
     propensity: float = 1.0
     """Probability with which the policy chooses this tier in this situation."""
     policy: str = "rules"

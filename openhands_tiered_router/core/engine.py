@@ -37,6 +37,7 @@ class Draft:
     p_mechanical: float | None = None
     dimensions: tuple[Dimension, ...] = ()
     reasons: tuple[Reason, ...] = ()
+    cache_ttl: float | None = None
     order: tuple[str, ...] = ()
     """Endpoints to try, best first. Set by the last rule."""
 
@@ -49,12 +50,14 @@ class Draft:
 
     @property
     def target(self) -> Tier:
-        """The tier asked for: a pin, else the need within floor and cap."""
-        if self.pin is not None:
-            return self.pin
+        """The tier asked for: a pin, else the need above the floor; within the cap.
+
+        A pin is the user's word and goes before floors, which are inferred. A cap is
+        the budget's and goes before both: what cannot be paid for cannot be had.
+        """
         floor = Tier.SIMPLE if self.floor is None else self.floor
         cap = Tier.REASONING if self.cap is None else self.cap
-        return min(max(self.need, floor), cap)
+        return min(max(self.need, floor) if self.pin is None else self.pin, cap)
 
 
 Rule = Callable[[Draft], Draft]
@@ -120,6 +123,7 @@ def _decision(draft: Draft, policy: str) -> Decision:
         p_mechanical=draft.p_mechanical,
         candidates=draft.candidates,
         reasons=draft.reasons,
+        cache_ttl=draft.cache_ttl,
         dimensions=draft.dimensions,
         policy=policy,
     )

@@ -36,3 +36,7 @@ class RoutingRequest:
     """The caller's wish; goes before a marker in the conversation."""
     workspace: str | None = None
     """Directory that the agent works in, if known."""
+    floor: Tier | None = None
+    """No weaker tier may serve: a guard's or the user's wish for this call."""
+    cap: Tier | None = None
+    """No stronger tier may serve, whatever asks for one: a budget's word."""

@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import replace
-from hashlib import blake2b
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Final
 
-from openhands_tiered_router.core.actions import ActionKind
-from openhands_tiered_router.core.decision import Candidate
 from openhands_tiered_router.core.engine import Draft, Rule
-from openhands_tiered_router.core.fleet import Health
+from openhands_tiered_router.core.ranking import ranked
 from openhands_tiered_router.core.request import Purpose
+from openhands_tiered_router.economics.rule import economics
+from openhands_tiered_router.need.escalation import escalation
+from openhands_tiered_router.need.next_turn import default_model
+from openhands_tiered_router.need.risk import RiskSource, risk
+from openhands_tiered_router.need.task import task_score
 from openhands_tiered_router.tiers import Endpoint, Tier
-
-
-_BEFORE_MECHANICAL: Final = frozenset(
-    {
-        ActionKind.SEARCH,
-        ActionKind.READ,
-        ActionKind.LIST,
-        ActionKind.GIT,
-        ActionKind.SCRIPT,
-    }
-)
-"""After one of these that did not fail, the next turn is mechanical in most cases:
-the one-line rule measured in docs/benchmarks.md."""
 
 
 def capable(draft: Draft) -> Draft:
@@ -60,18 +49,67 @@ def side_request(draft: Draft) -> Draft:
 
 
 def next_turn(draft: Draft) -> Draft:
-    """After a look around that did not fail, the coming turn is mechanical."""
+    """How probable it is that the coming turn is mechanical."""
     if draft.request.purpose is not Purpose.TURN:
         return draft
-    last = draft.session.last
-    if last is None:
-        return draft.because("next_turn", "first turn")
-    if last.failed:
-        return draft.because("next_turn", f"{last.kind} failed")
-    if last.kind not in _BEFORE_MECHANICAL:
-        return draft.because("next_turn", f"after {last.kind} comes a hard turn")
-    draft = replace(draft, need=draft.policy.mechanical_tier)
-    return draft.because("next_turn", f"after {last.kind} comes a mechanical turn")
+    session = draft.session
+    p = default_model().probability(session)
+    draft = replace(draft, p_mechanical=p)
+    if session.after_user or session.last is None:
+        return draft.because("next_turn", "first turn on a request")
+    if session.last.failed:
+        return draft.because("next_turn", f"{session.last.kind} failed")
+    text = f"mechanical with probability {p:.2f} after {session.last.kind}"
+    return draft.because("next_turn", text)
+
+
+def floors(draft: Draft) -> Draft:
+    """No turn goes below what the user, the files at hand and the evidence ask for."""
+    if draft.request.floor is not None:
+        draft = _raised(draft, draft.request.floor, "floors", "the caller's floor")
+    if draft.request.purpose is not Purpose.TURN:
+        return draft
+    policy = draft.policy
+    if policy.quality_floor is not None:
+        draft = _raised(draft, policy.quality_floor, "floors", "quality_floor")
+    if found := escalation(draft.session, policy):
+        tier, sign = found
+        draft = _raised(draft, tier, "escalation", sign.replace("_", " "))
+    return draft
+
+
+@dataclass(frozen=True, slots=True)
+class RiskFloor:
+    """Work on risky files gets the configured tier."""
+
+    graphs: Callable[[str], RiskSource | None] | None = None
+    """From a workspace to its graph's signals; must not block."""
+
+    def __call__(self, draft: Draft) -> Draft:
+        if draft.request.purpose is not Purpose.TURN:
+            return draft
+        workspace = draft.request.workspace
+        source = self.graphs(workspace) if self.graphs and workspace else None
+        why = risk(draft.session, draft.policy, workspace, source)
+        return _raised(draft, draft.policy.risk_tier, "risk", why) if why else draft
+
+
+risk_floor: Final = RiskFloor()
+"""By the user's globs alone; with a graph: ``rules(graphs=...)``."""
+
+
+def _raised(draft: Draft, tier: Tier, rule: str, why: str) -> Draft:
+    floor = tier if draft.floor is None else max(tier, draft.floor)
+    return replace(draft, floor=floor).because(rule, f"{why}: {tier} or above")
+
+
+def caps(draft: Draft) -> Draft:
+    """A cap is a budget's word: it goes before floors and pins."""
+    cap = draft.request.cap
+    if cap is None:
+        return draft
+    lowest = cap if draft.cap is None else min(cap, draft.cap)
+    return replace(draft, cap=lowest).because("caps", f"{cap} or below")
 
 
 def pins(draft: Draft) -> Draft:
@@ -90,17 +128,11 @@ def pins(draft: Draft) -> Draft:
 
 
 def choose(draft: Draft) -> Draft:
-    """Orders the endpoints: the target tier's, then those above, then those below.
-
-    Within a tier the healthy go first, then by weight. An endpoint whose breaker is
-    open comes after all others of the target tier and above, but before a weaker
-    tier: a call that needs more is never sent down while anything above may answer.
-    """
+    """Orders the endpoints around the target tier."""
     target = draft.target
-    feasible = [c for c in draft.candidates if not c.excluded]
-    ranked = sorted(feasible, key=lambda c: _rank(draft, target, c))
-    chosen = replace(draft, order=tuple(c.endpoint for c in ranked))
-    served = ranked[0].tier
+    order = ranked(draft, target)
+    chosen = replace(draft, order=tuple(c.endpoint for c in order))
+    served = order[0].tier
     if served != target:
         way = "up" if served > target else "down"
         chosen = chosen.because(
@@ -109,32 +141,20 @@ def choose(draft: Draft) -> Draft:
     return chosen
 
 
-def _rank(draft: Draft, target: Tier, candidate: Candidate) -> tuple[float, ...]:
-    endpoint = draft.endpoint(candidate.endpoint)
-    health = draft.fleet.health(endpoint.key, draft.now)
-    below = endpoint.tier < target
-    distance = abs(endpoint.tier - target)
-    spread = _draw(draft.request.session_id or "", endpoint)
-    return (below, health is Health.OPEN, distance, health, spread)
-
-
-def _draw(session_id: str, endpoint: Endpoint) -> float:
-    """Weighted rendezvous hashing: lower is better.
-
-    A conversation keeps its endpoint, so the provider's prompt cache stays warm, and
-    over many conversations each endpoint gets its weight's share (Thaler and
-    Ravishankar 1998; weights after Mosko: -log(u) / w).
-    """
-    name = f"{session_id}\0{endpoint.key}".encode(errors="replace")
-    digest = int.from_bytes(blake2b(name, digest_size=6).digest())
-    u = (digest + 0.5) / 2**48
-    return -math.log(u) / endpoint.weight
+def rules(graphs: Callable[[str], RiskSource | None] | None = None) -> tuple[Rule, ...]:
+    """The default policy with the risk that those graphs see."""
+    return tuple(RiskFloor(graphs) if r is risk_floor else r for r in RULES)
 
 
 RULES: Final[tuple[Rule, ...]] = (
     capable,
     side_request,
+    task_score,
     next_turn,
+    floors,
+    risk_floor,
+    caps,
+    economics,
     pins,
     choose,
 )

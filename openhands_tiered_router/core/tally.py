@@ -107,6 +107,7 @@ class Pace:
     """End of the last answer, epoch seconds."""
     log_seconds: float = 0.0
     """Sum of the logarithms of the turns' seconds."""
+    total_seconds: float = 0.0
     turns: int = 0
 
     def answered(self, now: float, *, waited: bool) -> Pace:
@@ -115,13 +116,23 @@ class Pace:
         if before is None or waited or now <= before:
             return replace(self, answered_at=now)
         seconds = min(max(now - before, _SHORTEST), _LONGEST)
-        return Pace(now, self.log_seconds + math.log(seconds), self.turns + 1)
+        return Pace(
+            answered_at=now,
+            log_seconds=self.log_seconds + math.log(seconds),
+            total_seconds=self.total_seconds + seconds,
+            turns=self.turns + 1,
+        )
 
     @property
     def seconds(self) -> float:
         """Expected geometric mean of a turn's seconds, in this conversation."""
         known = self.log_seconds + _TYPICAL_WEIGHT * math.log(TYPICAL_TURN)
         return math.exp(known / (self.turns + _TYPICAL_WEIGHT))
+
+    @property
+    def mean_seconds(self) -> float:
+        """Arithmetic mean of a turn's seconds; what is typical before the first."""
+        return self.total_seconds / self.turns if self.turns else TYPICAL_TURN
 
 
 def _shorter(context: tuple[str, ...]) -> tuple[str, ...]:

@@ -1,0 +1,57 @@
+"""How turns follow each other: what is expected of the turns after the next.
+
+A turn is seen as one of four outlooks, by the probability that it is mechanical. The
+chain between them, their outputs and their times were measured on recorded sessions
+by ``tiered-router calibrate`` and stand in ``need/data/next_turn.json``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any, Final
+
+
+BOUNDS: Final = (0.0, 0.5, 0.8)
+"""Upper ends of the first three outlooks: surely hard, rather hard, open; the fourth
+is surely mechanical. Finer ones change the replay by less than its error."""
+OUTLOOKS: Final = len(BOUNDS) + 1
+
+
+def outlook(p_mechanical: float) -> int:
+    """Which outlook a turn of that probability is."""
+    return sum(p_mechanical > bound for bound in BOUNDS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnDynamics:
+    """Measured behaviour of turns, by outlook."""
+
+    next: tuple[tuple[float, ...], ...]
+    """``next[a][b]``: probability that outlook ``b`` follows ``a``."""
+    hard: tuple[float, ...]
+    """Share of hard turns."""
+    output: tuple[float, ...]
+    """Mean tokens of the answer."""
+    times: tuple[tuple[float, ...], ...]
+    """Quantiles of the time of a turn, as multiples of the session's mean pace."""
+
+
+@cache
+def default_dynamics() -> TurnDynamics:
+    """Those that come with the package."""
+    text = files("openhands_tiered_router.need.data").joinpath("next_turn.json")
+    return dynamics_of(json.loads(text.read_text(encoding="utf-8"))["dynamics"])
+
+
+def dynamics_of(data: Mapping[str, Any]) -> TurnDynamics:
+    """From the form that ``calibrate`` writes."""
+    return TurnDynamics(
+        next=tuple(map(tuple, data["next"])),
+        hard=tuple(data["hard"]),
+        output=tuple(data["output"]),
+        times=tuple(map(tuple, data["times"])),
+    )

@@ -1,0 +1,98 @@
+"""The rule that sends a turn down where that pays."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from openhands_tiered_router.core.decision import Candidate
+from openhands_tiered_router.core.engine import Draft
+from openhands_tiered_router.core.ranking import best
+from openhands_tiered_router.core.request import Purpose
+from openhands_tiered_router.economics.choice import Comparison, Side, compare
+from openhands_tiered_router.tiers import Endpoint, Tier
+
+
+def economics(draft: Draft) -> Draft:
+    """Serves the turn from the tier whose expected cost, now and later, is least.
+
+    Later turns' costs and the price of a hard turn served too weakly count. Where a
+    price is not known, the probability alone decides.
+    """
+    if draft.request.purpose is not Purpose.TURN or draft.p_mechanical is None:
+        return draft
+    draft = _lifetime(draft)
+    top = draft.target
+    strong = best(draft, draft.tiers.serving(top))
+    if strong is None or draft.session.after_user or not draft.session.recent:
+        return draft
+    lowest = draft.policy.mechanical_tier
+    if draft.floor is not None:
+        lowest = max(lowest, draft.floor)
+    for weak in _weaker(draft, strong, lowest):
+        compared = compare(
+            draft.session,
+            draft.policy,
+            strong,
+            weak,
+            prompt=draft.request.prompt_tokens,
+            p_mechanical=draft.p_mechanical,
+            now=draft.now,
+        )
+        if compared is None:
+            return _by_probability(draft, weak)
+        draft = _receipt(draft, strong, weak, compared)
+        if compared.weak_wins:
+            return replace(draft, need=weak.tier)
+    return draft
+
+
+def _weaker(draft: Draft, strong: Endpoint, lowest: Tier) -> list[Endpoint]:
+    """One endpoint of each tier below, weakest first."""
+    tiers = [t for t in draft.tiers.tiers() if lowest <= t < strong.tier]
+    found = (best(draft, tier) for tier in tiers)
+    return [e for e in found if e and e.cache_id != strong.cache_id]
+
+
+def _by_probability(draft: Draft, weak: Endpoint) -> Draft:
+    threshold = draft.policy.mechanical_threshold
+    if (draft.p_mechanical or 0.0) < threshold:
+        return draft
+    text = f"prices not known; {weak.tier} from probability {threshold:.2f}"
+    return replace(draft, need=weak.tier).because("economics", text)
+
+
+def _receipt(
+    draft: Draft, strong: Endpoint, weak: Endpoint, compared: Comparison
+) -> Draft:
+    """Puts on record what either would cost."""
+    sides = {strong.key: compared.strong, weak.key: compared.weak}
+    candidates = tuple(
+        _priced(c, sides[c.endpoint]) if c.endpoint in sides else c
+        for c in draft.candidates
+    )
+    texts = [
+        f"{e.tier} ${s.now:.4f} now, ${s.later:.4f} later, ${s.leak:.4f} if too weak"
+        for e, s in ((strong, compared.strong), (weak, compared.weak))
+    ]
+    priced = replace(draft, candidates=candidates)
+    return priced.because("economics", "; ".join(texts))
+
+
+def _priced(candidate: Candidate, side: Side) -> Candidate:
+    return replace(
+        candidate,
+        cost_now=side.now,
+        cost_return=side.later,
+        warm_tokens=side.warm,
+    )
+
+
+def _lifetime(draft: Draft) -> Draft:
+    """Recommends the one-hour cache where turns are slow and it is sold."""
+    if draft.session.pace.mean_seconds < draft.policy.slow_turn:
+        return draft
+    sold = any(e.prices and e.prices.cache_write_1h for e in draft.tiers.endpoints)
+    if not sold:
+        return draft
+    text = f"turns take {draft.session.pace.mean_seconds:.0f} s: cache for an hour"
+    return replace(draft, cache_ttl=3_600.0).because("cache", text)

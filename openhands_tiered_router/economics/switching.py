@@ -1,0 +1,179 @@
+"""What holding an endpoint and switching to another cost over the turns to come.
+
+A conversation that alternates between a strong and a weak endpoint is a Markov
+decision process: its state is which of them serves, how much longer the other's
+prompt cache lives, and the outlook of the turn; an action picks who serves. The
+least expected discounted cost from each state follows by dynamic programming
+(Bellman 1957). A hard turn that the weak one serves costs ``leak_price`` on top.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from math import ceil
+from typing import Final
+
+from openhands_tiered_router.economics.dynamics import OUTLOOKS, TurnDynamics
+
+
+STEPS: Final = 6
+"""Steps in which a cache's remaining life is counted."""
+HORIZON: Final = 25
+"""Turns looked ahead: with ``DISCOUNT``, more change no decision."""
+DISCOUNT: Final = 0.98
+"""Probability that a session goes on after a turn: 86 turns on average (recorded)."""
+STRONG: Final = 0
+WEAK: Final = 1
+
+_Kernel = list[list[tuple[int, float]]]
+_Values = list[list[list[float]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rates:
+    """An endpoint as the process sees it; USD per token, and seconds."""
+
+    read: float
+    write: float
+    output: float
+    lifetime: float
+
+
+@dataclass(frozen=True, slots=True)
+class Future:
+    """Expected discounted cost, USD, of the turns after the next."""
+
+    held: _Values
+    """By who serves the next turn, steps that the other lives on, and outlook."""
+    lifetimes: tuple[float, float]
+
+    def after(
+        self, serves: int, served: int | None, other_left: float, seen: int
+    ) -> float:
+        """The cost once ``serves`` has served the next turn.
+
+        Args:
+            serves: ``STRONG`` or ``WEAK``.
+            served: Which of them served the last turn; ``None``: neither.
+            other_left: Seconds that the other's prefix lives on before the turn.
+            seen: Outlook of the next turn.
+        """
+        other = 1 - serves
+        if served == other:
+            return self.held[serves][STEPS][seen]
+        steps = ceil(other_left / self.lifetimes[other] * STEPS - 0.5)
+        least = 1 if other_left > 0 else 0
+        return self.held[serves][min(max(steps, least), STEPS)][seen]
+
+
+@lru_cache(maxsize=1_024)
+def future(
+    strong: Rates,
+    weak: Rates,
+    *,
+    prompt: float,
+    growth: float,
+    pace: float,
+    leak_price: float,
+    dynamics: TurnDynamics,
+) -> Future:
+    """Solves the process; some 2 ms, remembered by its arguments.
+
+    Args:
+        strong: The endpoint that hard turns are meant for.
+        weak: The endpoint that may serve mechanical ones.
+        prompt: Tokens of the prompt, taken as constant.
+        growth: Tokens that each turn adds.
+        pace: Geometric mean of a turn's seconds.
+        leak_price: What a hard turn served by ``weak`` is held to cost, USD.
+        dynamics: How outlooks follow each other.
+    """
+    both = (strong, weak)
+    kernels = [_kernel(dynamics, pace, rates.lifetime) for rates in both]
+    warm = [[_turn(r, prompt, growth, o) for o in dynamics.output] for r in both]
+    extra = [r.write * growth for r in both]
+    cold = [
+        [cost + (r.write - r.read) * prompt for cost in costs]
+        for r, costs in zip(both, warm, strict=True)
+    ]
+    leak = [[0.0] * OUTLOOKS, [leak_price * hard for hard in dynamics.hard]]
+    value = [[[0.0] * OUTLOOKS for _ in range(STEPS + 1)] for _ in both]
+    for _ in range(HORIZON):
+        held = _held(value, dynamics, kernels)
+        value = [_least(m, held, (warm, cold, leak), extra) for m in (STRONG, WEAK)]
+    lifetimes = (strong.lifetime, weak.lifetime)
+    return Future(_held(value, dynamics, kernels), lifetimes)
+
+
+def _turn(rates: Rates, prompt: float, growth: float, output: float) -> float:
+    return rates.read * prompt + rates.write * growth + rates.output * output
+
+
+def _kernel(dynamics: TurnDynamics, pace: float, lifetime: float) -> _Kernel:
+    """By outlook: how many steps of a cache's life a turn takes, with probability."""
+    kernels: _Kernel = []
+    for times in dynamics.times:
+        chances = [0.0] * (STEPS + 1)
+        for time in times:
+            steps = time * pace / lifetime * STEPS
+            whole = int(steps)
+            part = steps - whole
+            chances[min(whole, STEPS)] += (1 - part) / len(times)
+            chances[min(whole + 1, STEPS)] += part / len(times)
+        kernels.append([(j, w) for j, w in enumerate(chances) if w])
+    return kernels
+
+
+def _held(
+    value: _Values, dynamics: TurnDynamics, kernels: Sequence[_Kernel]
+) -> _Values:
+    """Expected value after a turn, by who served it, the other's life, outlook."""
+    held: _Values = []
+    for m, by_life in enumerate(value):
+        coming = [
+            [
+                DISCOUNT * sum(p * v for p, v in zip(chances, row, strict=True))
+                for chances in dynamics.next
+            ]
+            for row in by_life
+        ]
+        # The life that runs down meanwhile is the other's.
+        kernel = kernels[1 - m]
+        held.append(
+            [
+                [
+                    sum(w * coming[r - j if r > j else 0][seen] for j, w in drops)
+                    for seen, drops in enumerate(kernel)
+                ]
+                for r in range(STEPS + 1)
+            ]
+        )
+    return held
+
+
+def _least(
+    m: int,
+    held: _Values,
+    costs: tuple[list[list[float]], list[list[float]], list[list[float]]],
+    extra: list[float],
+) -> list[list[float]]:
+    """Least cost from the states in which ``m`` served last."""
+    warm, cold, leak = costs
+    other = 1 - m
+    rows: list[list[float]] = []
+    for r in range(STEPS + 1):
+        # A warm cache that is left aside must be written up to date on return.
+        debt = extra[other] if r else 0.0
+        back = warm[other] if r else cold[other]
+        rows.append(
+            [
+                min(
+                    warm[m][s] + leak[m][s] + debt + held[m][r][s],
+                    back[s] + leak[other][s] + extra[m] + held[other][STEPS][s],
+                )
+                for s in range(OUTLOOKS)
+            ]
+        )
+    return rows

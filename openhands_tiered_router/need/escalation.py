@@ -1,0 +1,101 @@
+"""Evidence that a session is in trouble, and the floor that it raises.
+
+Each sign is a function from a session to the tier that it asks for, or ``None``. The
+floor is worked out anew for every turn from what just happened, so success lets it go
+by itself: there is nothing that could only go up.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Final
+
+from openhands_tiered_router.core.actions import ActionKind
+from openhands_tiered_router.core.policy import Policy
+from openhands_tiered_router.core.session import SessionState, Turn
+from openhands_tiered_router.tiers import Tier
+
+
+Sign = Callable[[SessionState, Policy], Tier | None]
+
+
+def verification_failed(session: SessionState, policy: Policy) -> Tier | None:
+    """A check from outside found the work wrong: base tier, then the one above."""
+    if not session.verification:
+        return None
+    return policy.base_tier if session.verification == 1 else policy.base_tier.up()
+
+
+def failures_in_a_row(session: SessionState, policy: Policy) -> Tier | None:
+    """Several turns failed one after the other, and none has succeeded since."""
+    longest = run = 0
+    for turn in _lately(session, policy):
+        run = run + 1 if turn.failed else 0
+        longest = max(longest, run)
+    return policy.base_tier if longest >= policy.failures_in_a_row else None
+
+
+def same_failure(session: SessionState, policy: Policy) -> Tier | None:
+    """The same action failed with the same result twice."""
+    failed = Counter(
+        (a.signature, a.result)
+        for turn in _lately(session, policy)
+        for a in turn.actions
+        if a.failed
+    )
+    return policy.base_tier if any(n >= 2 for n in failed.values()) else None
+
+
+def going_round(session: SessionState, policy: Policy) -> Tier | None:
+    """The same action gave the same result again and again: the tier above base."""
+    done = Counter(
+        (a.signature, a.result) for t in session.recent for a in t.actions if a.result
+    )
+    last = session.last
+    again = (
+        max((done[a.signature, a.result] for a in last.actions), default=0)
+        if last
+        else 0
+    )
+    return policy.base_tier.up() if again >= policy.repeats else None
+
+
+def no_progress(session: SessionState, policy: Policy) -> Tier | None:
+    """Nothing was edited, written or tested for long."""
+    tally = session.tally
+    made = (ActionKind.EDIT, ActionKind.SCRIPT, ActionKind.TEST, ActionKind.SNIPPET)
+    idle = min(tally.since(kind) or tally.turns for kind in made)
+    return policy.base_tier if idle >= policy.idle_turns else None
+
+
+def runaway(session: SessionState, policy: Policy) -> Tier | None:
+    """The session is longer than nearly all that succeed."""
+    return policy.base_tier if session.turns >= policy.runaway_turns else None
+
+
+SIGNS: Final[tuple[Sign, ...]] = (
+    verification_failed,
+    failures_in_a_row,
+    same_failure,
+    going_round,
+    no_progress,
+    runaway,
+)
+
+
+def escalation(session: SessionState, policy: Policy) -> tuple[Tier, str] | None:
+    """The highest tier that any sign asks for, and that sign's name."""
+    asked = [(sign(session, policy), sign.__name__) for sign in SIGNS]
+    tiers = [(tier, name) for tier, name in asked if tier is not None]
+    return max(tiers, key=lambda pair: pair[0], default=None)
+
+
+def _lately(session: SessionState, policy: Policy) -> tuple[Turn, ...]:
+    """The turns since the session last recovered, oldest first."""
+    good = 0
+    for i in range(len(session.recent) - 1, -1, -1):
+        good = 0 if session.recent[i].failed else good + 1
+        if good >= policy.recovery_turns:
+            return session.recent[i + 1 :]
+    return session.recent

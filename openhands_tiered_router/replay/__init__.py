@@ -1,0 +1,1 @@
+"""What routing would have cost on sessions that were recorded without it."""

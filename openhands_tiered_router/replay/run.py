@@ -1,0 +1,87 @@
+"""Letting the engine decide every turn of a recorded session, as it would have."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from openhands_tiered_router.core.decision import Decision
+from openhands_tiered_router.core.engine import Engine
+from openhands_tiered_router.core.request import Purpose, RoutingRequest
+from openhands_tiered_router.core.session import SessionState
+from openhands_tiered_router.replay.sessions import (
+    CHARS_PER_TOKEN,
+    RecordedSession,
+    RecordedTurn,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayedTurn:
+    """A recorded turn with the decision for it; times are stretched."""
+
+    turn: RecordedTurn
+    decision: Decision
+    hard: bool
+    """Whether what it really did was more than mechanical."""
+    ms: float
+    """Wall time of folding what was new and deciding, milliseconds."""
+    start: float
+    end: float
+
+
+def replay(
+    engine: Engine, session: RecordedSession, time_scale: float = 1.0
+) -> list[ReplayedTurn]:
+    """Decides each turn from what stood before it.
+
+    Args:
+        engine: Decides.
+        session: The recording; its times are counted from 0.
+        time_scale: Factor on the recorded times: 10 for an agent ten times slower.
+    """
+    endpoints = {e.key: e for e in engine.tiers.endpoints}
+    began = session.turns[0].start if session.turns else 0.0
+    state = SessionState()
+    done: list[ReplayedTurn] = []
+    for turn in session.turns:
+        start = (turn.start - began) * time_scale
+        end = (turn.end - began) * time_scale
+        clock = time.perf_counter()
+        state = state.fold(turn.before)
+        request = _request(session, state)
+        decision = engine.decide(request, state, now=start)
+        ms = (time.perf_counter() - clock) * 1e3
+        endpoint = endpoints[decision.endpoint]
+        state = state.after_call(endpoint.cache_id, turn.usage, end, endpoint.tier)
+        state = state.fold((turn.answer,))
+        done.append(
+            ReplayedTurn(
+                turn=turn,
+                decision=decision,
+                hard=state.last is None or state.last.hard,
+                ms=ms,
+                start=start,
+                end=end,
+            )
+        )
+    return done
+
+
+def replay_all(
+    engine: Engine, sessions: Iterable[RecordedSession], time_scale: float = 1.0
+) -> Iterator[tuple[RecordedSession, list[ReplayedTurn]]]:
+    """``replay`` for each session, one at a time."""
+    for session in sessions:
+        yield session, replay(engine, session, time_scale)
+
+
+def _request(session: RecordedSession, state: SessionState) -> RoutingRequest:
+    new = (state.chars - state.chars_at_prompt) // CHARS_PER_TOKEN
+    return RoutingRequest(
+        session_id=session.id,
+        purpose=Purpose.TURN,
+        prompt_tokens=state.prompt_tokens + new,
+        needs_tools=True,
+    )
