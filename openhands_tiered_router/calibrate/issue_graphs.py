@@ -67,12 +67,12 @@ def graphs_of(
     where = find_commits(clones, (s.commit for s in samples if s.id not in found))
     for git_dir in sorted(set(where.values())):
         mine = [s for s in samples if where.get(s.commit) == git_dir]
+        mine = [s for s in mine if s.id not in found]
         with TemporaryDirectory(prefix="calibrate-") as scratch:
+            checkout = _Checkout(git_dir, Path(scratch))
             for sample in sorted(mine, key=lambda s: s.id):
-                if sample.id in found:
-                    continue
                 report(sample.id)
-                facts = _ask(sample, git_dir, Path(scratch))
+                facts = checkout.ask(sample)
                 if facts is not None:
                     found[sample.id] = facts
                     _keep(kept, sample.id, facts)
@@ -99,25 +99,39 @@ def _keep(kept: Path | None, id_: str, facts: GraphFacts) -> None:
             print(json.dumps({"id": id_, "facts": asdict(facts)}), file=file)
 
 
-def _ask(sample: IssueSample, git_dir: Path, scratch: Path) -> GraphFacts | None:
-    # The graph brings networkx along: 0.2 s that no other calibration needs.
-    from openhands_tiered_router.graph import build_graph
-    from openhands_tiered_router.graph.signals import GraphSignals
+class _Checkout:
+    """A work tree that goes from commit to commit, and its graph that follows."""
 
-    tree = scratch / "tree"
-    tree.mkdir(exist_ok=True)
-    # `read-tree` with an index of our own leaves the clone's HEAD and index alone.
-    _git(
-        git_dir,
-        *("--work-tree", str(tree), "read-tree", "-u", "--reset", sample.commit),
-        index=scratch / "index",
-    )
-    graph = build_graph(tree, cache=scratch / "graph.sqlite")
-    signals = GraphSignals()
-    signals.update(graph)
-    text = user_text(sample.text).text
-    answer = signals.task_signals(text)
-    return graph_facts(answer, text) if answer else None
+    def __init__(self, git_dir: Path, scratch: Path) -> None:
+        # The graph brings networkx along: 0.2 s that no other calibration needs.
+        from openhands_tiered_router.graph.refresh import Refresher
+        from openhands_tiered_router.graph.signals import GraphSignals
+
+        self._git_dir = git_dir
+        self._index = scratch / "index"
+        self._tree = scratch / "tree"
+        self._tree.mkdir()
+        self._refresher = Refresher.of(self._tree, persistent=False)
+        self._signals = GraphSignals()
+
+    def ask(self, sample: IssueSample) -> GraphFacts | None:
+        # `read-tree` with an index of our own leaves the clone's HEAD and index alone.
+        _git(
+            self._git_dir,
+            *("--work-tree", str(self._tree)),
+            *("read-tree", "-u", "--reset", sample.commit),
+            index=self._index,
+        )
+        if self._refresher.writer is None:
+            self._refresher.start()
+        else:
+            self._refresher.refresh()
+        writer = self._refresher.writer
+        assert writer is not None  # `start` has made it
+        self._signals.update(writer.graph)
+        text = user_text(sample.text).text
+        answer = self._signals.task_signals(text)
+        return graph_facts(answer, text) if answer else None
 
 
 def _git(

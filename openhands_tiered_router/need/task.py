@@ -93,8 +93,10 @@ class TaskScorer:
         *,
         prompt_tokens: int = 0,
         window: int = DEFAULT_WINDOW,
+        agent: bool = False,
         workspace: str | None = None,
         graph: GraphSource | None = None,
+        overrides: Mapping[str, float] | None = None,
     ) -> TaskScore:
         """The complexity of the task that a message asks for.
 
@@ -103,12 +105,16 @@ class TaskScorer:
             session: What went before it.
             prompt_tokens: Size of the whole prompt.
             window: Largest context window that may serve it, tokens.
+            agent: Whether an agent with tools is to do it.
             workspace: Directory that the task is about.
             graph: Where to ask about the workspace; must not block.
+            overrides: Weights to use instead of the fitted ones, by dimension.
         """
         key = (hash(text), len(text))
         reading = self._texts.get(key) or self._texts.put(key, self._read(text))
-        share = reading.length if workspace else reading.length * reading.about_code
+        share = reading.length
+        if not (agent or workspace):
+            share *= reading.about_code
         conversation = ConversationInput(
             session or SessionState(), prompt_tokens, window
         )
@@ -117,7 +123,7 @@ class TaskScorer:
             **{name: f(conversation) for name, f in CONVERSATION_SIGNALS.items()},
             **self._graph_signals(key, text, workspace, graph),
         }
-        return self._weighted(seen, share)
+        return self._weighted(seen, share, overrides or {})
 
     def _read(self, text: str) -> _Reading:
         words = user_text(text)
@@ -150,18 +156,21 @@ class TaskScorer:
             return {n: Signal(neutral[n], "no code graph") for n in GRAPH_SIGNALS}
         return {name: f(found) for name, f in GRAPH_SIGNALS.items()}
 
-    def _weighted(self, seen: Mapping[str, Signal], share: float) -> TaskScore:
-        prompt, issue = self.weights.prompt, self.weights.issue
+    def _weighted(
+        self, seen: Mapping[str, Signal], share: float, given: Mapping[str, float]
+    ) -> TaskScore:
+        prompt = {**self.weights.prompt.weights, **given}
+        issue = {**self.weights.issue.weights, **given}
         dimensions = tuple(
             Dimension(
                 name=name,
                 value=signal.value,
-                weight=_between(prompt.weights[name], issue.weights[name], share),
+                weight=_between(prompt[name], issue[name], share),
                 evidence=signal.evidence,
             )
             for name, signal in seen.items()
         )
-        base = _between(prompt.base, issue.base, share)
+        base = _between(self.weights.prompt.base, self.weights.issue.base, share)
         total = base + sum(d.value * d.weight for d in dimensions)
         return TaskScore(
             score=min(max(total, 0.0), 1.0),
@@ -216,8 +225,10 @@ class TaskScoreRule:
             draft.session,
             prompt_tokens=request.prompt_tokens,
             window=max((w for w in windows if w), default=DEFAULT_WINDOW),
+            agent=request.needs_tools,
             workspace=request.workspace,
             graph=self.graph,
+            overrides=draft.policy.dimension_weights,
         )
         draft = replace(draft, score=result.score, dimensions=result.dimensions)
         text = f"complexity {result.score:.2f}: {leading(result.dimensions)}"

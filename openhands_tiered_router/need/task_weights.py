@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -44,24 +44,6 @@ class TaskWeights:
     cues: Mapping[str, CueModel]
     neutral: Mapping[str, float]
     """Value of a graph dimension while there is no graph."""
-
-    def overridden(self, weights: Mapping[str, float]) -> TaskWeights:
-        """With those weights in both heads.
-
-        Raises:
-            ValueError: A name is no dimension, or a weight is negative or not finite.
-        """
-        for name, weight in weights.items():
-            if name not in NAMES:
-                known = ", ".join(NAMES)
-                raise ValueError(f"unknown dimension {name!r}; they are {known}")
-            if not 0 <= weight < float("inf"):
-                raise ValueError(f"weight of {name} must be 0 or more, got {weight}")
-        heads = {
-            head: replace(old, weights={**old.weights, **weights})
-            for head, old in (("prompt", self.prompt), ("issue", self.issue))
-        }
-        return replace(self, **heads)
 
 
 @lru_cache(maxsize=1)
