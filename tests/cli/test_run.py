@@ -1,0 +1,151 @@
+"""``tiered-router run`` on the loopback provider."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from openhands_tiered_router.cli.run import command
+from openhands_tiered_router.economics.price_book import default_price_book
+from openhands_tiered_router.loopback import (
+    LoopbackProvider,
+    Reply,
+    Request,
+    ToolCall,
+    faults,
+)
+
+
+MODELS = {"simple": "openai/gpt-4o-mini", "complex": "openai/gpt-4o"}
+
+
+def terminal(shell_command: str) -> Reply:
+    return Reply(tool_calls=(ToolCall("terminal", {"command": shell_command}),))
+
+
+def script(request: Request) -> Reply:
+    """Three turns after each user message."""
+    steps = [
+        terminal("ls"),
+        terminal("exit_with() { return 3; }; exit_with"),
+        Reply(tool_calls=(ToolCall("finish", {"message": "All looked at."}),)),
+    ]
+    return steps[request.turn % 3]
+
+
+@pytest.fixture
+def run(
+    provider: LoopbackProvider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Result]:
+    """Runs the command with a configuration for the provider."""
+    provider.script = script
+    book = default_price_book()
+    provider._prices = {m.split("/")[1]: book.prices(m) for m in MODELS.values()}  # pyright: ignore
+    (tmp_path / "workspace").mkdir()
+    (tmp_path / "workspace" / "notes.txt").write_text("a\n")
+    endpoint = {"base_url": f"{provider.base_url}/v1", "api_key_env": "LOOPBACK_KEY"}
+    tiers = {k: {"endpoints": [{"model": m, **endpoint}]} for k, m in MODELS.items()}
+    config = tmp_path / "router.json"
+    config.write_text(json.dumps({"tiers": tiers}))
+    monkeypatch.setenv("LOOPBACK_KEY", "sk-loopback")
+    common = ["--config", str(config), "--workspace", str(tmp_path / "workspace")]
+    common += ["--state-dir", str(tmp_path / "state")]
+
+    def invoke(*arguments: str) -> Result:
+        return CliRunner().invoke(command, [*common, *arguments])
+
+    return invoke
+
+
+def test_it_shows_each_turn_with_its_tier(run, provider) -> None:
+    result = run("--task", "Look around.")
+    assert result.exit_code == 0, result.output
+    assert re.search(r"complex terminal ls", result.output)
+    assert re.search(r"simple terminal exit_with", result.output)
+    assert "terminal exited with 3" in result.output
+    assert f"finished; ${provider.total_usd:.4f} in 3 calls" in result.output
+
+
+def test_json_lines(run, provider) -> None:
+    result = run("--task", "Look around.", "--json")
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [line["type"] for line in lines] == ["start", *["turn"] * 3, "end"]
+    assert [line["tier"] for line in lines[1:4]] == ["complex", "simple", "complex"]
+    assert sum(line["cost_usd"] for line in lines[1:4]) == pytest.approx(
+        provider.total_usd
+    )
+    assert lines[-1]["status"] == "finished"
+    assert lines[-1]["tiers"]["complex"] == 2
+
+
+def test_a_task_from_a_file_and_a_resumed_conversation(run, provider, tmp_path) -> None:
+    task = tmp_path / "task.md"
+    task.write_text("Look around, says the file.")
+    first = run("--task", str(task), "--json")
+    assert "says the file" in json.dumps(provider.requests[0].body)
+    conversation = json.loads(first.stdout.splitlines()[0])["conversation"]
+    second = run("--resume", conversation, "--task", "And again.", "--json")
+    assert second.exit_code == 0, second.output
+    end = json.loads(second.stdout.splitlines()[-1])
+    assert end["cost_usd"] == pytest.approx(provider.total_usd)
+
+
+def test_the_iteration_limit_has_its_own_exit_code(run) -> None:
+    assert run("--task", "Look around.", "--max-iterations", "1").exit_code == 3
+
+
+def test_an_error_of_the_provider_ends_with_one(run, provider) -> None:
+    provider.faults.always(faults.unauthorized())
+    result = run("--task", "Look around.")
+    assert result.exit_code == 1
+    assert "Authentication" in result.output + (result.stderr or "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "give a --task"),
+        (["--task", "  "], "the task is empty"),
+        (["--resume", "not-an-id"], "not a valid UUID"),
+        (["--resume", "0" * 32], "no conversation 00000000-"),
+        (["--task", "x", "--config", "missing.toml"], "missing.toml"),
+        (["--task", "x", "--max-iterations", "0"], "--max-iterations"),
+    ],
+)
+def test_wrong_usage_is_told(run, arguments: list[str], words: str) -> None:
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert words in result.output
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for a child")
+def test_ctrl_c_pauses_and_tells_how_to_resume(run, provider, tmp_path) -> None:
+    provider.faults.at(2, faults.Hang())
+    arguments = ["--config", str(tmp_path / "router.json"), "--task", "Look around."]
+    arguments += ["--workspace", str(tmp_path / "workspace")]
+    arguments += ["--state-dir", str(tmp_path / "state")]
+    program = "from openhands_tiered_router.cli.run import command; command()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, *arguments],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 90
+    while len(provider.requests) < 2 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    found = re.search(r"tiered-router run --resume ([0-9a-f-]{36})", out)
+    assert found
+    assert run("--resume", found[1]).exit_code == 0
