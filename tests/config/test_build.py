@@ -194,7 +194,12 @@ def test_prices_of_the_file_are_charged_to_the_token(
 
 
 @pytest.mark.parametrize(
-    "model", ["anthropic/claude-opus-4-5", "anthropic/claude-brand-new"]
+    "model",
+    [
+        "anthropic/claude-opus-4-5",
+        "anthropic/claude-brand-new",
+        "openai/claude-at-a-gateway",
+    ],
 )
 @pytest.mark.parametrize("cache", [(1e-7, 2.5e-6), None])
 def test_cached_and_written_tokens_of_anthropic_are_charged_exactly(
@@ -228,6 +233,21 @@ def test_prices_of_the_table_are_charged_as_the_price_book_says() -> None:
     )
 
 
+def test_an_hour_of_cache_costs_what_the_file_says_a_write_costs() -> None:
+    table = priced("anthropic/claude-opus-4-5", (1e-7, 2.5e-6))
+    llm = build_llms(configure(simple=[table]), ENVIRON)["simple"]
+    raw = {
+        "input_tokens": UNCACHED,
+        "cache_creation_input_tokens": WRITTEN,
+        "cache_creation": {"ephemeral_1h_input_tokens": WRITTEN},
+        "output_tokens": OUTPUT,
+    }
+    usage = litellm.AnthropicConfig().calculate_usage(raw, reasoning_content=None)
+    assert charged(llm, "claude-opus-4-5", usage) == pytest.approx(
+        UNCACHED * 2e-6 + WRITTEN * 2.5e-6 + OUTPUT * 9e-6
+    )
+
+
 @pytest.mark.parametrize("tokens", [199_000, 201_000])
 def test_long_prompts_are_charged_at_their_own_price(tokens: int) -> None:
     table = priced(
@@ -245,7 +265,8 @@ def test_long_prompts_are_charged_at_their_own_price(tokens: int) -> None:
 
 
 def test_flat_prices_replace_the_tables_long_prompt_prices() -> None:
-    llm = build_llms(configure(simple=[priced("openai/gpt-5.6", None)]), ENVIRON)
+    table = priced("openai/gpt-5.6", (1e-7, 2e-6))
+    llm = build_llms(configure(simple=[table]), ENVIRON)
     usage = Usage(prompt_tokens=300_000, completion_tokens=OUTPUT)
     assert charged(llm["simple"], "gpt-5.6", usage) == pytest.approx(
         300_000 * 2e-6 + OUTPUT * 9e-6
