@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 TEXT_LIMIT: Final = 240
 """Characters kept of a signature or a docstring's first line."""
+ANONYMOUS_DEPTH: Final = 4
+"""Nodes between a definition and the function that it names: ``x = memo(() =>``"""
 TYPE_LIMIT: Final = 400
 """Characters kept of a type expression."""
 
@@ -44,7 +46,9 @@ _KINDS: Final = {
     "d.c": NodeKind.CLASS,
     "d.m": NodeKind.MODULE,
 }
-_CAPTURES: Final = "d.m d.c d.f n doc rt re i x t u v vt ve vi v0 v1 v2 wt we wc wv c b"
+_CAPTURES: Final = (
+    "d.m d.c d.f n doc rt re i x t u v vt ve vi v0 v1 v2 wt we wc wv c q nb b"
+)
 _ORDER: Final = {name: rank for rank, name in enumerate(_CAPTURES.split())}
 _by_position: Final = itemgetter(0, 1, 2)
 
@@ -124,6 +128,8 @@ class _Sweep:
     variables: list[Variable] = field(default_factory=list)
     stack: list[tuple[int, int]] = field(default_factory=lambda: [(1 << 62, _FILE)])
     unnamed: list[int] = field(default_factory=list)
+    anonymous_end: int = 0
+    """End of the outermost anonymous function that has begun, as a byte."""
     variable: str = ""
     value: tuple[str, bool] | None = None
 
@@ -173,6 +179,8 @@ class _Sweep:
             "wc": self._context,
             "wv": self._variable_last,
             "c": self._call,
+            "q": self._anonymous,
+            "nb": self._no_decision,
             "b": self._decision,
         }
         return [table[name] for name in _ORDER]
@@ -295,11 +303,26 @@ class _Sweep:
         if key not in self.calls:
             self.calls[key] = Call(scope, name, before, node.start_point[0] + 1)
 
+    def _anonymous(self, scope: int, start: int, end: int, node: "Node") -> None:
+        """A function without a name has a complexity of its own."""
+        outer: Node | None = node
+        for _ in range(ANONYMOUS_DEPTH):
+            outer = outer.parent if outer is not None else None
+            if scope >= 0 and outer == self.drafts[scope].node:
+                return
+        self.anonymous_end = max(self.anonymous_end, end)
+
+    def _no_decision(self, scope: int, start: int, end: int, node: "Node") -> None:
+        self._count(scope, start, -1)
+
     def _decision(self, scope: int, start: int, end: int, node: "Node") -> None:
-        if scope < 0:
-            self.outside += 1
+        self._count(scope, start, 1)
+
+    def _count(self, scope: int, start: int, step: int) -> None:
+        if scope < 0 or start < self.anonymous_end:
+            self.outside += step
         else:
-            self.decisions[scope] += 1
+            self.decisions[scope] += step
 
     def definitions(self) -> tuple[Definition, ...]:
         """Finish the drafts: qualified names, headers, doc comments."""

@@ -10,6 +10,8 @@ a file in is all it takes to add one. Its query names what to look for:
 ``x``        a base type, ``t`` a type reference
 ``i``        an import statement (handed to the language's `imports`)
 ``b``        a decision point (one path more through the definition)
+``nb``       takes one back: of n match arms n - 1 are decisions
+``q``        a function without a name, whose decision points are its own
 ``v``        a variable, followed by ``vt``, its type, or ``ve``, its value
 ``vi``       instead of ``ve``: something that it iterates over
 ``v0``       instead of ``ve``: a tuple whose first item it takes; ``v1``, ``v2``

@@ -33,6 +33,7 @@ QUERY: Final = """
 [(if_statement) (for_statement) (expression_case) (type_case)
  (communication_case)] @b
 ["&&" "||"] @b
+(func_literal) @q
 """
 
 _SPEC: Final = re.compile(r"""(?:([\w.]+)\s+)?["`]([^"`]+)["`]""")

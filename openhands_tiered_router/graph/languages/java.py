@@ -38,7 +38,7 @@ QUERY: Final = """
 (field_declaration type: (_) @wt
   declarator: (variable_declarator name: (identifier) @wv))
 [(if_statement) (for_statement) (enhanced_for_statement) (while_statement)
- (do_statement) (switch_label) (catch_clause) (ternary_expression)] @b
+ (do_statement) (switch_label (_)) (catch_clause) (ternary_expression)] @b
 ["&&" "||"] @b
 """
 

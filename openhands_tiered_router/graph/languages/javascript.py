@@ -51,7 +51,8 @@ SHARED: Final = """
 (return_statement [(new_expression) (call_expression) (identifier)] @re)
 [(if_statement) (for_statement) (for_in_statement) (while_statement)
  (do_statement) (switch_case) (catch_clause) (ternary_expression)] @b
-["&&" "||" "??"] @b
+["&&" "||"] @b
+[(arrow_function) (function_expression)] @q
 """
 
 JSX: Final = """

@@ -43,7 +43,10 @@ QUERY: Final = """
 (const_item name: (identifier) @v type: (_) @vt)
 (static_item name: (identifier) @v type: (_) @vt)
 [(if_expression) (match_arm) (while_expression) (for_expression)
- (loop_expression) (try_expression)] @b
+ (try_expression) (where_clause)] @b
+(match_pattern condition: (_)) @b
+(let_declaration alternative: (block)) @b
+(match_expression) @nb
 ["&&" "||"] @b
 """
 
