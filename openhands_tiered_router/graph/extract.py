@@ -9,6 +9,7 @@ whatever comes next.
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from hashlib import blake2b
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final
@@ -171,9 +172,9 @@ class _Sweep:
             "vt": self._variable_type,
             "ve": self._variable_value,
             "vi": self._iterated,
-            "v0": self._item(0),
-            "v1": self._item(1),
-            "v2": self._item(2),
+            "v0": partial(self._item, 0),
+            "v1": partial(self._item, 1),
+            "v2": partial(self._item, 2),
             "wt": self._type_first,
             "we": self._value_first,
             "wc": self._context,
@@ -262,13 +263,8 @@ class _Sweep:
     def _iterated(self, scope: int, start: int, end: int, node: "Node") -> None:
         self._assign(scope, node, "[]")
 
-    def _item(self, index: int) -> "Callable[[int, int, int, Node], None]":
-        """Return the handler of a variable that takes one item of a tuple."""
-
-        def handler(scope: int, start: int, end: int, node: "Node") -> None:
-            self._assign(scope, node, f"[{index}]")
-
-        return handler
+    def _item(self, index: int, scope: int, start: int, end: int, node: "Node") -> None:
+        self._assign(scope, node, f"[{index}]")
 
     def _assign(self, scope: int, node: "Node", suffix: str) -> None:
         text = text_of(self.source, node)
