@@ -25,11 +25,12 @@ FEWEST_TIERS: Final = 3
 """A demo of routing that used fewer has shown too little."""
 BOOKS_TOLERANCE: Final = 1e-9
 """USD by which two books may differ: rounding of sums, nothing more."""
+WEIGHING: Final = "economics"
 NOTES: Final = """\
 The answers are recorded: this shows routing and money, not how good a model is.
 Tokens are counted as a quarter of the characters. "One model alone" is an estimate:
-the same words in the same number of tokens, each prompt's beginning read from cache.
-One call to the simple model was answered with 503 on purpose."""
+the same words in the same number of tokens, each prompt's beginning read from cache."""
+FAULT_NOTE: Final = "The provider answered one call with 503, on purpose."
 
 
 @click.command(
@@ -161,6 +162,8 @@ def _print(result: DemoResult, problems: list[str]) -> None:
         console.print(table)
     console.print()
     console.print(NOTES, style="dim", soft_wrap=True)
+    if any(a.error for c in result.calls for a in c.outcome.attempts):
+        console.print(FAULT_NOTE, style="dim", soft_wrap=True)
     for problem in problems:
         console.print(f"Failed: {problem}", style="red", soft_wrap=True)
     if not problems:
@@ -202,9 +205,10 @@ def _turn_table(result: DemoResult) -> Table:
 
 
 def _reason(call: RoutedCall) -> str:
+    """What spoke last; the weighing of costs, which is long, stands in ``--json``."""
     failed = [f"{a.endpoint} {a.error}" for a in call.outcome.attempts if a.error]
-    last = call.decision.reasons[-1].text if call.decision.reasons else ""
-    return "; ".join([last, *failed])
+    texts = [r.text for r in call.decision.reasons if r.rule != WEIGHING]
+    return "; ".join([*texts[-1:], *failed])
 
 
 def _money_table(result: DemoResult) -> Table:

@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 TASKS: Final = (
     "The tests of this project fail. Find out why and fix it.",
     "[tier: reasoning] Before I merge this: could a total ever be negative?",
-    "[tier: auto] Then guard against it, with a test.",
+    "[tier: medium] Then guard against it, with a test.",
 )
-"""What the user says: a task, a question for the strongest tier, and back again."""
+"""What the user says: a task, a question for the strongest tier, an easy follow-up."""
 FAULTY_CALL: Final = 3
 """Which call to the simple model is answered with 503, to show what happens then."""
 

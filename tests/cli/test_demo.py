@@ -37,11 +37,11 @@ def test_a_good_run_has_no_problems(result: DemoResult) -> None:
 
 def test_each_way_to_fail_is_named(result: DemoResult) -> None:
     good, bad = SuiteResult(passed=True, ran=4), SuiteResult(passed=False, ran=4)
-    simple = tuple(c for c in result.calls if c.tier <= Tier.MEDIUM)
+    two = tuple(c for c in result.calls if c.tier in result.tiers[-2:])
     for changed, problem in (
         (replace(result, before=good), "passed before the agent came"),
         (replace(result, after=bad), "tests do not pass"),
-        (replace(result, calls=simple), "only 2 tiers served"),
+        (replace(result, calls=two), "only 2 tiers served"),
         (replace(result, booked=result.booked + 1e-6), "the SDK booked $"),
     ):
         (found,) = problems_of(changed)
@@ -60,7 +60,8 @@ def test_the_command_prints_the_turns_and_the_money(
     assert numbered[: len(result.calls)] == [str(c.tier) for c in result.calls]
     assert f"${result.charged:.5f}" in answer.output
     assert f"${result.on_one_model[Tier.REASONING]:.5f}" in answer.output
-    assert "Tiers used: simple, medium, complex, reasoning." in answer.output
+    names = ", ".join(map(str, result.tiers))
+    assert f"Tiers used: {names}." in answer.output
 
 
 def test_a_failed_run_exits_with_1(
@@ -112,7 +113,7 @@ def test_it_runs_as_a_stranger_would_run_it(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     data = json.loads(done.stdout)
     assert data["ok"] is True
-    assert data["tiers"] == ["simple", "medium", "complex", "reasoning"]
+    assert len(data["tiers"]) >= 3
     assert data["booked_usd"] == pytest.approx(data["charged_usd"], rel=1e-9)
     kept = Path(data["kept_in"])
     assert (kept / "telemetry.sqlite").is_file()

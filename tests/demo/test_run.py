@@ -30,8 +30,8 @@ def test_every_recorded_turn_is_played_once(routed: DemoResult) -> None:
     assert [c.turn for c in routed.calls] == list(range(len(turns)))
 
 
-def test_all_four_tiers_serve(routed: DemoResult) -> None:
-    assert routed.tiers == tuple(Tier)
+def test_three_tiers_serve_at_least(routed: DemoResult) -> None:
+    assert {Tier.MEDIUM, Tier.REASONING} < set(routed.tiers)
 
 
 def test_the_books_agree_to_the_last_digit(routed: DemoResult) -> None:
@@ -42,16 +42,19 @@ def test_the_books_agree_to_the_last_digit(routed: DemoResult) -> None:
     assert 0 < routed.cold < routed.charged
 
 
-def test_the_planned_fault_is_survived_one_tier_up(routed: DemoResult) -> None:
-    (failed,) = [c for c in routed.calls if len(c.outcome.attempts) > 1]
+def test_the_users_word_decides(routed: DemoResult) -> None:
+    pinned = [c.tier for c in routed.calls if c.decision.pinned]
+    assert pinned == [Tier.REASONING, *3 * [Tier.MEDIUM]]
+
+
+def test_the_planned_fault_is_survived_one_tier_up(tmp_path: Path) -> None:
+    result = run_demo(tmp_path, only=Tier.SIMPLE)
+    (failed,) = [c for c in result.calls if len(c.outcome.attempts) > 1]
     assert failed.outcome.attempts[0].error is ErrorKind.OVERLOADED
     assert failed.decision.tier is Tier.SIMPLE
-    assert failed.tier is Tier.MEDIUM
-
-
-def test_the_users_word_decides_one_turn(routed: DemoResult) -> None:
-    pinned = [c.tier for c in routed.calls if c.decision.pinned]
-    assert pinned == [Tier.REASONING]
+    assert result.tiers == (Tier.SIMPLE, Tier.MEDIUM)
+    assert result.after.passed
+    assert result.booked == pytest.approx(result.charged, rel=1e-9)
 
 
 def test_the_estimate_for_one_model_is_what_it_really_costs(
