@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from openhands_tiered_router.calibrate.numeric import numerics
+from openhands_tiered_router.core.policy import Policy
 from openhands_tiered_router.core.session import SessionState
 from openhands_tiered_router.economics.dynamics import OUTLOOKS, outlook
+from openhands_tiered_router.need.escalation import escalation
 from openhands_tiered_router.need.next_turn import LEAF
 from openhands_tiered_router.need.next_turn_features import NAMES, features
 from openhands_tiered_router.replay.sessions import RecordedSession
@@ -39,6 +41,8 @@ class Sample:
     row: Sequence[float] | None
     """``None``: hard by definition."""
     hard: bool
+    forced: bool
+    """Whether evidence keeps it on the base tier by default."""
     output: float
     """Tokens."""
     seconds: float
@@ -61,6 +65,7 @@ def samples_of(sessions: Iterable[RecordedSession]) -> list[Sample]:
         for number, turn in enumerate(session.turns):
             state = state.fold(turn.before)
             row = None if state.must_be_hard else features(state)
+            forced = state.after_user or escalation(state, Policy()) is not None
             state = state.fold((turn.answer,))
             last = state.last
             assert last is not None
@@ -71,6 +76,7 @@ def samples_of(sessions: Iterable[RecordedSession]) -> list[Sample]:
                     turn=number,
                     row=row,
                     hard=last.hard,
+                    forced=forced,
                     output=turn.usage.completion,
                     seconds=turn.end - turn.start,
                 )
@@ -228,7 +234,7 @@ def _dynamics(
     pace = _paces(samples)
     before: tuple[str, int] | None = None
     for s in samples:
-        seen = outlook(held_out[s.session, s.turn])
+        seen = outlook(held_out[s.session, s.turn], s.forced)
         of[seen].append(s)
         if before and before[0] == s.session:
             chain[before[1], seen] += 1

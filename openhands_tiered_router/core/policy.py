@@ -52,9 +52,9 @@ class Policy:
     idle_turns: int = 30
     """Turns without an edit, a script or a test after which there is no progress:
     the 99th percentile of the recorded sessions."""
-    runaway_turns: int = 131
-    """Turns since the user spoke after which a session is a runaway: the 95th
-    percentile of the recorded sessions. Endpoints differ; set your model's own."""
+    runaway_turns: int = 200
+    """Turns of a session after which it is a runaway: longer than any recorded one.
+    Sessions of one model differ less; set the 95th percentile of your own."""
     recovery_turns: int = 1
     """Turns without a failure after which a raised floor is let go."""
     risky_paths: tuple[str, ...] = ()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import exp, log
 
 from openhands_tiered_router.core.policy import Policy
-from openhands_tiered_router.core.session import SessionState
+from openhands_tiered_router.core.session import TYPICAL_GROWTH, SessionState
 from openhands_tiered_router.economics.cache_model import remaining, warm_tokens
 from openhands_tiered_router.economics.costs import call_cost, rates
 from openhands_tiered_router.economics.dynamics import default_dynamics, outlook
@@ -80,9 +80,9 @@ def compare(
         _rates(strong, strong.prices, prompt),
         _rates(weak, weak.prices, prompt),
         prompt=_rounded(max(prompt, 1), 3),
-        growth=_rounded(max(session.growth, 10.0), 1),
+        growth=TYPICAL_GROWTH,
         pace=_rounded(session.pace.seconds, 2),
-        leak_price=_rounded(price, 5) if price > 0 else 0.0,
+        leak_price=_rounded(price, 4) if price > 0 else 0.0,
         dynamics=dynamics,
     )
     sides = [

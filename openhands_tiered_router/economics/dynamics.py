@@ -1,7 +1,7 @@
 """How turns follow each other: what is expected of the turns after the next.
 
-A turn is seen as one of four outlooks, by the probability that it is mechanical. The
-chain between them, their outputs and their times were measured on recorded sessions
+A turn is seen as one of five outlooks: kept on the base tier by evidence, or by the
+probability that it is mechanical. The chain between them, their outputs and their times were measured on recorded sessions
 by ``tiered-router calibrate`` and stand in ``need/data/next_turn.json``.
 """
 
@@ -16,14 +16,18 @@ from typing import Any, Final
 
 
 BOUNDS: Final = (0.0, 0.5, 0.8)
-"""Upper ends of the first three outlooks: surely hard, rather hard, open; the fourth
-is surely mechanical. Finer ones change the replay by less than its error."""
-OUTLOOKS: Final = len(BOUNDS) + 1
+"""Upper ends of the probability for the outlooks hard, rather hard, and open; above is
+mechanical. Finer ones change the replay by less than its error."""
+FORCED: Final = 0
+"""The outlook of a turn that evidence keeps on the base tier whatever it costs."""
+OUTLOOKS: Final = len(BOUNDS) + 2
 
 
-def outlook(p_mechanical: float) -> int:
+def outlook(p_mechanical: float, forced: bool = False) -> int:
     """Which outlook a turn of that probability is."""
-    return sum(p_mechanical > bound for bound in BOUNDS)
+    if forced:
+        return FORCED
+    return 1 + sum(p_mechanical > bound for bound in BOUNDS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,10 +12,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from math import ceil
+from math import ceil, inf
 from typing import Final
 
-from openhands_tiered_router.economics.dynamics import OUTLOOKS, TurnDynamics
+from openhands_tiered_router.economics.dynamics import (
+    FORCED,
+    OUTLOOKS,
+    TurnDynamics,
+)
 
 
 STEPS: Final = 6
@@ -99,6 +103,7 @@ def future(
         for r, costs in zip(both, warm, strict=True)
     ]
     leak = [[0.0] * OUTLOOKS, [leak_price * hard for hard in dynamics.hard]]
+    leak[WEAK][FORCED] = inf
     value = [[[0.0] * OUTLOOKS for _ in range(STEPS + 1)] for _ in both]
     for _ in range(HORIZON):
         held = _held(value, dynamics, kernels)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from openhands_tiered_router.core.actions import ActionKind
 from openhands_tiered_router.core.decision import Decision
 from openhands_tiered_router.core.engine import Engine
 from openhands_tiered_router.core.request import Purpose, RoutingRequest
@@ -23,6 +23,10 @@ class ReplayedTurn:
 
     turn: RecordedTurn
     decision: Decision
+    kind: ActionKind
+    """What it really did."""
+    failed: bool
+    """Whether that failed, as far as the next turn's messages tell."""
     hard: bool
     """Whether what it really did was more than mechanical."""
     ms: float
@@ -53,28 +57,26 @@ def replay(
         request = _request(session, state)
         decision = engine.decide(request, state, now=start)
         ms = (time.perf_counter() - clock) * 1e3
+        if done and state.last:
+            done[-1] = replace(done[-1], failed=state.last.failed)
         endpoint = endpoints[decision.endpoint]
         state = state.after_call(endpoint.cache_id, turn.usage, end, endpoint.tier)
         state = state.fold((turn.answer,))
+        last = state.last
+        assert last is not None
         done.append(
             ReplayedTurn(
                 turn=turn,
                 decision=decision,
-                hard=state.last is None or state.last.hard,
+                kind=last.kind,
+                failed=False,
+                hard=last.hard,
                 ms=ms,
                 start=start,
                 end=end,
             )
         )
     return done
-
-
-def replay_all(
-    engine: Engine, sessions: Iterable[RecordedSession], time_scale: float = 1.0
-) -> Iterator[tuple[RecordedSession, list[ReplayedTurn]]]:
-    """``replay`` for each session, one at a time."""
-    for session in sessions:
-        yield session, replay(engine, session, time_scale)
 
 
 def _request(session: RecordedSession, state: SessionState) -> RoutingRequest:
