@@ -66,8 +66,8 @@ _CODE_LINE: Final = re.compile(
     r"|[$#%] \w)[^\n]*\n?",
     re.M,
 )
-_HEAD: Final = 420
-_TAIL: Final = 180
+_HEAD: Final = 210
+_TAIL: Final = 90
 """The request proper stands at the start of a long message, or at its end."""
 _DENSE: Final = 3
 """A character of a script without spaces says as much as three Latin letters."""

@@ -21,6 +21,15 @@ _BULLET: Final = re.compile(r"\n\s{0,8}(?:[-*•]|\d{1,2}[.)])\s")
 _AND: Final = frozenset(("and", "und", "et", "y", "e", "ve", "và", "и", "i", "और"))
 _FORMULA: Final = re.compile(r"[\d=<>+*^()²³ⁿ√∑∏∫≤≥≡→∀∃]")
 _QUESTION_MARKS: Final = ("?", "？", "؟")
+_LONG_SENTENCE: Final = 200
+"""Characters from which a question is no look-up, however it begins."""
+_LOOK_UP: Final = tuple(
+    f"{start}{concept}"
+    for concept in ("question", "define", "greeting")
+    for start in ("", "starts:")
+)
+"""Cues that count for less the longer a request is: "what is" also begins
+"what is the best way to ..."."""
 _NAMES: Final = tuple((1 << int(c), c.name.lower()) for c in Concept)
 _CONSTRAIN: Final = 1 << int(Concept.CONSTRAIN)
 _OPENING_WORDS: Final = 3
@@ -36,7 +45,8 @@ class Cues:
     Attributes:
         values: Feature name to value in [0, 1]; a name that is absent is 0. A concept
             of `languages` gives ``<concept>`` and, among the first three words,
-            ``starts:<concept>``; beside them ``parts``, ``asks`` and ``formula``.
+            ``starts:<concept>``; beside them ``parts``, ``asks`` (ends with a question
+            mark) and ``formula`` (share of digits and operators).
         parts: Enumerated things: separators of lists, bullets, the word "and".
         constraints: Words that state a condition.
     """
@@ -57,10 +67,12 @@ def cues_of(text: UserText) -> Cues:
     start = reduce(or_, masks[:_OPENING_WORDS], 0)
     parts = sum(map(opening.count, _SEPARATORS)) + len(_BULLET.findall(opening))
     parts += sum(word in _AND for word in words)
+    short = 1.0 - min(text.size / _LONG_SENTENCE, 1.0)
     values = {name: 1.0 for bit, name in _NAMES if everywhere & bit}
     values.update((f"starts:{name}", 1.0) for bit, name in _NAMES if start & bit)
+    values.update((name, short) for name in _LOOK_UP if name in values)
     values["parts"] = min(parts / MANY_PARTS, 1.0)
-    values["asks"] = float(opening.rstrip().endswith(_QUESTION_MARKS))
+    values["asks"] = short if opening.rstrip().endswith(_QUESTION_MARKS) else 0.0
     if opening:
         values["formula"] = len(_FORMULA.findall(opening)) / len(opening)
     return Cues(values, parts, sum(bool(mask & _CONSTRAIN) for mask in masks))

@@ -1,0 +1,141 @@
+"""From chat messages to a decision, for commands: no SDK, no keys, no network."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from openhands_tiered_router.core.chat import entries_of
+from openhands_tiered_router.core.decision import Decision
+from openhands_tiered_router.core.engine import Engine, Rule
+from openhands_tiered_router.core.policy import Policy
+from openhands_tiered_router.core.request import Purpose, RoutingRequest
+from openhands_tiered_router.core.rules import RULES
+from openhands_tiered_router.core.session import SessionState
+from openhands_tiered_router.need.graph_source import BuiltGraphs
+from openhands_tiered_router.need.task import TaskScoreRule, TaskScorer
+from openhands_tiered_router.need.task_weights import ProfileError, load_weights
+from openhands_tiered_router.tiers import Endpoint, Tier, TierSet
+
+
+CHARS_PER_TOKEN: Final = 4
+"""For sizes before a provider has counted: English text and code come to 3.5-4.5."""
+_SINGLE_CALL: Final = frozenset(("system", "user"))
+"""Roles of a history in which no agent has acted yet."""
+
+
+class DecidingError(Exception):
+    """The configuration or the profile cannot be used; says why."""
+
+
+@dataclass(frozen=True)
+class Decider:
+    """Decides for conversations that are given whole."""
+
+    engine: Engine
+    graphs: BuiltGraphs
+    _warned: set[str] = field(default_factory=set)
+
+    def decide(
+        self, *, messages: Any, tools: Any = None, workspace: Any = None
+    ) -> tuple[Decision, float]:
+        """The decision for the next call, and the seconds that it took.
+
+        Args:
+            messages: OpenAI chat messages.
+            tools: Tool schemas; a call with tools is an agent's turn.
+            workspace: Directory of the code that it is about.
+
+        Raises:
+            ValueError: One of them is of a wrong form; says which.
+        """
+        if not isinstance(messages, list) or not messages:
+            raise ValueError("messages: expected a list of chat messages")
+        if tools is not None and not isinstance(tools, list):
+            raise ValueError("tools: expected a list of tool schemas")
+        if workspace is not None and not isinstance(workspace, str):
+            raise ValueError("workspace: expected a path")
+        entries = entries_of(messages)
+        session = SessionState().fold(entries)
+        acted = any(e.role == "tool" or e.calls for e in entries)
+        request = RoutingRequest(
+            session_id=None,
+            purpose=Purpose.TURN if tools or acted else Purpose.SINGLE,
+            prompt_tokens=(session.chars + _size(tools)) // CHARS_PER_TOKEN,
+            images=session.images,
+            needs_tools=bool(tools),
+            workspace=workspace if self._prepare(workspace) else None,
+        )
+        start = time.perf_counter()
+        decision = self.engine.decide(request, session, now=time.time())
+        return decision, time.perf_counter() - start
+
+    def _prepare(self, workspace: str | None) -> bool:
+        if workspace is None:
+            return False
+        problem = self.graphs.prepare(workspace)
+        if problem and workspace not in self._warned:
+            self._warned.add(workspace)
+            click.echo(f"warning: no code graph of {workspace}: {problem}", err=True)
+        return problem is None
+
+
+def _size(tools: Sequence[Any] | None) -> int:
+    return len(str(tools)) if tools else 0
+
+
+def decider(config: Path | None, profile: Path | None) -> Decider:
+    """Makes a decider from a configuration file and a profile, both optional.
+
+    Raises:
+        DecidingError: One of them cannot be used.
+    """
+    tiers, policy = _default_tiers(), Policy()
+    if config is not None:
+        tiers, policy = _configured(config)
+    scorer = TaskScorer()
+    if profile is not None:
+        try:
+            scorer = TaskScorer(load_weights(profile))
+        except ProfileError as error:
+            raise DecidingError(str(error)) from None
+    scorer.score("")  # reads the weights now, not inside the first decision
+    graphs = BuiltGraphs(lambda workspace: _note(f"building the graph of {workspace}"))
+    rule = TaskScoreRule(graph=graphs, scorer=scorer)
+    rules: list[Rule] = [rule if isinstance(r, TaskScoreRule) else r for r in RULES]
+    return Decider(Engine(tiers, rules, policy), graphs)
+
+
+def _configured(path: Path) -> tuple[TierSet, Policy]:
+    # Only a given configuration pays for pydantic: 0.1 s.
+    from openhands_tiered_router.config import (
+        ConfigError,
+        load_config,
+        policy_of,
+        tier_set,
+    )
+
+    try:
+        config = load_config(path)
+        return tier_set(config), policy_of(config)
+    except ConfigError as error:
+        raise DecidingError(str(error)) from None
+
+
+def _default_tiers() -> TierSet:
+    """Four tiers without prices, able to do everything."""
+    return TierSet(
+        tuple(
+            Endpoint(key=str(tier), tier=tier, model=str(tier), vision=True)
+            for tier in Tier
+        )
+    )
+
+
+def _note(text: str) -> None:
+    click.echo(text, err=True)

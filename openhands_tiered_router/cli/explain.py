@@ -1,0 +1,221 @@
+"""``tiered-router explain``: show how a decision comes about."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+
+if TYPE_CHECKING:
+    from openhands_tiered_router.core.decision import Decision
+
+UNUSABLE: Final = 2
+
+_EPILOG: Final = """\b
+Examples:
+  tiered-router explain "Prove that the square root of 2 is irrational"
+  tiered-router explain --workspace . < issue.md
+  tiered-router explain --messages conversation.json --json
+  tiered-router explain --decision 01JX5V2K8T
+
+\b
+Exit code:  0  explained
+            2  there is nothing to explain, or it cannot be read
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """What is to be explained; one of the four."""
+
+    text: str | None
+    messages: Path | None
+    decision: str | None
+    telemetry: Path | None
+
+
+@click.command(name="explain", epilog=_EPILOG)
+@click.argument("text", required=False)
+@click.option(
+    "--messages",
+    "-m",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help='JSON file: a list of chat messages, or {"messages", "tools", "workspace"}.',
+)
+@click.option("--decision", "-d", metavar="ID", help="A decision on record.")
+@click.option(
+    "--telemetry",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File with the record; by default the one that routers write.",
+)
+@click.option(
+    "--workspace",
+    "-w",
+    type=click.Path(exists=True, file_okay=False),
+    help="Directory of the code: its graph takes part.",
+)
+@click.option(
+    "--config", "-c", type=click.Path(path_type=Path), help="Configuration file."
+)
+@click.option("--profile", type=click.Path(path_type=Path), help="Fitted weights.")
+@click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
+@click.pass_context
+def command(
+    context: click.Context,
+    text: str | None,
+    messages: Path | None,
+    decision: str | None,
+    telemetry: Path | None,
+    workspace: str | None,
+    config: Path | None,
+    profile: Path | None,
+    as_json: bool,
+) -> None:
+    """Show how a decision comes about: dimensions, candidates, reasons.
+
+    Explains TEXT, what stands on standard input, a file of messages, or a decision
+    on record. Calls no model.
+    """
+    source = _Source(text, messages, decision, telemetry)
+    try:
+        if decision is not None:
+            found = _recorded(source)
+        else:
+            found = _decided(source, workspace, config, profile)
+    except ValueError as error:
+        click.echo(f"error: {error}", err=True)
+        context.exit(UNUSABLE)
+    if as_json:
+        click.echo(json.dumps(_plain(found), ensure_ascii=False, indent=1))
+    else:
+        _show(found)
+
+
+def _decided(
+    source: _Source, workspace: str | None, config: Path | None, profile: Path | None
+) -> Decision:
+    from openhands_tiered_router.cli.deciding import DecidingError, decider
+
+    request = _request(source)
+    if workspace is not None:
+        request["workspace"] = workspace
+    try:
+        deciding = decider(config, profile)
+    except DecidingError as error:
+        raise ValueError(str(error)) from None
+    decision, _ = deciding.decide(
+        messages=request.get("messages"),
+        tools=request.get("tools"),
+        workspace=request.get("workspace"),
+    )
+    return decision
+
+
+def _request(source: _Source) -> dict[str, Any]:
+    if source.messages is None:
+        text = sys.stdin.read() if source.text in (None, "-") else source.text
+        if not text or not text.strip():
+            raise ValueError("there is no text to explain; see --help")
+        return {"messages": [{"role": "user", "content": text}]}
+    try:
+        raw = json.loads(source.messages.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise ValueError(f"{source.messages}: cannot be read: {error}") from None
+    if isinstance(raw, list):
+        return {"messages": raw}
+    if not isinstance(raw, dict):
+        raise ValueError(f"{source.messages}: expected a list of messages or an object")
+    return raw
+
+
+def _recorded(source: _Source) -> Decision:
+    from openhands_tiered_router.telemetry.location import standard_path
+    from openhands_tiered_router.telemetry.query import (
+        TelemetryFile,
+        TelemetryReadError,
+    )
+
+    path = source.telemetry or standard_path()
+    file = TelemetryFile(path)
+    try:
+        for conversation in file.conversations():
+            for turn in file.turns(conversation.conversation_id):
+                if turn.decision_id == source.decision and turn.decision is not None:
+                    return turn.decision
+    except TelemetryReadError as error:
+        raise ValueError(str(error)) from None
+    raise ValueError(f"{path}: holds no decision {source.decision}")
+
+
+def _plain(decision: Decision) -> dict[str, Any]:
+    plain = asdict(decision)
+    for key in ("tier", "need", "floor", "cap"):
+        plain[key] = None if plain[key] is None else str(plain[key])
+    for candidate in plain["candidates"]:
+        candidate["tier"] = str(candidate["tier"])
+    for dimension in plain["dimensions"]:
+        dimension["contribution"] = dimension["value"] * dimension["weight"]
+    return plain
+
+
+def _show(decision: Decision) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+
+    console = Console(highlight=False)
+    need = "" if decision.need == decision.tier else f" (needed: {decision.need})"
+    console.print(f"[bold]{decision.tier}[/bold]{need}, score {decision.score:.3f}")
+    console.print(_dimensions(decision))
+    console.print(_candidates(decision))
+    for reason in decision.reasons:
+        console.print(f"{escape(reason.rule)}: {escape(reason.text)}")
+
+
+def _dimensions(decision: Decision) -> Any:
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(title="What the task's score is made of")
+    table.add_column("dimension")
+    for name in ("value", "weight", "adds"):
+        table.add_column(name, justify="right")
+    table.add_column("seen")
+    added = 0.0
+    for d in decision.dimensions:
+        adds = d.value * d.weight
+        added += adds
+        numbers = (f"{d.value:.2f}", f"{d.weight:.3f}", f"{adds:+.3f}")
+        table.add_row(d.name, *numbers, escape(d.evidence))
+    if decision.dimensions:
+        table.add_section()
+        base = f"{decision.score - added:+.3f}"
+        table.add_row("base", "", "", base, "before any dimension; then cut to 0..1")
+    return table
+
+
+def _candidates(decision: Decision) -> Any:
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(title="Endpoints")
+    for name in ("endpoint", "tier", "now, USD", "on return, USD", "left out because"):
+        table.add_column(name)
+    for c in decision.candidates:
+        mark = " *" if c.endpoint == decision.endpoint else ""
+        table.add_row(
+            escape(c.endpoint) + mark,
+            str(c.tier),
+            _usd(c.cost_now),
+            _usd(c.cost_return),
+            escape(c.excluded or ""),
+        )
+    return table
+
+
+def _usd(cost: float | None) -> str:
+    return "?" if cost is None else f"{cost:.6f}"
