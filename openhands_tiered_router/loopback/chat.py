@@ -15,7 +15,7 @@ from openhands_tiered_router.loopback.exchange import (
     ToolResult,
     Wire,
 )
-from openhands_tiered_router.loopback.metering import Block, serialise
+from openhands_tiered_router.loopback.metering import Block, Metered, serialise
 from openhands_tiered_router.loopback.wire import (
     Body,
     Format,
@@ -89,7 +89,7 @@ def _finish_reason(reply: Reply) -> str:
     return "tool_calls" if reply.tool_calls else "stop"
 
 
-def _plain(body: Body, reply: Reply, usage: Usage) -> dict[str, Any]:
+def _plain(body: Body, reply: Reply, metered: Metered) -> dict[str, Any]:
     reply = name_calls(reply, "call_")
     message: dict[str, Any] = {"role": "assistant", "content": reply.text or None}
     if reply.tool_calls:
@@ -103,7 +103,7 @@ def _plain(body: Body, reply: Reply, usage: Usage) -> dict[str, Any]:
         "created": int(time.time()),
         "model": body["model"],
         "choices": [choice],
-        "usage": _usage(usage),
+        "usage": _usage(metered.usage),
     }
 
 
@@ -121,7 +121,7 @@ def _deltas(reply: Reply) -> Iterator[dict[str, Any]]:
             yield {"tool_calls": [{"index": index, "function": {"arguments": piece}}]}
 
 
-def _stream(body: Body, reply: Reply, usage: Usage) -> Iterator[bytes]:
+def _stream(body: Body, reply: Reply, metered: Metered) -> Iterator[bytes]:
     reply = name_calls(reply, "call_")
     head = {
         "id": fresh_id("chatcmpl-"),
@@ -135,7 +135,7 @@ def _stream(body: Body, reply: Reply, usage: Usage) -> Iterator[bytes]:
     last = {"index": 0, "delta": {}, "finish_reason": _finish_reason(reply)}
     yield event({**head, "choices": [last]})
     if table(body, "stream_options").get("include_usage"):
-        yield event({**head, "choices": [], "usage": _usage(usage)})
+        yield event({**head, "choices": [], "usage": _usage(metered.usage)})
     yield b"data: [DONE]\n\n"
 
 

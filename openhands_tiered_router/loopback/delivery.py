@@ -72,16 +72,15 @@ class Connection:
         )
 
     async def _answer(self, body: Body, answer: Answer) -> web.StreamResponse:
-        usage = answer.metered.usage
         if isinstance(answer.spoiled_by, SlowFirstByte):
             await asyncio.sleep(answer.spoiled_by.seconds)
         if body.get("stream"):
             empty = isinstance(answer.spoiled_by, EmptyAnswer)
             reply = Reply() if empty else answer.reply
             return await self._stream(
-                list(self.format.stream(body, reply, usage)), answer
+                list(self.format.stream(body, reply, answer.metered)), answer
             )
-        plain = self.format.plain(body, answer.reply, usage)
+        plain = self.format.plain(body, answer.reply, answer.metered)
         match answer.spoiled_by:
             case CutStream():
                 return await self._cut_plain(json.dumps(plain).encode(), answer)

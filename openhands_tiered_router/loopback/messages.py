@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from openhands_tiered_router.core.decision import Usage
 from openhands_tiered_router.loopback.exchange import (
     Message,
     Reply,
@@ -17,7 +16,7 @@ from openhands_tiered_router.loopback.exchange import (
     Wire,
 )
 from openhands_tiered_router.loopback.faults import HttpError
-from openhands_tiered_router.loopback.metering import Block, serialise
+from openhands_tiered_router.loopback.metering import Block, Metered, serialise
 from openhands_tiered_router.loopback.wire import (
     Body,
     Format,
@@ -110,12 +109,17 @@ def _nested_marker(part: dict[str, Any]) -> str | None:
     return next((m for m in markers if m), None)
 
 
-def _usage(usage: Usage) -> dict[str, Any]:
+def _usage(metered: Metered) -> dict[str, Any]:
+    usage = metered.usage
     fresh = usage.prompt - usage.cache_read - usage.cache_write
     return {
         "input_tokens": fresh,
         "cache_creation_input_tokens": usage.cache_write,
         "cache_read_input_tokens": usage.cache_read,
+        "cache_creation": {
+            "ephemeral_5m_input_tokens": usage.cache_write - metered.write_1h,
+            "ephemeral_1h_input_tokens": metered.write_1h,
+        },
         "output_tokens": usage.completion,
     }
 
@@ -151,7 +155,7 @@ def _stop_reason(reply: Reply) -> str:
     return "tool_use" if reply.tool_calls else "end_turn"
 
 
-def _plain(body: Body, reply: Reply, usage: Usage) -> dict[str, Any]:
+def _plain(body: Body, reply: Reply, metered: Metered) -> dict[str, Any]:
     reply = name_calls(reply, "toolu_")
     return {
         "id": fresh_id("msg_"),
@@ -161,12 +165,12 @@ def _plain(body: Body, reply: Reply, usage: Usage) -> dict[str, Any]:
         "content": list(_answer(reply)),
         "stop_reason": _stop_reason(reply),
         "stop_sequence": None,
-        "usage": _usage(usage),
+        "usage": _usage(metered),
     }
 
 
-def _stream(body: Body, reply: Reply, usage: Usage) -> Iterator[bytes]:
-    answer = _plain(body, reply, usage)
+def _stream(body: Body, reply: Reply, metered: Metered) -> Iterator[bytes]:
+    answer = _plain(body, reply, metered)
     content, reason = answer["content"], answer["stop_reason"]
     start = {**answer, "content": [], "stop_reason": None}
     start["usage"] = {**answer["usage"], "output_tokens": 1}
@@ -185,7 +189,7 @@ def _stream(body: Body, reply: Reply, usage: Usage) -> Iterator[bytes]:
         {
             "type": "message_delta",
             "delta": {"stop_reason": reason, "stop_sequence": None},
-            "usage": {"output_tokens": usage.completion},
+            "usage": {"output_tokens": metered.usage.completion},
         }
     )
     yield _event({"type": "message_stop"})

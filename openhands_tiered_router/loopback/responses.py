@@ -18,7 +18,7 @@ from openhands_tiered_router.loopback.exchange import (
     ToolResult,
     Wire,
 )
-from openhands_tiered_router.loopback.metering import Block, serialise
+from openhands_tiered_router.loopback.metering import Block, Metered, serialise
 from openhands_tiered_router.loopback.wire import (
     Body,
     Format,
@@ -144,7 +144,7 @@ def _output(body: Body, reply: Reply) -> Iterator[dict[str, Any]]:
         }
 
 
-def _plain(body: Body, reply: Reply, usage: Usage) -> dict[str, Any]:
+def _plain(body: Body, reply: Reply, metered: Metered) -> dict[str, Any]:
     reply = name_calls(reply, "call_")
     return {
         "id": fresh_id("resp_"),
@@ -163,12 +163,12 @@ def _plain(body: Body, reply: Reply, usage: Usage) -> dict[str, Any]:
         "tool_choice": "auto",
         "tools": body.get("tools") or [],
         "top_p": 1.0,
-        "usage": _usage(usage),
+        "usage": _usage(metered.usage),
     }
 
 
-def _stream(body: Body, reply: Reply, usage: Usage) -> Iterator[bytes]:
-    answer = _plain(body, reply, usage)
+def _stream(body: Body, reply: Reply, metered: Metered) -> Iterator[bytes]:
+    answer = _plain(body, reply, metered)
     for number, data in enumerate(_stream_events(answer)):
         yield event({**data, "sequence_number": number}, data["type"])
 

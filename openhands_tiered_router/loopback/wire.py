@@ -8,10 +8,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from openhands_tiered_router.core.decision import Usage
 from openhands_tiered_router.loopback.exchange import Message, Reply, Wire
 from openhands_tiered_router.loopback.faults import HttpError
-from openhands_tiered_router.loopback.metering import Block
+from openhands_tiered_router.loopback.metering import Block, Metered
 
 
 type Body = Mapping[str, Any]
@@ -40,8 +39,8 @@ class Format:
     messages: Callable[[Body], tuple[Message, ...]]
     blocks: Callable[[Body], list[Block]]
     """The prompt in the order in which a provider caches it."""
-    plain: Callable[[Body, Reply, Usage], dict[str, Any]]
-    stream: Callable[[Body, Reply, Usage], Iterator[bytes]]
+    plain: Callable[[Body, Reply, Metered], dict[str, Any]]
+    stream: Callable[[Body, Reply, Metered], Iterator[bytes]]
     """The whole answer as server-sent events."""
     empty: Callable[[dict[str, Any]], dict[str, Any]]
     """A plain answer without its content."""

@@ -67,6 +67,10 @@ def test_a_plain_answer(provider: LoopbackProvider) -> None:
         "input_tokens": 10,
         "cache_creation_input_tokens": 30,
         "cache_read_input_tokens": 60,
+        "cache_creation": {
+            "ephemeral_5m_input_tokens": 30,
+            "ephemeral_1h_input_tokens": 0,
+        },
         "output_tokens": 20,
     }
 
@@ -135,6 +139,17 @@ def test_marked_prefixes_are_written_once_and_then_read(
     assert one["cache_read_input_tokens"] == one["input_tokens"] == 0
     assert two["cache_read_input_tokens"] == one["cache_creation_input_tokens"]
     assert 100 < two["cache_creation_input_tokens"] < 150
+
+
+def test_what_is_kept_an_hour_is_counted_apart(provider: LoopbackProvider) -> None:
+    hour = {"cache_control": {"type": "ephemeral", "ttl": "1h"}}
+    system = [text("s" * 8000, **hour)]
+    user = {"role": "user", "content": [text("u" * 400, **MARK)]}
+    usage = post(provider, [user], system=system).json()["usage"]
+    split = usage["cache_creation"]
+    assert split["ephemeral_1h_input_tokens"] > 2000
+    assert 100 < split["ephemeral_5m_input_tokens"] < 150
+    assert sum(split.values()) == usage["cache_creation_input_tokens"]
 
 
 def test_without_markers_nothing_is_cached(provider: LoopbackProvider) -> None:

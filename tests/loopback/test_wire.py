@@ -11,6 +11,7 @@ from openhands_tiered_router.core.decision import Usage
 from openhands_tiered_router.loopback import Reply, ToolCall
 from openhands_tiered_router.loopback.chat import CHAT
 from openhands_tiered_router.loopback.messages import MESSAGES
+from openhands_tiered_router.loopback.metering import Metered
 from openhands_tiered_router.loopback.provider import read_body
 from openhands_tiered_router.loopback.responses import RESPONSES
 from openhands_tiered_router.loopback.wire import (
@@ -71,8 +72,8 @@ def test_any_body_is_understood_or_malformed(wire: Format, body: Any) -> None:
         wire.messages(body)
         wire.blocks(body)
         wire.reject(body)
-        assert wire.plain(body, REPLY, Usage())
-        assert list(wire.stream(body, REPLY, Usage()))
+        assert wire.plain(body, REPLY, Metered(Usage()))
+        assert list(wire.stream(body, REPLY, Metered(Usage())))
 
 
 def test_pieces_add_up() -> None:

@@ -57,7 +57,11 @@ PRICES = {
         input=1.75e-6, output=14e-6, cache_read=1.75e-7, cache_write=1.75e-6
     ),
     Wire.MESSAGES: Prices(
-        input=3e-6, output=15e-6, cache_read=3e-7, cache_write=3.75e-6
+        input=3e-6,
+        output=15e-6,
+        cache_read=3e-7,
+        cache_write=3.75e-6,
+        cache_write_1h=6e-6,
     ),
 }
 REPLY = Reply(
@@ -91,6 +95,7 @@ def _registered_prices() -> None:
             "output_cost_per_token": prices.output,
             "cache_read_input_token_cost": prices.cache_read,
             "cache_creation_input_token_cost": prices.cache_write,
+            "cache_creation_input_token_cost_above_1hr": prices.cache_write_1h,
             "max_input_tokens": 200_000,
             "max_output_tokens": 8_000,
         }
@@ -168,6 +173,28 @@ async def test_an_asynchronous_call_is_the_same(
     answer = await model.agenerate(START, tools=LookTool.create())
     assert answer.message.tool_calls
     assert model.metrics.accumulated_cost == pytest.approx(priced.total_usd, rel=1e-9)
+
+
+def test_what_is_cached_for_an_hour_costs_the_same_on_both_sides(
+    priced: LoopbackProvider,
+) -> None:
+    """Through litellm alone: the SDK sets no lifetimes."""
+    hour = {"type": "ephemeral", "ttl": "1h"}
+    system = {"type": "text", "text": "Be careful. " * 500, "cache_control": hour}
+    for _ in range(2):
+        answer = litellm.completion(
+            model=MODELS[Wire.MESSAGES],
+            base_url=priced.base_url,
+            api_key="sk-loopback",
+            messages=[
+                {"role": "system", "content": [system]},
+                {"role": "user", "content": "Fix it."},
+            ],
+        )
+        cost = litellm.completion_cost(answer, model=MODELS[Wire.MESSAGES])
+        assert cost == pytest.approx(priced.charged[-1].usd, rel=1e-9)
+    written, read = (c.usage for c in priced.charged)
+    assert written.cache_write == read.cache_read > 1024
 
 
 @wires
