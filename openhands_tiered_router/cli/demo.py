@@ -56,7 +56,10 @@ def command(keep: bool, as_json: bool) -> None:
         try:
             result = _run(directory, as_json)
         except Exception as error:
-            click.echo(f"the demo failed: {type(error).__name__}: {error}", err=True)
+            problem = f"the demo failed: {type(error).__name__}: {error}"
+            if as_json:
+                click.echo(json.dumps({"ok": False, "problems": [problem]}))
+            click.echo(problem, err=True)
             sys.exit(1)
         problems = problems_of(result)
         if as_json:

@@ -84,7 +84,10 @@ def test_an_exception_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run, "run_demo", fail)
     answer = CliRunner().invoke(command)
     assert answer.exit_code == 1
-    assert answer.output.strip() == "the demo failed: RuntimeError: no terminal"
+    problem = "the demo failed: RuntimeError: no terminal"
+    assert answer.output.strip() == problem
+    answer = CliRunner().invoke(command, ["--json"])
+    assert json.loads(answer.stdout) == {"ok": False, "problems": [problem]}
 
 
 def test_it_runs_as_a_stranger_would_run_it(tmp_path: Path) -> None:
