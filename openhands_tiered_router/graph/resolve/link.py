@@ -6,14 +6,24 @@ on nothing else: not on the order of files, nor on what was linked before.
 
 import re
 from array import array
+from functools import lru_cache
 from typing import Final
 from zlib import crc32
 
 from msgspec import Struct
 
 from ..expressions import UNKNOWN
-from ..languages import Language
-from ..model import Edge, EdgeKind, FileFacts, Import, NodeKind, TypeUse, Variable
+from ..languages import Language, language_of
+from ..model import (
+    Edge,
+    EdgeKind,
+    FileFacts,
+    Import,
+    NodeKind,
+    TypeUse,
+    Variable,
+    path_of,
+)
 from .index import Index, Key, directory_of
 from .interface import SELF, Locals, enclosing_type, local_variables
 from .modules import PACKAGE
@@ -93,6 +103,13 @@ def key_sum(key: Key) -> int:
     return crc32("\0".join(key).encode("utf-8", "replace"))
 
 
+@lru_cache(maxsize=65_536)
+def is_test_path(path: str) -> bool:
+    """Whether a path is that of a file of tests, by its language's custom."""
+    language = language_of(path)
+    return language is not None and language.test_path.search(path) is not None
+
+
 class _File:
     """The file at hand: its scopes, and the edges found so far."""
 
@@ -131,9 +148,7 @@ class _File:
         """Add `TESTS` where a test touches what is not a test."""
         if not self.facts.is_test or target.startswith(f"{self.path}::"):
             return kinds
-        other = target.partition("::")[0]
-        language = language_named(self.names.index.outline(other).language)
-        return kinds if language.test_path.search(other) else kinds | _TESTS
+        return kinds if is_test_path(path_of(target)) else kinds | _TESTS
 
     def _add(self, scope: int, target: str, kind: int, confidence: float) -> None:
         source = self.ids[scope] if scope >= 0 else self.path

@@ -413,7 +413,9 @@ class Names(Modules):
 
 def bare(part: str) -> str:
     """Return a component's name without its call or subscript."""
-    return part.partition("(")[0].partition("[")[0]
+    if "(" in part or "[" in part:
+        return part.partition("(")[0].partition("[")[0]
+    return part
 
 
 def _items(text: str) -> list[str]:
