@@ -29,6 +29,9 @@ class RouterSettings(BaseModel):
     telemetry_path: str | None = Field(
         default=None, description="SQLite file; by default in the user's directory."
     )
+    telemetry_queue: int = Field(
+        default=10_000, ge=1, description="Records that may wait for the disk."
+    )
     graph: bool = Field(default=True, description="Use the workspace's code graph.")
     key_variables: dict[str, str] = Field(
         default_factory=dict,

@@ -17,7 +17,7 @@ from pydantic_core import PydanticCustomError
 from openhands_tiered_router.config.endpoint import EndpointConfig
 from openhands_tiered_router.config.errors import Problem
 from openhands_tiered_router.config.fields import Count, Number, Section
-from openhands_tiered_router.core.policy import Policy
+from openhands_tiered_router.core.policy import PROFILES, Policy
 from openhands_tiered_router.dispatch.settings import DispatchSettings
 from openhands_tiered_router.tiers import DEFAULT_MAX_COMPLEXITY, Tier
 
@@ -111,16 +111,79 @@ class TiersConfig(Section):
         return limits
 
 
-class PolicyConfig(Section):
-    """How a tier is chosen. Rules add their settings here."""
+Share = Annotated[Number, Field(ge=0, le=1)]
+Amount = Annotated[Number, Field(ge=0, le=1_000_000)]
+Turns = Annotated[Count, Field(ge=1, le=1_000_000)]
 
+
+def _profile(value: Any) -> Any:
+    if not isinstance(value, str) or value not in PROFILES:
+        remedy = f"Write one of {', '.join(PROFILES)}"
+        raise PydanticCustomError("profile", "is not a profile", {"remedy": remedy})
+    return value
+
+
+class PolicyConfig(Section):
+    """How a tier is chosen. Where the defaults come from: docs/decisions.md."""
+
+    profile: Annotated[str, BeforeValidator(_profile)] = "balanced"
+    """A name for ``economy``: quality, balanced or thrift."""
+    economy: Share | None = None
+    """From 0, quality first, to 1, cost first; goes before ``profile``."""
     mechanical_tier: TierName = _POLICY.mechanical_tier
     """Tier for turns that are expected to be mechanical: search, read, list."""
     side_tier: TierName = _POLICY.side_tier
     """Tier for titles, summaries, condensation and hooks."""
+    quality_floor: TierName | None = _POLICY.quality_floor
+    """No turn of a conversation is served below it."""
     window_margin: Annotated[Number, Field(gt=0, le=1)] = _POLICY.window_margin
     """Share of a context window that the expected prompt may fill: the estimate of
     its size is some percent off, and the answer needs room."""
+    leak_budget: Share = _POLICY.leak_budget
+    """Share of a session's hard turns that a weak tier may serve, where that pays."""
+    leak_price: Amount = _POLICY.leak_price
+    """What a leaked hard turn is held to cost, in turns of the base tier."""
+    leak_gain: Amount = _POLICY.leak_gain
+    """How steeply that price rises with the share leaked."""
+    leak_prior: Amount = _POLICY.leak_prior
+    """Hard turns as which the budget counts at a session's start."""
+    failed_weight: Amount = _POLICY.failed_weight
+    """How much dearer a leaked turn is right after a failure."""
+    mechanical_threshold: Share = _POLICY.mechanical_threshold
+    """P(mechanical) from which a turn goes down where a price is not known."""
+    failures_in_a_row: Turns = _POLICY.failures_in_a_row
+    """Failed turns after which the base tier serves."""
+    repeats: Turns = _POLICY.repeats
+    """Equal actions with equal results that raise the tier."""
+    idle_turns: Turns = _POLICY.idle_turns
+    """Turns without an edit, a script or a test after which there is no progress."""
+    runaway_turns: Turns = _POLICY.runaway_turns
+    """Turns after which a session is a runaway; set your model's 95th percentile."""
+    recovery_turns: Turns = _POLICY.recovery_turns
+    """Turns without a failure after which a raised floor is let go."""
+    risky_paths: tuple[str, ...] = _POLICY.risky_paths
+    """Globs, such as ``migrations/*``: work on these files gets ``risk_tier``."""
+    risk_tier: TierName = _POLICY.risk_tier
+    """Floor for work on risky files."""
+    graph_risk: Share = _POLICY.graph_risk
+    """Risk that the code graph must see in the files at hand to raise the floor."""
+    cache_look_back: Turns | None = _POLICY.cache_look_back
+    """Content blocks that providers search back for a cached prefix."""
+    slow_turn: Amount = _POLICY.slow_turn
+    """Seconds a turn from which a one-hour cache is the cheaper one."""
+    dimension_weights: dict[str, Number] = Field(default_factory=dict)
+    """Weights of the task score to use instead of the fitted ones, by dimension."""
+
+    def to_policy(self, base_tier: Tier) -> Policy:
+        """What the engine takes."""
+        values = {n: getattr(self, n) for n in type(self).model_fields}
+        named = PROFILES[values.pop("profile")]
+        economy = values.pop("economy")
+        return Policy(
+            base_tier=base_tier,
+            economy=named if economy is None else economy,
+            **values,
+        )
 
 
 class DispatchConfig(Section):

@@ -10,7 +10,7 @@ from openhands_tiered_router.health.breaker import BreakerSettings
 
 def policy_of(config: RouterConfig) -> Policy:
     """How decisions are made: ``default_tier`` and ``[policy]``."""
-    return Policy(base_tier=config.default_tier, **dict(config.policy))
+    return config.policy.to_policy(config.default_tier)
 
 
 def dispatch_of(config: RouterConfig) -> DispatchSettings:

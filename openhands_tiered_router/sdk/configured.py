@@ -6,10 +6,13 @@ from collections.abc import Mapping
 
 from openhands.sdk.llm import LLM
 
-from openhands_tiered_router.config import RouterConfig, build_llms, tier_set
-from openhands_tiered_router.core.policy import Policy
-from openhands_tiered_router.dispatch.settings import DispatchSettings
-from openhands_tiered_router.health.breaker import BreakerSettings
+from openhands_tiered_router.config import (
+    RouterConfig,
+    build_llms,
+    dispatch_of,
+    policy_of,
+    tier_set,
+)
 from openhands_tiered_router.settings import RouterSettings
 
 
@@ -27,18 +30,15 @@ def models_of(
 def settings_of(config: RouterConfig) -> RouterSettings:
     """All that the configuration says beside the models."""
     tiers = tier_set(config)
-    dispatch = config.dispatch
+    telemetry = config.telemetry
     return RouterSettings(
         endpoints=tiers.endpoints,
         max_complexity=dict(tiers.max_complexity),
-        policy=Policy(base_tier=config.default_tier),
-        dispatch=DispatchSettings(
-            attempt_timeout=round(dispatch.attempt_timeout),
-            connect_timeout=dispatch.connect_timeout,
-            breaker=BreakerSettings(cooldown=dispatch.cooldown),
-        ),
-        telemetry=config.telemetry.enabled,
-        telemetry_path=config.telemetry.path,
+        policy=policy_of(config),
+        dispatch=dispatch_of(config),
+        telemetry=telemetry.enabled,
+        telemetry_path=telemetry.path,
+        telemetry_queue=telemetry.queue_size,
         graph=config.graph.enabled,
         key_variables={
             key: endpoint.api_key_env

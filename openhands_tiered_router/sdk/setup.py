@@ -134,5 +134,6 @@ def _recorder(settings: RouterSettings) -> TelemetryRecorder:
     if not settings.telemetry:
         return TelemetryRecorder.disabled()
     if settings.telemetry_path is not None:
-        return recorder_for(settings.telemetry_path)
+        queue_size = settings.telemetry_queue
+        return recorder_for(settings.telemetry_path, queue_size=queue_size)
     return recorder_from_environment()

@@ -40,7 +40,7 @@ def test_every_key_stands_there_with_its_default(section: type[BaseModel]) -> No
             shown = str(default).lower()
         elif isinstance(default, int | float) and not hasattr(default, "up"):
             shown = str(default)
-        elif default is None:
+        elif not default or field.default_factory:
             continue
         else:
             shown = f'`"{default}"`'

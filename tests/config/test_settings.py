@@ -1,8 +1,15 @@
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
 
-from openhands_tiered_router.config import dispatch_of, parse_config, policy_of
+import pytest
+
+from openhands_tiered_router.config import (
+    ConfigError,
+    dispatch_of,
+    parse_config,
+    policy_of,
+)
 from openhands_tiered_router.core.policy import Policy
 from openhands_tiered_router.dispatch.settings import DispatchSettings
 from openhands_tiered_router.tiers import Tier
@@ -35,7 +42,6 @@ def test_every_key_arrives() -> None:
         },
         "x",
     )
-    assert config.policy.model_fields_set == type(config.policy).model_fields.keys()
     assert config.dispatch.model_fields_set == type(config.dispatch).model_fields.keys()
     assert policy_of(config) == Policy(
         base_tier=Tier.REASONING,
@@ -43,6 +49,20 @@ def test_every_key_arrives() -> None:
         side_tier=Tier.COMPLEX,
         window_margin=0.5,
     )
+    names = set(type(config.policy).model_fields) - {"profile"} | {"base_tier"}
+    assert names == {field.name for field in fields(Policy)}
     settings = asdict(dispatch_of(config))
     assert settings.pop("breaker")["cooldown"] == dispatch.pop("cooldown")
     assert dispatch.items() <= settings.items()
+
+
+def test_a_profile_names_an_economy() -> None:
+    def economy(policy: dict[str, object]) -> float:
+        return policy_of(parse_config({"tiers": TIERS, "policy": policy}, "x")).economy
+
+    assert (
+        economy({"profile": "quality"}) < economy({}) < economy({"profile": "thrift"})
+    )
+    assert economy({"profile": "thrift", "economy": 0.3}) == 0.3
+    with pytest.raises(ConfigError, match="quality, balanced, thrift"):
+        economy({"profile": "cheap"})
