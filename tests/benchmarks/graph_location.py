@@ -115,9 +115,10 @@ def _graph(
         if not path:
             continue
         mode, kind, blob, size = head.split()
-        if kind != "blob" or mode == "120000" or int(size) > LARGEST:
+        # A clone that lacks the blob says "BAD" for its size.
+        if kind != "blob" or mode == "120000" or not size.isdigit():
             continue
-        if language_of(path):
+        if language_of(path) and int(size) <= LARGEST:
             facts = read(clone, blob, path)
             records[path] = FileRecord(msgspec.structs.replace(facts, path=path))
     return CodeGraph.of(clone, records)

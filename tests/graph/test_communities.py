@@ -20,6 +20,10 @@ def two_groups() -> nx.DiGraph:
     return graph
 
 
+def no_tests(graph: nx.DiGraph) -> None:
+    nx.set_node_attributes(graph, dict.fromkeys(graph, False), "is_test")
+
+
 def test_files_that_belong_together_are_found_and_named() -> None:
     found = communities(two_groups())
 
@@ -39,15 +43,15 @@ def test_cohesion_is_the_inner_share_of_the_weight() -> None:
 def test_a_second_community_in_a_directory_is_numbered() -> None:
     graph = nx.DiGraph()
     graph.add_weighted_edges_from([("a/1", "a/2", 1.0), ("a/3", "a/4", 1.0)])
-    nx.set_node_attributes(graph, values=False, name="is_test")
+    no_tests(graph)
 
     assert [c.name for c in communities(graph)] == ["a", "a #2"]
 
 
 def test_the_same_graph_gives_the_same_communities() -> None:
     graph = nx.gnp_random_graph(120, 0.05, seed=3, directed=True)
-    nx.set_edge_attributes(graph, values=1.0, name="weight")
-    nx.set_node_attributes(graph, values=False, name="is_test")
+    nx.set_edge_attributes(graph, dict.fromkeys(graph.edges, 1.0), "weight")
+    no_tests(graph)
     graph = nx.relabel_nodes(graph, {n: f"d{n % 7}/f{n}.py" for n in graph})
     turned = nx.DiGraph()
     turned.add_nodes_from(reversed(list(graph.nodes(data=True))))

@@ -12,6 +12,8 @@ changed, and a reader in the middle of an update sees each term before or after 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from heapq import nlargest
 from math import ceil, log
 from typing import Final
 
@@ -46,15 +48,23 @@ SATURATION: Final = 1.5
 LENGTH: Final = 0.65
 """BM25's b: how far the length of a field counts, in [0, 1]."""
 
-BUDGET: Final = 20_000
-"""Postings that one question may read, rarest terms first: .8 ms."""
+BUDGET: Final = 1_500
+"""Postings that one question may read in full, rarest terms first."""
 
+CANDIDATES: Final = 80
+"""Best files by those terms, which alone the commoner terms are added to."""
+
+COMMON: Final = 0.4
+"""Share of the files from which on a term is not worth looking up."""
+
+FEW: Final = 20
+"""Files that may hold a term in any case: small projects share all their words."""
 
 TAIL: Final = 0.2
 """Share of the best score below which a file is left out."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Postings:
     """The files that hold a term, by number, and what it is worth in each.
 
@@ -63,6 +73,11 @@ class Postings:
 
     files: list[int]
     worths: list[float]
+
+    @cached_property
+    def by_file(self) -> dict[int, float]:
+        """The same, to look up single files; made for the terms that need it."""
+        return dict(zip(self.files, self.worths, strict=True))
 
     def without(self, number: int) -> "Postings":
         """Return these without one file, which must be there."""
@@ -126,41 +141,58 @@ class FileIndex:
     def weigh(self, terms: Mapping[str, float]) -> dict[str, float]:
         """Multiply weights of terms by their inverse document frequency.
 
-        Terms that no file holds are left out.
+        Terms that no file holds, or too many, are left out; rarest come first.
         """
-        total, weighed = len(self._numbers), {}
-        for term, weight in terms.items():
-            postings = self._postings.get(term)
-            if postings is not None:
-                holding = len(postings.files)
-                rarity = log(1 + (total - holding + 0.5) / (holding + 0.5))
-                weighed[term] = weight * rarity
-        return weighed
+        total, postings = len(self._numbers), self._postings
+        most = max(COMMON * total, FEW)
+        found = [
+            (holding, term)
+            for term in terms
+            if term in postings and (holding := len(postings[term].files)) <= most
+        ]
+        found.sort()
+        return {
+            term: terms[term] * log(1 + (total - holding + 0.5) / (holding + 0.5))
+            for holding, term in found
+        }
 
     def scores(self, weights: Mapping[str, float]) -> dict[str, float]:
         """Add up what the terms are worth in each file that is not far behind.
 
+        Rare terms choose `CANDIDATES` files once they used up the `BUDGET`, and the
+        others are looked up in those only.
+
         Args:
-            weights: Of terms, from `weigh`; when `BUDGET` is short, the heaviest
-                terms count.
+            weights: Of terms, from `weigh`.
         """
-        paths = self._paths
-        totals = [0.0] * len(paths)
-        left = BUDGET
-        for term in sorted(weights, key=weights.__getitem__, reverse=True):
+        totals = [0.0] * len(self._paths)
+        left, later = BUDGET, []
+        for term, weight in weights.items():
             postings = self._postings.get(term, _NONE)
             left -= len(postings.files)
             if left < 0:
-                break
-            weight = weights[term]
+                later.append((weight, postings))
+                continue
             for number, worth in zip(postings.files, postings.worths, strict=True):
                 totals[number] += worth * weight
+        candidates = self._candidates(totals, CANDIDATES if later else None)
+        for weight, postings in later:
+            worth_in = postings.by_file
+            for number in candidates:
+                if number in worth_in:
+                    totals[number] += weight * worth_in[number]
         floor = TAIL * max(totals, default=0.0)
         return {
-            path: total
-            for number, total in enumerate(totals)
-            if total > floor and (path := paths[number]) is not None
+            path: totals[number]
+            for number in candidates
+            if totals[number] > floor and (path := self._paths[number]) is not None
         }
+
+    @staticmethod
+    def _candidates(totals: list[float], count: int | None) -> list[int]:
+        floor = TAIL / 2 * max(totals, default=0.0)
+        near = [number for number, total in enumerate(totals) if total > floor]
+        return near if count is None else nlargest(count, near, key=totals.__getitem__)
 
     def _number(self, path: str, terms: Iterable[str]) -> int:
         number = self._numbers[path] = len(self._paths)

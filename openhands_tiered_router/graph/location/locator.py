@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from heapq import nlargest
+from operator import itemgetter
 from threading import Lock
 from typing import Final
 
@@ -29,7 +30,7 @@ NAMED_MODULE: Final = 0.2
 RANKED: Final = 50
 """Files that are ranked."""
 
-SEARCHED: Final = 10
+SEARCHED: Final = 5
 """Files whose definitions are ranked."""
 
 FILE_SHARE: Final = 0.5
@@ -169,15 +170,16 @@ class Locator:
     def _search(
         self, graph: CodeGraph, weights: Mapping[str, float], files: Iterable[Hit]
     ) -> tuple[Hit, ...]:
-        scores: dict[str, float] = {}
+        found: list[tuple[float, FileFacts, int]] = []
         for file in files:
             facts = graph.facts(file.node)
-            if facts is None:
-                continue
-            found = definition_scores(self._definition_index(facts), weights)
-            for number, own in found.items():
-                scores[facts.node_id(number)] = own + FILE_SHARE * file.score
-        return _best(scores, RANKED)
+            if facts is not None:
+                share = FILE_SHARE * file.score
+                scores = definition_scores(self._definition_index(facts), weights)
+                found += [(own + share, facts, n) for n, own in scores.items()]
+        top = nlargest(RANKED, found, key=itemgetter(0))
+        hits = [Hit(facts.node_id(number), score) for score, facts, number in top]
+        return tuple(sorted(hits, key=lambda hit: (-hit.score, hit.node)))
 
     def _definition_index(self, facts: FileFacts) -> DefinitionIndex:
         known = self._definitions.get(facts.path)

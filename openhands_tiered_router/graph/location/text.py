@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import log1p
 from typing import Final
 
-from openhands_tiered_router.graph.words import terms_of, words
+from openhands_tiered_router.graph.words import terms, terms_of, words
 
 
 LIMIT: Final = 20_000
@@ -42,31 +42,28 @@ def parse(text: str) -> Query:
     if len(text) > LIMIT:
         text = text[: 3 * LIMIT // 4] + "\n" + text[-LIMIT // 4 :]
     title = frozenset(terms_of(words(text.lstrip().partition("\n")[0])))
+    counts: Mapping[str, float] = Counter(words(text))
+    blocks = Counter(words("\n".join(_BLOCK.findall(text))))
+    spans = Counter(words("\n".join(_INLINE.findall(_BLOCK.sub("\n", text)))))
     weights: dict[str, float] = defaultdict(float)
-    for term, count in _counts(text).items():
-        weights[term] += count
-    for block in _BLOCK.findall(text):
-        for term, count in _counts(block).items():
-            weights[term] -= (1 - BLOCK) * count
-    for span in _INLINE.findall(_BLOCK.sub("\n", text)):
-        for term in terms_of(words(span)):
-            weights[term] += INLINE
-    terms = {
+    for word, count in counts.items():
+        weight = count + INLINE * spans[word] - (1 - BLOCK) * blocks[word]
+        for term in terms(word):
+            weights[term] += weight
+    weighted = {
         term: log1p(weight) * (TITLE if term in title else 1.0)
         for term, weight in weights.items()
     }
-    return Query(terms, _places(text))
-
-
-def _counts(text: str) -> Counter[str]:
-    return Counter(terms_of(words(text)))
+    return Query(weighted, _places(text))
 
 
 def _places(text: str) -> tuple[str, ...]:
     """Return the distinct words with a dot, a slash or a ``::`` inside them."""
     found: dict[str, None] = {}
-    for chunk in _PLACE.findall(text):
-        place = chunk.strip("./\\-")
-        if "." in place or "/" in place or "\\" in place or "::" in place:
-            found[place.replace("\\", "/")] = None
+    for chunk in text.split():
+        if "." in chunk or "/" in chunk or "\\" in chunk or "::" in chunk:
+            for match in _PLACE.findall(chunk):
+                place = match.strip("./\\-").replace("\\", "/")
+                if "." in place or "/" in place or "::" in place:
+                    found[place] = None
     return tuple(found)
