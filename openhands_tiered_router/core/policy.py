@@ -36,6 +36,8 @@ class Policy:
     leak_gain: float = 12.0
     """How steeply that price rises with the share leaked: by ``exp(gain * excess)``.
     Fitted by replay."""
+    leak_brake: float = 4.0
+    """How much steeper it rises above the budget. Fitted by replay."""
     leak_prior: float = 25.0
     """Hard turns as which the budget's own share counts at a session's start."""
     failed_weight: float = 1.5

@@ -95,8 +95,8 @@ class SessionState:
     """``chars`` when ``prompt_tokens`` was measured."""
     warm: Mapping[str, WarmPrefix] = field(default_factory=dict)
     """By ``Endpoint.cache_id``."""
-    after_user: bool = True
-    """Whether no turn has been made since the user last spoke."""
+    since_user: int = 0
+    """Turns since the user last spoke."""
     tally: Tally = Tally()
     pace: Pace = Pace()
     served: Tier | None = None
@@ -109,6 +109,16 @@ class SessionState:
     @property
     def last(self) -> Turn | None:
         return self.recent[-1] if self.recent else None
+
+    @property
+    def after_user(self) -> bool:
+        """Whether the coming turn is the first since the user spoke."""
+        return self.since_user == 0
+
+    @property
+    def of_request(self) -> tuple[Turn, ...]:
+        """Those of the recent turns that came since the user spoke, oldest first."""
+        return self.recent[-self.since_user :] if self.since_user else ()
 
     @property
     def must_be_hard(self) -> bool:
@@ -205,7 +215,7 @@ def _fold_user(state: SessionState, entry: Entry) -> SessionState:
         task=state.task or entry.text,
         request=entry.text,
         user_messages=state.user_messages + 1,
-        after_user=True,
+        since_user=0,
         pin=pin,
     )
 
@@ -225,7 +235,7 @@ def _fold_assistant(state: SessionState, entry: Entry) -> SessionState:
         state,
         turns=state.turns + 1,
         recent=(*state.recent, turn)[-RECENT_TURNS:],
-        after_user=False,
+        since_user=state.since_user + 1,
         tally=state.tally.turn(turn.kind, turn.hard, state.served, state.context),
         served=None,
     )

@@ -1,8 +1,9 @@
 """How turns follow each other: what is expected of the turns after the next.
 
 A turn is seen as one of five outlooks: kept on the base tier by evidence, or by the
-probability that it is mechanical. The chain between them, their outputs and their times were measured on recorded sessions
-by ``tiered-router calibrate`` and stand in ``need/data/next_turn.json``.
+probability that it is mechanical. The chain between them, their outputs and times were
+measured on recorded sessions by ``tiered-router calibrate`` and stand in
+``need/data/next_turn.json``.
 """
 
 from __future__ import annotations

@@ -14,6 +14,8 @@ REFERENCE_PROMPT: Final = 18_000
 REFERENCE_GROWTH: Final = 350
 REFERENCE_OUTPUT: Final = 300
 """Tokens of a turn in mid-session: means of the recorded sessions."""
+_MOST: Final = 50.0
+"""Exponent at which the price is beyond any saving; more would overflow."""
 
 
 def leak_price(
@@ -36,5 +38,6 @@ def leak_price(
     leaked = tally.leaked(base)
     hard = sum(tally.hard_served)
     excess = (leaked - policy.leak_budget * (hard + 3)) / (hard + policy.leak_prior)
+    gain = policy.leak_gain * (policy.leak_brake if excess > 0.0 else 1.0)
     thrift = 4.0 ** (1.0 - 2.0 * policy.economy)
-    return policy.leak_price * thrift * turn * exp(policy.leak_gain * excess)
+    return policy.leak_price * thrift * turn * exp(min(gain * excess, _MOST))

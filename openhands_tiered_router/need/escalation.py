@@ -50,14 +50,14 @@ def same_failure(session: SessionState, policy: Policy) -> Tier | None:
 def going_round(session: SessionState, policy: Policy) -> Tier | None:
     """The same action gave the same result again and again: the tier above base."""
     done = Counter(
-        (a.signature, a.result) for t in session.recent for a in t.actions if a.result
+        (a.signature, a.result)
+        for turn in session.of_request
+        for a in turn.actions
+        if a.failed is not None
     )
-    last = session.last
-    again = (
-        max((done[a.signature, a.result] for a in last.actions), default=0)
-        if last
-        else 0
-    )
+    last = session.of_request[-1:]
+    seen = [done[a.signature, a.result] for turn in last for a in turn.actions]
+    again = max(seen, default=0)
     return policy.base_tier.up() if again >= policy.repeats else None
 
 
@@ -66,12 +66,13 @@ def no_progress(session: SessionState, policy: Policy) -> Tier | None:
     tally = session.tally
     made = (ActionKind.EDIT, ActionKind.SCRIPT, ActionKind.TEST, ActionKind.SNIPPET)
     idle = min(tally.since(kind) or tally.turns for kind in made)
+    idle = min(idle, session.since_user)
     return policy.base_tier if idle >= policy.idle_turns else None
 
 
 def runaway(session: SessionState, policy: Policy) -> Tier | None:
     """The session is longer than nearly all that succeed."""
-    return policy.base_tier if session.turns >= policy.runaway_turns else None
+    return policy.base_tier if session.since_user >= policy.runaway_turns else None
 
 
 SIGNS: Final[tuple[Sign, ...]] = (
@@ -93,9 +94,9 @@ def escalation(session: SessionState, policy: Policy) -> tuple[Tier, str] | None
 
 def _lately(session: SessionState, policy: Policy) -> tuple[Turn, ...]:
     """The turns since the session last recovered, oldest first."""
-    good = 0
-    for i in range(len(session.recent) - 1, -1, -1):
-        good = 0 if session.recent[i].failed else good + 1
+    turns, good = session.of_request, 0
+    for i in range(len(turns) - 1, -1, -1):
+        good = 0 if turns[i].failed else good + 1
         if good >= policy.recovery_turns:
-            return session.recent[i + 1 :]
-    return session.recent
+            return turns[i + 1 :]
+    return turns

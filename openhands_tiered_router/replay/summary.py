@@ -78,13 +78,13 @@ def summarise(
     flat = [t for turns in replays for t in turns]
     always = _costs(replays, lambda turns: [strong] * len(turns))
     lines = [
-        _line(ROUTED, tiers, base, replays, always, _routed(tiers)),
-        _line("one-line rule", tiers, base, replays, always, _one_line(strong, weak)),
+        _line(ROUTED, base, replays, always, _routed(tiers)),
+        _line("one-line rule", base, replays, always, _one_line(strong, weak)),
     ]
     for tier in reversed(tiers.tiers()):
         endpoint = tiers.of(tier)[0]
         pick = _only(endpoint)
-        lines.append(_line(f"always {tier}", tiers, base, replays, always, pick))
+        lines.append(_line(f"always {tier}", base, replays, always, pick))
     best = [optimum(turns, strong, weak) for turns in replays]
     share, low, high = _relative(best, always)
     lines.append(
@@ -143,7 +143,6 @@ def _costs(replays: Sequence[list[ReplayedTurn]], pick: Pick) -> list[float]:
 
 def _line(
     name: str,
-    tiers: TierSet,
     base: Tier,
     replays: Sequence[list[ReplayedTurn]],
     always: Sequence[float],

@@ -1,0 +1,216 @@
+"""``tiered-router replay``: what routing would have cost on recorded sessions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NoReturn
+
+import click
+
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from openhands_tiered_router.core.engine import Engine
+    from openhands_tiered_router.replay.run import ReplayedTurn
+    from openhands_tiered_router.replay.sessions import RecordedSession
+    from openhands_tiered_router.replay.summary import Summary
+
+UNUSABLE: Final = 2
+"""Exit code: the configuration or the recordings cannot be used."""
+
+
+@click.command(name="replay")
+@click.argument("sessions", type=click.Path(path_type=Path))
+@click.option(
+    "--config",
+    "-c",
+    "config",
+    type=click.Path(path_type=Path),
+    help="Configuration file; found as by the other commands if not given.",
+)
+@click.option(
+    "--time-scale",
+    type=click.FloatRange(min=0, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="Factor on the recorded times: 10 for an agent ten times slower.",
+)
+@click.option("--json", "as_json", is_flag=True, help="A decision a line, in JSON.")
+@click.option(
+    "--plot",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the figures as a page (HTML with SVG).",
+)
+@click.pass_context
+def command(
+    context: click.Context,
+    sessions: Path,
+    config: Path | None,
+    time_scale: float,
+    as_json: bool,
+    plot: Path | None,
+) -> None:
+    """Tell what routing would have cost on recorded sessions.
+
+    SESSIONS is a JSON Lines file (plain or gzipped) with a session a line, or a
+    directory with persisted OpenHands conversations, such as
+    ~/.openhands/conversations. No model is called and no key is needed.
+
+    \b
+    Exit code:  0  done
+                2  the configuration or the recordings cannot be used
+    """
+    from openhands_tiered_router.config import ConfigError
+    from openhands_tiered_router.replay.costs import UnknownPriceError
+    from openhands_tiered_router.replay.sessions import SessionError
+
+    try:
+        engine = _engine(config)
+        recorded = _recorded(sessions)
+        if as_json:
+            _print_decisions(engine, recorded, time_scale)
+            return
+        _report(engine, recorded, time_scale, plot, sessions)
+    except (SessionError, UnknownPriceError, ConfigError) as error:
+        click.echo(f"Error: {error}", err=True)
+        context.exit(UNUSABLE)
+
+
+def _engine(config: Path | None) -> Engine:
+    from openhands_tiered_router.config import open_config, policy_of, tier_set
+    from openhands_tiered_router.core.engine import Engine
+    from openhands_tiered_router.core.rules import RULES
+    from openhands_tiered_router.need.next_turn import default_model
+
+    opened = open_config(config)
+    default_model()  # read before the first decision is timed
+    return Engine(tier_set(opened), RULES, policy_of(opened))
+
+
+def _recorded(path: Path) -> list[RecordedSession]:
+    from openhands_tiered_router.replay.conversations import (
+        find_conversations,
+        read_conversation,
+    )
+    from openhands_tiered_router.replay.sessions import SessionError, read_sessions
+
+    if path.is_dir():
+        found = [read_conversation(p) for p in find_conversations(path)]
+        recorded = [session for session in found if session.turns]
+    else:
+        recorded = read_sessions(path)
+    if not recorded:
+        raise SessionError(
+            f"{path}: no session with a model's answer; give a JSON Lines file or a "
+            "directory such as ~/.openhands/conversations"
+        )
+    return recorded
+
+
+def _print_decisions(
+    engine: Engine, recorded: list[RecordedSession], time_scale: float
+) -> None:
+    from openhands_tiered_router.replay.run import replay
+
+    for session in recorded:
+        for number, turn in enumerate(replay(engine, session, time_scale)):
+            line = {
+                "session": session.id,
+                "turn": number,
+                "tier": str(turn.decision.tier),
+                "ms": round(turn.ms, 4),
+            }
+            click.echo(json.dumps(line))
+
+
+def _report(
+    engine: Engine,
+    recorded: list[RecordedSession],
+    time_scale: float,
+    plot: Path | None,
+    source: Path,
+) -> None:
+    from rich.console import Console
+
+    from openhands_tiered_router.replay.costs import prices_of
+    from openhands_tiered_router.replay.plot import page
+    from openhands_tiered_router.replay.summary import summarise
+
+    for endpoint in engine.tiers.endpoints:
+        prices_of(endpoint)
+    replays = list(_with_progress(engine, recorded, time_scale))
+    estimated = sum(session.estimated for session in recorded)
+    summary = summarise(engine, replays, estimated)
+    _show(Console(), summary, time_scale)
+    if plot is not None:
+        title = f"Replay of {source.name} at {time_scale:g} x recorded times"
+        _write(plot, page(summary, title))
+        click.echo(f"Plot: {plot}")
+
+
+def _with_progress(
+    engine: Engine, recorded: list[RecordedSession], time_scale: float
+) -> Iterator[list[ReplayedTurn]]:
+    from rich.console import Console
+    from rich.progress import track
+
+    from openhands_tiered_router.replay.run import replay
+
+    console = Console(stderr=True)
+    for session in track(
+        recorded,
+        "Replaying",
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ):
+        yield replay(engine, session, time_scale)
+
+
+def _show(console: Console, summary: Summary, time_scale: float) -> None:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    table.add_column("policy")
+    for name in ("USD", f"of always {summary.base}", "95 %", "weaker", "leak"):
+        table.add_column(name, justify="right")
+    for line in summary.lines:
+        table.add_row(
+            line.name,
+            f"{line.usd:.2f}",
+            f"{line.relative:.3f}",
+            f"{line.low:.3f}-{line.high:.3f}",
+            "" if line.weak != line.weak else f"{line.weak:.0%}",
+            f"{line.leak:.0%}",
+        )
+    console.print(table)
+    served = ", ".join(f"{n} {tier}" for tier, n in summary.tiers.items() if n)
+    console.print(
+        f"{summary.sessions} sessions, {summary.turns} turns ({summary.hard:.0%} hard) "
+        f"at {time_scale:g} x recorded times; served by: {served}",
+        f"Decision: median {summary.ms_median:.2f} ms, p99 {summary.ms_p99:.2f} ms",
+        "weaker: share of turns below the base tier; leak: of hard turns; "
+        "95 %: bootstrap over sessions",
+        sep="\n",
+        highlight=False,
+    )
+    if summary.estimated:
+        console.print(
+            f"{summary.estimated} sessions have calls without recorded tokens: "
+            "those were estimated from lengths.",
+            highlight=False,
+        )
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, "utf-8")
+    except OSError as error:
+        _fail(f"{path}: cannot be written: {error.strerror}")
+
+
+def _fail(message: str) -> NoReturn:
+    raise click.ClickException(message)

@@ -1,0 +1,81 @@
+"""Evidence raises the floor, success lets it go."""
+
+from __future__ import annotations
+
+import json
+
+from openhands_tiered_router.core.entry import Entry, ToolCall
+from openhands_tiered_router.core.policy import Policy
+from openhands_tiered_router.core.session import SessionState
+from openhands_tiered_router.need.escalation import escalation
+from openhands_tiered_router.tiers import Tier
+
+
+POLICY = Policy()
+
+
+def after(*steps: tuple[str, str, int]) -> SessionState:
+    state = SessionState().fold([Entry(role="user", text="Fix it")])
+    for i, (command, output, code) in enumerate(steps):
+        call = ToolCall(str(i), "terminal", json.dumps({"command": command}))
+        state = state.fold(
+            [
+                Entry(role="assistant", calls=(call,)),
+                Entry(role="tool", text=output, call_id=str(i), exit_code=code),
+            ]
+        )
+    return state
+
+
+def test_one_failure_is_no_evidence() -> None:
+    assert escalation(after(("python a.py", "x", 1)), POLICY) is None
+
+
+def test_two_failures_in_a_row_raise_to_base_until_a_success() -> None:
+    failed = (("python a.py", "x", 1), ("python b.py", "y", 1))
+    assert escalation(after(*failed), POLICY) == (Tier.COMPLEX, "failures_in_a_row")
+    assert escalation(after(*failed, ("ls", "ok", 0)), POLICY) is None
+
+
+def test_slower_recovery_keeps_the_floor_longer() -> None:
+    failed = (("python a.py", "x", 1), ("python b.py", "y", 1), ("ls", "ok", 0))
+    assert escalation(after(*failed), Policy(recovery_turns=2)) is not None
+
+
+def test_same_action_with_same_result_goes_above_base() -> None:
+    same = ("cat a.py", "text", 0)
+    assert escalation(after(same, same), POLICY) is None
+    assert escalation(after(same, same, same), POLICY) == (
+        Tier.REASONING,
+        "going_round",
+    )
+    assert escalation(after(same, same, same, ("ls", "a", 0)), POLICY) is None
+
+
+def test_same_action_with_new_results_is_progress() -> None:
+    steps = [("pytest", f"{n} passed", 0) for n in range(5)]
+    assert escalation(after(*steps), POLICY) is None
+
+
+def test_failed_verification_raises_and_a_second_one_raises_more() -> None:
+    once = after().verified(False)
+    assert escalation(once, POLICY) == (Tier.COMPLEX, "verification_failed")
+    assert escalation(once.verified(False), POLICY) == (
+        Tier.REASONING,
+        "verification_failed",
+    )
+    assert escalation(once.verified(True), POLICY) is None
+
+
+def test_long_search_without_a_result_is_no_progress() -> None:
+    looks = [(f"cat {n}.py", str(n), 0) for n in range(30)]
+    assert escalation(after(*looks[:29]), POLICY) is None
+    assert escalation(after(*looks), POLICY) == (Tier.COMPLEX, "no_progress")
+
+
+def test_runaway_is_told_by_the_turns_since_the_user_spoke() -> None:
+    policy = Policy(runaway_turns=5)
+    steps = [(f"sed -i s/a/{n}/ x.py", str(n), 0) for n in range(5)]
+    long = after(*steps)
+    assert escalation(long, policy) == (Tier.COMPLEX, "runaway")
+    assert escalation(long.fold([Entry(role="user", text="Go on")]), policy) is None
