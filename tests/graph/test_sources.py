@@ -9,6 +9,12 @@ from openhands_tiered_router.graph.languages import by_name
 from openhands_tiered_router.graph.sources import LeftOutError, facts_of, read_facts
 
 
+WORDS = (
+    "def class import from ( ) { } : ; . = => fn func use a b self this \n return"
+    " * & ' \" # // /* */ < > , new await"
+)
+
+
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
@@ -70,10 +76,7 @@ def test_invalid_text_and_syntax_keep_what_can_be_read(tmp_path):
     st.one_of(
         st.binary(max_size=300),
         st.lists(
-            st.sampled_from(
-                "def class import from ( ) { } : ; . = => fn func use a b self"
-                " this \n return * & ' \" # // /* */ < > , new await".split(" ")
-            ),
+            st.sampled_from(WORDS.split(" ")),
             max_size=80,
         ).map(lambda words: " ".join(words).encode()),
     ),

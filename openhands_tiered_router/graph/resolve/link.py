@@ -4,7 +4,6 @@ The result depends on the file's own facts and on the keys that were read, and
 on nothing else: not on the order of files, nor on what was linked before.
 """
 
-import re
 from array import array
 from functools import lru_cache
 from typing import Final
@@ -13,21 +12,19 @@ from zlib import crc32
 from msgspec import Struct
 
 from ..expressions import UNKNOWN
-from ..languages import Language, language_of
+from ..languages import language_of
 from ..model import (
     Edge,
     EdgeKind,
     FileFacts,
     Import,
-    NodeKind,
     TypeUse,
-    Variable,
     path_of,
 )
 from .index import Index, Key, directory_of
-from .interface import SELF, Locals, enclosing_type, local_variables
 from .modules import PACKAGE
-from .names import Names, bare, language_named
+from .names import Names, bare
+from .scopes import Scopes
 
 
 EXACT: Final = 1.0
@@ -110,26 +107,12 @@ def is_test_path(path: str) -> bool:
     return language is not None and language.test_path.search(path) is not None
 
 
-class _File:
-    """The file at hand: its scopes, and the edges found so far."""
+class _File(Scopes):
+    """The file at hand, and the edges found so far."""
 
     def __init__(self, names: Names, facts: FileFacts) -> None:
-        self.names = names
-        self.facts = facts
-        self.path = facts.path
-        self.language: Language = language_named(facts.language)
-        self.ids = [facts.node_id(index) for index in range(len(facts.definitions))]
-        self.parents = [definition.parent for definition in facts.definitions]
-        self.variables: Locals = local_variables(facts)
-        self.inner: dict[tuple[int, str], int] = {}
-        self.imports: dict[tuple[int, str], Import] = {}
+        super().__init__(names, facts)
         self.found: dict[tuple[str, str], tuple[int, float]] = {}
-        for index, definition in enumerate(facts.definitions):
-            if definition.parent >= 0:
-                self.inner[definition.parent, definition.name] = index
-        for entry in facts.imports:
-            if entry.scope >= 0 and entry.alias:
-                self.imports.setdefault((entry.scope, entry.alias), entry)
 
     def edges(self) -> tuple[Edge, ...]:
         """Resolve everything, and return the edges in a fixed order."""
@@ -160,7 +143,7 @@ class _File:
     # -- imports and types
 
     def _link_import(self, entry: Import) -> None:
-        module = self._module(entry)
+        module = self.module(entry)
         place = self.names.find_module(self.path, module) if module else None
         if place and place != self.path:
             self._add(-1, place, _IMPORTS, EXACT)
@@ -177,48 +160,12 @@ class _File:
         else:
             self._add(entry.scope, f"{target}::{symbol.text}", _REFERENCES, EXACT)
 
-    def _module(self, entry: Import) -> str:
-        """Return an import's module; ``super`` in an inline module is the file."""
-        nested = self.language.name == "rust" and entry.scope >= 0
-        if not nested or not entry.module.startswith("super"):
-            return entry.module
-        return entry.module[len("super") :].removeprefix("::")
-
     def _link_type(self, use: TypeUse) -> None:
         kind = _INHERITS if use.is_base else _REFERENCES
-        for target in self._types(use.scope, use.text):
+        for target in self.types(use.scope, use.text):
             self._add(use.scope, target, kind, EXACT)
             if use.is_base:
                 break
-
-    def _types(self, scope: int, text: str) -> list[str]:
-        local = self._local(scope, text.strip("\"' *&"))
-        if local is not None:
-            return [local]
-        return self.names.types_in(self.path, text)
-
-    def _local(self, scope: int, name: str) -> str | None:
-        """Return what a name means inside of a function, as a node."""
-        while scope >= 0:
-            index = self.inner.get((scope, name))
-            if index is not None:
-                return self.ids[index]
-            entry = self.imports.get((scope, name))
-            if entry is not None:
-                return self._imported(entry)
-            scope = self.parents[scope]
-        return None
-
-    def _imported(self, entry: Import) -> str | None:
-        found = self.names.imported(self.path, self._module(entry), entry.name)
-        if found is None:
-            return None
-        place, symbol = found
-        if symbol is None:
-            return place
-        if symbol.kind == "v":
-            return self.names.typed(place, symbol)
-        return f"{place}::{symbol.text}"
 
     # -- calls
 
@@ -227,7 +174,7 @@ class _File:
             self._guess_member(scope, name, ONLY_MEMBER)
         elif before:
             parts = before.split(".")
-            target = self._chain(scope, parts, name)
+            target = self.chain(scope, parts, name)
             if target is not None:
                 self._add(scope, target, _CALLS, EXACT)
             elif not self._is_foreign(scope, bare(parts[0])):
@@ -241,47 +188,21 @@ class _File:
         """Resolve a bare name in call position."""
         at = scope
         while at >= 0:
-            if (at, name) in self.inner and self._sees(at, scope):
+            if (at, name) in self.inner and self.sees(at, scope):
                 return self.ids[self.inner[at, name]], EXACT
             if (at, name) in self.imports:
-                return self._imported(self.imports[at, name]), EXACT
-            if (at, name) in self.variables and self._sees(at, scope):
-                return self._called_variable(at, name), EXACT
+                return self.imported(self.imports[at, name]), EXACT
+            if (at, name) in self.variables and self.sees(at, scope):
+                return self.called_variable(at, name), EXACT
             at = self.parents[at]
         target = self.names.symbol(self.path, name)
         if target is None and self.language.own_members:
-            target = self._own_member(scope, name)
+            target = self.own_member(scope, name)
         if target is not None:
             return target, EXACT
         if self.names.read(self.path, name) is not None:
             return None, EXACT
         return self._guess(name)
-
-    def _sees(self, at: int, scope: int) -> bool:
-        """Whether the names of scope `at` are in sight from `scope`."""
-        if at == scope or self.language.own_members:
-            return True
-        return self.facts.definitions[at].kind != NodeKind.CLASS
-
-    def _called_variable(self, scope: int, name: str) -> str | None:
-        """A variable that is called: another name of a function or a class."""
-        variable = self.variables[scope, name]
-        if variable.is_value and re.fullmatch(r"[\w$.]+", variable.type):
-            *before, last = variable.type.split(".")
-            if last != name:
-                return self._chain(scope, before, last) if before else None
-        if not variable.is_value and variable.type.startswith(("type[", "Type[")):
-            return self._variable_type(scope, variable)
-        return None
-
-    def _own_member(self, scope: int, name: str) -> str | None:
-        while scope >= 0:
-            if self.facts.definitions[scope].kind != NodeKind.FUNCTION:
-                found = self.names.member(self.ids[scope], name)
-                if found is not None:
-                    return found
-            scope = self.parents[scope]
-        return None
 
     def _guess(self, name: str) -> tuple[str | None, float]:
         """Choose by name alone, where that is not a mere chance."""
@@ -320,112 +241,9 @@ class _File:
             scope = self.parents[scope]
         if entry is not None:
             return (
-                self.names.imported(self.path, self._module(entry), entry.name) is None
+                self.names.imported(self.path, self.module(entry), entry.name) is None
             )
         symbol = self.names.read(self.path, head)
         if symbol is None or symbol.kind != "i":
             return False
         return self.names.binding(self.path, head) is None
-
-    def _chain(self, scope: int, parts: list[str], name: str) -> str | None:
-        """Resolve ``a.b().name`` as seen from a scope."""
-        owner, rest, known = self._head(scope, parts)
-        if not known:
-            owner, rest = self._outside(parts)
-        if rest and owner is not None:
-            owner = self.names.follow(owner, rest)
-            owner = self.names.applied(owner, rest[-1]) if owner else None
-        return self.names.follow(owner, [name], callee=True)
-
-    def _outside(self, parts: list[str]) -> tuple[str | None, list[str]]:
-        """Resolve a chain's head from the top of the file."""
-        if len(parts) > 1:
-            owner = self.names.walk(self.path, parts)
-            return (self.names.applied(owner, parts[-1]) if owner else None), []
-        owner = self.names.holds(self.path, bare(parts[0]))
-        if owner is None:
-            return None, []
-        return self.names.applied(owner, parts[0], called_only=True), []
-
-    def _head(self, scope: int, parts: list[str]) -> tuple[str | None, list[str], bool]:
-        """Return (node, remaining parts, whether the first part is local)."""
-        first = bare(parts[0])
-        if first in SELF:
-            return self._enclosing(scope, first), parts[1:], True
-        at = scope
-        while at >= 0:
-            node, known = self._local_value(at, first, at == scope)
-            if known:
-                if node is not None:
-                    node = self.names.applied(node, parts[0], called_only=True)
-                return node, parts[1:], True
-            at = self.parents[at]
-        return None, parts, False
-
-    def _local_value(
-        self, scope: int, name: str, here: bool
-    ) -> tuple[str | None, bool]:
-        """Return what a scope itself binds a name to, and whether it does."""
-        if not (here or self._sees(scope, -1)):
-            return None, False
-        variable = self.variables.get((scope, name))
-        if variable is not None:
-            return self._variable_type(scope, variable), True
-        index = self.inner.get((scope, name))
-        if index is not None:
-            return self.ids[index], True
-        entry = self.imports.get((scope, name))
-        if entry is not None:
-            return self._imported(entry), True
-        return None, False
-
-    def _enclosing(self, scope: int, word: str) -> str | None:
-        owner = enclosing_type(self.facts, scope)
-        if owner is None:
-            return None
-        node = f"{self.path}::{owner}"
-        if word != "super":
-            return node
-        bases = self.names.bases(node)
-        return bases[0] if bases else None
-
-    def _variable_type(
-        self, scope: int, variable: Variable, depth: int = 5
-    ) -> str | None:
-        """Return the type of a local variable, by its annotation or its value."""
-        if variable.type == UNKNOWN or depth == 0:
-            return None
-        if not variable.is_value:
-            types = self._types(scope, variable.type)
-            return types[0] if types else None
-        for choice in variable.type.split("|"):
-            found = self._value(scope, variable, choice.split("."), depth)
-            if found is not None:
-                return found
-        return None
-
-    def _value(
-        self, scope: int, variable: Variable, parts: list[str], depth: int
-    ) -> str | None:
-        """Evaluate an expression that a local variable is set to."""
-        first, at = bare(parts[0]), scope
-        while at >= 0 and first not in SELF:
-            bound = self.variables.get((at, first))
-            if bound is variable:
-                return None
-            if bound is not None:
-                owner = self._variable_type(at, bound, depth - 1)
-                return self._member_value(owner, parts)
-            at = self.parents[at]
-        owner, rest, known = self._head(scope, parts)
-        if not known:
-            return self.names.value_of(self.path, ".".join(parts))
-        return self._member_value(owner, [parts[0], *rest]) if rest else owner
-
-    def _member_value(self, owner: str | None, parts: list[str]) -> str | None:
-        if owner is None or len(parts) == 1:
-            return (
-                self.names.applied(owner, parts[0], called_only=True) if owner else None
-            )
-        found = self.names.follow(owner, parts[1:])
-        return self.names.applied(found, parts[-1]) if found else None

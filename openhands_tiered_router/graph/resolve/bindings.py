@@ -1,0 +1,152 @@
+"""Where a name is bound: through imports, re-exports, packages and stars."""
+
+from typing import Final
+
+from ..languages import Language, by_name
+from .index import directory_of
+from .interface import Interface, Symbol
+from .modules import PACKAGE, Modules
+from .tabled import tabled
+
+
+_GENERIC: Final = Language("", (), "", "")
+
+
+def language_named(name: str) -> Language:
+    """Return a language's description; a neutral one if it is not known."""
+    return by_name().get(name, _GENERIC)
+
+
+class Bindings(Modules):
+    """Follows names from file to file; see `Tabled` for how answers are kept."""
+
+    def member(self, node: str, name: str) -> str | None:
+        """Return the method or nested type of a class; in `Names`."""
+        raise NotImplementedError
+
+    def read(self, path: str, name: str) -> Symbol | None:
+        """Return what a file itself binds a name to, and note the question."""
+        self.reads.add((path, name))
+        return self.index.symbol(path, name)
+
+    def outline(self, path: str) -> Interface:
+        """Return a file's outline, and note the question."""
+        self.reads.add((path, "*"))
+        return self.index.outline(path)
+
+    @tabled
+    def binding(self, place: str, name: str) -> tuple[str, Symbol | None] | None:
+        """Follow a name through imports and re-exports to where it is bound.
+
+        Returns:
+            (path, symbol) of the definition or variable, (place, None) of the
+            module that it names, or None.
+        """
+        if place.startswith(PACKAGE):
+            home = self._in_package(place[len(PACKAGE) :], name)
+            return self.binding(home, name) if home else None
+        symbol = self.read(place, name)
+        if symbol is None:
+            return self._unbound(place, name)
+        if symbol.kind != "i":
+            return place, symbol
+        return self.imported(place, symbol.text, symbol.name)
+
+    def imported(
+        self, path: str, module: str, name: str
+    ) -> tuple[str, Symbol | None] | None:
+        """Return what ``from module import name`` in `path` binds."""
+        if not module and name:
+            return self.binding(path, name)
+        target = self.find_module(path, module)
+        if not name:
+            return (target, None) if target else None
+        found = self.binding(target, name) if target else None
+        if found is None:
+            below = self.find_module(path, self._join(path, module, name))
+            found = (below, None) if below and below != target else None
+            found = self._nested(below, name) or found if below else found
+        if found is None and target is None:
+            found = self._member_of_type(path, module, name)
+        return found
+
+    def _join(self, path: str, module: str, name: str) -> str:
+        language = self.outline(path).language
+        if language == "rust":
+            return f"{module}::{name}"
+        return f"{module}{name}" if module.endswith(".") else f"{module}.{name}"
+
+    def _nested(self, place: str, name: str) -> tuple[str, Symbol | None] | None:
+        """A file named for the one type in it (Java) stands for that type."""
+        if language_named(self.outline(place).language).family != "jvm":
+            return None
+        return self.binding(place, name)
+
+    def _member_of_type(
+        self, path: str, module: str, name: str
+    ) -> tuple[str, Symbol | None] | None:
+        """``import static a.b.C.m`` and ``use a::Enum::Variant``."""
+        separator = "::" if "::" in module else "."
+        head, _, kind = module.rpartition(separator)
+        if not head or "/" in module or self.outline(path).language == "python":
+            return None
+        owner = self.imported(path, head, kind)
+        if owner is None or owner[1] is None or owner[1].kind not in "cm":
+            return None
+        node = self.member(f"{owner[0]}::{owner[1].text}", name)
+        return self._symbol_of(node) if node else None
+
+    def _symbol_of(self, node: str) -> tuple[str, Symbol | None] | None:
+        path, _, qualname = node.partition("::")
+        symbol = self.read(path, qualname.partition("#")[0])
+        return (path, symbol) if symbol else None
+
+    def _unbound(self, place: str, name: str) -> tuple[str, Symbol | None] | None:
+        """Look where a name can come from unnamed: package, then stars."""
+        language = language_named(self.outline(place).language)
+        if language.package_scope:
+            home = self._in_package(directory_of(place), name)
+            if home and home != place:
+                return self.binding(home, name)
+        for source in self._star_sources(place) or ():
+            symbol = self.read(source, name)
+            if symbol is not None and source != place:
+                return self.binding(source, name)
+        return self._star_member(place, name, language)
+
+    def _star_member(
+        self, place: str, name: str, language: Language
+    ) -> tuple[str, Symbol | None] | None:
+        """``import a.b.*`` of the JVM binds each class file of that package."""
+        if language.family != "jvm":
+            return None
+        for module in self.outline(place).stars:
+            found = self.find_module(place, f"{module}.{name}")
+            if found:
+                return self.binding(found, name)
+        return None
+
+    def _in_package(self, directory: str, name: str) -> str | None:
+        self.reads.add((f"dir:{directory}", name))
+        homes = self.index.in_package(directory, name)
+        return homes[0] if homes else None
+
+    @tabled
+    def _star_sources(self, place: str) -> tuple[str, ...]:
+        """Return the files whose names a file sees by ``import *``, nearest first.
+
+        Chains are followed for Python and JavaScript, where they are how
+        packages re-export; elsewhere they would lead everywhere.
+        """
+        found: dict[str, None] = {}
+        waiting = [place]
+        while waiting:
+            source = waiting.pop(0)
+            outline = self.outline(source)
+            for module in outline.stars:
+                target = self.find_module(source, module)
+                if target and target not in found and not target.startswith(PACKAGE):
+                    found[target] = None
+                    if language_named(outline.language).family in ("python", "js"):
+                        waiting.append(target)
+        return tuple(found)

@@ -1,0 +1,194 @@
+"""What names mean inside of one file's functions: parameters, variables, imports."""
+
+import re
+
+from ..expressions import UNKNOWN
+from ..languages import Language
+from ..model import FileFacts, Import, NodeKind, Variable
+from .bindings import language_named
+from .interface import SELF, Locals, enclosing_type, local_variables
+from .names import Names, bare
+
+
+class Scopes:
+    """A file's scopes, innermost first; outside of them `Names` takes over."""
+
+    def __init__(self, names: Names, facts: FileFacts) -> None:
+        self.names = names
+        self.facts = facts
+        self.path = facts.path
+        self.language: Language = language_named(facts.language)
+        self.ids = [facts.node_id(index) for index in range(len(facts.definitions))]
+        self.parents = [definition.parent for definition in facts.definitions]
+        self.variables: Locals = local_variables(facts)
+        self.inner: dict[tuple[int, str], int] = {}
+        self.imports: dict[tuple[int, str], Import] = {}
+        for index, definition in enumerate(facts.definitions):
+            if definition.parent >= 0:
+                self.inner[definition.parent, definition.name] = index
+        for entry in facts.imports:
+            if entry.scope >= 0 and entry.alias:
+                self.imports.setdefault((entry.scope, entry.alias), entry)
+
+    def module(self, entry: Import) -> str:
+        """Return an import's module; ``super`` in an inline module is the file."""
+        nested = self.language.name == "rust" and entry.scope >= 0
+        if not nested or not entry.module.startswith("super"):
+            return entry.module
+        return entry.module[len("super") :].removeprefix("::")
+
+    def types(self, scope: int, text: str) -> list[str]:
+        local = self.local(scope, text.strip("\"' *&"))
+        if local is not None:
+            return [local]
+        return self.names.types_in(self.path, text)
+
+    def local(self, scope: int, name: str) -> str | None:
+        """Return what a name means inside of a function, as a node."""
+        while scope >= 0:
+            index = self.inner.get((scope, name))
+            if index is not None:
+                return self.ids[index]
+            entry = self.imports.get((scope, name))
+            if entry is not None:
+                return self.imported(entry)
+            scope = self.parents[scope]
+        return None
+
+    def imported(self, entry: Import) -> str | None:
+        found = self.names.imported(self.path, self.module(entry), entry.name)
+        if found is None:
+            return None
+        place, symbol = found
+        if symbol is None:
+            return place
+        if symbol.kind == "v":
+            return self.names.typed(place, symbol)
+        return f"{place}::{symbol.text}"
+
+    def sees(self, at: int, scope: int) -> bool:
+        """Whether the names of scope `at` are in sight from `scope`."""
+        if at == scope or self.language.own_members:
+            return True
+        return self.facts.definitions[at].kind != NodeKind.CLASS
+
+    def called_variable(self, scope: int, name: str) -> str | None:
+        """A variable that is called: another name of a function or a class."""
+        variable = self.variables[scope, name]
+        if variable.is_value and re.fullmatch(r"[\w$.]+", variable.type):
+            *before, last = variable.type.split(".")
+            if last != name:
+                return self.chain(scope, before, last) if before else None
+        if not variable.is_value and variable.type.startswith(("type[", "Type[")):
+            return self.variable_type(scope, variable)
+        return None
+
+    def own_member(self, scope: int, name: str) -> str | None:
+        while scope >= 0:
+            if self.facts.definitions[scope].kind != NodeKind.FUNCTION:
+                found = self.names.member(self.ids[scope], name)
+                if found is not None:
+                    return found
+            scope = self.parents[scope]
+        return None
+
+    def chain(self, scope: int, parts: list[str], name: str) -> str | None:
+        """Resolve ``a.b().name`` as seen from a scope."""
+        owner, rest, known = self.head(scope, parts)
+        if not known:
+            owner, rest = self.outside(parts)
+        if rest and owner is not None:
+            owner = self.names.follow(owner, rest)
+            owner = self.names.applied(owner, rest[-1]) if owner else None
+        return self.names.follow(owner, [name], callee=True)
+
+    def outside(self, parts: list[str]) -> tuple[str | None, list[str]]:
+        """Resolve a chain's head from the top of the file."""
+        if len(parts) > 1:
+            owner = self.names.walk(self.path, parts)
+            return (self.names.applied(owner, parts[-1]) if owner else None), []
+        owner = self.names.holds(self.path, bare(parts[0]))
+        if owner is None:
+            return None, []
+        return self.names.applied(owner, parts[0], called_only=True), []
+
+    def head(self, scope: int, parts: list[str]) -> tuple[str | None, list[str], bool]:
+        """Return (node, remaining parts, whether the first part is local)."""
+        first = bare(parts[0])
+        if first in SELF:
+            return self.enclosing(scope, first), parts[1:], True
+        at = scope
+        while at >= 0:
+            node, known = self.local_value(at, first, at == scope)
+            if known:
+                if node is not None:
+                    node = self.names.applied(node, parts[0], called_only=True)
+                return node, parts[1:], True
+            at = self.parents[at]
+        return None, parts, False
+
+    def local_value(self, scope: int, name: str, here: bool) -> tuple[str | None, bool]:
+        """Return what a scope itself binds a name to, and whether it does."""
+        if not (here or self.sees(scope, -1)):
+            return None, False
+        variable = self.variables.get((scope, name))
+        if variable is not None:
+            return self.variable_type(scope, variable), True
+        index = self.inner.get((scope, name))
+        if index is not None:
+            return self.ids[index], True
+        entry = self.imports.get((scope, name))
+        if entry is not None:
+            return self.imported(entry), True
+        return None, False
+
+    def enclosing(self, scope: int, word: str) -> str | None:
+        owner = enclosing_type(self.facts, scope)
+        if owner is None:
+            return None
+        node = f"{self.path}::{owner}"
+        if word != "super":
+            return node
+        bases = self.names.bases(node)
+        return bases[0] if bases else None
+
+    def variable_type(
+        self, scope: int, variable: Variable, depth: int = 5
+    ) -> str | None:
+        """Return the type of a local variable, by its annotation or its value."""
+        if variable.type == UNKNOWN or depth == 0:
+            return None
+        if not variable.is_value:
+            types = self.types(scope, variable.type)
+            return types[0] if types else None
+        for choice in variable.type.split("|"):
+            found = self.value(scope, variable, choice.split("."), depth)
+            if found is not None:
+                return found
+        return None
+
+    def value(
+        self, scope: int, variable: Variable, parts: list[str], depth: int
+    ) -> str | None:
+        """Evaluate an expression that a local variable is set to."""
+        first, at = bare(parts[0]), scope
+        while at >= 0 and first not in SELF:
+            bound = self.variables.get((at, first))
+            if bound is variable:
+                return None
+            if bound is not None:
+                owner = self.variable_type(at, bound, depth - 1)
+                return self.member_value(owner, parts)
+            at = self.parents[at]
+        owner, rest, known = self.head(scope, parts)
+        if not known:
+            return self.names.value_of(self.path, ".".join(parts))
+        return self.member_value(owner, [parts[0], *rest]) if rest else owner
+
+    def member_value(self, owner: str | None, parts: list[str]) -> str | None:
+        if owner is None or len(parts) == 1:
+            return (
+                self.names.applied(owner, parts[0], called_only=True) if owner else None
+            )
+        found = self.names.follow(owner, parts[1:])
+        return self.names.applied(found, parts[-1]) if found else None
