@@ -92,7 +92,7 @@ def _share(hits: int, count: int) -> Figure:
     centre = (share + z * z / (2 * count)) / (1 + z * z / count)
     half = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count**2))
     half /= 1 + z * z / count
-    return Figure(share, centre - half, centre + half)
+    return Figure(share, max(centre - half, 0.0), min(centre + half, 1.0))
 
 
 def issue_figures(issues: Issues) -> dict[str, Figure]:

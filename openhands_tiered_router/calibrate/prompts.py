@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from openhands_tiered_router.calibrate.samples import PromptSample
+from openhands_tiered_router.calibrate.samples import PromptSample, SampleError
 from openhands_tiered_router.need.dimensions import TEXT_SIGNALS, TextInput
 from openhands_tiered_router.need.task_weights import Head
 from openhands_tiered_router.need.text import UserText, user_text
@@ -89,9 +90,12 @@ def fit_prompts(prompts: Prompts, rows: Ints | None = None) -> PromptFit:
     from sklearn.model_selection import GroupKFold
 
     rows = np.arange(len(prompts.texts)) if rows is None else rows
+    templates = prompts.templates[rows]
+    folds = min(_INNER_FOLDS, len(set(templates)))
+    if folds < 2:
+        raise SampleError("all prompts are of one template: there is nothing to learn")
     values = np.zeros((len(rows), len(TEXT_SIGNALS)))
-    folds = GroupKFold(min(_INNER_FOLDS, len(set(prompts.templates[rows]))))
-    for rest, held in folds.split(rows, groups=prompts.templates[rows]):
+    for rest, held in GroupKFold(folds).split(rows, groups=templates):
         models = _fit_cues(prompts, rows[rest])
         values[held] = text_values(prompts, rows[held], models)
     return PromptFit(_fit_cues(prompts, rows), _fit_head(values, prompts.tiers[rows]))
@@ -145,10 +149,13 @@ def _fit_cues(prompts: Prompts, rows: Ints) -> dict[str, CueModel]:
     models = {}
     for name, (limit, highest) in _TASKS.items():
         mine = [row for row in rows if prompts.tiers[row] <= highest]
+        above = [bool(prompts.tiers[row] > limit) for row in mine]
+        if len(set(above)) < 2:
+            models[name] = _constant(above)
+            continue
         vectorizer = DictVectorizer()
         x = vectorizer.fit_transform([dict(prompts.cues[row].values) for row in mine])
-        y = [prompts.tiers[row] > limit for row in mine]
-        model = LogisticRegression(C=_CUE_STRENGTH, max_iter=2_000).fit(x, y)
+        model = LogisticRegression(C=_CUE_STRENGTH, max_iter=2_000).fit(x, above)
         names = vectorizer.get_feature_names_out()
         models[name] = CueModel(
             intercept=round(float(model.intercept_[0]), 4),
@@ -158,6 +165,12 @@ def _fit_cues(prompts: Prompts, rows: Ints) -> dict[str, CueModel]:
             },
         )
     return models
+
+
+def _constant(above: Sequence[bool]) -> CueModel:
+    """Where the samples show one side only: its smoothed log odds, whatever is said."""
+    hits = sum(above)
+    return CueModel(math.log((hits + 0.5) / (len(above) - hits + 0.5)), {})
 
 
 def _fit_head(values: Floats, tiers: Ints) -> Head:
@@ -178,7 +191,9 @@ def _fit_head(values: Floats, tiers: Ints) -> Head:
     start = np.full(values.shape[1] + 1, 0.1)
     bounds = [(0, None)] * len(start)
     best = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x
-    weights = dict(zip(TEXT_SIGNALS, (round(float(w), 4) for w in best[1:]), strict=True))
+    weights = dict(
+        zip(TEXT_SIGNALS, (round(float(w), 4) for w in best[1:]), strict=True)
+    )
     return Head(round(float(best[0]), 4), weights)
 
 

@@ -18,7 +18,7 @@ from openhands_tiered_router.core.request import Purpose, RoutingRequest
 from openhands_tiered_router.core.rules import RULES
 from openhands_tiered_router.core.session import SessionState
 from openhands_tiered_router.need.graph_source import BuiltGraphs
-from openhands_tiered_router.need.task import TaskScoreRule, TaskScorer
+from openhands_tiered_router.need.task import TaskScorer, TaskScoreRule
 from openhands_tiered_router.need.task_weights import ProfileError, load_weights
 from openhands_tiered_router.tiers import Endpoint, Tier, TierSet
 

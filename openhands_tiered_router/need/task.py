@@ -58,7 +58,7 @@ class TaskScore:
     """What the score begins with; each dimension adds its value times its weight."""
     dimensions: tuple[Dimension, ...]
     issue_share: float
-    """In [0, 1]: how far the weights for code reports were used, not those for prompts."""
+    """In [0, 1]: how far the weights for reports about code were used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +198,7 @@ def _between(at_zero: float, at_one: float, share: float) -> float:
 
 
 def task_of(session: SessionState) -> str:
-    """The message that says what is to be done now: the latest that is no mere reply."""
+    """What is to be done now: the latest message that is no mere reply."""
     if len(session.request.strip()) < _REPLY:
         return session.task
     return session.request

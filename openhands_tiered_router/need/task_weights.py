@@ -90,13 +90,13 @@ def weights_of(raw: Any, source: str) -> TaskWeights:
 
 
 def _head(heads: Mapping[str, Any], name: str, source: str) -> Head:
-    raw = _mapping(heads, name, source)
+    raw = _mapping(heads, name, f"{source}: heads")
     base = _number(raw.get("base"), f"{source}: heads.{name}.base", least=-1.0)
     return Head(base, _numbers(raw, "weights", NAMES, f"{source}: heads.{name}"))
 
 
 def _cue_model(cues: Mapping[str, Any], name: str, source: str) -> CueModel:
-    raw = _mapping(cues, name, source)
+    raw = _mapping(cues, name, f"{source}: cues")
     where = f"{source}: cues.{name}"
     weights = _mapping(raw, "weights", where)
     return CueModel(

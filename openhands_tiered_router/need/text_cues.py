@@ -15,13 +15,26 @@ from openhands_tiered_router.need.text import UserText
 
 
 _WORD: Final = re.compile(r"[^\s!-/:-@\[-`{-~、。，！？：；（）「」『』…«»¿¡।؟،؛“”]+")
-_SEPARATORS: Final = (",", ";", "،", "、", "，", "；", "和", "与", "與", "와", "과", "및")
+_SEPARATORS: Final = (
+    ",",
+    ";",
+    "،",
+    "、",
+    "，",
+    "；",
+    "和",
+    "与",
+    "與",
+    "와",
+    "과",
+    "및",
+)
 """Between the parts of a list; the letters are "and" in Chinese and Korean."""
 _BULLET: Final = re.compile(r"\n\s{0,8}(?:[-*•]|\d{1,2}[.)])\s")
 _AND: Final = frozenset(("and", "und", "et", "y", "e", "ve", "và", "и", "i", "और"))
 _FORMULA: Final = re.compile(r"[\d=<>+*^()²³ⁿ√∑∏∫≤≥≡→∀∃]")
 _QUESTION_MARKS: Final = ("?", "？", "؟")
-_LONG_SENTENCE: Final = 200
+_LONG_SENTENCE: Final = 120
 """Characters from which a question is no look-up, however it begins."""
 _LOOK_UP: Final = tuple(
     f"{start}{concept}"

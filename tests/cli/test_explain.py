@@ -1,0 +1,72 @@
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from openhands_tiered_router.cli.explain import command
+from openhands_tiered_router.need.dimensions import NAMES
+
+
+def explain(*args: str, stdin: str = "") -> Result:
+    return CliRunner().invoke(command, args, input=stdin)
+
+
+def test_a_text_as_a_table() -> None:
+    result = explain("Prove that 2 is the only even prime.")
+    assert result.exit_code == 0
+    assert result.stdout.startswith("reasoning")
+    for name in NAMES:
+        assert name in result.stdout
+
+
+def test_json_adds_up() -> None:
+    result = explain("Write a haiku about rain.", "--json")
+    found = json.loads(result.stdout)
+    assert found["tier"] == "medium"
+    assert [d["name"] for d in found["dimensions"]] == list(NAMES)
+    for d in found["dimensions"]:
+        assert d["contribution"] == pytest.approx(d["value"] * d["weight"])
+    assert {c["tier"] for c in found["candidates"]} == {
+        "simple",
+        "medium",
+        "complex",
+        "reasoning",
+    }
+
+
+def test_standard_input_is_a_text() -> None:
+    assert json.loads(explain("--json", stdin="hi\n").stdout)["tier"] == "simple"
+
+
+def test_a_file_of_messages(tmp_path: Path) -> None:
+    file = tmp_path / "messages.json"
+    messages = [{"role": "user", "content": "hi"}]
+    file.write_text(json.dumps(messages))
+    assert json.loads(explain("-m", str(file), "--json").stdout)["tier"] == "simple"
+    tools = [{"function": {"name": "terminal"}}]
+    file.write_text(json.dumps({"messages": messages, "tools": tools}))
+    assert json.loads(explain("-m", str(file), "--json").stdout)["tier"] == "complex"
+
+
+@pytest.mark.parametrize("content", ["{", "3", "[3]", '{"messages": 3}', "[]"])
+def test_a_bad_file_of_messages(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "messages.json"
+    file.write_text(content)
+    result = explain("-m", str(file))
+    assert result.exit_code == 2
+    assert result.stderr.startswith("error: ")
+
+
+def test_nothing_to_explain() -> None:
+    result = explain(stdin="  \n")
+    assert result.exit_code == 2
+    assert "no text" in result.stderr
+
+
+def test_an_unknown_decision_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "telemetry.sqlite3"
+    result = explain("--decision", "01ABC", "--telemetry", str(file))
+    assert result.exit_code == 2
+    assert "01ABC" in result.stderr
+    assert not file.exists()
