@@ -127,8 +127,13 @@ class Bindings(Modules):
         return None
 
     def _in_package(self, directory: str, name: str) -> str | None:
+        """Return the file of a directory that defines a name, or just has it."""
         self.reads.add((f"dir:{directory}", name))
         homes = self.index.in_package(directory, name)
+        for home in homes:
+            symbol = self.read(home, name)
+            if symbol is not None and symbol.kind in "fcm":
+                return home
         return homes[0] if homes else None
 
     @tabled
