@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from heapq import nlargest
 from math import ceil, log
+from operator import itemgetter
 from typing import Final
 
 from openhands_tiered_router.graph.git_history import FileHistory
@@ -53,6 +54,9 @@ BUDGET: Final = 1_500
 
 CANDIDATES: Final = 80
 """Best files by those terms, which alone the commoner terms are added to."""
+
+TERMS: Final = 100
+"""Terms that one question may have, the heaviest."""
 
 COMMON: Final = 0.4
 """Share of the files from which on a term is not worth looking up."""
@@ -141,20 +145,19 @@ class FileIndex:
     def weigh(self, terms: Mapping[str, float]) -> dict[str, float]:
         """Multiply weights of terms by their inverse document frequency.
 
-        Terms that no file holds, or too many, are left out; rarest come first.
+        Only the heaviest `TERMS` are kept, and none that no file holds, or too many;
+        the rarest comes first.
         """
         total, postings = len(self._numbers), self._postings
         most = max(COMMON * total, FEW)
         found = [
-            (holding, term)
-            for term in terms
+            (weight * log(1 + (total - holding + 0.5) / (holding + 0.5)), holding, term)
+            for term, weight in terms.items()
             if term in postings and (holding := len(postings[term].files)) <= most
         ]
-        found.sort()
-        return {
-            term: terms[term] * log(1 + (total - holding + 0.5) / (holding + 0.5))
-            for holding, term in found
-        }
+        heaviest = nlargest(TERMS, found) if len(found) > TERMS else found
+        heaviest.sort(key=itemgetter(1, 2))
+        return {term: weight for weight, _, term in heaviest}
 
     def scores(self, weights: Mapping[str, float]) -> dict[str, float]:
         """Add up what the terms are worth in each file that is not far behind.
@@ -176,11 +179,11 @@ class FileIndex:
             for number, worth in zip(postings.files, postings.worths, strict=True):
                 totals[number] += worth * weight
         candidates = self._candidates(totals, CANDIDATES if later else None)
+        chosen = set(candidates)
         for weight, postings in later:
             worth_in = postings.by_file
-            for number in candidates:
-                if number in worth_in:
-                    totals[number] += weight * worth_in[number]
+            for number in chosen & worth_in.keys():
+                totals[number] += weight * worth_in[number]
         floor = TAIL * max(totals, default=0.0)
         return {
             path: totals[number]

@@ -18,8 +18,8 @@ from .index import Index, Key
 
 DEPTH: Final = 60
 """Nested questions; a deeper one has no answer. Keeps Python's stack safe."""
-KEPT: Final = 150_000
-"""Answers kept before all are dropped, about 60 MB."""
+KEPT: Final = 60_000
+"""Answers kept before all are dropped, about 40 MB."""
 
 _NEVER: Final = 1 << 30
 
