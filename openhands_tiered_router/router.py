@@ -25,6 +25,7 @@ from openhands_tiered_router.dispatch.failover import Pause, Reply
 from openhands_tiered_router.fleet import RoutedCall
 from openhands_tiered_router.sdk.configured import models_of, settings_of
 from openhands_tiered_router.sdk.flow import CallArguments, CallFlow
+from openhands_tiered_router.sdk.graphs import GraphFollower, live_graphs
 from openhands_tiered_router.sdk.setup import RouterSetup, Unshared
 from openhands_tiered_router.sdk.tiered_llm import TieredLLM
 from openhands_tiered_router.sdk.tool_results import RoutedToolOutcomes
@@ -141,9 +142,15 @@ class ComplexityRouter(TieredLLM):
         return self._ready().fleet.calls(str(conversation_id))
 
     def callbacks(self) -> list[Callable[[Event], None]]:
-        """For ``Conversation(callbacks=...)``: puts tool results on record."""
+        """For ``Conversation(callbacks=...)``; a fresh list for each conversation.
+
+        They put tool results on record, and tell the code graph what was edited.
+        """
         setup = self._ready()
-        return [RoutedToolOutcomes(setup.recorder, setup.fleet)]
+        return [
+            RoutedToolOutcomes(setup.recorder, setup.fleet),
+            GraphFollower(setup.fleet, live_graphs()),
+        ]
 
     def select_llm(self, messages: list[Message]) -> str:
         """The endpoint that would serve a call with these messages and no tools."""

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+import httpx
 from litellm import exceptions as litellm_errors
 from openhands.sdk.llm import exceptions as sdk_errors
 from openhands.sdk.llm.exceptions.classifier import is_quota_exhaustion_error
@@ -72,7 +73,9 @@ def kind_of(error: BaseException) -> ErrorKind:
         status = getattr(cause, "status_code", None)
         if isinstance(status, int):
             return _STATUS_KINDS.get(status, _by_class(status))
-    if isinstance(error, (ConnectionError, TimeoutError)):
+    if isinstance(error, httpx.TimeoutException):
+        return ErrorKind.TIMEOUT
+    if isinstance(error, (httpx.TransportError, ConnectionError, TimeoutError)):
         return ErrorKind.CONNECTION
     return ErrorKind.MALFORMED if isinstance(error, ValueError) else ErrorKind.OTHER
 
@@ -96,12 +99,15 @@ def is_final(error: Exception) -> bool:
 def retry_after(error: BaseException) -> float | None:
     """Seconds that the provider asked to wait, if it did."""
     for cause in _causes(error):
-        headers = getattr(getattr(cause, "response", None), "headers", None)
-        if headers is None:
-            continue
-        seconds = _seconds(headers)
-        if seconds is not None:
-            return min(max(seconds, 0.0), _MAX_RETRY_AFTER)
+        response = getattr(cause, "response", None)
+        for headers in (
+            # litellm makes up a response of its own and keeps the real headers here.
+            getattr(cause, "litellm_response_headers", None),
+            getattr(response, "headers", None),
+        ):
+            seconds = _seconds(headers) if headers else None
+            if seconds is not None:
+                return min(max(seconds, 0.0), _MAX_RETRY_AFTER)
     return None
 
 

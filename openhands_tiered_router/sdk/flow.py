@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import httpx
 from openhands.sdk.llm import LLM, LLMResponse, Message
 from openhands.sdk.llm.call_context import LLMCallContext, resolve_llm_call_context
 from openhands.sdk.tool import ToolDefinition
@@ -103,8 +104,17 @@ class CallFlow:
             "add_security_risk_prediction": arguments.add_security_risk_prediction,
             "on_token": self._timed(on_token) if on_token else None,
             "call_context": arguments.call_context,
+            **self._timeout(self.llms[step.endpoint]),
             **arguments.extra,
         }
+
+    def _timeout(self, llm: LLM) -> dict[str, httpx.Timeout]:
+        """Less time to connect than to answer, for providers where litellm can tell
+        the two apart (OpenAI, Azure, Bedrock); for others it takes the longer one."""
+        if llm.timeout is None:
+            return {}
+        connect = min(self.setup.dispatch.connect_timeout, llm.timeout)
+        return {"timeout": httpx.Timeout(llm.timeout, connect=connect)}
 
     def _decide(self) -> Decision:
         try:

@@ -12,12 +12,14 @@ from openhands_tiered_router.core.decision import Decision, Reason
 from openhands_tiered_router.core.engine import Engine, Rule
 from openhands_tiered_router.core.fleet import Health
 from openhands_tiered_router.core.request import RoutingRequest
-from openhands_tiered_router.core.rules import RULES
+from openhands_tiered_router.core.rules import RULES, RiskFloor
 from openhands_tiered_router.core.session import SessionState
 from openhands_tiered_router.dispatch.settings import DispatchSettings
 from openhands_tiered_router.fleet import Fleet, RoutedCall, fleet
 from openhands_tiered_router.health.breaker import Breaker
+from openhands_tiered_router.need.task import TaskScoreRule
 from openhands_tiered_router.sdk.endpoints import tier_set
+from openhands_tiered_router.sdk.graphs import live_graphs
 from openhands_tiered_router.settings import RouterSettings
 from openhands_tiered_router.telemetry.recorder import (
     TelemetryRecorder,
@@ -48,6 +50,8 @@ class RouterSetup:
     ) -> Self:
         """The setup for those models; no network."""
         tiers = tier_set(llms, settings)
+        if settings.graph:
+            rules = _with_graphs(rules)
         policy = replace(settings.policy, base_tier=default_tier)
         return cls(
             engine=Engine(tiers, rules, policy),
@@ -106,6 +110,19 @@ class RouterSetup:
             tier=self.endpoints[answered].tier if answered else None,
             model=self.endpoints[answered].model if answered else None,
         )
+
+
+def _with_graphs(rules: Sequence[Rule]) -> tuple[Rule, ...]:
+    """The rules, with the graphs of this process for those that can use one."""
+    graphs = live_graphs()
+    return tuple(
+        replace(rule, graph=graphs)
+        if isinstance(rule, TaskScoreRule)
+        else replace(rule, graphs=graphs.signals)
+        if isinstance(rule, RiskFloor)
+        else rule
+        for rule in rules
+    )
 
 
 class Unshared:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,17 @@ from openhands.sdk.llm import LLM
 from openhands.tools.terminal import TerminalTool
 
 from openhands_tiered_router import ComplexityRouter
+from openhands_tiered_router.core import rules
+from openhands_tiered_router.core.actions import ActionKind
+from openhands_tiered_router.core.engine import Draft
+from openhands_tiered_router.core.request import Purpose
 from openhands_tiered_router.dispatch.settings import DispatchSettings
 from openhands_tiered_router.economics.price_book import default_price_book
 from openhands_tiered_router.health.breaker import BreakerSettings
 from openhands_tiered_router.loopback import LoopbackProvider, Reply, ToolCall
 from openhands_tiered_router.loopback.scripts import by_turn
 from openhands_tiered_router.settings import RouterSettings
+from openhands_tiered_router.tiers import Tier
 
 
 MODELS = {
@@ -29,6 +34,25 @@ MODELS = {
 }
 QUICK = DispatchSettings(
     patience=2.0, backoff_base=0.05, breaker=BreakerSettings(cooldown=0.5)
+)
+
+
+def after_a_look(draft: Draft) -> Draft:
+    """The one-line rule, so that these tests do not depend on the policy."""
+    last = draft.session.last
+    looked = last is not None and not last.failed and last.kind in LOOKS
+    if draft.request.purpose is not Purpose.TURN or not looked:
+        return draft
+    return replace(draft, need=Tier.SIMPLE).because("test", "after a look")
+
+
+LOOKS = (ActionKind.LIST, ActionKind.READ, ActionKind.SEARCH, ActionKind.SCRIPT)
+PLAIN_RULES = (
+    rules.capable,
+    rules.side_request,
+    after_a_look,
+    rules.pins,
+    rules.choose,
 )
 
 
@@ -85,7 +109,8 @@ class World:
         llm_fields = fields.pop("llm_fields", {})
         llms = {key: self.llm(model, **llm_fields) for key, model in chosen.items()}
         settings = fields.pop("settings", RouterSettings(dispatch=QUICK))
-        return ComplexityRouter(llms_for_routing=llms, settings=settings, **fields)
+        router = ComplexityRouter(llms_for_routing=llms, settings=settings, **fields)
+        return router.with_rules(PLAIN_RULES)
 
     def agent(self, llm: LLM, kind: type[Agent] = Agent, **fields: Any) -> Agent:
         tools = fields.pop("tools", [Tool(name=TerminalTool.name)])

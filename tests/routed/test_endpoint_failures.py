@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from dataclasses import replace
 
@@ -112,6 +113,40 @@ def test_a_dead_first_endpoint_costs_seconds(world, dead: str) -> None:
             "500": ErrorKind.OVERLOADED,
         }
         assert outcome.attempts[0].error is expected[dead]
+
+
+def test_an_address_that_does_not_connect_costs_the_connect_timeout(world) -> None:
+    """A listener whose queue is full drops further connections: as a dead host does."""
+    dispatch = replace(world.quick, connect_timeout=0.5)
+    router, session = two_endpoints(world, settings=RouterSettings(dispatch=dispatch))
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
+        waiting = [socket.socket() for _ in range(3)]
+        for client in waiting:
+            client.setblocking(False)
+            client.connect_ex(full.getsockname())
+        address = f"http://127.0.0.1:{full.getsockname()[1]}/v1"
+        llm = router.llms_for_routing["complex"]
+        router.llms_for_routing["complex"] = llm.model_copy(
+            update={"base_url": address}
+        )
+        began = time.monotonic()
+        _, outcome = generate(router, session)
+        assert time.monotonic() - began < 10
+        for client in waiting:
+            client.close()
+    assert outcome.endpoint == "complex/2"
+    assert outcome.attempts[0].error is ErrorKind.TIMEOUT
+
+
+@pytest.mark.parametrize("model", [CHAT, "gpt-5-codex", "claude-sonnet-4-5"])
+def test_a_short_retry_after_is_waited_for(world, model: str) -> None:
+    world.provider.faults.next(faults.rate_limited(1), model=model)
+    family = "anthropic" if model.startswith("claude") else "openai"
+    router = world.router({"simple": f"{family}/{model}", "complex": "openai/gpt-4o"})
+    _, outcome = generate(router, "s", tier="simple")
+    assert outcome.endpoint == "simple"
+    assert [a.error for a in outcome.attempts] == [ErrorKind.RATE_LIMIT, None]
+    assert outcome.seconds >= 1
 
 
 def test_the_tier_above_answers_but_never_the_one_below(world) -> None:

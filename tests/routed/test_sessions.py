@@ -133,7 +133,7 @@ def test_resume_of_a_routed_agent_without_giving_one(world, tmp_path: Path) -> N
     )
     conversation.send_message("Look around.")
     conversation.run()
-    stored = json.loads((next(tmp_path.iterdir()) / "base_state.json").read_text())
+    stored = json.loads(next(tmp_path.rglob("base_state.json")).read_text())
     restored = RoutedAgent.model_validate(stored["agent"])
     assert type(restored.llm) is ComplexityRouter
     ids = [llm.usage_id for llm in restored.llm.llms_for_routing.values()]

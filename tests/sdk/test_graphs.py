@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from openhands_tiered_router.graph import workspace as workspaces
+from openhands_tiered_router.sdk.graphs import LiveGraphs
+
+
+def wait_for(graphs: LiveGraphs, workspace: str, text: str):
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        facts = graphs(workspace, text)
+        if facts is not None:
+            return facts
+        time.sleep(0.02)
+    pytest.fail("no graph within 60 s")
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "pricing.py").write_text("def discount(total):\n    return total\n")
+    (project / "cart.py").write_text("from pricing import discount\n")
+    return project
+
+
+def test_the_first_question_waits_for_nothing(project: Path) -> None:
+    graphs = LiveGraphs()
+    assert graphs(str(project), "discount is wrong") is None
+    facts = wait_for(graphs, str(project), "discount is wrong")
+    assert facts.lines > 0
+
+
+def test_an_edit_reaches_the_graph(project: Path) -> None:
+    graphs = LiveGraphs()
+    wait_for(graphs, str(project), "discount")
+    (project / "shipping.py").write_text("def freight(weight):\n    return weight\n")
+    graphs.edited(str(project), str(project / "shipping.py"))
+    assert workspaces.get(str(project)).wait(30)
+    assert wait_for(graphs, str(project), "freight").candidates > 0
+
+
+def test_a_workspace_that_does_not_exist_has_no_graph(tmp_path: Path) -> None:
+    graphs = LiveGraphs()
+    for _ in range(20):
+        assert graphs(str(tmp_path / "none"), "anything") is None
+        time.sleep(0.01)
