@@ -61,6 +61,22 @@ def read_samples(path: Path) -> list[Sample]:
         raise SampleError(f"{path}: cannot be read: {error}") from None
 
 
+def holds_sessions(path: Path) -> bool:
+    """Whether a file's first line is a recorded session, not a sample.
+
+    Raises:
+        SampleError: The file cannot be read.
+    """
+    try:
+        _, line = next(_lines(path), (0, "null"))
+        raw = json.loads(line)
+    except (OSError, UnicodeDecodeError, EOFError) as error:
+        raise SampleError(f"{path}: cannot be read: {error}") from None
+    except (json.JSONDecodeError, RecursionError):
+        return False
+    return isinstance(raw, dict) and "session" in raw and "messages" in raw
+
+
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
     with path.open("rb") as head:
         zipped = head.read(2) == b"\x1f\x8b"

@@ -1,10 +1,11 @@
-"""``tiered-router calibrate``: fit the weights of the task score to data."""
+"""``tiered-router calibrate``: fit the weights of decisions to data."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,11 +20,21 @@ if TYPE_CHECKING:
 
 UNUSABLE: Final = 2
 
+
+@dataclass(frozen=True, slots=True)
+class _Graphs:
+    """Where the issues' code is, and where the graph's answers are kept."""
+
+    clones: Path | None
+    kept: Path | None
+
+
 _EPILOG: Final = """\b
 Examples:
   tiered-router calibrate --from prompts.jsonl.gz
   tiered-router calibrate --from prompts.jsonl issues.jsonl --clones ~/src -o my.json
   tiered-router route --profile my.json < requests.jsonl
+  tiered-router calibrate --from sessions.jsonl.gz -o next_turn.json
 
 \b
 Exit code:  0  fitted
@@ -38,7 +49,7 @@ Exit code:  0  fitted
     multiple=True,
     required=True,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Labelled prompts or issues with outcomes: JSON Lines, plain or gzipped.",
+    help="Prompts, issues or sessions: JSON Lines, plain or gzipped.",
 )
 @click.argument(
     "more",
@@ -80,38 +91,76 @@ def command(
     output: Path | None,
     as_json: bool,
 ) -> None:
-    """Fit the weights of the task score to data, and say how good the fit is.
+    """Fit the weights of decisions to data, and say how good the fit is.
 
-    Each line of a file is a labelled prompt ({"prompt", "tier", "lang"}) or an issue
-    with outcomes ({"problem_statement", "repo", "base_commit", "outcomes"}). What the
-    files hold no samples for stays as it is. None of their text is kept.
+    Each line of a file is a labelled prompt ({"prompt", "tier", "lang"}), an issue with
+    outcomes ({"problem_statement", "repo", "base_commit", "outcomes"}) or a recorded
+    session ({"session", "messages"}). Prompts and issues give a profile of the task
+    score, in which what they hold no samples for stays as it is; sessions give the
+    model of the next turn, and cannot be mixed with the others. No text is kept.
     """
     from openhands_tiered_router.calibrate.numeric import MissingExtraError
+    from openhands_tiered_router.calibrate.samples import holds_sessions
+
+    paths = (*sources, *more)
+    try:
+        if all(map(holds_sessions, paths)):
+            _fit_sessions(paths, output, as_json)
+        else:
+            _fit_task(paths, _Graphs(clones, kept_graphs), leave_out, output, as_json)
+    except (ValueError, MissingExtraError, OSError) as error:
+        click.echo(f"error: {error}", err=True)
+        context.exit(UNUSABLE)
+
+
+def _fit_task(
+    paths: Sequence[Path],
+    graphs: _Graphs,
+    leave_out: Sequence[str],
+    output: Path | None,
+    as_json: bool,
+) -> None:
     from openhands_tiered_router.calibrate.profile import write_profile
-    from openhands_tiered_router.calibrate.samples import SampleError, read_samples
+    from openhands_tiered_router.calibrate.samples import read_samples
     from openhands_tiered_router.calibrate.task import GraphOptions, calibrate_task
     from openhands_tiered_router.need.task_weights import default_weights
 
     current = default_weights()
-    try:
-        samples = [s for path in (*sources, *more) for s in read_samples(path)]
-        with _progress(quiet=as_json) as report:
-            fitted = calibrate_task(
-                samples,
-                current,
-                graphs=GraphOptions(clones=clones, kept=kept_graphs),
-                leave_out=leave_out,
-                report=report,
-            )
-        if output is not None:
-            write_profile(output, fitted.profile)
-    except (SampleError, MissingExtraError, OSError) as error:
-        click.echo(f"error: {error}", err=True)
-        context.exit(UNUSABLE)
+    samples = [sample for path in paths for sample in read_samples(path)]
+    with _progress(quiet=as_json) as report:
+        fitted = calibrate_task(
+            samples,
+            current,
+            graphs=GraphOptions(clones=graphs.clones, kept=graphs.kept),
+            leave_out=leave_out,
+            report=report,
+        )
+    if output is not None:
+        write_profile(output, fitted.profile)
     if as_json:
         click.echo(json.dumps(fitted.profile, indent=1))
     else:
         _show(fitted, current, output)
+
+
+def _fit_sessions(paths: Sequence[Path], output: Path | None, as_json: bool) -> None:
+    from openhands_tiered_router.calibrate.next_turn import (
+        fit_next_turn,
+        write_next_turn,
+    )
+    from openhands_tiered_router.replay.sessions import read_sessions
+
+    with _progress(quiet=as_json) as report:
+        report("sessions")
+        fit = fit_next_turn([s for path in paths for s in read_sessions(path)])
+    if output is not None:
+        write_next_turn(fit, output)
+    if as_json:
+        click.echo(json.dumps(fit.data))
+        return
+    for name, value in fit.data["fitted"].items():
+        click.echo(f"{name}: {value}")
+    click.echo(f"written to {output}" if output else "not written: no --output")
 
 
 @contextmanager

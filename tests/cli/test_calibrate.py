@@ -59,3 +59,23 @@ def test_help_imports_no_numerics() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_sessions_are_recognised_and_too_few_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "sessions.jsonl"
+    row = {"session": "s", "instance_id": "t", "messages": []}
+    file.write_text(json.dumps(row) + "\n")
+    result = CliRunner().invoke(command, ["--from", str(file)])
+    assert result.exit_code == 2
+    assert "tasks or more are needed" in result.stderr
+
+
+def test_sessions_and_prompts_do_not_mix(tmp_path: Path) -> None:
+    sessions = tmp_path / "sessions.jsonl"
+    sessions.write_text(json.dumps({"session": "s", "messages": []}) + "\n")
+    prompts = samples(tmp_path / "prompts.jsonl", 5)
+    result = CliRunner().invoke(
+        command, ["--from", str(prompts), "--from", str(sessions)]
+    )
+    assert result.exit_code == 2
+    assert "sessions.jsonl:1" in result.stderr
