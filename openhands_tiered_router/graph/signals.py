@@ -156,6 +156,7 @@ class GraphSignals:
         """Follow a version now: .5 s at first, then .3 ms for each changed file."""
         with self._updating:
             self._locator.update(graph, history)
+            _ = graph.file_graph  # made here, so that no question waits for it
             before = self._graph
             measures = self._measures
             relinked = _relinked(before, graph)

@@ -52,6 +52,9 @@ LENGTH: Final = 0.65
 BUDGET: Final = 1_500
 """Postings that one question may read in full, rarest terms first."""
 
+ALWAYS: Final = 3
+"""Rarest terms that are read in full even so: something must choose the files."""
+
 CANDIDATES: Final = 80
 """Best files by those terms, which alone the commoner terms are added to."""
 
@@ -170,10 +173,10 @@ class FileIndex:
         """
         totals = [0.0] * len(self._paths)
         left, later = BUDGET, []
-        for term, weight in weights.items():
+        for rank, (term, weight) in enumerate(weights.items()):
             postings = self._postings.get(term, _NONE)
             left -= len(postings.files)
-            if left < 0:
+            if left < 0 and rank >= ALWAYS:
                 later.append((weight, postings))
                 continue
             for number, worth in zip(postings.files, postings.worths, strict=True):

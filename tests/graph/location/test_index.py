@@ -1,6 +1,8 @@
+import pytest
 from hypothesis import given, strategies as st
 
 from openhands_tiered_router.graph.git_history import FileHistory
+from openhands_tiered_router.graph.location import index
 from openhands_tiered_router.graph.location.index import FileIndex, file_worths
 from openhands_tiered_router.graph.snapshot import CodeGraph
 
@@ -28,25 +30,73 @@ def test_commit_subjects_add_terms(shop: CodeGraph) -> None:
 
 
 def test_a_rare_term_counts_more_than_a_common_one() -> None:
-    index = FileIndex()
+    made = FileIndex()
     for name in "abcdefgh":
-        index.append(
+        made.append(
             name, {"common": 0.5, "rare": 0.5} if name == "a" else {"common": 1}
         )
 
-    weights = index.weigh({"common": 1.0, "rare": 1.0, "unknown": 1.0})
+    weights = made.weigh({"common": 1.0, "rare": 1.0, "unknown": 1.0})
 
     assert weights["rare"] > weights["common"] > 0
     assert "unknown" not in weights
 
 
 def test_a_file_far_behind_the_best_is_left_out() -> None:
-    index = FileIndex()
-    index.append("best", {"x": 1.0})
-    index.append("near", {"x": 0.5})
-    index.append("far", {"x": 0.1})
+    made = FileIndex()
+    made.append("best", {"x": 1.0})
+    made.append("near", {"x": 0.5})
+    made.append("far", {"x": 0.1})
 
-    assert set(index.scores({"x": 1.0})) == {"best", "near"}
+    assert set(made.scores({"x": 1.0})) == {"best", "near"}
+
+
+def many_files() -> FileIndex:
+    """Return 300 files that share `common` in growing worth; `rare` is in one."""
+    made = FileIndex()
+    for number in range(300):
+        worths = {"common": number / 300} if number % 3 == 0 else {"other": 0.5}
+        made.append(f"f{number}", worths | ({"rare": 1.0} if number == 150 else {}))
+    return made
+
+
+def test_common_terms_are_added_to_the_candidates(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = many_files()
+    weights = made.weigh({"common": 1.0, "rare": 1.0})
+    exact = made.scores(weights)
+    monkeypatch.setattr(index, "BUDGET", 10)
+    monkeypatch.setattr(index, "ALWAYS", 0)
+
+    assert list(weights) == ["rare", "common"]
+    assert made.scores(weights) == {"f150": exact["f150"]}
+
+
+def test_a_question_of_common_terms_alone_is_answered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = many_files()
+    exact = made.scores(made.weigh({"common": 1.0}))
+    monkeypatch.setattr(index, "BUDGET", 10)
+
+    assert made.scores(made.weigh({"common": 1.0})) == exact
+    assert max(exact, key=exact.__getitem__) == "f297"
+
+
+def test_of_very_many_terms_the_heaviest_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(index, "TERMS", 1)
+    made = many_files()
+
+    assert list(made.weigh({"common": 9.0, "other": 1.0, "rare": 0.1})) == ["common"]
+
+
+def test_a_term_in_nearly_every_file_is_not_looked_up() -> None:
+    made = many_files()
+    for number in range(300, 600):
+        made.append(f"f{number}", {"common": 1.0})
+
+    assert "common" not in made.weigh({"common": 1.0})
 
 
 files = st.dictionaries(
@@ -83,12 +133,12 @@ def test_an_index_that_followed_edits_equals_a_fresh_one(
 
 
 def test_a_reader_keeps_what_it_holds_while_a_writer_changes_it() -> None:
-    index = FileIndex()
-    index.append("a", {"x": 1.0})
-    before = index._postings["x"]
+    made = FileIndex()
+    made.append("a", {"x": 1.0})
+    before = made._postings["x"]
 
-    index.put("b", {"x": 0.5})
-    index.drop("a")
+    made.put("b", {"x": 0.5})
+    made.drop("a")
 
     assert before.files == [0]
-    assert index.scores({"x": 1.0}) == {"b": 0.5}
+    assert made.scores({"x": 1.0}) == {"b": 0.5}
