@@ -57,7 +57,10 @@ class BuiltGraphs:
         self._report(workspace)
         try:
             signals = GraphSignals()
-            signals.update(build_graph(Path(workspace)))
+            graph = build_graph(Path(workspace))
+            signals.update(graph)
+            # What the graph makes at its first answer, no decision should wait for.
+            signals.task_signals(next(iter(graph.files), ""))
         except Exception as error:  # a graph is never worth an answer
             self._failed[workspace] = f"{type(error).__name__}: {error}"
         else:

@@ -5,7 +5,16 @@ import pytest
 from click.testing import CliRunner, Result
 
 from openhands_tiered_router.cli.explain import command
+from openhands_tiered_router.core.decision import (
+    Candidate,
+    Decision,
+    Dimension,
+    Reason,
+)
 from openhands_tiered_router.need.dimensions import NAMES
+from openhands_tiered_router.telemetry.records import DecisionRecord
+from openhands_tiered_router.telemetry.store import Store
+from openhands_tiered_router.tiers import Tier
 
 
 def explain(*args: str, stdin: str = "") -> Result:
@@ -62,6 +71,33 @@ def test_nothing_to_explain() -> None:
     result = explain(stdin="  \n")
     assert result.exit_code == 2
     assert "no text" in result.stderr
+
+
+def test_a_decision_on_record(tmp_path: Path) -> None:
+    file = tmp_path / "telemetry.sqlite3"
+    store = Store(file)
+    decision = Decision(
+        tier=Tier.MEDIUM,
+        endpoint="medium",
+        need=Tier.MEDIUM,
+        score=0.5,
+        candidates=(Candidate(endpoint="medium", tier=Tier.MEDIUM, cost_now=0.002),),
+        dimensions=(Dimension("breadth", 0.5, 0.2, "parts +1.0"),),
+        reasons=(Reason("task_score", "complexity 0.50"),),
+    )
+    record = DecisionRecord(
+        decision_id="01ABC", conversation_id="c", time=1.0, decision=decision
+    )
+    assert store.write([record]) == 0
+    store.close()
+    result = explain("--decision", "01ABC", "--telemetry", str(file))
+    assert result.exit_code == 0
+    for shown in ("medium", "0.500", "parts +1.0", "0.002000", "task_score: compl"):
+        assert shown in result.stdout
+    found = json.loads(
+        explain("-d", "01ABC", "--telemetry", str(file), "--json").stdout
+    )
+    assert found["dimensions"][0]["contribution"] == pytest.approx(0.1)
 
 
 def test_an_unknown_decision_is_named(tmp_path: Path) -> None:
