@@ -4,7 +4,7 @@
 
 The prompt of the longest history is some 35,000 tokens, that of recorded sessions at
 their end. `decide` is read history, session and rules; `adapt` is the history for the
-endpoint, authors known. Machine and spread are in the table that pytest-benchmark prints.
+endpoint, authors known.
 """
 
 from __future__ import annotations

@@ -37,7 +37,8 @@ def test_example(
 ) -> None:
     (tmp_path / "workspace").mkdir()
     (tmp_path / "workspace" / "notes.txt").write_text("a\n")
-    prices = {m.split("/")[1]: default_price_book().prices(m) for m in MODELS.values()}
+    listed = {m.split("/")[1]: default_price_book().prices(m) for m in MODELS.values()}
+    prices = {model: price for model, price in listed.items() if price}
     with LoopbackProvider(two_turns, prices=prices) as provider:
         endpoint = {
             "base_url": f"{provider.base_url}/v1",

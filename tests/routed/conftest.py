@@ -134,7 +134,8 @@ def world(tmp_path: Path) -> Iterator[World]:
     (workspace / "notes.txt").write_text("a\n")
     book = default_price_book()
     names = {*MODELS.values(), "openai/gpt-5-codex"}
-    prices = {m.partition("/")[2]: book.prices(m) for m in names}
+    listed = {m.partition("/")[2]: book.prices(m) for m in names}
+    prices = {model: price for model, price in listed.items() if price}
     with LoopbackProvider(prices=prices) as provider:
         world = World(provider, workspace)
         provider.script = by_turn(world.look_around())

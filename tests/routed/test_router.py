@@ -165,7 +165,7 @@ class Echo(LLM):
 
 def test_sixteen_threads_misroute_no_call(world) -> None:
     """Each thread pins its calls to another tier, and must get that tier's answer."""
-    llms = {key: Echo(model=model) for key, model in world.models.items()}
+    llms: dict[str, LLM] = {k: Echo(model=m) for k, m in world.models.items()}
     router = ComplexityRouter(llms_for_routing=llms)
     wrong = _answers_of_wrong_tiers(router, world.models, threads=16, calls=250)
     assert wrong == []
