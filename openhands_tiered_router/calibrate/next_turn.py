@@ -183,14 +183,15 @@ def expected_calibration_error(curve: Sequence[tuple[int, float, float]]) -> flo
 def _trees(x: Any, y: Any) -> Any:
     from sklearn.ensemble import ExtraTreesClassifier
 
-    return ExtraTreesClassifier(
-        TREES,
-        max_leaf_nodes=LEAVES,
-        min_samples_leaf=LEAST,
-        max_features=FEATURES,
-        random_state=SEED,
-        n_jobs=1,
-    ).fit(x, y)
+    settings: dict[str, Any] = {
+        "n_estimators": TREES,
+        "max_leaf_nodes": LEAVES,
+        "min_samples_leaf": LEAST,
+        "max_features": FEATURES,
+        "random_state": SEED,
+        "n_jobs": 1,
+    }
+    return ExtraTreesClassifier(**settings).fit(x, y)
 
 
 def _logit(np: Any, p: Any) -> Any:

@@ -27,18 +27,18 @@ class Policy:
     0.5 both are as measured in docs/benchmarks.md."""
     quality_floor: Tier | None = None
     """No turn of a conversation is served below it."""
-    leak_budget: float = 0.24
+    leak_budget: float = 0.238
     """Share of a session's hard turns that a weak tier may serve, where that pays.
-    A rule of one line leaks 0.31 (docs/benchmarks.md); the mark set was 0.25."""
-    leak_price: float = 2.6
+    A rule of one line leaks 0.31 (docs/benchmarks.md); the mark was 0.25."""
+    leak_price: float = 3.0
     """What a leaked hard turn is held to cost at the budget, in turns of the base
-    tier in mid-session: some two turns to notice and mend. Fitted by replay."""
-    leak_gain: float = 12.0
+    tier in mid-session: three turns to notice and mend. Fitted by replay."""
+    leak_gain: float = 20.0
     """How steeply that price rises with the share leaked: by ``exp(gain * excess)``.
     Fitted by replay."""
-    leak_brake: float = 4.0
+    leak_brake: float = 3.0
     """How much steeper it rises above the budget. Fitted by replay."""
-    leak_prior: float = 25.0
+    leak_prior: float = 60.0
     """Hard turns as which the budget's own share counts at a session's start."""
     failed_weight: float = 1.5
     """How much dearer a leaked turn is right after a failure. Judgement: what failed
@@ -138,15 +138,20 @@ def policy_from(settings: Mapping[str, Any], base: Policy | None = None) -> Poli
 
 
 def _checked(name: str, value: Any) -> Any:
-    if value is None and name in _OPTIONAL:
-        return None
+    if value is None:
+        if name in _OPTIONAL:
+            return None
+        raise PolicyError(f"{name}: must not be empty")
     if name in _TIERS:
         return _tier(name, value)
     if name == "risky_paths":
-        if isinstance(value, str) or not all(isinstance(v, str) for v in value):
+        is_list = isinstance(value, list | tuple)
+        if not is_list or not all(isinstance(v, str) for v in value):
             raise PolicyError(f"{name}: expected a list of globs, got {value!r}")
         return tuple(value)
     if name == "dimension_weights":
+        if not isinstance(value, Mapping):
+            raise PolicyError(f"{name}: expected a table of weights, got {value!r}")
         return dict(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise PolicyError(f"{name}: expected a number, got {value!r}")

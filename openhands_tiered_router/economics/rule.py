@@ -18,7 +18,8 @@ def economics(draft: Draft) -> Draft:
     Later turns' costs and the price of a hard turn served too weakly count. Where a
     price is not known, the probability alone decides.
     """
-    if draft.request.purpose is not Purpose.TURN or draft.p_mechanical is None:
+    p_mechanical = draft.p_mechanical
+    if draft.request.purpose is not Purpose.TURN or p_mechanical is None:
         return draft
     draft = _lifetime(draft)
     top = draft.target
@@ -35,7 +36,7 @@ def economics(draft: Draft) -> Draft:
             strong,
             weak,
             prompt=draft.request.prompt_tokens,
-            p_mechanical=draft.p_mechanical,
+            p_mechanical=p_mechanical,
             now=draft.now,
         )
         if compared is None:

@@ -1,0 +1,127 @@
+"""``tiered-router replay`` from a file to figures, and what it says when it cannot."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from openhands_tiered_router.cli.replay import UNUSABLE, command
+
+
+CONFIG = """
+[[tiers.simple.endpoints]]
+model = "example/small"
+input_cost_per_token = 1e-06
+cache_read_input_token_cost = 1e-07
+cache_creation_input_token_cost = 1.25e-06
+output_cost_per_token = 5e-06
+
+[[tiers.complex.endpoints]]
+model = "example/large"
+input_cost_per_token = 5e-06
+cache_read_input_token_cost = 5e-07
+cache_creation_input_token_cost = 6.25e-06
+output_cost_per_token = 2.5e-05
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "router.toml"
+    path.write_text(CONFIG)
+    return path
+
+
+@pytest.fixture
+def sessions(tmp_path: Path) -> Path:
+    messages: list[dict[str, object]] = [{"role": "user", "content": "Fix the bug"}]
+    for i in range(20):
+        arguments = json.dumps(
+            {"command": "cat > /tmp/t.py" if i % 2 else "python /tmp/t.py"}
+        )
+        call = {"id": str(i), "function": {"name": "bash", "arguments": arguments}}
+        usage = {"prompt_tokens": 25_000 + 500 * i, "completion_tokens": 90}
+        messages += [
+            {
+                "role": "assistant",
+                "content": None,
+                "tool_calls": [call],
+                "timestamp": 10.0 * i,
+                "usage": usage,
+            },
+            {
+                "role": "tool",
+                "content": "ok",
+                "tool_call_id": str(i),
+                "timestamp": 10.0 * i + 2,
+            },
+        ]
+    path = tmp_path / "sessions.jsonl"
+    path.write_text(json.dumps({"session": "one", "messages": messages}))
+    return path
+
+
+def run(*arguments: object) -> tuple[int, str, str]:
+    result = CliRunner().invoke(command, [str(a) for a in arguments])
+    return result.exit_code, result.stdout, result.stderr
+
+
+def test_json_gives_one_line_a_turn(config: Path, sessions: Path) -> None:
+    code, out, _ = run(sessions, "--config", config, "--json")
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert code == 0
+    assert [(r["session"], r["turn"]) for r in rows] == [("one", i) for i in range(20)]
+    assert {r["tier"] for r in rows} == {"simple", "complex"}
+    assert rows[0]["tier"] == "complex"
+    assert all(r["ms"] > 0 for r in rows)
+
+
+def test_slow_turns_are_decided_otherwise(config: Path, sessions: Path) -> None:
+    weak = []
+    for scale in (1, 1_000):
+        options = ("--config", config, "--json", "--time-scale", scale)
+        _, out, _ = run(sessions, *options)
+        weak.append(out.count('"simple"'))
+    assert weak[0] > weak[1]
+
+
+def test_people_get_a_table_and_a_plot(
+    config: Path, sessions: Path, tmp_path: Path
+) -> None:
+    plot = tmp_path / "plot.html"
+    code, out, _ = run(sessions, "--config", config, "--plot", plot)
+    assert code == 0
+    for name in ("routed", "one-line rule", "always complex", "offline optimum"):
+        assert name in out
+        assert name in plot.read_text()
+
+
+@pytest.mark.parametrize("content", ["", "not json", '{"session": 1}'])
+def test_unusable_recording_is_an_error_with_its_file(
+    config: Path, tmp_path: Path, content: str
+) -> None:
+    path = tmp_path / "bad.jsonl"
+    path.write_text(content)
+    code, out, err = run(path, "--config", config)
+    assert code == UNUSABLE
+    assert "bad.jsonl" in err
+    assert not out
+
+
+def test_unknown_price_is_an_error_and_not_nothing(
+    tmp_path: Path, sessions: Path
+) -> None:
+    config = tmp_path / "router.toml"
+    config.write_text('[[tiers.simple.endpoints]]\nmodel = "example/unheard"\n')
+    code, _, err = run(sessions, "--config", config)
+    assert code == UNUSABLE
+    assert "no price is known for 'example/unheard'" in err
+
+
+def test_scale_must_be_above_zero(config: Path, sessions: Path) -> None:
+    code, _, err = run(sessions, "--config", config, "--time-scale", "0")
+    assert code == 2
+    assert "--time-scale" in err
