@@ -162,7 +162,10 @@ def where(
     text: str,
     no_history: bool,
 ) -> None:
-    """Rank the files and definitions that TEXT is about; - reads standard input."""
+    """Rank files and definitions for a text.
+
+    TEXT is a request, an issue or an error message; - reads it from standard input.
+    """
     from openhands_tiered_router.graph.git_history import History, read_history
     from openhands_tiered_router.graph.location import Locator
 
@@ -197,7 +200,10 @@ def where(
 @click.argument("place", metavar="PATH[:SYMBOL]")
 @click.option("--depth", type=click.IntRange(1, 10), default=3, show_default=True)
 def impact(root: Path, as_json: bool, limit: int, place: str, depth: int) -> None:
-    """List what depends on a file or on a definition in it, nearest first."""
+    """List what depends on a file or definition.
+
+    The nearest come first. SYMBOL is a qualified name, or the end of one at a dot.
+    """
     from openhands_tiered_router.graph.impact import blast_radius
 
     graph = _graph(root)
@@ -232,7 +238,10 @@ def tests(
     place: str,
     depth: int,
 ) -> None:
-    """List the tests that reach a file or a definition in it, nearest first."""
+    """List the tests that reach a file or definition.
+
+    The nearest come first. SYMBOL is a qualified name, or the end of one at a dot.
+    """
     from openhands_tiered_router.graph.impact import reaching_tests
 
     graph = _graph(root)
@@ -284,7 +293,10 @@ def hubs(root: Path, as_json: bool, limit: int) -> None:
 def export(
     root: Path, as_json: bool, form: str, definitions: bool, output: Any
 ) -> None:
-    """Write the graph as GraphML, node-link JSON or DOT; --json is --format json."""
+    """Write the graph for other tools.
+
+    Formats are GraphML, networkx' node-link JSON (also by --json) and Graphviz' DOT.
+    """
     from openhands_tiered_router.graph.export import export as lines
 
     try:
@@ -304,7 +316,11 @@ def export(
 )
 @click.option("--select", metavar="PATH", help="File that is selected at first.")
 def view(root: Path, as_json: bool, output: Path, select: str | None) -> None:
-    """Write a page that shows the graph: one HTML file that needs no network."""
+    """Write a page that shows the graph.
+
+    It is one HTML file that needs no network: communities, hubs, and what a change
+    to the file that you pick would touch.
+    """
     from openhands_tiered_router.graph.measures import measure
     from openhands_tiered_router.graph.view import render
 

@@ -58,7 +58,7 @@ ALWAYS: Final = 3
 CANDIDATES: Final = 80
 """Best files by those terms, which alone the commoner terms are added to."""
 
-TERMS: Final = 100
+TERMS: Final = 80
 """Terms that one question may have, the heaviest."""
 
 COMMON: Final = 0.4
@@ -110,9 +110,6 @@ class FileIndex:
 
     def __len__(self) -> int:
         return len(self._numbers)
-
-    def __contains__(self, path: object) -> bool:
-        return path in self._numbers
 
     def append(self, path: str, worths: Mapping[str, float]) -> None:
         """Add a file that is not in it, while nobody else reads the index."""

@@ -1,10 +1,13 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from openhands_tiered_router.graph.build import build_graph
 from openhands_tiered_router.graph.git_history import FileHistory, History
-from openhands_tiered_router.graph.location import Location, Locator
+from openhands_tiered_router.graph.location import Location, Locator, locator as module
 from openhands_tiered_router.graph.location.locator import NOWHERE
+from openhands_tiered_router.graph.model import FileFacts
 from openhands_tiered_router.graph.snapshot import Change, CodeGraph
 
 
@@ -70,3 +73,23 @@ def test_edits_are_followed(project: Path, shop: CodeGraph) -> None:
     for text in ("zebra stripes", "giraffe neck", "handle request", "shop/web.py cart"):
         assert locator.locate(text) == fresh.locate(text)
     assert locator.locate("zebra stripes").files[0].node == "shop/colours.py"
+
+
+def test_a_file_that_was_only_linked_anew_is_not_read_again(
+    shop: CodeGraph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locator = Locator()
+    locator.update(shop)
+    read: list[str] = []
+
+    def noted(facts: FileFacts, history: FileHistory | None) -> dict[str, float]:
+        read.append(facts.path)
+        return {}
+
+    monkeypatch.setattr(
+        "openhands_tiered_router.graph.location.locator.file_worths", noted
+    )
+    change = Change(shop.version + 1, frozenset(shop.files))
+    locator.update(replace(shop, version=change.version, changes=(change,)))
+
+    assert read == []
