@@ -19,6 +19,7 @@ from openhands_tiered_router.config.errors import Problem
 from openhands_tiered_router.config.fields import Count, Number, Section
 from openhands_tiered_router.core.policy import PROFILES, Policy
 from openhands_tiered_router.dispatch.settings import DispatchSettings
+from openhands_tiered_router.need.dimensions import NAMES
 from openhands_tiered_router.tiers import DEFAULT_MAX_COMPLEXITY, Tier
 
 
@@ -39,6 +40,19 @@ def _parse_tier(value: Any) -> Tier:
 
 
 TierName = Annotated[Tier, BeforeValidator(_parse_tier)]
+
+
+def _parse_dimension(value: Any) -> str:
+    if value in NAMES:
+        return value
+    raise PydanticCustomError(
+        "dimension",
+        "is not a dimension of the task score",
+        {"remedy": f"Write one of {', '.join(NAMES)}"},
+    )
+
+
+Dimension = Annotated[str, BeforeValidator(_parse_dimension)]
 
 
 class TierConfig(Section):
@@ -171,7 +185,7 @@ class PolicyConfig(Section):
     """Content blocks that providers search back for a cached prefix."""
     slow_turn: Amount = _POLICY.slow_turn
     """Seconds a turn from which a one-hour cache is the cheaper one."""
-    dimension_weights: dict[str, Number] = Field(default_factory=dict)
+    dimension_weights: dict[Dimension, Amount] = Field(default_factory=dict)
     """Weights of the task score to use instead of the fitted ones, by dimension."""
 
     def to_policy(self, base_tier: Tier) -> Policy:

@@ -153,3 +153,15 @@ def test_routing_imports_neither_sdk_nor_litellm_nor_networkx() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert done.stderr.strip() == "[]"
+
+
+def test_a_misspelt_dimension_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "tiers.toml"
+    file.write_text(
+        '[tiers.simple]\nendpoints = ["example/a"]\n'
+        "[policy.dimension_weights]\nblast = 1\n"
+    )
+    result = route(line("hi"), args=("--config", str(file)))
+    assert result.exit_code == 2
+    assert "policy.dimension_weights.blast" in result.stderr
+    assert "blast_radius" in result.stderr
