@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from hashlib import blake2b
 
 from openhands_tiered_router.core.decision import Candidate
@@ -36,18 +37,20 @@ def _rank(draft: Draft, target: Tier, candidate: Candidate) -> tuple[float, ...]
     above_cap = draft.cap is not None and endpoint.tier > draft.cap
     below = endpoint.tier < target
     distance = abs(endpoint.tier - target)
-    spread = _draw(draft.request.session_id or "", endpoint)
+    session = draft.request.session_id or ""
+    spread = _draw(session, endpoint.key, endpoint.weight)
     return (above_cap, below, health is Health.OPEN, distance, health, spread)
 
 
-def _draw(session_id: str, endpoint: Endpoint) -> float:
+@lru_cache(maxsize=1_024)
+def _draw(session_id: str, key: str, weight: float) -> float:
     """Weighted rendezvous hashing: lower is better.
 
     A conversation keeps its endpoint, so the provider's prompt cache stays warm, and
     over many conversations each endpoint gets its weight's share (Thaler and
     Ravishankar 1998; weights after Mosko: -log(u) / w).
     """
-    name = f"{session_id}\0{endpoint.key}".encode(errors="replace")
+    name = f"{session_id}\0{key}".encode(errors="replace")
     digest = int.from_bytes(blake2b(name, digest_size=6).digest())
     u = (digest + 0.5) / 2**48
-    return -math.log(u) / endpoint.weight
+    return -math.log(u) / weight

@@ -19,10 +19,10 @@ from openhands_tiered_router.tiers import Endpoint, Tier
 
 def capable(draft: Draft) -> Draft:
     """Leaves out endpoints that cannot serve the call at all."""
-    checked = tuple(
-        replace(c, excluded=_incapable(draft, draft.endpoint(c.endpoint)))
-        for c in draft.candidates
-    )
+    found = {e.key: _incapable(draft, e) for e in draft.tiers.endpoints}
+    if not any(found.values()):
+        return draft
+    checked = tuple(replace(c, excluded=found[c.endpoint]) for c in draft.candidates)
     if all(c.excluded for c in checked):
         return draft.because("capable", "no endpoint fits the call; all are tried")
     return replace(draft, candidates=checked)
