@@ -86,9 +86,7 @@ def test_a_file_that_was_only_linked_anew_is_not_read_again(
         read.append(facts.path)
         return {}
 
-    monkeypatch.setattr(
-        "openhands_tiered_router.graph.location.locator.file_worths", noted
-    )
+    monkeypatch.setattr(module, "file_worths", noted)
     change = Change(shop.version + 1, frozenset(shop.files))
     locator.update(replace(shop, version=change.version, changes=(change,)))
 
