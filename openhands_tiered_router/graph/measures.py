@@ -1,7 +1,7 @@
 """What each file's place in the graph says: hubs, depth, cycles, cut points.
 
-These are measures of risk and context. They do not say how hard a task is: on
-500 issues none of them beat chance at that (docs/graph.md).
+These are measures of risk and context. They do not say how hard a task is
+(docs/graph.md).
 
 All functions take the graph of `dependency_graph`: files, and the edges that the
 resolver is sure of, each from a file to one that it depends on.

@@ -1,7 +1,7 @@
 """How clearly a ranking points at one place.
 
-The strongest signal known before a run, and a weak one: the area under the curve
-for "a small model fails" is .59 on 500 issues (docs/graph.md).
+The strongest signal that the graph has of how a run will go, and a weak one
+(docs/scoring.md says how weak).
 """
 
 from collections.abc import Sequence

@@ -1,3 +1,4 @@
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -91,3 +92,28 @@ def test_a_file_that_was_only_linked_anew_is_not_read_again(
     locator.update(replace(shop, version=change.version, changes=(change,)))
 
     assert read == []
+
+
+def test_answers_hold_while_another_thread_updates(shop: CodeGraph) -> None:
+    locator = Locator()
+    locator.update(shop)
+    fewer = {path: f for path, f in shop.files.items() if path != "shop/web.py"}
+    stop = threading.Event()
+
+    def follow() -> None:
+        version, whole = shop.version, False
+        while not stop.is_set():
+            version, whole = version + 1, not whole
+            step = (Change(version, frozenset({"shop/web.py"})),)
+            files = shop.files if whole else fewer
+            locator.update(replace(shop, version=version, files=files, changes=step))
+
+    writer = threading.Thread(target=follow)
+    writer.start()
+    try:
+        firsts = {locator.locate("parse an amount").files[0].node for _ in range(300)}
+    finally:
+        stop.set()
+        writer.join()
+
+    assert firsts == {"shop/money.py"}
