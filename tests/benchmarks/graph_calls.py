@@ -33,8 +33,10 @@ from openhands_tiered_router.graph.snapshot import CodeGraph
 
 type Site = tuple[int, int]
 """(line, column in bytes), both 0-based."""
-type Uses = dict[str, dict[Site, list[tuple[str, int]]]]
-"""Path and site to where the callee may be defined: (path, 0-based line)."""
+type Home = tuple[str, int, str]
+"""Path, 0-based line and name of a definition; "" is the name at the site."""
+type Uses = dict[str, dict[Site, list[Home]]]
+"""Path and site to where the callee may be defined."""
 
 CONFIDENCES = (0.95, 0.01)
 
@@ -42,23 +44,43 @@ CONFIDENCES = (0.95, 0.01)
 def from_scip(root: Path, index: Path) -> Uses:
     """Read the uses of a SCIP index."""
     documents = read_index(index)
-    homes: dict[str, list[tuple[str, int]]] = {}
+    homes: dict[str, list[Home]] = {}
     for document in documents:
+        lines = text_lines(root / document.path)
         for symbol, places in document.definitions.items():
-            homes.setdefault(symbol, []).extend((document.path, p[0]) for p in places)
+            homes.setdefault(symbol, []).extend(
+                (document.path, line, word_at(lines, line, character))
+                for line, character in places
+            )
     uses: Uses = {}
     for document in documents:
-        lines = (root / document.path).read_bytes().split(b"\n")
+        lines = text_lines(root / document.path)
         known = uses[document.path] = {}
         for (line, character), symbol in document.uses.items():
-            text = lines[line].decode("utf-8", "replace") if line < len(lines) else ""
-            utf16 = text.encode("utf-16-le")[: 2 * character]
-            before = utf16.decode("utf-16-le", "replace")
-            name = re.match(r"\w*", text[len(before) :])
-            builtin = name and f"builtins/{name[0]}#" in symbol and before.endswith(".")
+            before = text_before(lines, line, character)
+            name = word_at(lines, line, character)
+            builtin = f"builtins/{name}#" in symbol and before.endswith(".")
             if symbol in homes or not builtin:
                 known[line, len(before.encode())] = homes.get(symbol, [])
     return uses
+
+
+def text_lines(path: Path) -> list[str]:
+    """Return a file's lines; none if it is gone."""
+    return path.read_text("utf-8", "replace").split("\n") if path.exists() else []
+
+
+def text_before(lines: list[str], line: int, character: int) -> str:
+    """Return a line's text up to a position in UTF-16 units."""
+    text = lines[line] if line < len(lines) else ""
+    return text.encode("utf-16-le")[: 2 * character].decode("utf-16-le", "replace")
+
+
+def word_at(lines: list[str], line: int, character: int) -> str:
+    """Return the identifier at a position."""
+    start = len(text_before(lines, line, character))
+    found = re.match(r"[\w$]*", lines[line][start:]) if line < len(lines) else None
+    return found[0] if found else ""
 
 
 def from_sites(root: Path, file: Path) -> Uses:
@@ -69,7 +91,7 @@ def from_sites(root: Path, file: Path) -> Uses:
         path, line, column = site.rsplit(":", 2)
         where, _, at = home.rpartition(":")
         known = uses.setdefault(inside(root, path), {})
-        place = [(inside(root, where), int(at) - 1)] if where else []
+        place = [(inside(root, where), int(at) - 1, "")] if where else []
         known[int(line) - 1, int(column) - 1] = place
     return uses
 
@@ -115,17 +137,17 @@ def reference(
         for site, name, caller in calls(root, facts) if facts else ():
             if site not in known:
                 unknown.add((caller, name))
-            for home, line in known.get(site, ()):
-                target = defined(graph.facts(home), line)
+            for home, line, word in known.get(site, ()):
+                target = defined(graph.facts(home), line, word or name)
                 if target and target != caller:
                     edges.add((caller, target))
     return edges, unknown
 
 
-def defined(facts: FileFacts | None, line: int) -> str:
-    """Return the definition that starts on a line."""
+def defined(facts: FileFacts | None, line: int, name: str) -> str:
+    """Return the definition of a name that starts on a line, or ""."""
     for index, found in enumerate(facts.definitions if facts else ()):
-        if found.start_line == line + 1 and facts is not None:
+        if (found.start_line, found.name) == (line + 1, name) and facts is not None:
             return plain(facts.node_id(index))
     return ""
 
