@@ -13,7 +13,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from heapq import nlargest
 from math import ceil, log
 from operator import itemgetter
 from typing import Final
@@ -155,7 +154,8 @@ class FileIndex:
             for term, weight in terms.items()
             if term in postings and (holding := len(postings[term].files)) <= most
         ]
-        heaviest = nlargest(TERMS, found) if len(found) > TERMS else found
+        found.sort(reverse=True)
+        heaviest = found[:TERMS]
         heaviest.sort(key=itemgetter(1, 2))
         return {term: weight for weight, _, term in heaviest}
 
@@ -195,7 +195,9 @@ class FileIndex:
     def _candidates(totals: list[float], count: int | None) -> list[int]:
         floor = TAIL / 2 * max(totals, default=0.0)
         near = [number for number, total in enumerate(totals) if total > floor]
-        return near if count is None else nlargest(count, near, key=totals.__getitem__)
+        if count is None:
+            return near
+        return sorted(near, key=totals.__getitem__, reverse=True)[:count]
 
     def _number(self, path: str, terms: Iterable[str]) -> int:
         number = self._numbers[path] = len(self._paths)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from heapq import nlargest
 from operator import itemgetter
 from threading import Lock
 from typing import Final
@@ -176,8 +175,8 @@ class Locator:
                 share = FILE_SHARE * file.score
                 scores = definition_scores(self._definition_index(facts), weights)
                 found += [(own + share, facts, n) for n, own in scores.items()]
-        top = nlargest(RANKED, found, key=itemgetter(0))
-        hits = [Hit(facts.node_id(number), score) for score, facts, number in top]
+        found.sort(key=itemgetter(0), reverse=True)
+        hits = [Hit(f.node_id(number), score) for score, f, number in found[:RANKED]]
         return tuple(sorted(hits, key=lambda hit: (-hit.score, hit.node)))
 
     def _definition_index(self, facts: FileFacts) -> DefinitionIndex:
@@ -193,6 +192,5 @@ class Locator:
 
 def _best(scores: Mapping[str, float], count: int) -> tuple[Hit, ...]:
     """Return the highest scores, ties by name."""
-    top = nlargest(count, scores, key=scores.__getitem__)
-    top.sort(key=lambda node: (-scores[node], node))
+    top = sorted(scores, key=lambda node: (-scores[node], node))[:count]
     return tuple(Hit(node, scores[node]) for node in top)
