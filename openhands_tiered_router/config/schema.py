@@ -159,6 +159,8 @@ class PolicyConfig(Section):
     """What a leaked hard turn is held to cost, in turns of the base tier."""
     leak_gain: Amount = _POLICY.leak_gain
     """How steeply that price rises with the share leaked."""
+    leak_brake: Amount = _POLICY.leak_brake
+    """How much steeper it rises above the budget."""
     leak_prior: Amount = _POLICY.leak_prior
     """Hard turns as which the budget counts at a session's start."""
     failed_weight: Amount = _POLICY.failed_weight

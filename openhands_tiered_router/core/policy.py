@@ -27,16 +27,16 @@ class Policy:
     0.5 both are as measured in docs/benchmarks.md."""
     quality_floor: Tier | None = None
     """No turn of a conversation is served below it."""
-    leak_budget: float = 0.238
+    leak_budget: float = 0.235
     """Share of a session's hard turns that a weak tier may serve, where that pays.
     A rule of one line leaks 0.31 (docs/benchmarks.md); the mark was 0.25."""
-    leak_price: float = 3.0
+    leak_price: float = 2.5
     """What a leaked hard turn is held to cost at the budget, in turns of the base
-    tier in mid-session: three turns to notice and mend. Fitted by replay."""
-    leak_gain: float = 20.0
+    tier in mid-session: two or three turns to notice and mend. Fitted by replay."""
+    leak_gain: float = 10.0
     """How steeply that price rises with the share leaked: by ``exp(gain * excess)``.
     Fitted by replay."""
-    leak_brake: float = 3.0
+    leak_brake: float = 8.0
     """How much steeper it rises above the budget. Fitted by replay."""
     leak_prior: float = 60.0
     """Hard turns as which the budget's own share counts at a session's start."""
