@@ -19,7 +19,7 @@ from .snapshot import CodeGraph
 
 
 STALE: Final = 0.02
-"""Share of files with other dependencies at which measures are made anew."""
+"""Share of files that changed at which measures are made anew."""
 
 SPREAD: Final = 10
 """Best files whose communities `TaskSignals.communities` counts."""
@@ -103,6 +103,16 @@ class _Reach:
     """Test files by their distance in steps, from 0: the file itself."""
 
 
+@dataclass(frozen=True, slots=True)
+class _State:
+    """What answers come from: replaced as one, so that they agree."""
+
+    graph: CodeGraph
+    measures: Measures
+    reach: dict[str, _Reach]
+    """Filled as files are asked about."""
+
+
 class GraphSignals:
     """Follows a workspace's graph in the background and answers at once.
 
@@ -116,9 +126,7 @@ class GraphSignals:
         self._worker: Thread | None = None
         self._wanted: CodeGraph | None = None
         self._locator = Locator()
-        self._graph: CodeGraph | None = None
-        self._measures: Measures | None = None
-        self._reach: dict[str, _Reach] = {}
+        self._state: _State | None = None
         self._has_history = False
 
     def observe(self, graph: CodeGraph) -> None:
@@ -136,7 +144,7 @@ class GraphSignals:
         while True:
             with self._lock:
                 graph = self._wanted
-                current = graph is self._graph
+                current = self._state is not None and graph is self._state.graph
                 if graph is None or (current and self._has_history):
                     self._worker = None
                     return
@@ -157,29 +165,31 @@ class GraphSignals:
         with self._updating:
             self._locator.update(graph, history)
             _ = graph.file_graph  # made here, so that no question waits for it
-            before = self._graph
-            measures = self._measures
-            relinked = _relinked(before, graph)
-            asked = list(self._reach) if relinked is None or relinked else []
-            if measures is None or _stale(measures, graph):
-                self._measures = measure(graph)
-            self._graph = graph
-            if asked:
-                self._reach = {}
-                for path in asked[-KEPT:]:
-                    if path in graph.files:
-                        self._reached(graph, path)
+            before = self._state
+            if before is None:
+                self._state = _State(graph, measure(graph), {})
+                return
+            measures = before.measures
+            if _stale(measures, graph):
+                measures = measure(graph)
+            if _same_links(before.graph, graph):
+                reach = before.reach
+            else:
+                asked = [path for path in before.reach if path in graph.files]
+                reach = {path: _reached(graph, path) for path in asked[-KEPT:]}
+            self._state = _State(graph, measures, reach)
 
     @property
     def measures(self) -> Measures | None:
         """The kept measures; they may be some edits behind."""
-        return self._measures
+        return self._state.measures if self._state else None
 
     def task_signals(self, text: str) -> TaskSignals | None:
         """Say where a request points; None while there is no graph."""
-        graph, measures = self._graph, self._measures
-        if graph is None or measures is None:
+        state = self._state
+        if state is None:
             return None
+        graph, measures = state.graph, state.measures
         location = self._locator.locate(text)
         best = location.files[0].node if location.files else ""
         node, place = graph.files.get(best), measures.files.get(best)
@@ -198,7 +208,7 @@ class GraphSignals:
             depth=place.depth if place else 0,
             communities=len(groups),
             cohesion=measures.communities[place.community].cohesion if place else 0.0,
-            dependents=len(self._reached(graph, best).dependents) if node else 0,
+            dependents=len(_kept_reach(state, best).dependents) if node else 0,
         )
 
     def touch_signals(self, paths: Iterable[str]) -> TouchSignals | None:
@@ -207,12 +217,13 @@ class GraphSignals:
         Args:
             paths: POSIX paths below the workspace.
         """
-        graph, measures = self._graph, self._measures
-        if graph is None or measures is None:
+        state = self._state
+        if state is None:
             return None
+        graph, measures = state.graph, state.measures
         touched = sorted(set(paths))
         known = [path for path in touched if path in graph.files]
-        reaches = [self._reached(graph, path) for path in known]
+        reaches = [_kept_reach(state, path) for path in known]
         own = frozenset(known)
         dependents = frozenset().union(*(r.dependents for r in reaches)) - own
         direct = frozenset().union(*(r.direct for r in reaches)) - own
@@ -235,35 +246,33 @@ class GraphSignals:
             unknown=tuple(path for path in touched if path not in graph.files),
         )
 
-    def _reached(self, graph: CodeGraph, path: str) -> _Reach:
-        kept = self._reach
-        reach = kept.get(path)
-        if reach is None:
-            files = graph.files
-            steps = list(levels(graph.file_graph, (path,)))
-            tests = [
-                frozenset(p for p in step if files[p].is_test)
-                for step in steps[:TEST_STEPS]
-            ]
-            own = frozenset((path,)) if files[path].is_test else frozenset()
-            reach = kept[path] = _Reach(
-                direct=frozenset(steps[0]) if steps else frozenset(),
-                dependents=frozenset().union(*steps),
-                tests=(own, *tests),
-            )
-        return reach
+
+def _kept_reach(state: _State, path: str) -> _Reach:
+    reach = state.reach.get(path)
+    if reach is None:
+        reach = state.reach[path] = _reached(state.graph, path)
+    return reach
 
 
-def _relinked(before: CodeGraph | None, graph: CodeGraph) -> frozenset[str] | None:
-    """Return the files that depend on other files than before; None: unknown."""
-    changed = graph.changed_since(before.version) if before else None
-    if before is None or changed is None:
-        return None
-    return frozenset(
-        path
+def _reached(graph: CodeGraph, path: str) -> _Reach:
+    is_test = graph.file_graph.nodes(data="is_test")
+    steps = list(levels(graph.file_graph, (path,)))
+    tests = [frozenset(p for p in step if is_test[p]) for step in steps[:TEST_STEPS]]
+    own = frozenset((path,)) if is_test[path] else frozenset()
+    return _Reach(
+        direct=frozenset(steps[0]) if steps else frozenset(),
+        dependents=frozenset().union(*steps),
+        tests=(own, *tests),
+    )
+
+
+def _same_links(before: CodeGraph, graph: CodeGraph) -> bool:
+    """Whether the same files depend on each other in the same way."""
+    changed = graph.changed_since(before.version)
+    return changed is not None and all(
+        before.links.get(path) == graph.links.get(path)
+        and (path in before.files) == (path in graph.files)
         for path in changed
-        if before.links.get(path) != graph.links.get(path)
-        or (path in before.files) != (path in graph.files)
     )
 
 

@@ -52,7 +52,8 @@ def main(root: Path) -> None:
 
 
 def _new(signals: GraphSignals, sample: list[str]) -> tuple[float, float]:
-    signals._reach = {}
+    assert signals._state is not None
+    signals._state.reach.clear()
     return _times(signals.touch_signals, [sample])[0]
 
 
