@@ -9,7 +9,6 @@ whatever comes next.
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 from hashlib import blake2b
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final
@@ -48,7 +47,7 @@ _KINDS: Final = {
     "d.m": NodeKind.MODULE,
 }
 _CAPTURES: Final = (
-    "d.m d.c d.f n doc rt re i x t u v vt ve vi v0 v1 v2 wt we wc wv c q nb b"
+    "d.m d.c d.f n doc rt re i x t u v vp vt ve vi vc wt we wc wv c q nb b"
 )
 _ORDER: Final = {name: rank for rank, name in enumerate(_CAPTURES.split())}
 _by_position: Final = itemgetter(0, 1, 2)
@@ -132,6 +131,7 @@ class _Sweep:
     anonymous_end: int = 0
     """End of the outermost anonymous function that has begun, as a byte."""
     variable: str = ""
+    pattern: "list[Node]" = field(default_factory=list)
     value: tuple[str, bool] | None = None
 
     def run(self, found: "dict[str, list[Node]]") -> None:
@@ -169,12 +169,11 @@ class _Sweep:
             "t": self._type,
             "u": self._unknown,
             "v": self._variable,
+            "vp": self._pattern,
             "vt": self._variable_type,
             "ve": self._variable_value,
             "vi": self._iterated,
-            "v0": partial(self._item, 0),
-            "v1": partial(self._item, 1),
-            "v2": partial(self._item, 2),
+            "vc": self._unpacked,
             "wt": self._type_first,
             "we": self._value_first,
             "wc": self._context,
@@ -263,8 +262,13 @@ class _Sweep:
     def _iterated(self, scope: int, start: int, end: int, node: "Node") -> None:
         self._assign(scope, node, "[]")
 
-    def _item(self, index: int, scope: int, start: int, end: int, node: "Node") -> None:
-        self._assign(scope, node, f"[{index}]")
+    def _pattern(self, scope: int, start: int, end: int, node: "Node") -> None:
+        self.pattern = node.named_children
+
+    def _unpacked(self, scope: int, start: int, end: int, node: "Node") -> None:
+        for index, name in enumerate(self.pattern):
+            self.variable = self._text(name.start_byte, name.end_byte)
+            self._assign(scope, node, f"[{index}]")
 
     def _assign(self, scope: int, node: "Node", suffix: str) -> None:
         text = text_of(self.source, node)

@@ -14,7 +14,7 @@ a file in is all it takes to add one. Its query names what to look for:
 ``q``        a function without a name, whose decision points are its own
 ``v``        a variable, followed by ``vt``, its type, or ``ve``, its value
 ``vi``       instead of ``ve``: something that it iterates over
-``v0``       instead of ``ve``: a tuple whose first item it takes; ``v1``, ``v2``
+``vp``       a list of variables, followed by ``vc``, a call that gives a tuple
 ``wc``       instead of ``we``: a context manager
 ``we``       a value, or ``wt`` a type, followed by ``wv``, the variable bound to it
 ``u``        a parameter of unknown type, which hides what it is named like

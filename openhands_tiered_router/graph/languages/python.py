@@ -27,9 +27,7 @@ QUERY: Final = """
 (assignment left: [(identifier) (attribute)] @v
   right: [(call) (attribute) (identifier) (await) (subscript)
           (boolean_operator) (conditional_expression)] @ve)
-(assignment left: (pattern_list . (identifier) @v) right: (call) @v0)
-(assignment left: (pattern_list . (_) . (identifier) @v) right: (call) @v1)
-(assignment left: (pattern_list . (_) . (_) . (identifier) @v) right: (call) @v2)
+(assignment left: (pattern_list) @vp right: (call) @vc)
 (assignment left: [(identifier) (attribute)] @v type: (type) @vt)
 (typed_parameter . (identifier) @v type: (type) @vt)
 (typed_default_parameter name: (identifier) @v type: (type) @vt)

@@ -5,6 +5,7 @@ where a module may be) and a name in it. `Index.replace` says which keys answer
 differently after a change; whoever asked none of them need not be looked at.
 """
 
+import re
 from collections.abc import Iterable
 from typing import Final
 
@@ -19,17 +20,18 @@ type Key = tuple[str, str]
 CANDIDATES: Final = 2
 """Definitions of one name that a guess by name may choose from."""
 
-_PACKAGE_FILES: Final = frozenset({"__init__", "index", "mod"})
+_PACKAGE_FILES: Final = re.compile(
+    r"(?:^|/)(?:__init__\.pyi?|mod\.rs|index(?:\.d)?\.[cm]?[jt]sx?)\Z"
+)
+"""Files that stand for the directory that they are in."""
 _NOTHING: Final = Interface("", {})
 
 
 def module_key(path: str) -> str:
     """Return the path by which a file is imported: ``a/b`` for a/b/__init__.py."""
-    stem = path.rpartition(".")[0] or path
-    if stem.endswith(".d"):
-        stem = stem[:-2]
-    head, _, last = stem.rpartition("/")
-    return head if last in _PACKAGE_FILES else stem
+    if _PACKAGE_FILES.search(path):
+        return path.rpartition("/")[0] or path.partition(".")[0]
+    return (path.rpartition(".")[0] or path).removesuffix(".d")
 
 
 def directory_of(path: str) -> str:

@@ -104,7 +104,7 @@ class Names(Bindings):
         """
         outline = self.outline(path)
         if outline.dotted and len(parts) > 1:
-            for count in range(len(parts) - 1, 1, -1):
+            for count in range(len(parts), 1, -1):
                 alias = ".".join(parts[:count])
                 if alias in outline.dotted:
                     place = self.find_module(path, alias)
