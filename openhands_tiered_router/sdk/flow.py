@@ -16,6 +16,7 @@ from openhands.sdk.tool import ToolDefinition
 from openhands_tiered_router.core.decision import Attempt, Decision, Outcome, Usage
 from openhands_tiered_router.core.request import Purpose, RoutingRequest
 from openhands_tiered_router.core.session import SessionState
+from openhands_tiered_router.dispatch.errors import CallbackFailed
 from openhands_tiered_router.dispatch.failover import Failover, Send, Steps
 from openhands_tiered_router.fleet import RoutedCall, SessionRecord
 from openhands_tiered_router.sdk import histories, messages as sdk_messages, usage
@@ -161,10 +162,8 @@ class CallFlow:
         return sdk_messages.fresh_state(messages)
 
     def _order(self) -> list[Endpoint]:
-        """The decided endpoint, then those as strong or stronger."""
         keys = (self.decision.endpoint, *self.decision.fallbacks)
-        endpoints = [self.setup.endpoint(key) for key in keys]
-        return [e for e in endpoints if e.tier >= self.decision.tier]
+        return [self.setup.endpoint(key) for key in keys]
 
     def _messages(self, step: Send) -> list[Message]:
         try:
@@ -184,7 +183,10 @@ class CallFlow:
         def timed(chunk: Any) -> Any:
             if self.first_token_at is None:
                 self.first_token_at = time.time()
-            return on_token(chunk)
+            try:
+                return on_token(chunk)
+            except Exception as error:
+                raise CallbackFailed from error
 
         return timed
 
@@ -226,7 +228,9 @@ class CallFlow:
         with self._session.lock:
             state = self._session.state
             self._session.answers = state.turns + 1
-            self._session.state = state.after_call(cache_id, outcome.usage, time.time())
+            self._session.state = state.after_call(
+                cache_id, outcome.usage, time.time(), self.setup.endpoint(key).tier
+            )
 
     def _record(self, outcome: Outcome) -> None:
         call = RoutedCall(
