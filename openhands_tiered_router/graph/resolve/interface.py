@@ -79,6 +79,7 @@ def _definitions(facts: FileFacts, local: Locals) -> Iterator[tuple[str, Symbol]
     """
     bases = base_texts(facts)
     results: dict[str, str] = {}
+    types: set[str] = set()
     hidden: list[bool] = []
     for index, definition in enumerate(facts.definitions):
         parent = definition.parent
@@ -93,6 +94,9 @@ def _definitions(facts: FileFacts, local: Locals) -> Iterator[tuple[str, Symbol]
             yield key, Symbol("f", name, result, hidden=inner)
         else:
             kind = "c" if definition.kind == NodeKind.CLASS else "m"
+            if kind == "m" and key in types:
+                continue  # a Rust `impl` block: the name means the type
+            types.add(key)
             yield key, Symbol(kind, name, bases=bases.get(key, ()), hidden=inner)
 
 

@@ -141,7 +141,7 @@ class Modules(Tabled):
     def _rust(self, start: str, language: str, module: str) -> str | None:
         head, _, rest = module.partition("::")
         if head == "crate":
-            return self._crate(self._crate_of(start), rest, language)
+            return self._below(self._crate_root(start, language), rest, language)
         if head in ("self", "super"):
             base = _rust_directory(start)
             while head == "super":
@@ -154,9 +154,15 @@ class Modules(Tabled):
                 return self._crate(folder, rest, language)
         return self._below(_rust_directory(start), module, language)
 
-    def _crate_of(self, path: str) -> str:
-        folders = [f for _, f in self.index.layout.crates if _holds(f, path)]
-        return max(folders, key=len, default="")
+    def _crate_root(self, path: str, language: str) -> str:
+        """Return the directory of the nearest lib.rs or main.rs above a file."""
+        folder = directory_of(path)
+        while folder:
+            for name in ("lib", "main"):
+                if self._exact(f"{folder}/{name}", language):
+                    return folder
+            folder = directory_of(folder)
+        return folder
 
     def _crate(self, folder: str, tail: str, language: str) -> str | None:
         source = f"{folder}/src".strip("/")
