@@ -48,10 +48,26 @@ def economics(draft: Draft) -> Draft:
 
 
 def _weaker(draft: Draft, strong: Endpoint, lowest: Tier) -> list[Endpoint]:
-    """One endpoint of each tier below, weakest first."""
+    """One endpoint of each tier below that can pay, weakest first.
+
+    A hard turn is leaked by any of them alike, so one that costs more than a weaker
+    one in every respect has nothing to offer.
+    """
     tiers = [t for t in draft.tiers.tiers() if lowest <= t < strong.tier]
-    found = (best(draft, tier) for tier in tiers)
-    return [e for e in found if e and e.cache_id != strong.cache_id]
+    found = [e for e in (best(draft, t) for t in tiers) if e]
+    found = [e for e in found if e.cache_id != strong.cache_id]
+    return [e for i, e in enumerate(found) if not any(_dearer(e, w) for w in found[:i])]
+
+
+def _dearer(endpoint: Endpoint, weaker: Endpoint) -> bool:
+    one, other = endpoint.prices, weaker.prices
+    return (
+        one is not None
+        and other is not None
+        and one.cache_read >= other.cache_read
+        and one.cache_write >= other.cache_write
+        and one.output >= other.output
+    )
 
 
 def _by_probability(draft: Draft, weak: Endpoint) -> Draft:
