@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from openhands_tiered_router.history.adapt import HistoryAdapter
 
 
-MAX_SESSIONS: Final = 1_000
+MAX_SESSIONS: Final = 200
 """Conversations remembered; the least recently used is rebuilt from its history."""
-MAX_CALLS: Final = 1_000
-"""Routed calls remembered of each conversation."""
+MAX_CALLS: Final = 300
+"""Routed calls remembered of each conversation, some 6 kB each."""
 MAX_RESPONSES: Final = 10_000
 """Answers of which it is remembered to which conversation they went."""
 

@@ -17,7 +17,7 @@ from openhands.sdk.llm import LLMResponse, Message
 from openhands.sdk.llm.call_context import LLMCallContext
 from openhands.sdk.llm.streaming import AnyTokenCallbackType, TokenCallbackType
 from openhands.sdk.tool import ToolDefinition
-from pydantic import Field, PrivateAttr
+from pydantic import Field, PrivateAttr, model_validator
 
 from openhands_tiered_router.config import RouterConfig, config_from_env, open_config
 from openhands_tiered_router.core.engine import Rule
@@ -25,7 +25,7 @@ from openhands_tiered_router.dispatch.failover import Pause, Reply
 from openhands_tiered_router.fleet import RoutedCall
 from openhands_tiered_router.sdk.configured import models_of, settings_of
 from openhands_tiered_router.sdk.flow import CallArguments, CallFlow
-from openhands_tiered_router.sdk.graphs import GraphFollower, live_graphs
+from openhands_tiered_router.sdk.graphs import GraphFollower
 from openhands_tiered_router.sdk.setup import RouterSetup, Unshared
 from openhands_tiered_router.sdk.tiered_llm import TieredLLM
 from openhands_tiered_router.sdk.tool_results import RoutedToolOutcomes
@@ -97,6 +97,21 @@ class ComplexityRouter(TieredLLM):
         }
         return cls(**{**own, **fields})
 
+    @model_validator(mode="before")
+    @classmethod
+    def _find_keys(cls, data: Any) -> Any:
+        """A router that was stored without secrets takes its keys from the variables
+        that its configuration named."""
+        settings = data.get("settings") if isinstance(data, dict) else None
+        if not isinstance(settings, dict):
+            return data
+        llms = dict(data.get("llms_for_routing") or {})
+        for key, variable in (settings.get("key_variables") or {}).items():
+            stored = llms.get(key)
+            if isinstance(stored, dict) and not _usable(stored.get("api_key")):
+                llms[key] = {**stored, "api_key": os.environ.get(variable)}
+        return {**data, "llms_for_routing": llms}
+
     def model_copy(
         self, *, update: Mapping[str, Any] | None = None, deep: bool = False
     ) -> Self:
@@ -146,11 +161,7 @@ class ComplexityRouter(TieredLLM):
 
         They put tool results on record, and tell the code graph what was edited.
         """
-        setup = self._ready()
-        return [
-            RoutedToolOutcomes(setup.recorder, setup.fleet),
-            GraphFollower(setup.fleet, live_graphs()),
-        ]
+        return [RoutedToolOutcomes(self._ready().recorder), GraphFollower()]
 
     def select_llm(self, messages: list[Message]) -> str:
         """The endpoint that would serve a call with these messages and no tools."""
@@ -307,6 +318,11 @@ class ComplexityRouter(TieredLLM):
             )
             self._setup.value = setup
         return setup
+
+
+def _usable(key: Any) -> bool:
+    """Whether a stored key is one; the SDK writes asterisks for what it leaves out."""
+    return bool(key) and set(str(key)) != {"*"}
 
 
 def _call(

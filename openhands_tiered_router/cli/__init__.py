@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import importlib
-import sys
-from typing import Final, NoReturn
+from typing import Final
 
 import click
 
@@ -58,12 +57,6 @@ def tiered_router() -> None:
     """Route each model call of an OpenHands agent to one of four tiers."""
 
 
-def main() -> NoReturn:
+def main() -> None:
     """Entry point of the ``tiered-router`` command."""
-    # A reader such as `head` that closes the pipe is no error of ours.
-    try:
-        tiered_router.main()
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(141)
-    sys.exit(0)
+    tiered_router.main()

@@ -118,7 +118,7 @@ class Reporter:
         self._turn(self._call(event.llm_response_id), "message", " ".join(texts))
 
     def _turn(self, call: RoutedCall | None, kind: str, what: str) -> None:
-        tier = str(call.decision.tier) if call else "?"
+        tier = str(call.tier) if call else "?"
         reason = (
             call.decision.reasons[-1].text if call and call.decision.reasons else ""
         )

@@ -111,10 +111,14 @@ class Engine:
 
 def _decision(draft: Draft, policy: str) -> Decision:
     first, *rest = draft.order
+    tier = draft.endpoint(first).tier
+    # An endpoint above may stand in while the target's rests; that makes the target
+    # no worse a fallback. What is weaker than both is none.
+    least = min(tier, draft.target)
     return Decision(
-        tier=draft.endpoint(first).tier,
+        tier=tier,
         endpoint=first,
-        fallbacks=tuple(rest),
+        fallbacks=tuple(k for k in rest if draft.endpoint(k).tier >= least),
         need=draft.need,
         floor=draft.floor,
         cap=draft.cap,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import email.utils
+import json
+import math
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -56,6 +58,10 @@ _SDK_TYPES: Final[Mapping[ErrorKind, type[sdk_errors.LLMError]]] = {
 }
 
 
+class CallbackFailed(Exception):
+    """The caller's own token callback raised; the cause is what it raised."""
+
+
 def kind_of(error: BaseException) -> ErrorKind:
     """The class of an error that a call to an endpoint ended with."""
     if not isinstance(error, Exception):
@@ -77,7 +83,8 @@ def kind_of(error: BaseException) -> ErrorKind:
         return ErrorKind.TIMEOUT
     if isinstance(error, (httpx.TransportError, ConnectionError, TimeoutError)):
         return ErrorKind.CONNECTION
-    return ErrorKind.MALFORMED if isinstance(error, ValueError) else ErrorKind.OTHER
+    unreadable = isinstance(error, json.JSONDecodeError)
+    return ErrorKind.MALFORMED if unreadable else ErrorKind.OTHER
 
 
 def is_final(error: Exception) -> bool:
@@ -92,6 +99,16 @@ def is_final(error: Exception) -> bool:
         sdk_errors.UserCancelledError,
         sdk_errors.OperationCancelled,
         sdk_errors.LLMContentPolicyViolationError,
+        CallbackFailed,
+    )
+    return isinstance(error, known)
+
+
+def is_soft(error: Exception) -> bool:
+    """Whether the agent goes on by itself after this error, by its type."""
+    known = (
+        sdk_errors.LLMContextWindowExceedError,
+        sdk_errors.LLMMalformedConversationHistoryError,
     )
     return isinstance(error, known)
 
@@ -122,6 +139,9 @@ def _out_of_credit(error: BaseException) -> bool:
         if getattr(cause, "code", None) in _QUOTA_CODES:
             return True
         text = str(cause).lower()
+        if "retry in" in text:
+            # Google uses the same words for a limit that passes in seconds.
+            return False
         if is_quota_exhaustion_error(cause) or any(w in text for w in _QUOTA_WORDS):
             return True
     return False
@@ -170,6 +190,7 @@ def _seconds(headers: Any) -> float | None:
 
 def _number(text: str, unit: float) -> float | None:
     try:
-        return float(text) * unit
+        seconds = float(text) * unit
     except ValueError:
         return None
+    return seconds if math.isfinite(seconds) else None

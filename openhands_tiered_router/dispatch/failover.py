@@ -12,16 +12,19 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from openhands.sdk.llm import LLMResponse
+from openhands.sdk.llm.exceptions import LLMError
 
 from openhands_tiered_router.core.decision import Attempt, ErrorKind
 from openhands_tiered_router.dispatch.errors import (
+    CallbackFailed,
     is_final,
+    is_soft,
     kind_of,
     retry_after,
     sdk_error,
 )
 from openhands_tiered_router.dispatch.settings import DispatchSettings
-from openhands_tiered_router.health.breaker import Breaker
+from openhands_tiered_router.health.breaker import Breaker, Permit
 from openhands_tiered_router.tiers import Endpoint
 
 
@@ -46,6 +49,7 @@ type Reply = LLMResponse | Exception | None
 type Steps = Generator[Step, Reply, LLMResponse]
 
 _PERMANENT = frozenset({ErrorKind.AUTH, ErrorKind.NOT_FOUND, ErrorKind.QUOTA})
+_REJECTIONS = frozenset({ErrorKind.BAD_REQUEST, ErrorKind.OTHER})
 _MAX_REJECTIONS = 2
 """Endpoints that may call a request bad before it is taken to be bad."""
 
@@ -97,11 +101,12 @@ class Failover:
         for endpoint in tuple(self._left):
             if endpoint not in self._left:
                 continue
-            held = self.breaker(endpoint).acquire(self.clock())
-            if not held and not force:
+            breaker, now = self.breaker(endpoint), self.clock()
+            permit = breaker.acquire(now)
+            if not permit and (not force or breaker.retry_at > now):
                 continue
             tried = True
-            response = yield from self._endpoint(endpoint, held=held)
+            response = yield from self._endpoint(endpoint, permit)
             if response is not None:
                 return response
         if not tried and not force and self._wait_asked() <= 0:
@@ -109,12 +114,12 @@ class Failover:
         return None
 
     def _endpoint(
-        self, endpoint: Endpoint, *, held: bool
+        self, endpoint: Endpoint, permit: Permit
     ) -> Generator[Step, Reply, LLMResponse | None]:
         """One endpoint, again after a repair or a short wait that it asked for."""
         step = Send(endpoint.key)
         for again in (True, False):
-            reply = yield from self._attempt(endpoint, step, held=held)
+            reply = yield from self._attempt(endpoint, step, permit)
             if isinstance(reply, LLMResponse):
                 return reply
             kind, wait = kind_of(reply), retry_after(reply)
@@ -134,7 +139,7 @@ class Failover:
         return None
 
     def _attempt(
-        self, endpoint: Endpoint, step: Send, *, held: bool
+        self, endpoint: Endpoint, step: Send, permit: Permit
     ) -> Generator[Step, Reply, LLMResponse | Exception]:
         breaker = self.breaker(endpoint)
         began = self.clock()
@@ -152,7 +157,7 @@ class Failover:
             breaker.succeeded()
             return reply
         finally:
-            if kind is ErrorKind.CANCELLED and held:
+            if kind is ErrorKind.CANCELLED and permit is Permit.PROBE:
                 breaker.released()
             seconds = self.clock() - began
             self.attempts.append(
@@ -168,23 +173,28 @@ class Failover:
 
     def _judge(self, endpoint: Endpoint, kind: ErrorKind, error: Exception) -> None:
         """Drops the endpoints that this error rules out; raises if it rules out all."""
+        if isinstance(error, CallbackFailed) and error.__cause__ is not None:
+            raise error.__cause__
         if is_final(error):
             raise error
         if kind is ErrorKind.CONTEXT:
             self._left = [e for e in self._left if _bigger(e, endpoint)]
-            if not self._left:
-                raise error
-        elif kind in _PERMANENT:
+        elif kind in _PERMANENT or self._unreadable_again(endpoint, kind):
             self._left.remove(endpoint)
-        elif kind in (ErrorKind.BAD_REQUEST, ErrorKind.OTHER):
+        elif kind in _REJECTIONS:
             self._left.remove(endpoint)
-            rejections = [
-                e
-                for _, e in self._errors
-                if kind_of(e) in (ErrorKind.BAD_REQUEST, ErrorKind.OTHER)
-            ]
-            if len(rejections) >= _MAX_REJECTIONS or not self._left:
-                raise rejections[0]
+            rejected = [e for e in self._errors if kind_of(e[1]) in _REJECTIONS]
+            if len(rejected) >= _MAX_REJECTIONS:
+                self._left.clear()
+        if not self._left:
+            raise self._exhausted(kind)
+
+    def _unreadable_again(self, endpoint: Endpoint, kind: ErrorKind) -> bool:
+        """A second answer that cannot be read: each is paid for, so no third."""
+        if kind is not ErrorKind.MALFORMED:
+            return False
+        mine = [e for e in self._errors if e[0] is endpoint]
+        return sum(kind_of(error) is kind for _, error in mine) > 1
 
     def _wait_asked(self) -> float:
         """Seconds until some endpoint that is left does not ask us to wait."""
@@ -200,14 +210,20 @@ class Failover:
     def _elapsed(self) -> float:
         return self.clock() - self._began
 
-    def _exhausted(self) -> Exception:
+    def _exhausted(self, last: ErrorKind | None = None) -> Exception:
+        """The SDK's own error, with what was tried.
+
+        Of the last error's kind if the agent can act on that (a prompt too long), else
+        of the first one's: that endpoint was the one wanted.
+        """
         if not self._errors:
             return sdk_error(
                 ErrorKind.RATE_LIMIT,
                 f"Every endpoint asked to wait {self._wait_asked():.0f} s more.",
             )
-        endpoint, error = self._errors[0]
-        if len(self._errors) == 1:
+        chosen = -1 if last is ErrorKind.CONTEXT else 0
+        endpoint, error = self._errors[chosen]
+        if isinstance(error, LLMError) and (len(self._errors) == 1 or is_soft(error)):
             return error
         models = {e.key: e.model for e in self.order}
         tried = "; ".join(

@@ -253,6 +253,14 @@ def get(root: str | os.PathLike[str]) -> Workspace:
     return workspace
 
 
+def close(root: str | os.PathLike[str]) -> None:
+    """Stop following a directory; asked for again, it is followed anew."""
+    with _registry_lock:
+        workspace = _workspaces.pop(os.path.abspath(os.fspath(root)), None)
+    if workspace is not None:
+        workspace.close()
+
+
 def close_all() -> None:
     """Stop following every workspace (at the end of a process, in tests)."""
     with _registry_lock:

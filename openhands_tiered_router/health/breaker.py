@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Final
 
 from openhands_tiered_router.core.decision import ErrorKind
@@ -37,12 +38,21 @@ _AT_ONCE: Final = frozenset({ErrorKind.CONNECTION, ErrorKind.TIMEOUT})
 """One of these opens the breaker: each further try costs seconds."""
 
 
+class Permit(IntEnum):
+    """What a breaker says to a call; true if it may be sent."""
+
+    REFUSED = 0
+    FREE = 1
+    PROBE = 2
+    """The one call that finds out whether the endpoint is well again."""
+
+
 class Breaker:
     """Closed, open, half-open with one probe at a time. Safe under threads.
 
     Times are seconds of one clock that the caller chooses and passes in. A caller
-    that got ``True`` from ``acquire`` must call one of ``succeeded``, ``failed`` or
-    ``released``, whatever happens to its call.
+    that got a ``PROBE`` must call one of ``succeeded``, ``failed`` or ``released``,
+    whatever happens to its call.
     """
 
     def __init__(self, settings: BreakerSettings | None = None) -> None:
@@ -60,15 +70,15 @@ class Breaker:
             return Health.OPEN
         return Health.SUSPECT if self._failures or until is not None else Health.HEALTHY
 
-    def acquire(self, now: float) -> bool:
+    def acquire(self, now: float) -> Permit:
         """Whether a call may be sent; past the cooldown, one at a time as a probe."""
         with self._lock:
             if self._open_until is None:
-                return True
+                return Permit.FREE
             if now < self._open_until or self._probing:
-                return False
+                return Permit.REFUSED
             self._probing = True
-            return True
+            return Permit.PROBE
 
     @property
     def retry_at(self) -> float:
@@ -98,7 +108,7 @@ class Breaker:
                 self._open_until = max(self._open_until or now, now + wait)
 
     def released(self) -> None:
-        """The call ended without telling anything: cancelled, or never sent."""
+        """The probe ended without telling anything: cancelled, or never sent."""
         with self._lock:
             self._probing = False
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from typing import Final
 
 from openhands.sdk.llm import LLM
 
 from openhands_tiered_router.economics.price_book import default_price_book
 from openhands_tiered_router.settings import RouterSettings
 from openhands_tiered_router.tiers import Endpoint, Prices, Tier, TierSet
+
+
+_SALT: Final = os.urandom(16)
 
 
 def tier_set(llms: Mapping[str, LLM], settings: RouterSettings) -> TierSet:
@@ -34,8 +39,13 @@ def endpoint_of(key: str, llm: LLM) -> Endpoint:
 
 
 def cache_id(llm: LLM) -> str:
-    """Names a model at an address: what has one prompt cache, and one health."""
-    return f"{llm.model}@{llm.base_url or ''}"
+    """Names a model at an address for an account: one prompt cache, one health.
+
+    Two keys have limits and credit of their own. Of a key only a hash is kept, which
+    differs in each process.
+    """
+    account = hash((_SALT, llm._get_api_key_value())) if llm.api_key else 0
+    return f"{llm.model}@{llm.base_url or ''}#{account & 0xFFFF_FFFF:08x}"
 
 
 def _prices(llm: LLM) -> Prices | None:

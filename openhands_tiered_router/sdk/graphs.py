@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from openhands.sdk.event import Event, ObservationEvent
+from openhands.sdk.event import ActionEvent, Event, ObservationEvent
 
-from openhands_tiered_router.fleet import Fleet
+from openhands_tiered_router.fleet import fleet
 from openhands_tiered_router.need.dimensions import GraphFacts
 from openhands_tiered_router.need.graph_facts import graph_facts
 
 
 if TYPE_CHECKING:
     from openhands_tiered_router.graph.signals import GraphSignals
+
+
+logger = logging.getLogger(__name__)
+
+MAX_WORKSPACES: Final = 8
+"""Graphs that are followed at a time, some 80 MB each at 1,300 files."""
 
 
 class LiveGraphs:
@@ -72,6 +80,13 @@ class LiveGraphs:
 
         workspaces.get(workspace).start()
         self._signals[workspace] = GraphSignals()
+        with self._lock:
+            ready = [name for name, signals in self._signals.items() if signals]
+            oldest = ready[:-MAX_WORKSPACES]
+            for name in oldest:
+                del self._signals[name]
+        for name in oldest:
+            workspaces.close(name)
 
 
 _graphs = LiveGraphs()
@@ -82,30 +97,42 @@ def live_graphs() -> LiveGraphs:
     return _graphs
 
 
+def _after_fork() -> None:
+    global _graphs
+    _graphs = LiveGraphs()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
 class GraphFollower:
     """An event callback that tells the graph of a conversation's own edits.
 
     Without it the graph follows by looking at the files every so often.
     """
 
-    def __init__(self, fleet: Fleet, graphs: LiveGraphs) -> None:
-        self._fleet = fleet
-        self._graphs = graphs
+    def __init__(self) -> None:
         self._workspace: str | None = None
 
     def __call__(self, event: Event) -> None:
-        response_id = getattr(event, "llm_response_id", None)
-        if self._workspace is None and response_id:
-            session_id = self._fleet.conversation_of(response_id)
+        try:
+            self._see(event)
+        except Exception as error:  # a raising callback would end the run
+            logger.warning("the code graph missed an edit: %s", type(error).__name__)
+
+    def _see(self, event: Event) -> None:
+        if self._workspace is None and isinstance(event, ActionEvent):
+            session_id = fleet().conversation_of(event.llm_response_id)
             if session_id is not None:
-                self._workspace = self._fleet.session(session_id).workspace
+                self._workspace = fleet().session(session_id).workspace
         if self._workspace is None or not isinstance(event, ObservationEvent):
             return
         if event.tool_name in _EDITORS:
             path = getattr(event.observation, "path", None)
-            self._graphs.edited(self._workspace, path if path else None)
+            live_graphs().edited(self._workspace, path if path else None)
         elif event.tool_name in _SHELLS:
-            self._graphs.edited(self._workspace, None)
+            live_graphs().edited(self._workspace, None)
 
 
 _EDITORS = frozenset({"file_editor", "planning_file_editor", "apply_patch"})

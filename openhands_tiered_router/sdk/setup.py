@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
@@ -21,10 +22,10 @@ from openhands_tiered_router.need.task import TaskScoreRule
 from openhands_tiered_router.sdk.endpoints import tier_set
 from openhands_tiered_router.sdk.graphs import live_graphs
 from openhands_tiered_router.settings import RouterSettings
+from openhands_tiered_router.telemetry.location import path_from
 from openhands_tiered_router.telemetry.recorder import (
     TelemetryRecorder,
     recorder_for,
-    recorder_from_environment,
 )
 from openhands_tiered_router.telemetry.records import AGENT_TURN
 from openhands_tiered_router.tiers import Endpoint, Tier
@@ -35,7 +36,6 @@ class RouterSetup:
     """Engine, shared state and books of one router."""
 
     engine: Engine
-    fleet: Fleet
     dispatch: DispatchSettings
     recorder: TelemetryRecorder
     endpoints: Mapping[str, Endpoint]
@@ -55,11 +55,15 @@ class RouterSetup:
         policy = replace(settings.policy, base_tier=default_tier)
         return cls(
             engine=Engine(tiers, rules, policy),
-            fleet=fleet(),
             dispatch=settings.dispatch,
             recorder=_recorder(settings),
             endpoints={e.key: e for e in tiers.endpoints},
         )
+
+    @property
+    def fleet(self) -> Fleet:
+        """This process's; asked for anew, since a fork begins another."""
+        return fleet()
 
     def endpoint(self, key: str) -> Endpoint:
         return self.endpoints[key]
@@ -79,11 +83,13 @@ class RouterSetup:
     def fallback_decision(self, error: str) -> Decision:
         """The default tier, when the engine itself failed."""
         base = self.engine.policy.base_tier
-        order = sorted(self.endpoints.values(), key=lambda e: (e.tier < base, e.tier))
+        serving = self.engine.tiers.serving(base)
+        able = [e for e in self.endpoints.values() if e.tier >= serving]
+        first, *rest = sorted(able, key=lambda e: e.tier)
         return Decision(
-            tier=order[0].tier,
-            endpoint=order[0].key,
-            fallbacks=tuple(e.key for e in order[1:]),
+            tier=first.tier,
+            endpoint=first.key,
+            fallbacks=tuple(e.key for e in rest),
             need=base,
             reasons=(Reason("fallback", f"routing failed with {error}"),),
             policy="fallback",
@@ -150,7 +156,7 @@ class Unshared:
 def _recorder(settings: RouterSettings) -> TelemetryRecorder:
     if not settings.telemetry:
         return TelemetryRecorder.disabled()
-    if settings.telemetry_path is not None:
-        queue_size = settings.telemetry_queue
-        return recorder_for(settings.telemetry_path, queue_size=queue_size)
-    return recorder_from_environment()
+    path = settings.telemetry_path or path_from(os.environ)
+    if path is None:
+        return TelemetryRecorder.disabled()
+    return recorder_for(path, queue_size=settings.telemetry_queue)

@@ -17,14 +17,17 @@ from openhands_tiered_router.tiers import Tier
 
 logger = logging.getLogger(__name__)
 
+_FOREIGN = "not-the-routers"
+
 TierName = Literal["simple", "medium", "complex", "reasoning"]
 
 _OWN_TO_EACH = frozenset({"usage_id", "fallback_strategy", "retry_listener"})
 """Fields of the default tier that the router must not take over."""
-_NOT_FOR_TIERS = frozenset(
-    {"usage_id", "model", "base_url", "api_key", "api_version", "custom_tokenizer"}
+_FOR_TIERS = frozenset(
+    {"stream", "timeout", "log_completions", "log_completions_folder"}
 )
-"""Fields that tell the tiers apart: an update of the router leaves them alone."""
+"""Fields that the SDK sets on copies of an agent's LLM, meaning all of its calls;
+others tell the tiers apart."""
 
 
 class TieredLLM(RouterLLM):
@@ -66,7 +69,7 @@ class TieredLLM(RouterLLM):
             for name, value in values.items()
             if name in LLM.model_fields and name not in _OWN_TO_EACH
         }
-        return {**mirrored, **data}
+        return {**mirrored, **data, "llms_for_routing": _not_ours(llms)}
 
     @field_validator("llms_for_routing")
     @classmethod
@@ -130,11 +133,10 @@ class TieredLLM(RouterLLM):
         copied = super().model_copy(update=update, deep=deep)
         changed = dict(update or {})
         passed_on = {
-            name: value
-            for name, value in changed.items()
-            if name in LLM.model_fields and name not in _NOT_FOR_TIERS
+            name: value for name, value in changed.items() if name in _FOR_TIERS
         }
-        if changed.get("usage_id", self.usage_id) != self.usage_id:
+        renamed = changed.get("usage_id", self.usage_id) != self.usage_id
+        if renamed or "llms_for_routing" in changed:
             copied._clone_tiers(passed_on)
         elif passed_on:
             copied.llms_for_routing = {
@@ -215,6 +217,17 @@ def _default_key(keys: Iterable[str], tier: Tier) -> str:
     ordered = sorted(keys, key=lambda key: (Tier.of(key) < tier, Tier.of(key)))
     below = all(Tier.of(key) < tier for key in ordered)
     return max(ordered, key=Tier.of) if below else ordered[0]
+
+
+def _not_ours(llms: Mapping[str, Any]) -> dict[str, Any]:
+    """Models that someone holds already are marked, so that they will be cloned; those
+    that are only now read from stored data are nobody else's."""
+    return {
+        key: llm.model_copy(update={"usage_id": _FOREIGN})
+        if isinstance(llm, LLM)
+        else llm
+        for key, llm in llms.items()
+    }
 
 
 def _field_values(llm: LLM) -> dict[str, Any]:

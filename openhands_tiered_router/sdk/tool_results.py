@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from openhands.sdk.event import ActionEvent, Event
 
-from openhands_tiered_router.fleet import Fleet
+from openhands_tiered_router.fleet import fleet
 from openhands_tiered_router.telemetry.outcomes import ToolOutcomes
-from openhands_tiered_router.telemetry.recorder import TelemetryRecorder
 
 
 class RoutedToolOutcomes(ToolOutcomes):
@@ -15,12 +14,8 @@ class RoutedToolOutcomes(ToolOutcomes):
     The SDK does not tell a callback which conversation it is called for.
     """
 
-    def __init__(self, recorder: TelemetryRecorder, fleet: Fleet) -> None:
-        super().__init__(recorder)
-        self._fleet = fleet
-
     def __call__(self, event: Event) -> None:
         if self.conversation_id is None and isinstance(event, ActionEvent):
-            known = self._fleet.conversation_of(event.llm_response_id)
+            known = fleet().conversation_of(event.llm_response_id)
             self.conversation_id = known
         super().__call__(event)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 from openhands.sdk.llm import LLM, LLMResponse
@@ -47,11 +46,7 @@ def cost_of(llm: LLM, response: LLMResponse) -> float | None:
         output_cost_per_token=llm.output_cost_per_token,
         metrics=llm.metrics,
     )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return prices._compute_cost(
-            response.raw_response, provider_info=llm._provider_info
-        )
+    return prices._compute_cost(response.raw_response, provider_info=llm._provider_info)
 
 
 def _count(details: Any, name: str) -> int:

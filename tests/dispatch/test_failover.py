@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import pytest
 from litellm.types.utils import ModelResponse
@@ -13,6 +14,7 @@ from openhands.sdk.llm.exceptions import (
     LLMBadRequestError,
     LLMContentPolicyViolationError,
     LLMContextWindowExceedError,
+    LLMNoResponseError,
     LLMRateLimitError,
     LLMServiceUnavailableError,
     LLMTimeoutError,
@@ -20,6 +22,11 @@ from openhands.sdk.llm.exceptions import (
 from openhands.sdk.llm.utils.metrics import Metrics
 
 from openhands_tiered_router.core.decision import ErrorKind
+from openhands_tiered_router.dispatch.errors import (
+    CallbackFailed,
+    kind_of,
+    retry_after,
+)
 from openhands_tiered_router.dispatch.failover import Failover, Pause, Send
 from openhands_tiered_router.dispatch.settings import DispatchSettings
 from openhands_tiered_router.health.breaker import Breaker
@@ -239,9 +246,9 @@ def test_a_rejected_history_is_repaired_once() -> None:
 def test_a_bad_request_is_tried_on_one_other_model_and_then_believed() -> None:
     error = LLMBadRequestError("no such parameter")
     bench = Bench({k: always(error) for k in ("simple", "medium", "complex")})
-    with pytest.raises(LLMBadRequestError) as caught:
+    with pytest.raises(LLMBadRequestError, match="Tried simple .*; medium ") as caught:
         bench.run()
-    assert caught.value is error
+    assert caught.value.__cause__ is error
     assert bench.sent == ["simple", "medium"]
 
 
@@ -251,6 +258,56 @@ def test_what_the_agent_handles_itself_is_passed_on() -> None:
     with pytest.raises(LLMContentPolicyViolationError):
         bench.run()
     assert bench.sent == ["simple"]
+
+
+def test_retry_after_is_obeyed_beside_an_endpoint_that_is_down() -> None:
+    bench = Bench({"simple": always(limited(60)), "medium": always(DOWN)})
+    times: list[float] = []
+    simple = bench.behaviours["simple"]
+    bench.behaviours["simple"] = lambda n: times.append(bench.now) or simple(n)
+    with pytest.raises(LLMRateLimitError):
+        bench.run()
+    assert all(b - a >= 60 for a, b in pairwise(times))
+    assert bench.sent.count("medium") > 2
+
+
+def test_an_answer_that_cannot_be_read_is_paid_for_twice_at_most() -> None:
+    bench = Bench({"simple": always(LLMNoResponseError())})
+    with pytest.raises(LLMServiceUnavailableError):
+        bench.run()
+    assert bench.sent == ["simple"] * 2
+
+
+def test_the_callers_own_callback_error_is_raised_as_it_was() -> None:
+    mine = ValueError("the terminal is gone")
+    failed = CallbackFailed()
+    failed.__cause__ = mine
+    bench = Bench({"simple": always(failed), "medium": well})
+    with pytest.raises(ValueError, match="the terminal is gone") as caught:
+        bench.run()
+    assert caught.value is mine
+    assert bench.sent == ["simple"]
+
+
+def test_an_error_that_is_not_the_sdks_becomes_one() -> None:
+    class Forbidden(Exception):
+        status_code = 403
+
+    bench = Bench({"simple": always(Forbidden("no access"))})
+    with pytest.raises(LLMAuthenticationError, match="no access"):
+        bench.run()
+
+
+def test_a_retry_after_that_is_no_number_is_ignored() -> None:
+    assert retry_after(limited(float("nan"))) is None
+    assert retry_after(limited(float("inf"))) is None
+    assert retry_after(limited(-3)) == 0
+
+
+def test_googles_passing_limit_is_not_out_of_credit() -> None:
+    text = "You exceeded your current quota. Please retry in 27.4s."
+    assert kind_of(LLMRateLimitError(text)) is ErrorKind.RATE_LIMIT
+    assert kind_of(LLMRateLimitError(text[:32])) is ErrorKind.QUOTA
 
 
 def test_a_cancelled_call_leaves_no_probe_behind() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given, strategies as st
 
 from openhands_tiered_router.core.decision import ErrorKind
 from openhands_tiered_router.core.fleet import Health
-from openhands_tiered_router.health.breaker import Breaker, BreakerSettings
+from openhands_tiered_router.health.breaker import Breaker, BreakerSettings, Permit
 
 
 SETTINGS = BreakerSettings(failures=2, cooldown=30, permanent_cooldown=300)
@@ -96,7 +96,7 @@ def test_a_cancelled_probe_gives_its_place_back() -> None:
 def test_threads_share_one_probe() -> None:
     breaker = Breaker(SETTINGS)
     breaker.failed(ErrorKind.CONNECTION, 0)
-    got: list[bool] = []
+    got: list[Permit] = []
     barrier = threading.Barrier(16)
 
     def ask() -> None:
@@ -108,7 +108,7 @@ def test_threads_share_one_probe() -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert got.count(True) == 1
+    assert sorted(got) == [Permit.REFUSED] * 15 + [Permit.PROBE]
 
 
 KINDS = st.sampled_from([*ErrorKind, None])

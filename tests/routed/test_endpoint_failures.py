@@ -14,7 +14,10 @@ from openhands.sdk.llm.exceptions import (
     LLMServiceUnavailableError,
 )
 
+from openhands_tiered_router import ComplexityRouter, Tier
 from openhands_tiered_router.core.decision import ErrorKind
+from openhands_tiered_router.core.request import Purpose, RoutingRequest
+from openhands_tiered_router.core.session import SessionState
 from openhands_tiered_router.fleet import fleet
 from openhands_tiered_router.loopback import LoopbackProvider, faults
 from openhands_tiered_router.settings import RouterSettings
@@ -149,6 +152,50 @@ def test_a_short_retry_after_is_waited_for(world, model: str) -> None:
     assert outcome.seconds >= 1
 
 
+def test_a_resting_endpoint_is_a_fallback_of_the_tier_above(world) -> None:
+    """Pinned to a tier that asked to wait, while the one above has no key."""
+    model = "claude-opus-4-5"
+    world.provider.faults.always(faults.unauthorized(), model=model)
+    router = world.router()
+    setup = router._ready()
+    setup.breaker(setup.endpoint("complex")).failed(
+        ErrorKind.RATE_LIMIT, time.time(), retry_after=0.5
+    )
+    _, outcome = generate(router, "s", tier="complex")
+    assert outcome.endpoint == "complex"
+    assert outcome.attempts[0].error is ErrorKind.AUTH
+
+
+def test_two_accounts_of_one_model_rest_apart(world) -> None:
+    world.provider.faults.next(faults.rate_limited(30), model=CHAT)
+    llms = {
+        key: world.llm(f"openai/{CHAT}", api_key=f"sk-{key}")
+        for key in ("simple", "simple/2")
+    }
+    router = ComplexityRouter(llms_for_routing={**llms, "complex": llms["simple"]})
+    _, outcome = generate(router, "s", tier="simple")
+    assert len(outcome.attempts) == 2
+    assert {a.endpoint for a in outcome.attempts} == {"simple", "simple/2"}
+    assert "sk-" not in str(router._ready().endpoints)
+
+
+def test_a_call_with_tools_goes_to_an_endpoint_that_calls_them(world) -> None:
+    router = world.router()
+    known = router._ready().endpoints.values()
+    unable = [replace(e, tools=e.key != "simple") for e in known]
+    settings = RouterSettings(endpoints=tuple(unable))
+    router = world.router(settings=settings)
+    request = RoutingRequest(
+        session_id="s",
+        purpose=Purpose.TURN,
+        prompt_tokens=100,
+        needs_tools=True,
+        pin=Tier.SIMPLE,
+    )
+    decision = router._ready().decide(request, SessionState(), now=time.time())
+    assert decision.endpoint == "medium"
+
+
 def test_the_tier_above_answers_but_never_the_one_below(world) -> None:
     for model in ("claude-sonnet-4-5", "claude-opus-4-5"):
         world.provider.faults.always(faults.server_error(500), model=model)
@@ -217,7 +264,8 @@ def test_a_cut_stream_is_answered_by_another_endpoint(world) -> None:
     chunks: list[object] = []
     _, outcome = generate(router, session, on_token=chunks.append)
     assert chunks
-    assert outcome.attempts[-1].error is None
+    assert outcome.endpoint == "complex/2"
+    assert outcome.attempts[0].error in (ErrorKind.CONNECTION, ErrorKind.OVERLOADED)
 
 
 @pytest.mark.own_fault

@@ -29,7 +29,7 @@ from openhands.tools.file_editor import FileEditorTool
 
 from openhands_tiered_router import ComplexityRouter, RoutedAgent, routed_conversation
 from openhands_tiered_router.fleet import fleet
-from openhands_tiered_router.loopback import Reply, Request, faults
+from openhands_tiered_router.loopback import Reply, Request, faults, fingerprint
 from openhands_tiered_router.telemetry.query import TelemetryFile
 
 
@@ -139,6 +139,26 @@ def test_resume_of_a_routed_agent_without_giving_one(world, tmp_path: Path) -> N
     ids = [llm.usage_id for llm in restored.llm.llms_for_routing.values()]
     assert ids == [f"default:{key}" for key in world.models]
     assert restored.llm.settings == conversation.agent.llm.settings
+
+
+def test_a_stored_router_finds_its_keys_again(
+    world, tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.setenv("LOOPBACK_KEY", "sk-loopback")
+    router = ComplexityRouter.from_config(config_file(world, tmp_path))
+    stored = world.agent(router, RoutedAgent).model_dump(mode="json")
+    assert "sk-loopback" not in json.dumps(stored)
+    restored = RoutedAgent.model_validate(stored)
+    conversation = world.conversation(restored)
+    world.provider.script = endless(world)
+    conversation.send_message("Look around.")
+    conversation.run()
+    sent = {
+        r.headers.get("authorization") or r.headers.get("x-api-key")
+        for r in world.provider.requests
+    }
+    assert {fingerprint("sk-loopback")} == {key.split()[-1] for key in sent if key}
+    assert world.spent(conversation) == pytest.approx(world.provider.total_usd)
 
 
 async def test_interrupt_pauses_and_the_next_run_goes_on(world) -> None:

@@ -4,9 +4,11 @@ import time
 from pathlib import Path
 
 import pytest
+from openhands.sdk.event import MessageEvent
+from openhands.sdk.llm import Message
 
 from openhands_tiered_router.graph import workspace as workspaces
-from openhands_tiered_router.sdk.graphs import LiveGraphs
+from openhands_tiered_router.sdk.graphs import GraphFollower, LiveGraphs
 
 
 def wait_for(graphs: LiveGraphs, workspace: str, text: str):
@@ -50,3 +52,25 @@ def test_a_workspace_that_does_not_exist_has_no_graph(tmp_path: Path) -> None:
     for _ in range(20):
         assert graphs(str(tmp_path / "none"), "anything") is None
         time.sleep(0.01)
+
+
+def test_graphs_beyond_the_limit_are_let_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr("openhands_tiered_router.sdk.graphs.MAX_WORKSPACES", 1)
+    graphs = LiveGraphs()
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "module.py").write_text(f"def {name}{name}():\n    pass\n")
+        wait_for(graphs, str(tmp_path / name), name * 2)
+    assert list(graphs._signals) == [str(tmp_path / "b")]
+
+
+def test_a_follower_that_fails_does_not_end_the_run(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    follower = GraphFollower()
+    monkeypatch.setattr(follower, "_see", lambda _: 1 / 0)
+    follower(MessageEvent(source="user", llm_message=Message(role="user")))
+    assert "ZeroDivisionError" in caplog.text
