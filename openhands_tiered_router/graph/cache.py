@@ -175,9 +175,10 @@ class Cache:
         return None
 
     def write_facts(self, rows: Iterable[tuple[str, FileFacts]]) -> None:
-        """Store facts; their links are no longer known."""
+        """Store facts; links stay as they are until `write_linked`."""
         self._many(
-            "insert or replace into body values (?,?,null)",
+            "insert into body values (?,?,null)"
+            " on conflict(path) do update set facts=excluded.facts",
             ((path, _encode(facts)) for path, facts in rows),
         )
 

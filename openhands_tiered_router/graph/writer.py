@@ -17,7 +17,16 @@ from .cache import DAMAGED, Cache, Stamp, Summary
 from .contents import Contents, InMemory, OnDisk
 from .grammar import has_grammar
 from .languages import by_name
-from .model import FileEdge, FileFacts, FileNode, file_edges, file_node
+from .model import (
+    Call,
+    Definition,
+    FileEdge,
+    FileFacts,
+    FileNode,
+    Import,
+    file_edges,
+    file_node,
+)
 from .networks import Base
 from .readers import Readers
 from .resolve.index import Index, Key
@@ -131,18 +140,22 @@ class Writer:
         relink_all = layout is not None or (self._index is None and not self._files)
         index = self._prepared(layout)
         touched: set[str] = set()
+        linked: set[str] = set()
         keys: set[Key] = set()
         for path, stamp, facts in changes:
             touched.add(path)
+            if not relink_all and _links_alike(self._contents.facts(path), facts):
+                linked.add(path)
             changed = index.replace(path, facts)
             if not relink_all:
                 keys |= changed
             self._enter(path, stamp, facts)
         if keys or relink_all:
             self._linker.forget()
-        for path in sorted(touched & self._files.keys()):
-            self._link(path)
         concerned = set(self._files) if relink_all else self._readers.of(keys)
+        direct = touched - (linked - concerned)
+        for path in sorted(direct & self._files.keys()):
+            self._link(path)
         self.pending |= concerned - touched
         self.pending &= self._files.keys()
         touched |= self._link_pending(deadline)
@@ -270,3 +283,36 @@ class Writer:
         known = by_name()
         found = {name for name in languages if not has_grammar(known[name])}
         return old.missing_grammars | found
+
+
+def _links_alike(old: FileFacts | None, new: FileFacts | None) -> bool:
+    """Whether two readings of a file differ in nothing that edges depend on.
+
+    Spans, line numbers, complexity and texts for people may differ.
+    """
+    if old is None or new is None:
+        return False
+    return (
+        (old.types, old.variables, old.is_test)
+        == (new.types, new.variables, new.is_test)
+        and len(old.calls) == len(new.calls)
+        and len(old.imports) == len(new.imports)
+        and len(old.definitions) == len(new.definitions)
+        and all(map(_same_call, old.calls, new.calls))
+        and all(map(_same_import, old.imports, new.imports))
+        and all(map(_same_definition, old.definitions, new.definitions))
+    )
+
+
+def _same_call(a: Call, b: Call) -> bool:
+    return (a.scope, a.name, a.receiver) == (b.scope, b.name, b.receiver)
+
+
+def _same_import(a: Import, b: Import) -> bool:
+    one = (a.scope, a.module, a.name, a.alias, a.exported)
+    return one == (b.scope, b.module, b.name, b.alias, b.exported)
+
+
+def _same_definition(a: Definition, b: Definition) -> bool:
+    one = (a.qualname, a.kind, a.parent, a.returns)
+    return one == (b.qualname, b.kind, b.parent, b.returns)
