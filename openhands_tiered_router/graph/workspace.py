@@ -154,6 +154,13 @@ class Workspace:
         refresher = Refresher.of(self.root, cache=cache, persistent=persistent)
         writer = refresher.start()
         self._graph = writer.graph
+        if writer.graph.missing_grammars:
+            _log.warning(
+                "code graph of %s: no grammar for %s; their files are nodes without"
+                " definitions. Remedy: pip install 'openhands-tiered-router[languages]'",
+                self.root,
+                ", ".join(sorted(writer.graph.missing_grammars)),
+            )
         refresher.save()
         writer.prepare()
         clock = _Clock(refresher.root)

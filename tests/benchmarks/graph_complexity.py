@@ -4,7 +4,7 @@
     python tests/benchmarks/graph_complexity.py ROOT .py [--files 400] [--show 10]
 
 A function is the same when line and name are. Known differences: see
-docs/graph.md.
+docs/graph-build.md.
 """
 
 import argparse

@@ -5,7 +5,9 @@ import time
 
 import pytest
 
-from openhands_tiered_router.graph import workspace as module
+from openhands_tiered_router.graph import sources, workspace as module, writer
+from openhands_tiered_router.graph.extract import extract
+from openhands_tiered_router.graph.grammar import GrammarMissingError
 from openhands_tiered_router.graph.workspace import Workspace, close_all, get
 
 
@@ -108,6 +110,26 @@ def test_a_failure_is_told_and_never_raised(follow, monkeypatch, caplog):
     assert "routing goes on without it" in caplog.text
     follow.note_edit("a.py")
     assert not follow.graph.complete
+
+
+def test_a_missing_grammar_is_told_once_and_costs_the_definitions(
+    follow, tmp_path, monkeypatch, caplog
+):
+    def missing(path, source, language):
+        if language.name == "css":
+            raise GrammarMissingError("css")
+        return extract(path, source, language)
+
+    monkeypatch.setattr(sources, "extract", missing)
+    monkeypatch.setattr(writer, "has_grammar", lambda language: language.name != "css")
+    (tmp_path / "a.css").write_text(".x { color: red }\n")
+    (tmp_path / "b.css").write_text(".y { color: red }\n")
+    graph = started(follow).graph
+    assert graph.missing_grammars == {"css"}
+    assert graph.files["a.css"].definitions == 0
+    assert graph.definition("a.py::f") is not None
+    assert caplog.text.count("no grammar for css") == 1
+    assert "pip install" in caplog.text
 
 
 async def test_an_event_loop_is_not_held_up(tmp_path):
