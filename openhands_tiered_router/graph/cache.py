@@ -86,6 +86,7 @@ class Cache:
             "root": os.fspath(root),
         }
         self._db: sqlite3.Connection | None = None
+        self._failed = False
 
     def open(self) -> bool:
         """Connect, making the file if need be; False if there can be none.
@@ -219,15 +220,24 @@ class Cache:
         self._many(
             "insert or replace into meta values (?,?)", [("fingerprint", fingerprint)]
         )
+        failed, self._failed = self._failed, False
         with contextlib.suppress(sqlite3.Error):
-            if self._db is not None:
+            if self._db is not None and failed:
+                self._db.rollback()
+            elif self._db is not None:
                 self._db.commit()
 
     def _many(self, statement: str, rows: Iterable[tuple[Any, ...]]) -> None:
-        """Write rows; a full disk or a locked file only costs the next start."""
-        with contextlib.suppress(sqlite3.Error):
-            if self._db is not None:
-                self._db.executemany(statement, rows)
+        """Write rows; a full disk or a locked file only costs the next start.
+
+        Nothing of what is written up to `seal` is kept if a part of it fails.
+        """
+        if self._db is None or self._failed:
+            return
+        try:
+            self._db.executemany(statement, rows)
+        except sqlite3.Error:
+            self._failed = True
 
     def _rows(self, query: str, parameters: tuple[str, ...] = ()) -> Iterator[Any]:
         if self._db is not None:

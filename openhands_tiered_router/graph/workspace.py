@@ -156,8 +156,8 @@ class Workspace:
         self._graph = writer.graph
         if writer.graph.missing_grammars:
             _log.warning(
-                "code graph of %s: no grammar for %s; their files are nodes without"
-                " definitions. Remedy: pip install 'openhands-tiered-router[languages]'",
+                "code graph of %s: no grammar for %s; their files have no definitions."
+                " Remedy: pip install 'openhands-tiered-router[languages]'",
                 self.root,
                 ", ".join(sorted(writer.graph.missing_grammars)),
             )

@@ -77,17 +77,27 @@ class Writer:
             if isinstance(contents, InMemory):
                 for path, facts, linked in self.cache.bodies():
                     contents.load(path, facts, linked)
-                return contents.records().keys() == self._files.keys()
+                return self._agrees(contents)
         except DAMAGED:
             self._files, self._links, self.stamps = {}, {}, {}
             return False
         return bool(self._files)
 
+    def _agrees(self, contents: InMemory) -> bool:
+        """Whether summaries and contents are of the same state."""
+        records = contents.records()
+        return records.keys() == self._files.keys() and all(
+            record.facts.digest == self.stamps[path].digest
+            for path, record in records.items()
+        )
+
     def sealed(self, layout: str) -> bool:
         """Whether the cached edges were made of just these files and manifests."""
-        return self.cache is not None and self.cache.fingerprint() == (
-            self._fingerprint(layout)
-        )
+        try:
+            known = self.cache.fingerprint() if self.cache else ""
+        except DAMAGED:
+            return False
+        return known == self._fingerprint(layout)
 
     def save(self, layout: str) -> None:
         """Store what changed since the last time."""

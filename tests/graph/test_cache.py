@@ -128,3 +128,24 @@ def test_the_cache_is_the_users_own_and_outside_of_the_workspace(tree, monkeypat
     assert cache.open()
     cache.close()
     assert path.stat().st_mode & 0o077 == 0
+
+
+def test_a_save_that_fails_half_way_leaves_the_state_before(tree, tmp_path):
+    path = tmp_path / "c.sqlite"
+    build(tree, path)
+    (tree / "a.py").write_text("def g(): pass\n")
+    refresher = Refresher.of(tree, cache=path)
+    writer = refresher.start()
+    with sqlite3.connect(path) as db:  # another process fills the disk, in effect
+        db.execute(
+            "create trigger t before insert on summary begin"
+            " select raise(abort, 'full'); end"
+        )
+    db.close()
+    refresher.close()
+    with sqlite3.connect(path) as db:
+        db.execute("drop trigger t")
+        (facts,) = db.execute("select facts from body where path='a.py'").fetchone()
+    db.close()
+    assert b"g" not in facts
+    assert state(build(tree, path)) == state(writer.graph)
