@@ -12,6 +12,7 @@ from openhands.sdk.event import ActionEvent, Event, ObservationEvent
 from openhands_tiered_router.fleet import fleet
 from openhands_tiered_router.need.dimensions import GraphFacts
 from openhands_tiered_router.need.graph_facts import graph_facts
+from openhands_tiered_router.need.lru import Lru
 
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_TEXTS: Final = 256
+"""Tasks whose place in the code is remembered."""
 MAX_WORKSPACES: Final = 8
 """Graphs that are followed at a time, some 80 MB each at 1,300 files."""
 
@@ -33,6 +36,7 @@ class LiveGraphs:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._signals: dict[str, GraphSignals | None] = {}
+        self._facts: Lru[tuple[GraphFacts | None]] = Lru(_TEXTS)
 
     def signals(self, workspace: str) -> GraphSignals | None:
         """What the graph tells, up to its latest version; ``None``: not there yet."""
@@ -47,10 +51,20 @@ class LiveGraphs:
         return signals
 
     def __call__(self, workspace: str, text: str) -> GraphFacts | None:
-        """What the graph says of a text, for the task score."""
+        """What the graph says of a text, for the task score.
+
+        A text is looked up once: where a task points does not change because the agent
+        works on it, and a look-up at each turn would be a third of a decision.
+        """
+        name = f"{workspace}\0{text}"
+        known = self._facts.get(name)
+        if known is not None:
+            return known[0]
         signals = self.signals(workspace)
         answer = signals.task_signals(text) if signals else None
-        return graph_facts(answer, text) if answer else None
+        if answer is None:
+            return None
+        return self._facts.put(name, (graph_facts(answer, text),))[0]
 
     def edited(self, workspace: str, path: str | None) -> None:
         """Notes that a file changed; ``None``: anything may have."""
