@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import inspect
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from openhands.sdk import Agent
 from openhands.sdk.agent import base as agent_base
 from openhands.sdk.llm import LLM
-from pydantic import SerializeAsAny, ValidationInfo, field_validator
+from pydantic import (
+    SerializeAsAny,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from openhands_tiered_router.router import ComplexityRouter
+
+
+CONDENSER: Final = ":condenser"
+"""How the usage id of a router's copy for a condenser ends."""
 
 
 class RoutedAgent(Agent):
@@ -20,10 +29,31 @@ class RoutedAgent(Agent):
     A stock ``Agent`` stores its ``llm`` as a plain ``LLM``: what comes back after a
     fork, or a resume without an agent, is the router's default tier alone.
 
-    The field stays wide, so that ``switch_llm`` to a plain model still works.
+    The field stays wide, so that ``switch_llm`` to a plain model still works; the
+    condenser keeps its router then.
     """
 
     llm: SerializeAsAny[LLM]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _route_condenser(cls, data: Any, info: ValidationInfo) -> Any:
+        """A stored condenser names a plain model; if it was a copy of the router, it is
+        one again, under the usage id that its books are kept by."""
+        if not isinstance(data, dict):
+            return data
+        llm, condenser = data.get("llm"), data.get("condenser")
+        if not isinstance(llm, dict) or not isinstance(condenser, dict):
+            return data
+        stored = condenser.get("llm")
+        if not isinstance(stored, dict):
+            return data
+        usage_id = str(stored.get("usage_id"))
+        if not llm.get("llms_for_routing") or not usage_id.endswith(CONDENSER):
+            return data
+        router = ComplexityRouter.model_validate(llm, context=info.context)
+        copied = router.model_copy(update={"usage_id": usage_id})
+        return {**data, "llm": router, "condenser": {**condenser, "llm": copied}}
 
     @field_validator("llm", mode="before")
     @classmethod

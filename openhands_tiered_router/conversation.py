@@ -12,7 +12,7 @@ from openhands.sdk.context import AgentContext
 from openhands.sdk.event import Event
 from openhands.tools.preset.default import get_default_condenser, get_default_tools
 
-from openhands_tiered_router.agent import RoutedAgent
+from openhands_tiered_router.agent import CONDENSER, RoutedAgent
 from openhands_tiered_router.router import ComplexityRouter
 
 
@@ -28,7 +28,7 @@ def routed_agent(
         llm=router,
         tools=list(get_default_tools(enable_browser=False) if tools is None else tools),
         condenser=get_default_condenser(
-            router.model_copy(update={"usage_id": f"{router.usage_id}:condenser"})
+            router.model_copy(update={"usage_id": f"{router.usage_id}{CONDENSER}"})
         ),
         agent_context=AgentContext(load_project_skills=True),
         system_prompt_kwargs={"cli_mode": True},

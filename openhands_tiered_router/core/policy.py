@@ -45,15 +45,15 @@ class Policy:
     needs thought, but one failure alone makes no second likelier (11 %, not 10 %)."""
     mechanical_threshold: float = 0.62
     """P(mechanical) from which a turn goes to the mechanical tier where a price is
-    not known. Leaks a quarter of hard turns in the recorded sessions."""
+    not known. Judgement, near the leak budget."""
     failures_in_a_row: int = 2
     """Failed turns after which the base tier serves: after two, a third command
     fails in 33 % of cases, after one in 11 %."""
     repeats: int = 3
     """Equal actions with equal results among the last turns that raise the tier."""
     idle_turns: int = 30
-    """Turns without an edit, a script or a test after which there is no progress:
-    the 99th percentile of the recorded sessions."""
+    """Turns without an edit, a script or a test after which there is no progress.
+    Judgement: long enough for a wide look around."""
     runaway_turns: int = 200
     """Turns of a session after which it is a runaway: longer than any recorded one.
     Sessions of one model differ less; set the 95th percentile of your own."""

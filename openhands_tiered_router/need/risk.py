@@ -12,8 +12,7 @@ from openhands_tiered_router.core.session import SessionState
 
 
 LOOKED_BACK = 4
-"""Turns whose files count as at hand: an edit follows a look at the file within four
-turns in most recorded cases."""
+"""Turns whose files count as at hand. Judgement: an edit soon follows a look."""
 
 
 class Touched(Protocol):

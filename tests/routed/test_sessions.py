@@ -28,6 +28,7 @@ from openhands.sdk.llm.call_context import LLMCallContext
 from openhands.tools.file_editor import FileEditorTool
 
 from openhands_tiered_router import ComplexityRouter, RoutedAgent, routed_conversation
+from openhands_tiered_router.conversation import routed_agent
 from openhands_tiered_router.fleet import fleet
 from openhands_tiered_router.loopback import Reply, Request, faults, fingerprint
 from openhands_tiered_router.telemetry.query import TelemetryFile
@@ -159,6 +160,22 @@ def test_a_stored_router_finds_its_keys_again(
     }
     assert {fingerprint("sk-loopback")} == {key.split()[-1] for key in sent if key}
     assert world.spent(conversation) == pytest.approx(world.provider.total_usd)
+
+
+def test_the_condenser_of_a_stored_agent_is_routed_again(world) -> None:
+    stored = routed_agent(world.router()).model_dump(
+        mode="json", context={"expose_secrets": True}
+    )
+    restored = RoutedAgent.model_validate(stored)
+    condenser = restored.condenser
+    assert isinstance(condenser, LLMSummarizingCondenser)
+    assert type(condenser.llm) is ComplexityRouter
+    ids = {llm.usage_id for llm in restored.get_all_llms()}
+    expected = {f"default:{key}" for key in world.models}
+    assert ids == expected | {f"default:condenser:{key}" for key in world.models}
+    plain = world.agent(world.llm("openai/gpt-4o"), RoutedAgent)
+    again = RoutedAgent.model_validate(plain.model_dump(mode="json"))
+    assert type(again.llm) is LLM
 
 
 async def test_interrupt_pauses_and_the_next_run_goes_on(world) -> None:
