@@ -139,6 +139,14 @@ class GraphSignals:
                 self._worker = Thread(target=self._catch_up, daemon=True)
                 self._worker.start()
 
+    def close(self, timeout: float = 5.0) -> None:
+        """Follow no further, and wait until the background thread has noticed."""
+        with self._lock:
+            self._wanted = None
+            worker = self._worker
+        if worker is not None:
+            worker.join(timeout)
+
     def _catch_up(self) -> None:
         """Follow until there is nothing newer; read git's history at last, once."""
         while True:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import threading
@@ -36,7 +37,8 @@ class LiveGraphs:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._signals: dict[str, GraphSignals | None] = {}
-        self._facts: Lru[tuple[GraphFacts | None]] = Lru(_TEXTS)
+        self._closed = False
+        self._facts: Lru[GraphFacts] = Lru(_TEXTS)
 
     def signals(self, workspace: str) -> GraphSignals | None:
         """What the graph tells, up to its latest version; ``None``: not there yet."""
@@ -59,12 +61,11 @@ class LiveGraphs:
         name = f"{workspace}\0{text}"
         known = self._facts.get(name)
         if known is not None:
-            return known[0]
+            return known
         signals = self.signals(workspace)
         answer = signals.task_signals(text) if signals else None
-        if answer is None:
-            return None
-        return self._facts.put(name, (graph_facts(answer, text),))[0]
+        facts = graph_facts(answer, text) if answer else None
+        return None if facts is None else self._facts.put(name, facts)
 
     def edited(self, workspace: str, path: str | None) -> None:
         """Notes that a file changed; ``None``: anything may have."""
@@ -78,14 +79,29 @@ class LiveGraphs:
         else:
             graph.note_edit(path)
 
+    def close(self) -> None:
+        """Stops following; at the end of the process, so that no thread is cut off."""
+        with self._lock:
+            self._closed = True
+            ready = [signals for signals in self._signals.values() if signals]
+            self._signals.clear()
+        if ready:
+            from openhands_tiered_router.graph import workspace as workspaces
+
+            workspaces.close_all()
+        for signals in ready:
+            signals.close()
+
     def _begin(self, workspace: str) -> None:
         with self._lock:
-            if workspace in self._signals:
+            if workspace in self._signals or self._closed:
                 return
             self._signals[workspace] = None
-        # Importing networkx alone would hold up an event loop for half a second.
+        # Importing networkx alone would hold up an event loop for half a second. Not a
+        # daemon: one that is frozen within an import at the end of the process leaves
+        # the import lock behind, and what is imported after that waits for ever.
         threading.Thread(
-            target=self._start, args=(workspace,), name="code-graph-start", daemon=True
+            target=self._start, args=(workspace,), name="code-graph-start"
         ).start()
 
     def _start(self, workspace: str) -> None:
@@ -109,6 +125,11 @@ _graphs = LiveGraphs()
 def live_graphs() -> LiveGraphs:
     """The graphs of this process."""
     return _graphs
+
+
+@atexit.register
+def _at_exit() -> None:
+    _graphs.close()
 
 
 def _after_fork() -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -74,3 +76,32 @@ def test_a_follower_that_fails_does_not_end_the_run(
     monkeypatch.setattr(follower, "_see", lambda _: 1 / 0)
     follower(MessageEvent(source="user", llm_message=Message(role="user")))
     assert "ZeroDivisionError" in caplog.text
+
+
+EXITING = """
+import sys
+from openhands_tiered_router.sdk.graphs import live_graphs
+live_graphs().signals(sys.argv[1])
+print("done")
+"""
+
+
+@pytest.mark.parametrize("_", range(3))
+def test_a_process_may_end_while_its_graph_begins(project: Path, _: int) -> None:
+    """A thread frozen within an import would leave its lock behind."""
+    result = subprocess.run(
+        [sys.executable, "-c", EXITING, str(project)],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=True,
+    )
+    assert result.stdout == "done\n"
+
+
+def test_nothing_is_followed_after_the_end(project: Path) -> None:
+    graphs = LiveGraphs()
+    wait_for(graphs, str(project), "discount")
+    graphs.close()
+    assert graphs.signals(str(project)) is None
+    assert graphs._signals == {}
