@@ -1,6 +1,6 @@
 """What routing adds to a call: deciding, and adapting the history, one turn being new.
 
-    uv run pytest tests/benchmarks/test_router_overhead.py
+    uv run pytest -n 0 tests/benchmarks/test_router_overhead.py
 
 The prompt of the longest history is some 35,000 tokens, that of recorded sessions at
 their end. `decide` is read history, session and rules; `adapt` is the history for the

@@ -1,6 +1,6 @@
 """What recording costs: the caller of ``put``, the disk, and the file's size.
 
-Run with ``pytest tests/benchmarks/test_telemetry_writer.py -s``. Prints the machine
+Run with ``uv run pytest -n 0 tests/benchmarks/test_telemetry_writer.py -s``. Prints the machine
 and its load, for latencies of single calls depend on both.
 """
 
