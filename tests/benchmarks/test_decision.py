@@ -1,6 +1,6 @@
 """How long a decision takes: 100 turns growing to 35,000 tokens, all rules on.
 
-    pytest tests/benchmarks/test_decision.py -q -s
+    uv run pytest -n 0 tests/benchmarks/test_decision.py -q -s
 
 Prints machine, sample and load; holds the budget only where the machine is idle.
 """

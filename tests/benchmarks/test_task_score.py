@@ -1,4 +1,7 @@
-"""What scoring a task costs: ``uv run pytest -n 0 tests/benchmarks/test_task_score.py``."""
+"""What scoring a task costs.
+
+uv run pytest -n 0 tests/benchmarks/test_task_score.py
+"""
 
 import random
 

@@ -1,7 +1,8 @@
 """What recording costs: the caller of ``put``, the disk, and the file's size.
 
-Run with ``uv run pytest -n 0 tests/benchmarks/test_telemetry_writer.py -s``. Prints the machine
-and its load, for latencies of single calls depend on both.
+    uv run pytest -n 0 tests/benchmarks/test_telemetry_writer.py -s
+
+Prints the machine and its load, for latencies of single calls depend on both.
 """
 
 from __future__ import annotations
