@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from pathlib import Path
 
@@ -32,6 +33,8 @@ def main(port: int, path: Path | None, strict: bool) -> None:
         provider.start()
     except (RecordingError, OSError) as error:
         raise click.ClickException(str(error)) from error
+    # A shell that starts a command in the background has it ignore Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     click.echo(f"listening on {provider.base_url}")
     try:
         threading.Event().wait()

@@ -145,7 +145,10 @@ def test_ctrl_c_pauses_and_tells_how_to_resume(run, provider, tmp_path) -> None:
     while len(provider.requests) < 2 and time.monotonic() < deadline:
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    out, _ = process.communicate(timeout=150)
+    try:
+        out, _ = process.communicate(timeout=150)
+    finally:
+        process.kill()
     assert process.returncode == 130
     found = re.search(r"tiered-router run --resume ([0-9a-f-]{36})", out)
     assert found

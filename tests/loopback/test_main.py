@@ -21,7 +21,10 @@ def test_it_serves_until_interrupted(tmp_path: Path) -> None:
         url = process.stdout.readline().split()[-1]
         answer = httpx.post(f"{url}/responses", json={"model": "m", "input": "hi"})
         process.send_signal(signal.SIGINT)
-        rest = process.stdout.read()
+        try:
+            rest, _ = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert answer.json()["output"][0]["content"][0]["text"] == "from the file"
     assert (process.returncode, rest) == (0, "1 requests served\n")
 
