@@ -95,10 +95,12 @@ def _section(name: str, model: type[BaseModel]) -> Iterator[str]:
     for key, field in model.model_fields.items():
         for line in (field.description or "").replace("``", "").splitlines():
             yield f"#   # {line.strip()}"
-        default = field.default
-        shown = '"..."' if default is None else _value(default)
+        default = field.get_default(call_default_factory=True)
         assert default is not PydanticUndefined
-        yield f"#   {key} = {shown}"
+        if default is None:
+            yield f"#   # {key} is not set"
+        else:
+            yield f"#   {key} = {_value(default)}"
     yield ""
 
 
