@@ -19,11 +19,16 @@ from openhands.sdk.llm.streaming import AnyTokenCallbackType, TokenCallbackType
 from openhands.sdk.tool import ToolDefinition
 from pydantic import Field, PrivateAttr, model_validator
 
-from openhands_tiered_router.config import RouterConfig, config_from_env, open_config
+from openhands_tiered_router.config import (
+    RouterConfig,
+    build_llms,
+    config_from_env,
+    open_config,
+)
 from openhands_tiered_router.core.engine import Rule
 from openhands_tiered_router.dispatch.failover import Pause, Reply
 from openhands_tiered_router.fleet import RoutedCall
-from openhands_tiered_router.sdk.configured import models_of, settings_of
+from openhands_tiered_router.sdk.configured import settings_of
 from openhands_tiered_router.sdk.flow import CallArguments, CallFlow
 from openhands_tiered_router.sdk.graphs import GraphFollower
 from openhands_tiered_router.sdk.setup import RouterSetup, Unshared
@@ -91,7 +96,7 @@ class ComplexityRouter(TieredLLM):
         cls, config: RouterConfig, environ: Mapping[str, str], fields: dict[str, Any]
     ) -> Self:
         own = {
-            "llms_for_routing": models_of(config, environ),
+            "llms_for_routing": build_llms(config, environ),
             "settings": settings_of(config),
             "default_tier": str(config.default_tier),
         }

@@ -1,30 +1,14 @@
-"""A configuration as the two things that a router is made of."""
+"""What a router carries of a configuration, beside the models."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from openhands.sdk.llm import LLM
-
 from openhands_tiered_router.config import (
     RouterConfig,
-    build_llms,
     dispatch_of,
     policy_of,
     tier_set,
 )
 from openhands_tiered_router.settings import RouterSettings
-
-
-def models_of(
-    config: RouterConfig, environ: Mapping[str, str] | None = None
-) -> dict[str, LLM]:
-    """An ``LLM`` for each endpoint, by its key.
-
-    Raises:
-        ConfigError: A key is missing or a value does not suit the SDK.
-    """
-    return build_llms(config, environ)
 
 
 def settings_of(config: RouterConfig) -> RouterSettings:
