@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from openhands_tiered_router.core.decision import (
@@ -19,6 +19,7 @@ from openhands_tiered_router.core.decision import (
     Reason,
 )
 from openhands_tiered_router.telemetry import clean
+from openhands_tiered_router.telemetry.records import Detail
 from openhands_tiered_router.tiers import Tier
 
 
@@ -75,6 +76,10 @@ def decode_attempts(text: str) -> tuple[Attempt, ...]:
     )
 
 
+def encode_detail(detail: Mapping[str, Detail]) -> str:
+    return _dump({clean.name(k): _scalar(v) for k, v in detail.items()})
+
+
 def finite(number: float | None) -> float | None:
     """The number, or ``None`` for one that neither SQL nor JSON can hold."""
     return number if number is not None and math.isfinite(number) else None
@@ -113,9 +118,19 @@ def _sparse(fields: dict[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in fields.items() if v is not None}
 
 
+def _scalar(value: Detail) -> Detail:
+    match value:
+        case str():
+            return clean.name(value)
+        case None | bool() | int():
+            return value
+        case _:
+            return finite(value)
+
+
 def _number(value: float | None) -> float:
     return math.nan if value is None else value
 
 
-def _dump(value: list[Any]) -> str:
+def _dump(value: list[Any] | dict[str, Any]) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)

@@ -12,8 +12,11 @@ from openhands_tiered_router.telemetry.location import path_from
 from openhands_tiered_router.telemetry.records import (
     AGENT_TURN,
     DecisionRecord,
+    Detail,
+    GuardEvent,
     OutcomeRecord,
     ToolResult,
+    Verdict,
 )
 from openhands_tiered_router.telemetry.writer import (
     DEFAULT_QUEUE_SIZE,
@@ -100,6 +103,32 @@ class TelemetryRecorder:
         """Puts a tool call on record, or what is newly known of one."""
         if self._writer is not None:
             self._writer.put(result)
+
+    def note(
+        self,
+        guard: str,
+        kind: str,
+        *,
+        conversation_id: str | None,
+        time: float,
+        **detail: Detail,
+    ) -> None:
+        """Puts an event of a guard on record; see ``GuardEvent`` for the arguments."""
+        if self._writer is not None:
+            self._writer.put(
+                GuardEvent(
+                    conversation_id=conversation_id,
+                    time=time,
+                    guard=guard,
+                    kind=kind,
+                    detail=detail,
+                )
+            )
+
+    def record_verdict(self, verdict: Verdict) -> None:
+        """Puts a judge's word on a conversation's work on record."""
+        if self._writer is not None:
+            self._writer.put(verdict)
 
     def flush(self, timeout: float = EXIT_SECONDS) -> bool:
         """Waits, at most that many seconds, until all that is on record is in the file.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -97,6 +98,53 @@ class ToolResult:
     """Whether a later turn had to do it again; ``None``: not judged."""
 
 
+type Detail = str | int | float | bool | None
+"""What a guard may say of an event: numbers, flags, and names that are not texts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardEvent:
+    """Something that a guard did, or saw and let pass."""
+
+    conversation_id: str | None
+    time: float
+    """Seconds since the epoch."""
+    guard: str
+    """Which one, such as ``budget``."""
+    kind: str
+    """What happened, such as ``soft_limit``."""
+    detail: Mapping[str, Detail]
+    """By field's name. Strings are names: no words of users, models or commands."""
+
+
+VERIFIER = "verifier"
+"""The judge that is this package's own; others are ``human``, ``ci`` or a name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What a judge made of a conversation's work."""
+
+    conversation_id: str | None
+    time: float
+    """Seconds since the epoch."""
+    judge: str = VERIFIER
+    accepted: bool | None
+    """``None``: it could not be judged, which is no acceptance."""
+    reason: str
+    """In one word: ``passed``, ``tests_fail``, ``no_tests``, ..."""
+    round: int | None = None
+    """How many verdicts of this judge on the same task came before."""
+    tests: int | None = None
+    """Test files that were run."""
+    failing: int | None = None
+    """Of these, those that the change made fail."""
+    already_failing: int | None = None
+    """Of these, those that failed without the change too."""
+    seconds: float | None = None
+    """Time that the judging took."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loss:
     """Records that never reached the file; written so that reports can say so."""
@@ -105,4 +153,4 @@ class Loss:
     count: int
 
 
-type Record = DecisionRecord | OutcomeRecord | ToolResult | Loss
+type Record = DecisionRecord | OutcomeRecord | ToolResult | GuardEvent | Verdict | Loss

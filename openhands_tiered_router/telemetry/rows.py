@@ -10,10 +10,12 @@ from openhands_tiered_router.core.decision import Decision, ErrorKind, Outcome
 from openhands_tiered_router.telemetry import clean, encoding
 from openhands_tiered_router.telemetry.records import (
     DecisionRecord,
+    GuardEvent,
     Loss,
     OutcomeRecord,
     Record,
     ToolResult,
+    Verdict,
 )
 from openhands_tiered_router.tiers import Tier
 
@@ -40,6 +42,10 @@ def statements(record: Record) -> Iterator[Statement]:
             yield from _outcome(record)
         case ToolResult():
             yield from _tool_result(record)
+        case GuardEvent():
+            yield from _guard_event(record)
+        case Verdict():
+            yield from _verdict(record)
         case Loss():
             yield _LOSS, {"time": record.time, "count": record.count}
 
@@ -148,6 +154,39 @@ def _tool_result(record: ToolResult) -> Iterator[Statement]:
     yield _TOOL_RESULT, columns | response
 
 
+def _guard_event(record: GuardEvent) -> Iterator[Statement]:
+    yield _conversation(record.conversation_id, None)
+    yield (
+        _GUARD_EVENT,
+        {
+            "conversation": stored_conversation_id(record.conversation_id),
+            "time": record.time,
+            "guard": clean.name(record.guard),
+            "kind": clean.name(record.kind),
+            "detail": encoding.encode_detail(record.detail),
+        },
+    )
+
+
+def _verdict(record: Verdict) -> Iterator[Statement]:
+    yield _conversation(record.conversation_id, None)
+    yield (
+        _VERDICT,
+        {
+            "conversation": stored_conversation_id(record.conversation_id),
+            "time": record.time,
+            "judge": clean.name(record.judge),
+            "accepted": record.accepted,
+            "reason": clean.name(record.reason),
+            "round": record.round,
+            "tests": record.tests,
+            "failing": record.failing,
+            "already_failing": record.already_failing,
+            "seconds": encoding.finite(record.seconds),
+        },
+    )
+
+
 def _conversation(conversation_id: str | None, parent: str | None) -> Statement:
     return _CONVERSATION, {
         "id": stored_conversation_id(conversation_id),
@@ -166,6 +205,21 @@ def _name(value: str | None) -> str | None:
 _LOSS: Final = "INSERT INTO losses VALUES (:time, :count)"
 
 _KEY_OF: Final = "(SELECT key FROM conversations WHERE id = :conversation)"
+
+_GUARD_EVENT: Final = f"""
+    INSERT INTO guard_events (conversation, time, guard, kind, detail)
+    VALUES ({_KEY_OF}, :time, :guard, :kind, :detail)
+"""
+
+_VERDICT: Final = f"""
+    INSERT INTO verdicts (
+        conversation, time, judge, accepted, reason, round, tests, failing,
+        already_failing, seconds
+    ) VALUES (
+        {_KEY_OF}, :time, :judge, :accepted, :reason, :round, :tests, :failing,
+        :already_failing, :seconds
+    )
+"""
 
 _CONVERSATION: Final = """
     INSERT INTO conversations (id, parent_id) VALUES (:id, :parent_id)

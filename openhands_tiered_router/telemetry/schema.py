@@ -91,6 +91,37 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         "CREATE INDEX decisions_by_tier ON decisions (tier, time)",
         "CREATE INDEX decisions_by_endpoint ON decisions (served_endpoint, time)",
     ),
+    (
+        """
+        CREATE TABLE guard_events (
+            key INTEGER PRIMARY KEY,
+            conversation INTEGER NOT NULL REFERENCES conversations (key),
+            time REAL NOT NULL,
+            guard TEXT NOT NULL,
+            kind TEXT NOT NULL,
+            detail TEXT NOT NULL
+        )
+        """,
+        """
+        CREATE TABLE verdicts (
+            key INTEGER PRIMARY KEY,
+            conversation INTEGER NOT NULL REFERENCES conversations (key),
+            time REAL NOT NULL,
+            judge TEXT NOT NULL,
+            accepted INTEGER,
+            reason TEXT NOT NULL,
+            round INTEGER,
+            tests INTEGER,
+            failing INTEGER,
+            already_failing INTEGER,
+            seconds REAL
+        )
+        """,
+        "CREATE INDEX guard_events_by_conversation"
+        " ON guard_events (conversation, time)",
+        "CREATE INDEX guard_events_by_guard ON guard_events (guard, time)",
+        "CREATE INDEX verdicts_by_conversation ON verdicts (conversation, time)",
+    ),
 )
 """One entry a version: the statements that lead from the version before to it."""
 

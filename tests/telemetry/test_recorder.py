@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 from openhands_tiered_router.core.decision import Decision, Outcome
@@ -14,6 +17,7 @@ from openhands_tiered_router.telemetry import (
     recorder_for,
     recorder_from_environment,
 )
+from openhands_tiered_router.telemetry.records import Verdict
 from openhands_tiered_router.tiers import Tier
 
 
@@ -80,3 +84,41 @@ def test_importing_telemetry_imports_neither_sdk_nor_litellm_nor_networkx() -> N
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
+
+
+def test_a_note_keeps_names_and_numbers_and_no_more(path: Path) -> None:
+    recorder = recorder_for(path)
+    recorder.note(
+        "budget",
+        "soft_limit",
+        conversation_id="c",
+        time=1.0,
+        spent=0.5,
+        left=float("inf"),
+        day=True,
+        project="sk-ant-" + "x" * 300,
+    )
+    assert recorder.flush(30)
+    with closing(sqlite3.connect(path)) as connection:
+        ((at, guard, kind, detail),) = connection.execute(
+            "SELECT time, guard, kind, detail FROM guard_events JOIN conversations c"
+            " ON c.key = conversation WHERE c.id = 'c'"
+        )
+    assert (at, guard, kind) == (1.0, "budget", "soft_limit")
+    assert json.loads(detail) == {
+        "spent": 0.5,
+        "left": None,
+        "day": True,
+        "project": "[redacted]",
+    }
+
+
+def test_a_verdict_is_stored_with_its_conversation(path: Path) -> None:
+    recorder = recorder_for(path)
+    recorder.record_verdict(
+        Verdict(conversation_id="c", time=1.0, accepted=None, reason="no_tests")
+    )
+    assert recorder.flush(30)
+    with closing(sqlite3.connect(path)) as connection:
+        rows = connection.execute("SELECT judge, accepted, reason FROM verdicts")
+        assert rows.fetchall() == [("verifier", None, "no_tests")]

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from openhands_tiered_router.telemetry import schema
-from openhands_tiered_router.telemetry.records import DecisionRecord
+from openhands_tiered_router.telemetry import TelemetryFile, schema
+from openhands_tiered_router.telemetry.records import DecisionRecord, GuardEvent
 from openhands_tiered_router.telemetry.writer import Writer
 
 
@@ -32,9 +32,28 @@ def test_an_older_file_is_migrated_and_keeps_its_rows(
     new.put(record(2))
     new.close(30)
     connection = connect(path)
-    assert schema.version_of(connection) == 2
+    assert schema.version_of(connection) == len(schema.MIGRATIONS)
     rows = connection.execute("SELECT id, quality FROM decisions ORDER BY id")
     assert rows.fetchall() == [("d1", None), ("d2", None)]
+
+
+def test_a_file_of_the_first_release_is_read_then_gets_the_guards_tables(
+    path: Path, record: Callable[[int], DecisionRecord], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as first_release:
+        first_release.setattr(schema, "MIGRATIONS", schema.MIGRATIONS[:1])
+        old = Writer(path)
+        old.put(record(1))
+        old.close(30)
+    assert [t.decision_id for t in TelemetryFile(path).turns("c")] == ["d1"]
+    new = Writer(path)
+    new.put(
+        GuardEvent(conversation_id="c", time=1.0, guard="loop", kind="seen", detail={})
+    )
+    new.close(30)
+    stored = connect(path).execute("SELECT guard, kind, detail FROM guard_events")
+    assert stored.fetchall() == [("loop", "seen", "{}")]
+    assert [t.decision_id for t in TelemetryFile(path).turns("c")] == ["d1"]
 
 
 def test_a_newer_file_is_left_alone(
@@ -88,7 +107,7 @@ def test_a_migration_that_fails_leaves_the_version_before(
         schema.migrate(connection)
     tables = connection.execute("SELECT name FROM sqlite_master").fetchall()
     assert ("extra",) not in tables
-    assert schema.version_of(connection) == 1
+    assert schema.version_of(connection) == len(schema.MIGRATIONS) - 1
 
 
 def test_each_question_of_a_report_has_an_index(path: Path) -> None:
