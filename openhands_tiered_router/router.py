@@ -26,7 +26,7 @@ from openhands_tiered_router.config import (
     open_config,
 )
 from openhands_tiered_router.core.engine import Rule
-from openhands_tiered_router.dispatch.failover import Pause, Reply
+from openhands_tiered_router.dispatch.steps import Blocking, Pause, Reply, Step
 from openhands_tiered_router.fleet import RoutedCall
 from openhands_tiered_router.sdk.configured import settings_of
 from openhands_tiered_router.sdk.flow import CallArguments, CallFlow
@@ -268,16 +268,7 @@ class ComplexityRouter(TieredLLM):
         try:
             step = next(steps)
             while True:
-                reply: Reply = None
-                if isinstance(step, Pause):
-                    time.sleep(step.seconds)
-                else:
-                    llm = self.llms_for_routing[step.endpoint]
-                    try:
-                        reply = llm.generate(**flow.call_kwargs(step))
-                    except Exception as error:
-                        reply = error
-                step = steps.send(reply)
+                step = steps.send(self._carry_out(flow, step))
         except StopIteration as done:
             return done.value
         finally:
@@ -289,20 +280,33 @@ class ComplexityRouter(TieredLLM):
         try:
             step = next(steps)
             while True:
-                reply: Reply = None
-                if isinstance(step, Pause):
-                    await asyncio.sleep(step.seconds)
-                else:
-                    llm = self.llms_for_routing[step.endpoint]
-                    try:
-                        reply = await llm.agenerate(**flow.call_kwargs(step))
-                    except Exception as error:
-                        reply = error
-                step = steps.send(reply)
+                step = steps.send(await self._acarry_out(flow, step))
         except StopIteration as done:
             return done.value
         finally:
             steps.close()
+
+    def _carry_out(self, flow: CallFlow, step: Step) -> Reply:
+        try:
+            if isinstance(step, Pause):
+                return time.sleep(step.seconds)
+            if isinstance(step, Blocking):
+                return step.work()
+            llm = self.llms_for_routing[step.endpoint]
+            return llm.generate(**flow.call_kwargs(step))
+        except Exception as error:
+            return error
+
+    async def _acarry_out(self, flow: CallFlow, step: Step) -> Reply:
+        try:
+            if isinstance(step, Pause):
+                return await asyncio.sleep(step.seconds)
+            if isinstance(step, Blocking):
+                return await asyncio.to_thread(step.work)
+            llm = self.llms_for_routing[step.endpoint]
+            return await llm.agenerate(**flow.call_kwargs(step))
+        except Exception as error:
+            return error
 
     def _flow(self, call: CallArguments) -> CallFlow:
         return CallFlow(

@@ -24,29 +24,10 @@ from openhands_tiered_router.dispatch.errors import (
     sdk_error,
 )
 from openhands_tiered_router.dispatch.settings import DispatchSettings
+from openhands_tiered_router.dispatch.steps import Pause, Reply, Send, Step, Steps
 from openhands_tiered_router.health.breaker import Breaker, Permit
 from openhands_tiered_router.tiers import Endpoint
 
-
-@dataclass(frozen=True, slots=True)
-class Send:
-    """Call that endpoint."""
-
-    endpoint: str
-    after: Exception | None = None
-    """A rejection by the same endpoint that the history must be repaired for."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pause:
-    """Wait so many seconds."""
-
-    seconds: float
-
-
-type Step = Send | Pause
-type Reply = LLMResponse | Exception | None
-type Steps = Generator[Step, Reply, LLMResponse]
 
 _PERMANENT = frozenset({ErrorKind.AUTH, ErrorKind.NOT_FOUND, ErrorKind.QUOTA})
 _REJECTIONS = frozenset({ErrorKind.BAD_REQUEST, ErrorKind.OTHER})

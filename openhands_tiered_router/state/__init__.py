@@ -1,0 +1,1 @@
+"""State that conversations share: in this process, on this machine, or beyond it."""
