@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from openhands_tiered_router.tiers import Tier
+
+
+if TYPE_CHECKING:
+    from openhands_tiered_router.core.situation import Situation
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,8 @@ class Decision:
     ``None``: its default. Recommended when turns are slow."""
     propensity: float = 1.0
     """Probability with which the policy chooses this tier in this situation."""
+    situation: Situation | None = None
+    """What it was decided on; kept only while other tiers are tried."""
     policy: str = "rules"
     """Name and version of the policy, for later analysis."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from openhands_tiered_router.core.decision import (
     Candidate,
@@ -16,6 +17,10 @@ from openhands_tiered_router.core.policy import Policy
 from openhands_tiered_router.core.request import RoutingRequest
 from openhands_tiered_router.core.session import SessionState
 from openhands_tiered_router.tiers import Endpoint, Tier, TierSet
+
+
+if TYPE_CHECKING:
+    from openhands_tiered_router.core.situation import Situation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +44,9 @@ class Draft:
     reasons: tuple[Reason, ...] = ()
     cache_ttl: float | None = None
     order: tuple[str, ...] = ()
-    """Endpoints to try, best first. Set by the last rule."""
+    """Endpoints to try, best first. Set by ``choose``."""
+    propensity: float = 1.0
+    situation: Situation | None = None
 
     def because(self, rule: str, text: str) -> Draft:
         """The draft with one more reason."""
@@ -129,5 +136,7 @@ def _decision(draft: Draft, policy: str) -> Decision:
         reasons=draft.reasons,
         cache_ttl=draft.cache_ttl,
         dimensions=draft.dimensions,
+        propensity=draft.propensity,
+        situation=draft.situation,
         policy=policy,
     )

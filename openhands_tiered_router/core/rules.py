@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from openhands_tiered_router.core.engine import Draft, Rule
+from openhands_tiered_router.core.exploration import explore
 from openhands_tiered_router.core.ranking import ranked
 from openhands_tiered_router.core.request import Purpose
+from openhands_tiered_router.economics.lifetime import cache_lifetime
 from openhands_tiered_router.economics.rule import economics
 from openhands_tiered_router.need.escalation import escalation
 from openhands_tiered_router.need.next_turn import default_model
@@ -154,8 +156,10 @@ RULES: Final[tuple[Rule, ...]] = (
     floors,
     risk_floor,
     caps,
+    cache_lifetime,
     economics,
     pins,
     choose,
+    explore,
 )
 """The default policy, in the order in which its rules run."""

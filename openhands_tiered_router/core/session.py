@@ -66,6 +66,8 @@ class WarmPrefix:
     """When the endpoint last answered, epoch seconds."""
     blocks: int = 0
     """Content blocks that the conversation had then."""
+    ttl: float | None = None
+    """Seconds that it was asked to be kept; ``None``: the endpoint's ``cache_ttl``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +149,12 @@ class SessionState:
         return state
 
     def after_call(
-        self, cache_id: str, usage: Usage, now: float, tier: Tier | None = None
+        self,
+        cache_id: str,
+        usage: Usage,
+        now: float,
+        tier: Tier | None = None,
+        ttl: float | None = None,
     ) -> SessionState:
         """The state after an endpoint answered, before its answer is folded in.
 
@@ -157,6 +164,7 @@ class SessionState:
             now: Epoch seconds at the end of the call.
             tier: The endpoint's tier; without it a hard turn that a weak tier served
                 is not counted as one.
+            ttl: Seconds that the prompt was asked to be cached for, if any.
         """
         state = replace(
             self,
@@ -168,7 +176,7 @@ class SessionState:
             return state
         # A provider that counts writes says exactly what it holds; others keep all.
         held = usage.cache_read + usage.cache_write if usage.cache_write else None
-        prefix = WarmPrefix(held or usage.prompt, now, self.blocks)
+        prefix = WarmPrefix(held or usage.prompt, now, self.blocks, ttl)
         return replace(
             state,
             prompt_tokens=usage.prompt,

@@ -48,5 +48,6 @@ def remaining(session: SessionState, endpoint: Endpoint, now: float) -> float:
     if prefix is None:
         return 0.0
     # A hair above zero at the very end: the provider counts to and including it.
-    left = endpoint.cache_ttl - (now - prefix.used_at)
+    ttl = endpoint.cache_ttl if prefix.ttl is None else prefix.ttl
+    left = ttl - (now - prefix.used_at)
     return max(left, 1e-9) if left >= 0.0 else 0.0

@@ -21,7 +21,6 @@ def economics(draft: Draft) -> Draft:
     p_mechanical = draft.p_mechanical
     if draft.request.purpose is not Purpose.TURN or p_mechanical is None:
         return draft
-    draft = _lifetime(draft)
     top = draft.target
     strong = best(draft, draft.tiers.serving(top))
     if strong is None or draft.session.after_user or not draft.session.recent:
@@ -102,14 +101,3 @@ def _priced(candidate: Candidate, side: Side) -> Candidate:
         cost_return=side.later,
         warm_tokens=side.warm,
     )
-
-
-def _lifetime(draft: Draft) -> Draft:
-    """Recommends the one-hour cache where turns are slow and it is sold."""
-    if draft.session.pace.mean_seconds < draft.policy.slow_turn:
-        return draft
-    sold = any(e.prices and e.prices.cache_write_1h for e in draft.tiers.endpoints)
-    if not sold:
-        return draft
-    text = f"turns take {draft.session.pace.mean_seconds:.0f} s: cache for an hour"
-    return replace(draft, cache_ttl=3_600.0).because("cache", text)
