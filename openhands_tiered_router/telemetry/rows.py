@@ -17,6 +17,7 @@ from openhands_tiered_router.telemetry.records import (
     ToolResult,
     Verdict,
 )
+from openhands_tiered_router.telemetry.situations import encode_situation
 from openhands_tiered_router.tiers import Tier
 
 
@@ -55,6 +56,9 @@ def _decision(record: DecisionRecord) -> Iterator[Statement]:
     columns = _decision_columns(record)
     yield _upsert_sql(tuple(columns), ()), columns
     yield _EXPLANATION, _explanation(record.decision) | {"id": columns["id"]}
+    if record.decision.situation is not None:
+        situation = encode_situation(record.decision.situation)
+        yield _SITUATION, {"id": columns["id"], "situation": situation}
 
 
 def _decision_columns(record: DecisionRecord) -> dict[str, Any]:
@@ -231,6 +235,11 @@ _EXPLANATION: Final = """
     INSERT OR REPLACE INTO explanations
     SELECT key, :fallbacks, :candidates, :reasons, :dimensions
     FROM decisions WHERE id = :id
+"""
+
+_SITUATION: Final = """
+    INSERT OR REPLACE INTO situations
+    SELECT key, :situation FROM decisions WHERE id = :id
 """
 
 # A result that comes late, or twice, completes the row and takes nothing from it.

@@ -122,6 +122,14 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         "CREATE INDEX guard_events_by_guard ON guard_events (guard, time)",
         "CREATE INDEX verdicts_by_conversation ON verdicts (conversation, time)",
     ),
+    (
+        """
+        CREATE TABLE situations (
+            decision INTEGER PRIMARY KEY REFERENCES decisions (key),
+            situation TEXT NOT NULL
+        )
+        """,
+    ),
 )
 """One entry a version: the statements that lead from the version before to it."""
 
