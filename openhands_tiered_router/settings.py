@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from openhands_tiered_router.core.exploration import Exploration
 from openhands_tiered_router.core.policy import Policy
 from openhands_tiered_router.dispatch.settings import DispatchSettings
+from openhands_tiered_router.economics.lifetime import CacheSettings
 from openhands_tiered_router.tiers import DEFAULT_MAX_COMPLEXITY, Endpoint, Tier
 
 
@@ -25,6 +27,8 @@ class RouterSettings(BaseModel):
     )
     policy: Policy = Field(default_factory=Policy)
     dispatch: DispatchSettings = Field(default_factory=DispatchSettings)
+    explore: Exploration = Field(default_factory=Exploration)
+    cache: CacheSettings = Field(default_factory=CacheSettings)
     telemetry: bool = Field(default=True, description="Put decisions on record.")
     telemetry_path: str | None = Field(
         default=None, description="SQLite file; by default in the user's directory."

@@ -20,7 +20,7 @@ from openhands_tiered_router.tiers import Tier
 
 SOURCE: Final = "environment"
 PREFIX: Final = "TIERED_ROUTER_"
-_SECTIONS: Final = ("policy", "dispatch", "telemetry", "graph")
+_SECTIONS: Final = ("policy", "dispatch", "telemetry", "graph", "explore", "cache")
 
 
 def config_from_env(environ: Mapping[str, str]) -> RouterConfig:

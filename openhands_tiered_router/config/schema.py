@@ -17,6 +17,8 @@ from pydantic_core import PydanticCustomError
 from openhands_tiered_router.config.endpoint import EndpointConfig
 from openhands_tiered_router.config.errors import Problem
 from openhands_tiered_router.config.fields import Count, Number, Section
+from openhands_tiered_router.config.sections.cache import CacheConfig
+from openhands_tiered_router.config.sections.explore import ExploreConfig
 from openhands_tiered_router.core.policy import PROFILES, Policy
 from openhands_tiered_router.dispatch.settings import DispatchSettings
 from openhands_tiered_router.need.dimensions import NAMES
@@ -253,6 +255,8 @@ class RouterConfig(Section):
     dispatch: DispatchConfig = DispatchConfig()
     telemetry: TelemetryConfig = TelemetryConfig()
     graph: GraphConfig = GraphConfig()
+    explore: ExploreConfig = ExploreConfig()
+    cache: CacheConfig = CacheConfig()
     _source: str = PrivateAttr(default="configuration")
     _warnings: tuple[Problem, ...] = PrivateAttr(default=())
 
@@ -313,6 +317,8 @@ _SECTIONS: dict[tuple[type[BaseModel], str], type[BaseModel]] = {
     (RouterConfig, "dispatch"): DispatchConfig,
     (RouterConfig, "telemetry"): TelemetryConfig,
     (RouterConfig, "graph"): GraphConfig,
+    (RouterConfig, "explore"): ExploreConfig,
+    (RouterConfig, "cache"): CacheConfig,
     **{(TiersConfig, str(tier)): TierConfig for tier in Tier},
     (TierConfig, "endpoints"): EndpointConfig,
     (TierConfig, "providers"): EndpointConfig,

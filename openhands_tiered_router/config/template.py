@@ -16,6 +16,8 @@ from openhands_tiered_router.config.schema import (
     PolicyConfig,
     TelemetryConfig,
 )
+from openhands_tiered_router.config.sections.cache import CacheConfig
+from openhands_tiered_router.config.sections.explore import ExploreConfig
 from openhands_tiered_router.economics.price_book import PriceBook
 from openhands_tiered_router.tiers import Prices, Tier
 
@@ -38,6 +40,8 @@ _SECTIONS: Final[Mapping[str, type[BaseModel]]] = {
     "dispatch": DispatchConfig,
     "telemetry": TelemetryConfig,
     "graph": GraphConfig,
+    "explore": ExploreConfig,
+    "cache": CacheConfig,
 }
 
 

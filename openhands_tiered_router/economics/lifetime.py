@@ -25,6 +25,15 @@ class OneHour(StrEnum):
     """Ask the provider for it, and weigh tiers at its price and lifetime."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheSettings:
+    """How prompts are marked for providers' caches; the configuration's ``[cache]``."""
+
+    breakpoints: bool = True
+    """Mark where each endpoint's last prompt ended."""
+    one_hour: OneHour = OneHour.RECOMMEND
+
+
 @dataclass(frozen=True, slots=True)
 class CacheLifetime:
     """Wants prompts cached for an hour where turns are slow and that is sold."""

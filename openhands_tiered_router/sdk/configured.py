@@ -20,6 +20,8 @@ def settings_of(config: RouterConfig) -> RouterSettings:
         max_complexity=dict(tiers.max_complexity),
         policy=policy_of(config),
         dispatch=dispatch_of(config),
+        explore=config.explore.to_exploration(),
+        cache=config.cache.to_cache(),
         telemetry=telemetry.enabled,
         telemetry_path=telemetry.path,
         telemetry_queue=telemetry.queue_size,

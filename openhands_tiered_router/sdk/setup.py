@@ -11,11 +11,13 @@ from openhands.sdk.llm import LLM
 
 from openhands_tiered_router.core.decision import Decision, Reason
 from openhands_tiered_router.core.engine import Engine, Rule
+from openhands_tiered_router.core.exploration import Explore
 from openhands_tiered_router.core.fleet import Health
 from openhands_tiered_router.core.request import RoutingRequest
 from openhands_tiered_router.core.rules import RULES, RiskFloor
 from openhands_tiered_router.core.session import SessionState
 from openhands_tiered_router.dispatch.settings import DispatchSettings
+from openhands_tiered_router.economics.lifetime import CacheLifetime
 from openhands_tiered_router.fleet import Fleet, RoutedCall, fleet
 from openhands_tiered_router.health.breaker import Breaker
 from openhands_tiered_router.need.task import TaskScoreRule
@@ -50,6 +52,7 @@ class RouterSetup:
     ) -> Self:
         """The setup for those models; no network."""
         tiers = tier_set(llms, settings)
+        rules = _with_settings(rules, settings)
         if settings.graph:
             rules = _with_graphs(rules)
         policy = replace(settings.policy, base_tier=default_tier)
@@ -116,6 +119,18 @@ class RouterSetup:
             tier=self.endpoints[answered].tier if answered else None,
             model=self.endpoints[answered].model if answered else None,
         )
+
+
+def _with_settings(rules: Sequence[Rule], settings: RouterSettings) -> tuple[Rule, ...]:
+    """The rules, with the router's own settings for those that have some."""
+    return tuple(
+        Explore(settings.explore)
+        if isinstance(rule, Explore)
+        else CacheLifetime(settings.cache.one_hour)
+        if isinstance(rule, CacheLifetime)
+        else rule
+        for rule in rules
+    )
 
 
 def _with_graphs(rules: Sequence[Rule]) -> tuple[Rule, ...]:

@@ -1,0 +1,1 @@
+"""Sections of the configuration, one module each."""
