@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict, deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -12,7 +13,7 @@ from openhands_tiered_router.core.decision import Decision, Outcome
 from openhands_tiered_router.core.fleet import Health
 from openhands_tiered_router.core.request import Purpose
 from openhands_tiered_router.core.session import SessionState
-from openhands_tiered_router.health.breaker import Breaker, BreakerSettings
+from openhands_tiered_router.health.endpoint import EndpointHealth
 from openhands_tiered_router.history.authors import Authors
 from openhands_tiered_router.tiers import Tier
 
@@ -67,6 +68,9 @@ class SessionRecord:
     authors: Authors = field(default_factory=Authors)
     adapters: dict[str, HistoryAdapter] = field(default_factory=dict)
     """By ``Endpoint.cache_id``."""
+    ends: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """By ``Endpoint.cache_id``: messages of the last prompt that was cached there,
+    and the fingerprint of the last of them."""
     workspace: str | None = None
     tools_tokens: int | None = None
     """Size of the tool schemas, tokens; ``None``: not measured yet."""
@@ -79,23 +83,24 @@ class Fleet:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._breakers: dict[str, Breaker] = {}
+        self._endpoints: dict[str, EndpointHealth] = {}
         self._sessions: OrderedDict[str, SessionRecord] = OrderedDict()
         self._responses: OrderedDict[str, str] = OrderedDict()
 
-    def breaker(
-        self, endpoint_id: str, settings: BreakerSettings | None = None
-    ) -> Breaker:
-        """The breaker of a model at an address; ``settings`` count at its creation."""
-        breaker = self._breakers.get(endpoint_id)
-        if breaker is None:
+    def endpoint(
+        self, endpoint_id: str, make: Callable[[], EndpointHealth]
+    ) -> EndpointHealth:
+        """How a model at an address is doing; made at the first call for it."""
+        known = self._endpoints.get(endpoint_id)
+        if known is None:
             with self._lock:
-                breaker = self._breakers.setdefault(endpoint_id, Breaker(settings))
-        return breaker
+                known = self._endpoints.setdefault(endpoint_id, make())
+        return known
 
-    def health(self, endpoint_id: str, now: float) -> Health:
-        breaker = self._breakers.get(endpoint_id)
-        return breaker.health(now) if breaker else Health.HEALTHY
+    def health(self, endpoint_id: str, now: float, short_wait: float) -> Health:
+        """See ``EndpointHealth.health``."""
+        known = self._endpoints.get(endpoint_id)
+        return known.health(now, short_wait) if known else Health.HEALTHY
 
     def session(self, session_id: str) -> SessionRecord:
         """The record of a conversation, made at its first call."""

@@ -19,7 +19,12 @@ from openhands_tiered_router.core.session import SessionState
 from openhands_tiered_router.dispatch.errors import CallbackFailed
 from openhands_tiered_router.dispatch.failover import Failover, Send, Steps
 from openhands_tiered_router.fleet import RoutedCall, SessionRecord
-from openhands_tiered_router.sdk import histories, messages as sdk_messages, usage
+from openhands_tiered_router.sdk import (
+    caching,
+    histories,
+    messages as sdk_messages,
+    usage,
+)
 from openhands_tiered_router.sdk.setup import RouterSetup
 from openhands_tiered_router.telemetry.ids import new_decision_id
 from openhands_tiered_router.tiers import Endpoint, Tier
@@ -67,6 +72,7 @@ class CallFlow:
     _state: SessionState = field(default_factory=SessionState)
     _began: float = 0.0
     _overhead: float = 0.0
+    _prompt: caching.Prompt | None = None
 
     def preview(self) -> Decision:
         """The decision alone; nothing is sent or booked."""
@@ -167,7 +173,7 @@ class CallFlow:
 
     def _messages(self, step: Send) -> list[Message]:
         try:
-            return histories.messages_for(
+            adapted = histories.messages_for(
                 self._session,
                 self.setup.endpoint(step.endpoint).cache_id,
                 self.llms[step.endpoint],
@@ -177,7 +183,25 @@ class CallFlow:
         except Exception as error:
             name = type(error).__name__
             logger.error("history adaptation failed with %s; sent as it is", name)
-            return self.arguments.messages
+            adapted = self.arguments.messages
+        return self._marked(step.endpoint, adapted)
+
+    def _marked(self, key: str, messages: list[Message]) -> list[Message]:
+        """With what the endpoint's prompt cache needs to be told."""
+        self._prompt = None
+        try:
+            self._prompt = caching.prompt_for(
+                self._session,
+                self.setup.endpoint(key),
+                self.llms[key],
+                messages,
+                self.setup.cache,
+                self.decision.cache_ttl,
+            )
+            return self._prompt.messages
+        except Exception as error:
+            logger.error("prompt not marked for caching: %s", type(error).__name__)
+            return messages
 
     def _timed(self, on_token: Callable[[Any], Any]) -> Callable[[Any], Any]:
         def timed(chunk: Any) -> Any:
@@ -220,16 +244,23 @@ class CallFlow:
         key = outcome.endpoint
         if key is None or self._session_id is None:
             return
-        cache_id = self.setup.endpoint(key).cache_id
+        endpoint, prompt = self.setup.endpoint(key), self._prompt
+        cache_id = endpoint.cache_id
         self.setup.fleet.note_response(response.id, self._session_id)
         self._session.authors.record(response.message, cache_id)
         if self._purpose is not Purpose.TURN:
             return
+        if prompt is not None:
+            caching.note_end(self._session, endpoint, prompt, outcome.usage)
         with self._session.lock:
             state = self._session.state
             self._session.answers = state.turns + 1
             self._session.state = state.after_call(
-                cache_id, outcome.usage, time.time(), self.setup.endpoint(key).tier
+                cache_id,
+                outcome.usage,
+                time.time(),
+                endpoint.tier,
+                prompt.ttl if prompt else None,
             )
 
     def _record(self, outcome: Outcome) -> None:

@@ -57,7 +57,7 @@ def advance(record: SessionRecord, messages: Sequence[Message]) -> SessionState:
             state = state.fold(map(entry_of, messages[seen:]))
         record.state = state
         record.seen = len(messages)
-        record.last_message = _fingerprint(messages[-1]) if messages else 0
+        record.last_message = fingerprint(messages[-1]) if messages else 0
         return state
 
 
@@ -97,12 +97,12 @@ def _continues(record: SessionRecord, messages: Sequence[Message]) -> bool:
     """Whether the last message seen still stands where it stood."""
     seen = record.seen
     return (
-        len(messages) >= seen
-        and _fingerprint(messages[seen - 1]) == record.last_message
+        len(messages) >= seen and fingerprint(messages[seen - 1]) == record.last_message
     )
 
 
-def _fingerprint(message: Message) -> int:
+def fingerprint(message: Message) -> int:
+    """Tells a message from others, in this process."""
     call = message.tool_calls[0].id if message.tool_calls else None
     texts = tuple(c.text for c in message.content if isinstance(c, TextContent))
     return hash((message.role, message.tool_call_id, call, texts))

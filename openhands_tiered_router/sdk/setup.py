@@ -17,7 +17,7 @@ from openhands_tiered_router.core.request import RoutingRequest
 from openhands_tiered_router.core.rules import RULES, RiskFloor
 from openhands_tiered_router.core.session import SessionState
 from openhands_tiered_router.dispatch.settings import DispatchSettings
-from openhands_tiered_router.economics.lifetime import CacheLifetime
+from openhands_tiered_router.economics.lifetime import CacheLifetime, CacheSettings
 from openhands_tiered_router.fleet import Fleet, RoutedCall, fleet
 from openhands_tiered_router.health.breaker import Breaker
 from openhands_tiered_router.need.task import TaskScoreRule
@@ -41,6 +41,7 @@ class RouterSetup:
     dispatch: DispatchSettings
     recorder: TelemetryRecorder
     endpoints: Mapping[str, Endpoint]
+    cache: CacheSettings = CacheSettings()
 
     @classmethod
     def of(
@@ -61,6 +62,7 @@ class RouterSetup:
             dispatch=settings.dispatch,
             recorder=_recorder(settings),
             endpoints={e.key: e for e in tiers.endpoints},
+            cache=settings.cache,
         )
 
     @property
