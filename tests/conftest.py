@@ -16,6 +16,7 @@ import pytest
 
 from openhands_tiered_router.fleet import reset_fleet
 from openhands_tiered_router.loopback import LoopbackProvider
+from openhands_tiered_router.state.stores import forget_stores
 
 
 @pytest.fixture
@@ -29,4 +30,6 @@ def provider() -> Iterator[LoopbackProvider]:
 def _own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test reads or writes the user's files, or another test's shared state."""
     monkeypatch.setenv("TIERED_ROUTER_TELEMETRY", str(tmp_path / "telemetry.sqlite3"))
+    monkeypatch.setenv("TIERED_ROUTER_STATE", str(tmp_path / "state.sqlite3"))
+    forget_stores()
     reset_fleet()

@@ -16,7 +16,8 @@ be called again when another process was faster."""
 class StateStore(Protocol):
     """Values by key, safe under threads; other processes see them if it is shared.
 
-    Raises, from both methods, only what ``change`` raises, or ``StateUnavailable``.
+    Raises ``StateUnavailable``, but for stores got from ``state.stores``: those go on
+    in memory instead.
     """
 
     local: bool
@@ -36,6 +37,10 @@ class StateStore(Protocol):
 
     def read(self, key: str) -> Value | None:
         """The value of ``key`` at this moment."""
+        ...
+
+    def after_fork(self) -> None:
+        """Makes the copy in a forked child usable: locks and connections are not."""
         ...
 
 
