@@ -1,0 +1,1 @@
+"""Callbacks that keep a conversation from doing harm; see ``docs/guards.md``."""

@@ -1,0 +1,63 @@
+"""What all guards are: event callbacks that never end a run by a fault of their own."""
+
+from __future__ import annotations
+
+import logging
+from abc import ABC, abstractmethod
+from typing import ClassVar
+from weakref import WeakKeyDictionary
+
+from openhands.sdk import LocalConversation
+from openhands.sdk.event import Event
+
+from openhands_tiered_router.guards.current import current_conversation
+
+
+logger = logging.getLogger(__name__)
+
+_present: WeakKeyDictionary[LocalConversation, set[str]] = WeakKeyDictionary()
+"""The guards that a conversation calls back by itself."""
+
+
+class Guard(ABC):
+    """One guard, for ``Conversation(callbacks=[...])``.
+
+    It keeps nothing of a conversation that cannot be worked out again from the
+    conversation's own state, so one guard may serve several of them.
+    """
+
+    name: ClassVar[str]
+    """A short word; what a guard tells the user is marked with it."""
+
+    def __init__(self) -> None:
+        self._warned = False
+
+    @abstractmethod
+    def see(self, conversation: LocalConversation, event: Event) -> None:
+        """Looks at an event, which is on disk by now. Must not block."""
+
+    def __call__(self, event: Event) -> None:
+        """What the SDK calls, under the conversation's state lock."""
+        conversation = current_conversation()
+        if conversation is None:
+            self._warn("it has no conversation here; guards work where the agent runs")
+            return
+        _present.setdefault(conversation, set()).add(self.name)
+        self.guarded(conversation, event)
+
+    def guarded(self, conversation: LocalConversation, event: Event) -> None:
+        """``see``, but a fault is logged: a raising callback would end the run."""
+        try:
+            self.see(conversation, event)
+        except Exception as error:
+            self._warn(f"it failed with {type(error).__name__} and let the event pass")
+
+    def _warn(self, text: str) -> None:
+        if not self._warned:
+            self._warned = True
+            logger.error("guard %s: %s", self.name, text)
+
+
+def is_present(guard: Guard, conversation: LocalConversation) -> bool:
+    """Whether a guard of that name is among a conversation's callbacks."""
+    return guard.name in _present.get(conversation, ())
