@@ -49,7 +49,7 @@ _KINDS: Final = {
 _CAPTURES: Final = (
     "d.m d.c d.f n doc rt re i x t u v vp vt ve vi vc wt we wc wv c q nb b"
 )
-_ORDER: Final = {name: rank for rank, name in enumerate(_CAPTURES.split())}
+_ORDER: Final = tuple(_CAPTURES.split())
 _by_position: Final = itemgetter(0, 1, 2)
 
 
@@ -136,21 +136,18 @@ class _Sweep:
 
     def run(self, found: "dict[str, list[Node]]") -> None:
         """Read all captures, in the order in which they stand in the file."""
-        order = _ORDER
-        events = [
-            (node.start_byte, -node.end_byte, order[name], node)
-            for name, nodes in found.items()
-            if name in order
-            for node in nodes
-        ]
+        events: list[tuple[int, int, int, Node]] = []
+        for rank, name in enumerate(_ORDER):
+            nodes = found.get(name, ())
+            events += [(n.start_byte, -n.end_byte, rank, n) for n in nodes]
         events.sort(key=_by_position)
         handlers = self._handlers()
         stack = self.stack
-        last = None
+        last_start = last_end = last_rank = 0
         for start, end, rank, node in events:
-            if (start, end, rank) == last:
+            if start == last_start and end == last_end and rank == last_rank:
                 continue
-            last = (start, end, rank)
+            last_start, last_end, last_rank = start, end, rank
             while stack[-1][0] <= start:
                 stack.pop()
             handlers[rank](stack[-1][1], start, -end, node)

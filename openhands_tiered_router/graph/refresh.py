@@ -3,18 +3,18 @@
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 from typing import Final
 
 from .cache import Cache, Stamp, default_path
-from .model import FileFacts
-from .pool import read_all
+from .pool import Pool, worker_count
 from .resolve.layout import Layout, read_layout
 from .scan import Found, Listing, scan
 from .snapshot import LARGE
+from .worker import Reply
 from .writer import Writer
 
 
@@ -87,7 +87,8 @@ class Refresher:
         stamps = str(listing.stamps)
         writer.layout = read_layout(self.root, listing.manifests)
         if writer.stamps and not writer.sealed(stamps):
-            writer.relink(writer.layout)
+            with self._pool(found.size for found in listing.files.values()) as pool:
+                writer.relink(writer.layout, pool)
         self._layout = stamps
         self._take(writer, listing)
         return writer
@@ -147,27 +148,33 @@ class Refresher:
         budget: float = math.inf,
     ) -> frozenset[str]:
         seen: dict[str, Stamp] = {}
-        changes = self._changes(writer, stale, gone, seen)
-        first = list(islice(changes, 1))
         touched: frozenset[str] = frozenset()
-        if first or layout is not None:
-            touched = writer.apply(chain(first, changes), layout, budget=budget)
+        with self._pool(found.size for found in stale) as pool:
+            changes = self._changes(writer, pool, stale, gone, seen)
+            first = list(islice(changes, 1))
+            if first or layout is not None:
+                changes = chain(first, changes)
+                touched = writer.apply(changes, layout, budget=budget, pool=pool)
         writer.touch(seen)
         return touched
+
+    def _pool(self, sizes: Iterable[int]) -> Pool:
+        return Pool(self.root, worker_count(sum(sizes), self.workers))
 
     def _changes(
         self,
         writer: Writer,
+        pool: Pool,
         stale: list[Found],
         gone: set[str],
         seen: dict[str, Stamp],
-    ) -> Iterator[tuple[str, Stamp, FileFacts | None]]:
+    ) -> Iterator[tuple[Stamp, Reply]]:
         """Yield what differs; files that turn out to be the same go to `seen`."""
         now = time.time_ns()
         for path in sorted(gone):
-            yield path, Stamp(0, 0, now, reason="gone"), None
+            yield Stamp(0, 0, now, reason="gone"), Reply(path, None)
         by_path = {found.path: found for found in stale}
-        for done, reply in enumerate(read_all(self.root, stale, self.workers), 1):
+        for done, reply in enumerate(pool.read(stale), 1):
             found = by_path[reply.path]
             known = writer.stamps.get(reply.path)
             digest = reply.facts.digest if reply.facts else b""
@@ -175,7 +182,7 @@ class Refresher:
             if known and (known.digest, known.reason) == (digest, reply.reason):
                 seen[reply.path] = stamp
             else:
-                yield reply.path, stamp, reply.facts
+                yield stamp, reply
             if self.report is not None:
                 self.report(Progress("read", done, len(stale)))
 

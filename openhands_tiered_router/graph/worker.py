@@ -1,24 +1,55 @@
-"""A process that reads files: paths in on stdin, facts out on stdout.
+"""A process that reads and links files: requests on stdin, answers on stdout.
 
-py-tree-sitter holds the GIL, so only processes parse in parallel. They are
-plain children of `python -m`, neither forked (unsafe under threads) nor spawned
-by multiprocessing (which would run the user's main module again). A message is
-a 4-byte length and a msgpack array.
+py-tree-sitter holds the GIL and linking is pure Python, so only processes work
+in parallel. They are plain children of `python -m`, neither forked (unsafe under
+threads) nor spawned by multiprocessing (which would run the user's main module
+again). A message is a 4-byte length and msgpack.
 """
 
 import struct
 import sys
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, Self
 
 import msgspec
 from msgspec import Struct
 
-from .model import FileFacts
+from .model import FileEdge, FileFacts, file_edges
+from .resolve.index import Index
+from .resolve.interface import Interface, interface_of
+from .resolve.layout import Layout
+from .resolve.link import Linked, Linker
 from .sources import LeftOutError, read_facts
 
 
 LENGTH: Final = struct.Struct(">I")
+
+
+class Read(Struct, frozen=True, array_like=True, tag=0):
+    """Asks for the facts of files; answered by a list of `Reply`."""
+
+    paths: list[str]
+
+    def single(self) -> list[Self]:
+        """Return the same request, cut into its files."""
+        return [type(self)([path]) for path in self.paths]
+
+
+class Learn(Struct, frozen=True, array_like=True, tag=1):
+    """Says what all files show to each other; not answered."""
+
+    layout: Layout
+    interfaces: dict[str, Interface]
+
+
+class Link(Struct, frozen=True, array_like=True, tag=2):
+    """Asks for the edges of files; answered by a list of `Links`."""
+
+    files: list[FileFacts]
+
+    def single(self) -> list[Self]:
+        """Return the same request, cut into its files."""
+        return [type(self)([facts]) for facts in self.files]
 
 
 class Reply(Struct, frozen=True, array_like=True):
@@ -26,47 +57,51 @@ class Reply(Struct, frozen=True, array_like=True):
 
     path: str
     facts: FileFacts | None
+    interface: Interface | None = None
     reason: str = ""
 
 
-_encoder: Final = msgspec.msgpack.Encoder()
-_paths: Final = msgspec.msgpack.Decoder(list[str])
-_replies: Final = msgspec.msgpack.Decoder(list[Reply])
+class Links(Struct, frozen=True, array_like=True):
+    """The edges that leave one file."""
+
+    path: str
+    linked: Linked
+    files: tuple[FileEdge, ...]
+    """The same, added up by file."""
+
+
+type Request = Read | Learn | Link
+
+_requests: Final = msgspec.msgpack.Decoder(Read | Learn | Link)
+encode: Final = msgspec.msgpack.Encoder().encode
+replies: Final = msgspec.msgpack.Decoder(list[Reply])
+links: Final = msgspec.msgpack.Decoder(list[Links])
 
 
 def reply_to(root: Path, path: str) -> Reply:
     """Read one file."""
     try:
-        return Reply(path, read_facts(root, path))
+        facts = read_facts(root, path)
     except LeftOutError as error:
-        return Reply(path, None, str(error))
+        return Reply(path, None, reason=str(error))
+    return Reply(path, facts, interface_of(facts))
 
 
-def send(stream: BinaryIO, message: list[str] | list[Reply]) -> None:
-    """Write one message."""
-    data = _encoder.encode(message)
-    stream.write(LENGTH.pack(len(data)) + data)
+def links_of(linker: Linker, facts: FileFacts) -> Links:
+    """Link one file."""
+    linked = linker.link(facts)
+    return Links(facts.path, linked, file_edges(facts.path, linked.edges))
+
+
+def send(stream: BinaryIO, data: bytes) -> None:
+    """Write one encoded message."""
+    stream.write(LENGTH.pack(len(data)))
+    stream.write(data)
     stream.flush()
 
 
-def receive_paths(stream: BinaryIO) -> list[str]:
-    """Read a request; an empty list at the end of the stream."""
-    return _paths.decode(data) if (data := _receive(stream)) else []
-
-
-def receive_replies(stream: BinaryIO) -> list[Reply]:
-    """Read an answer.
-
-    Raises:
-        EOFError: The worker died.
-        msgspec.DecodeError: It wrote something else.
-    """
-    if not (data := _receive(stream)):
-        raise EOFError("the worker closed its output")
-    return _replies.decode(data)
-
-
-def _receive(stream: BinaryIO) -> bytes:
+def receive(stream: BinaryIO) -> bytes:
+    """Read one encoded message; nothing at the end of the stream."""
     head = stream.read(LENGTH.size)
     if len(head) < LENGTH.size:
         return b""
@@ -80,8 +115,19 @@ def main() -> None:
 
     gc.disable()
     root = Path(sys.argv[1])
-    while paths := receive_paths(sys.stdin.buffer):
-        send(sys.stdout.buffer, [reply_to(root, path) for path in paths])
+    out = sys.stdout.buffer
+    linker = Linker(Index(Layout()))
+    while data := receive(sys.stdin.buffer):
+        request = _requests.decode(data)
+        if isinstance(request, Read):
+            send(out, encode([reply_to(root, path) for path in request.paths]))
+        elif isinstance(request, Link):
+            send(out, encode([links_of(linker, facts) for facts in request.files]))
+        else:
+            index = Index(request.layout)
+            for path, interface in request.interfaces.items():
+                index.replace(path, interface)
+            linker = Linker(index)
 
 
 if __name__ == "__main__":

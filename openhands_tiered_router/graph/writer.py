@@ -24,22 +24,24 @@ from .model import (
     FileFacts,
     FileNode,
     Import,
-    file_edges,
     file_node,
 )
 from .networks import Base
+from .pool import Pool
 from .readers import Readers
 from .resolve.index import Index, Key
+from .resolve.interface import interface_of
 from .resolve.layout import Layout
 from .resolve.link import Linked, Linker
 from .snapshot import Change, CodeGraph
+from .worker import Links, Reply, links_of
 
 
 REMEMBERED: Final = 256
 """Changes kept for `CodeGraph.changed_since`."""
 
-type Changes = Iterable[tuple[str, Stamp, FileFacts | None]]
-"""(path, stamp, facts); no facts for a file that is gone or left out."""
+type Changes = Iterable[tuple[Stamp, Reply]]
+"""When and how each file was read; no facts if it is gone or left out."""
 
 
 class Writer:
@@ -134,6 +136,7 @@ class Writer:
         layout: Layout | None = None,
         *,
         budget: float = math.inf,
+        pool: Pool | None = None,
     ) -> frozenset[str]:
         """Put in changed files, link what that concerns, publish a snapshot.
 
@@ -142,35 +145,54 @@ class Writer:
             layout: Given when the manifests changed; everything is linked anew.
             budget: Seconds after which the files that depend on the changed
                 ones are left for `settle`.
+            pool: Processes that link with this one where everything is.
 
         Returns:
             The paths whose facts or edges changed.
         """
         deadline = time.perf_counter() + budget
-        relink_all = layout is not None or (self._index is None and not self._files)
+        link_all = layout is not None or (self._index is None and not self._files)
         index = self._prepared(layout)
         touched: set[str] = set()
-        linked: set[str] = set()
+        alike: set[str] = set()
         keys: set[Key] = set()
-        for path, stamp, facts in changes:
-            touched.add(path)
-            if not relink_all and _links_alike(self._contents.facts(path), facts):
-                linked.add(path)
-            changed = index.replace(path, facts)
-            if not relink_all:
-                keys |= changed
-            self._enter(path, stamp, facts)
-        if keys or relink_all:
-            self._linker.forget()
-        concerned = set(self._files) if relink_all else self._readers.of(keys)
-        direct = touched - (linked - concerned)
-        for path in sorted(direct & self._files.keys()):
-            self._link(path)
-        self.pending |= concerned - touched
-        self.pending &= self._files.keys()
-        touched |= self._link_pending(deadline)
+        for stamp, reply in changes:
+            touched.add(reply.path)
+            before = None if link_all else self._contents.facts(reply.path)
+            if _links_alike(before, reply.facts):
+                alike.add(reply.path)
+            keys |= index.replace(reply.path, reply.interface, compare=not link_all)
+            self._enter(reply.path, stamp, reply.facts)
+        if link_all:
+            self._link_all(pool)
+            touched |= self._files.keys()
+        else:
+            if keys:
+                self._linker.forget()
+            concerned = self._readers.of(keys)
+            self.pending |= concerned
+            self._link_each(touched - (alike - concerned))
+            touched |= self._link_pending(deadline)
         self._publish(frozenset(touched))
         return frozenset(touched)
+
+    def _link_all(self, pool: Pool | None) -> None:
+        """Link every file, in processes if there are any."""
+        index = self._prepared(None)
+        self._linker.forget()
+        self.pending = set(self._files)
+        if pool is not None:
+            contents = map(self._contents.facts, sorted(self._files))
+            facts = (found for found in contents if found is not None)
+            for links in pool.link(index.layout, index.interfaces, facts):
+                self._enter_links(links)
+        self._link_each(set(self.pending))
+
+    def _link_each(self, paths: set[str]) -> None:
+        """Link some files."""
+        for path in sorted(paths & self._files.keys()):
+            self._link(path)
+        self.pending -= paths
 
     def settle(self, budget: float = math.inf) -> frozenset[str]:
         """Link files that an earlier change left waiting, for `budget` seconds.
@@ -198,9 +220,9 @@ class Writer:
         self.pending = set()
         return set(waiting)
 
-    def relink(self, layout: Layout) -> frozenset[str]:
+    def relink(self, layout: Layout, pool: Pool) -> frozenset[str]:
         """Link every file, after a start from a cache that does not fit."""
-        return self.apply((), layout)
+        return self.apply((), layout, pool=pool)
 
     def prepare(self) -> None:
         """Make the index, so that the first edit need not wait for it (0.2 s)."""
@@ -211,7 +233,9 @@ class Writer:
             self._index = Index(layout or self.layout)
             self._linker = Linker(self._index)
             for path in self._files:
-                self._index.replace(path, self._contents.facts(path))
+                facts = self._contents.facts(path)
+                shown = interface_of(facts) if facts else None
+                self._index.replace(path, shown, compare=False)
                 linked = self._known_links(path)
                 if linked is not None:
                     self._readers.put(path, linked)
@@ -244,13 +268,16 @@ class Writer:
 
     def _link(self, path: str) -> None:
         facts = self._contents.facts(path)
-        if facts is None:
-            return
-        linked = self._linker.link(facts)
-        self._readers.put(path, linked)
-        if self._contents.link(path, linked):
-            self._links[path] = file_edges(path, linked.edges)
+        if facts is not None:
+            self._enter_links(links_of(self._linker, facts))
+
+    def _enter_links(self, links: Links) -> None:
+        path = links.path
+        self._readers.put(path, links.linked)
+        if self._contents.link(path, links.linked):
+            self._links[path] = links.files
             self._unsaved.add(path)
+        self.pending.discard(path)
 
     # -- snapshots
 

@@ -1,4 +1,4 @@
-"""Reading in processes gives what reading in this one gives."""
+"""Processes give what doing it in this one gives, to the last edge."""
 
 import os
 import signal
@@ -6,50 +6,80 @@ import signal
 import pytest
 
 from openhands_tiered_router.graph import pool
-from openhands_tiered_router.graph.pool import read_all, worker_count
+from openhands_tiered_router.graph.pool import Pool, worker_count
+from openhands_tiered_router.graph.refresh import Refresher
 from openhands_tiered_router.graph.scan import Found, scan
-from openhands_tiered_router.graph.worker import reply_to
+from openhands_tiered_router.graph.worker import Link, Read, reply_to
 
 
 @pytest.fixture
 def tree(tmp_path):
-    for number in range(40):
+    for number in range(60):
         path = tmp_path / f"m{number}.py"
-        path.write_text(f"def f{number}():\n    return g({number})\n")
+        other = (number * 7 + 1) % 60
+        path.write_text(
+            f"from m{other} import f{other}\n"
+            f"def f{number}():\n    return f{other}() or g({number})\n"
+        )
     (tmp_path / "bin.py").write_bytes(b"\0")
     return tmp_path
 
 
+def read_all(tree, files, count):
+    with Pool(tree, count) as processes:
+        return {reply.path: reply for reply in processes.read(files)}
+
+
+def state(tree, count):
+    graph = Refresher.of(tree, persistent=False, workers=count).start().graph
+    assert graph.pending == 0
+    return graph.files, graph.links, graph.records
+
+
+def dies_of(monkeypatch, kind, path):
+    """Have the worker die of every request of a kind that holds a file."""
+    real = pool._Worker.ask
+
+    def ask(self, request, decoder):
+        if isinstance(request, kind) and path.encode() in pool.encode(request):
+            self._process = self._process or pool._start(self._root)
+            os.kill(self._process.pid, signal.SIGKILL)
+        return real(self, request, decoder)
+
+    monkeypatch.setattr(pool._Worker, "ask", ask)
+
+
 def test_processes_and_none_agree(tree):
     files = list(scan(tree).files.values())
-    alone = {reply.path: reply for reply in read_all(tree, files, 0)}
-    together = {reply.path: reply for reply in read_all(tree, files, 2)}
-    assert together == alone
+    alone = read_all(tree, files, 0)
+    assert read_all(tree, files, 2) == alone
     assert alone["bin.py"].reason == "binary"
 
 
+def test_the_graph_is_the_same_with_and_without_processes(tree):
+    alone = state(tree, 0)
+    assert sum(map(len, alone[1].values())) == 60
+    assert state(tree, 3) == alone
+
+
 def test_a_worker_that_dies_costs_only_the_file_that_kills_it(tree, monkeypatch):
-    real = pool._Worker.ask
-
-    def ask(self, paths):
-        if "m7.py" in paths and self._process is not None:
-            os.kill(self._process.pid, signal.SIGKILL)
-            self._process.wait()
-        elif "m7.py" in paths:
-            return None
-        return real(self, paths)
-
-    monkeypatch.setattr(pool._Worker, "ask", ask)
+    dies_of(monkeypatch, Read, "m7.py")
     files = list(scan(tree).files.values())
-    replies = {reply.path: reply for reply in read_all(tree, files, 1)}
+    replies = read_all(tree, files, 1)
     assert replies.keys() == {found.path for found in files}
     assert replies["m8.py"] == reply_to(tree, "m8.py")
     assert replies["m7.py"].facts is not None
     assert replies["m7.py"].facts.definitions == ()
 
 
+def test_a_file_that_linking_dies_of_is_linked_here(tree, monkeypatch):
+    alone = state(tree, 0)
+    dies_of(monkeypatch, Link, "m7.py")
+    assert state(tree, 2) == alone
+
+
 def test_small_workspaces_need_no_process():
-    assert worker_count([Found("a.py", 1_000, 0)]) == 0
+    assert worker_count(1_000) == 0
 
 
 def test_the_working_directory_is_never_imported_from(tree, monkeypatch):
@@ -57,6 +87,6 @@ def test_the_working_directory_is_never_imported_from(tree, monkeypatch):
         "raise SystemExit('imported from the workspace')\n"
     )
     monkeypatch.chdir(tree)
-    replies = list(read_all(tree, [Found("m1.py", 1, 0)], 1))
-    assert replies[0].facts is not None
-    assert replies[0].facts.definitions[0].name == "f1"
+    found = read_all(tree, [Found("m1.py", 1, 0)], 1)["m1.py"]
+    assert found.facts is not None
+    assert found.facts.definitions[0].name == "f1"

@@ -6,12 +6,11 @@ differently after a change; whoever asked none of them need not be looked at.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final
 
 from ..languages import by_name
-from ..model import FileFacts
-from .interface import Interface, Symbol, interface_of
+from .interface import Interface, Symbol
 from .layout import Layout
 
 
@@ -59,7 +58,8 @@ class Index:
 
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
-        self._interfaces: dict[str, Interface] = {}
+        self.interfaces: dict[str, Interface] = {}
+        """To be changed by `replace` only."""
         self._suffixes: dict[str, set[str]] = {}
         self._names: dict[Key, set[str]] = {}
         self._packages: dict[Key, set[str]] = {}
@@ -68,11 +68,11 @@ class Index:
 
     def symbol(self, path: str, name: str) -> Symbol | None:
         """Return what `name` means in a file; key (path, name)."""
-        return self._interfaces.get(path, _NOTHING).symbols.get(name)
+        return self.interfaces.get(path, _NOTHING).symbols.get(name)
 
     def outline(self, path: str) -> Interface:
         """Return a file's language, stars and dotted aliases; key (path, "*")."""
-        return self._interfaces.get(path, _NOTHING)
+        return self.interfaces.get(path, _NOTHING)
 
     def modules(self, suffix: str) -> tuple[str, ...]:
         """Return the files whose module path ends so; key ("module:…", "")."""
@@ -92,24 +92,30 @@ class Index:
 
     # -- changes
 
-    def replace(self, path: str, facts: FileFacts | None) -> set[Key]:
-        """Put in, exchange or (None) take out a file; return the changed keys."""
-        old = self._interfaces.get(path)
-        new = interface_of(facts) if facts is not None else None
+    def replace(
+        self, path: str, new: Interface | None, *, compare: bool = True
+    ) -> set[Key]:
+        """Put in, exchange or (None) take out a file.
+
+        Returns:
+            The keys that now answer differently; nothing if not to `compare`.
+        """
+        old = self.interfaces.get(path)
         changed: set[Key] = set()
         if (old is None) != (new is None):
             changed.update(self._place(path, new is not None))
         before, after = old or _NOTHING, new or _NOTHING
-        if (before.stars, before.dotted) != (after.stars, after.dotted):
-            changed.add((path, "*"))
         differing = _differing(before.symbols, after.symbols)
-        changed.update((path, name) for name in differing)
+        if compare:
+            if (before.stars, before.dotted) != (after.stars, after.dotted):
+                changed.add((path, "*"))
+            changed.update((path, name) for name in differing)
         self._share(path, before, after, differing, changed)
         if new is None:
-            self._interfaces.pop(path, None)
+            self.interfaces.pop(path, None)
         else:
-            self._interfaces[path] = new
-        return changed
+            self.interfaces[path] = new
+        return changed if compare else set()
 
     def _place(self, path: str, present: bool) -> Iterable[Key]:
         """Enter or remove a file's module path under each of its suffixes."""
@@ -145,9 +151,11 @@ class Index:
                 changed.add((f"dir:{directory}", name))
 
 
-def _differing(before: dict[str, Symbol], after: dict[str, Symbol]) -> set[str]:
+def _differing(before: dict[str, Symbol], after: dict[str, Symbol]) -> Collection[str]:
+    if not before or not after:
+        return before or after
     if before == after:
-        return set()
+        return ()
     return {
         name
         for name in before.keys() | after.keys()

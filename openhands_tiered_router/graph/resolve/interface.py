@@ -24,7 +24,7 @@ type Locals = dict[tuple[int, str], Variable]
 _SIMPLE: Final = re.compile(r"[A-Za-z_$][\w$.]*\Z")
 
 
-class Symbol(Struct, frozen=True, gc=False):
+class Symbol(Struct, frozen=True, array_like=True, gc=False):
     """What a name means in a file, before anything else is looked at."""
 
     kind: str
@@ -41,7 +41,7 @@ class Symbol(Struct, frozen=True, gc=False):
     """Whether it stands inside of a function, out of sight for other files."""
 
 
-class Interface(Struct, frozen=True):
+class Interface(Struct, frozen=True, array_like=True, gc=False):
     """A file's symbols by qualified name, and the modules it re-exports."""
 
     language: str

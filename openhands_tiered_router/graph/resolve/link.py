@@ -56,7 +56,7 @@ _INHERITS: Final = int(EdgeKind.INHERITS)
 _TESTS: Final = int(EdgeKind.TESTS)
 
 
-class Linked(Struct, frozen=True, array_like=True):
+class Linked(Struct, frozen=True, array_like=True, gc=False):
     """A file's edges, and what has to change for them to change."""
 
     edges: tuple[Edge, ...]
