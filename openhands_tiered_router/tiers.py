@@ -87,6 +87,21 @@ class LongContextPrices:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How much an endpoint may be used, and how slow it may be. ``None``: no limit."""
+
+    rpm: int | None = None
+    """Requests in any 60 seconds."""
+    tpm: int | None = None
+    """Tokens in any 60 seconds, of prompts and answers together."""
+    max_first_token: float | None = None
+    """Seconds to the first token of streamed answers, 95th percentile, past which
+    equals of its tier are preferred."""
+    max_token_time: float | None = None
+    """The same in seconds per token, for answers that come in one piece."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
     """One model behind one address, as the decision engine sees it."""
 
@@ -107,6 +122,7 @@ class Endpoint:
     """Seconds that the provider keeps a prompt prefix after its last use."""
     cache_id: str = ""
     """Endpoints with the same value share one prompt cache at the provider."""
+    limits: Limits = Limits()
 
 
 @dataclass(frozen=True, slots=True)

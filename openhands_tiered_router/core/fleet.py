@@ -10,9 +10,13 @@ class Health(IntEnum):
     """How far an endpoint can be trusted right now; higher is worse."""
 
     HEALTHY = 0
-    SUSPECT = 1
+    SLOW = 1
+    """Its 95th percentile of latency passed its limit: equals go first."""
+    BUSY = 2
+    """At its rate limit: a call would have to wait."""
+    SUSPECT = 3
     """Failed lately, but not often enough to be left out."""
-    OPEN = 2
+    OPEN = 4
     """Its breaker is open: only as a last resort."""
 
 

@@ -25,4 +25,11 @@ class DispatchSettings:
     backoff_max: float = 16.0
     """Seconds between rounds, when every endpoint failed: doubled each time from
     ``backoff_base``, with full jitter."""
+    hang_timeout: float = 30.0
+    """Least seconds before an endpoint counts as hanging, while an equal of its tier
+    is well; 0: never, short of ``attempt_timeout``."""
+    queue: int = 100
+    """Calls that may wait for an endpoint's rate limit; further ones fail at once."""
+    slow_rest: float = 300.0
+    """Seconds for which equals of an endpoint that became too slow are preferred."""
     breaker: BreakerSettings = field(default_factory=BreakerSettings)

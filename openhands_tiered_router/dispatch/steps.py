@@ -20,6 +20,8 @@ class Send:
     endpoint: str
     after: Exception | None = None
     """A rejection by the same endpoint that the history must be repaired for."""
+    timeout: float | None = None
+    """Seconds of silence after which it is given up; ``None``: the endpoint's own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,12 @@ from openhands.sdk.tool import ToolDefinition
 from openhands_tiered_router.core.decision import Attempt, Decision, Outcome, Usage
 from openhands_tiered_router.core.request import Purpose, RoutingRequest
 from openhands_tiered_router.core.session import SessionState
+from openhands_tiered_router.dispatch.call import CallFacts
 from openhands_tiered_router.dispatch.errors import CallbackFailed
 from openhands_tiered_router.dispatch.failover import Failover, Send, Steps
+from openhands_tiered_router.dispatch.watch import BreakerChange
 from openhands_tiered_router.fleet import RoutedCall, SessionRecord
+from openhands_tiered_router.health.line import ANYONE
 from openhands_tiered_router.sdk import (
     caching,
     histories,
@@ -72,6 +75,9 @@ class CallFlow:
     _state: SessionState = field(default_factory=SessionState)
     _began: float = 0.0
     _overhead: float = 0.0
+    _prompt_tokens: int = 0
+    _sent_at: float = 0.0
+    _attempt_first: float | None = None
     _prompt: caching.Prompt | None = None
 
     def preview(self) -> Decision:
@@ -87,10 +93,11 @@ class CallFlow:
         self._overhead = time.perf_counter() - started
         failover = Failover(
             order=self._order(),
-            breaker=self.setup.breaker,
+            health=self.setup.health_of,
             settings=self.setup.dispatch,
             repairable=histories.repairable,
             clock=time.time,
+            facts=self._facts(),
         )
         response: LLMResponse | None = None
         try:
@@ -98,11 +105,13 @@ class CallFlow:
             return response
         finally:
             self._settle(failover.attempts, response)
+            self._note(failover.changes)
 
     def call_kwargs(self, step: Send) -> dict[str, Any]:
         """Keyword arguments for the endpoint's own ``generate`` or ``agenerate``."""
         arguments = self.arguments
         on_token = arguments.on_token
+        self._sent_at, self._attempt_first = time.time(), None
         return {
             "messages": self._messages(step),
             "tools": arguments.tools,
@@ -111,17 +120,33 @@ class CallFlow:
             "add_security_risk_prediction": arguments.add_security_risk_prediction,
             "on_token": self._timed(on_token) if on_token else None,
             "call_context": arguments.call_context,
-            **self._timeout(self.llms[step.endpoint]),
+            **self._timeout(self.llms[step.endpoint], step.timeout),
             **arguments.extra,
         }
 
-    def _timeout(self, llm: LLM) -> dict[str, httpx.Timeout]:
+    def _timeout(self, llm: LLM, most: float | None) -> dict[str, httpx.Timeout]:
         """Less time to connect than to answer, for providers where litellm can tell
         the two apart (OpenAI, Azure, Bedrock); for others it takes the longer one."""
-        if llm.timeout is None:
+        seconds = min((t for t in (llm.timeout, most) if t is not None), default=None)
+        if seconds is None:
             return {}
-        connect = min(self.setup.dispatch.connect_timeout, llm.timeout)
-        return {"timeout": httpx.Timeout(llm.timeout, connect=connect)}
+        connect = min(self.setup.dispatch.connect_timeout, seconds)
+        return {"timeout": httpx.Timeout(seconds, connect=connect)}
+
+    def _facts(self) -> CallFacts:
+        warm = {c.endpoint: c.warm_tokens for c in self.decision.candidates}
+        return CallFacts(
+            session=self._session_id or ANYONE,
+            prompt_tokens=self._prompt_tokens,
+            warm_tokens=lambda endpoint: warm.get(endpoint.key, 0),
+            streams=lambda e: bool(self.arguments.on_token and self.llms[e.key].stream),
+            usage=usage.usage_of,
+            first_token=self._first_token,
+        )
+
+    def _first_token(self) -> float | None:
+        first = self._attempt_first
+        return None if first is None else first - self._sent_at
 
     def _decide(self) -> Decision:
         try:
@@ -145,10 +170,11 @@ class CallFlow:
             sdk_messages.learn_tools(self._session, tools)
         tools_tokens = self._session.tools_tokens or 0
         self._state = self._read_history(arguments.messages)
+        self._prompt_tokens = sdk_messages.prompt_tokens(self._state, tools_tokens)
         return RoutingRequest(
             session_id=context.session_id,
             purpose=self._purpose,
-            prompt_tokens=sdk_messages.prompt_tokens(self._state, tools_tokens),
+            prompt_tokens=self._prompt_tokens,
             images=self._state.images,
             needs_tools=bool(tools),
             pin=self._pin(),
@@ -205,14 +231,27 @@ class CallFlow:
 
     def _timed(self, on_token: Callable[[Any], Any]) -> Callable[[Any], Any]:
         def timed(chunk: Any) -> Any:
-            if self.first_token_at is None:
-                self.first_token_at = time.time()
+            if self._attempt_first is None:
+                self._attempt_first = time.time()
+                self.first_token_at = self.first_token_at or self._attempt_first
             try:
                 return on_token(chunk)
             except Exception as error:
                 raise CallbackFailed from error
 
         return timed
+
+    def _note(self, changes: list[BreakerChange]) -> None:
+        """Puts breakers that opened or closed on record; must not raise."""
+        for change in changes:
+            self.setup.recorder.note(
+                "breaker",
+                "opened" if change.error else "closed",
+                conversation_id=self._session_id,
+                time=change.at,
+                endpoint=change.endpoint,
+                error=str(change.error or ""),
+            )
 
     def _settle(self, attempts: list[Attempt], response: LLMResponse | None) -> None:
         """Books the outcome; must not raise: the answer is already paid for."""

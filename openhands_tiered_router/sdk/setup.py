@@ -19,7 +19,7 @@ from openhands_tiered_router.core.session import SessionState
 from openhands_tiered_router.dispatch.settings import DispatchSettings
 from openhands_tiered_router.economics.lifetime import CacheLifetime, CacheSettings
 from openhands_tiered_router.fleet import Fleet, RoutedCall, fleet
-from openhands_tiered_router.health.breaker import Breaker
+from openhands_tiered_router.health.endpoint import EndpointHealth
 from openhands_tiered_router.need.task import TaskScoreRule
 from openhands_tiered_router.sdk.endpoints import tier_set
 from openhands_tiered_router.sdk.graphs import live_graphs
@@ -73,12 +73,25 @@ class RouterSetup:
     def endpoint(self, key: str) -> Endpoint:
         return self.endpoints[key]
 
-    def breaker(self, endpoint: Endpoint) -> Breaker:
-        return self.fleet.breaker(endpoint.cache_id, self.dispatch.breaker)
+    def health_of(self, endpoint: Endpoint) -> EndpointHealth:
+        """Shared by all routers of the process, as the first of them set it up."""
+        return self.fleet.endpoint(
+            endpoint.cache_id, lambda: self._new_health(endpoint)
+        )
+
+    def _new_health(self, endpoint: Endpoint) -> EndpointHealth:
+        return EndpointHealth.of(
+            endpoint.cache_id,
+            endpoint.limits,
+            breaker=self.dispatch.breaker,
+            queue=self.dispatch.queue,
+            slow_rest=self.dispatch.slow_rest,
+        )
 
     def health(self, endpoint: str, now: float) -> Health:
         """Makes this the engine's ``FleetView``."""
-        return self.fleet.health(self.endpoints[endpoint].cache_id, now)
+        endpoint_id = self.endpoints[endpoint].cache_id
+        return self.fleet.health(endpoint_id, now, self.dispatch.short_wait)
 
     def decide(
         self, request: RoutingRequest, state: SessionState, *, now: float

@@ -29,7 +29,7 @@ from openhands_tiered_router.dispatch.errors import (
 )
 from openhands_tiered_router.dispatch.failover import Failover, Pause, Send
 from openhands_tiered_router.dispatch.settings import DispatchSettings
-from openhands_tiered_router.health.breaker import Breaker
+from openhands_tiered_router.health.endpoint import EndpointHealth
 from openhands_tiered_router.tiers import Endpoint, Tier
 
 
@@ -56,7 +56,10 @@ class Bench:
     sent: list[str] = field(default_factory=list)
     repairs: list[str] = field(default_factory=list)
     pauses: list[float] = field(default_factory=list)
-    breakers: dict[str, Breaker] = field(default_factory=dict)
+    known: dict[str, EndpointHealth] = field(default_factory=dict)
+
+    def health(self, key: str) -> EndpointHealth:
+        return self.known.setdefault(key, EndpointHealth.of(key))
 
     def endpoints(self) -> list[Endpoint]:
         return [
@@ -72,7 +75,7 @@ class Bench:
     def failover(self) -> Failover:
         return Failover(
             order=self.endpoints(),
-            breaker=lambda e: self.breakers.setdefault(e.key, Breaker()),
+            health=lambda e: self.health(e.key),
             settings=DispatchSettings(),
             repairable=lambda _: self.repairable,
             clock=lambda: self.now,
@@ -162,9 +165,8 @@ def test_an_open_breaker_is_passed_by() -> None:
 
 def test_a_call_that_every_breaker_refuses_goes_out_all_the_same() -> None:
     bench = Bench({"simple": lambda n: DOWN if n < 2 else None})
-    bench.breakers["simple"] = Breaker()
     for _ in range(2):
-        bench.breakers["simple"].failed(ErrorKind.OVERLOADED, bench.now)
+        bench.health("simple").breaker.failed(ErrorKind.OVERLOADED, bench.now)
     bench.run()
     assert bench.sent == ["simple"] * 3
     assert len(bench.pauses) == 2
@@ -312,7 +314,7 @@ def test_googles_passing_limit_is_not_out_of_credit() -> None:
 
 def test_a_cancelled_call_leaves_no_probe_behind() -> None:
     bench = Bench({"simple": well})
-    breaker = bench.breakers["simple"] = Breaker()
+    breaker = bench.health("simple").breaker
     breaker.failed(ErrorKind.CONNECTION, bench.now - 31)
     failover = bench.failover()
     steps = failover.run()

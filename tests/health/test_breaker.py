@@ -32,7 +32,7 @@ def test_two_failures_in_a_row_open_it() -> None:
 def test_a_success_between_them_forgives() -> None:
     breaker = Breaker(SETTINGS)
     breaker.failed(ErrorKind.OVERLOADED, 0)
-    breaker.succeeded()
+    breaker.succeeded(0)
     breaker.failed(ErrorKind.OVERLOADED, 1)
     assert breaker.acquire(1)
 
@@ -77,10 +77,10 @@ def test_one_probe_at_a_time() -> None:
     assert breaker.acquire(31)
     assert not breaker.acquire(31)
     assert breaker.health(31) is Health.OPEN
-    breaker.failed(ErrorKind.OVERLOADED, 32)
+    breaker.failed(ErrorKind.OVERLOADED, 32, permit=Permit.PROBE)
     assert not breaker.acquire(61)
     assert breaker.acquire(62)
-    breaker.succeeded()
+    breaker.succeeded(62, permit=Permit.PROBE)
     assert breaker.acquire(62)
     assert breaker.health(62) is Health.HEALTHY
 
@@ -122,10 +122,11 @@ def test_a_breaker_never_stays_shut_for_ever(
     breaker, now = Breaker(SETTINGS), 0.0
     for kind, wait in steps:
         now += wait
-        if not breaker.acquire(now):
+        permit = breaker.acquire(now)
+        if not permit:
             continue
         if kind is None:
-            breaker.succeeded()
+            breaker.succeeded(now, permit=permit)
         else:
-            breaker.failed(kind, now)
+            breaker.failed(kind, now, permit=permit)
     assert breaker.acquire(now + 300)

@@ -158,7 +158,7 @@ def test_a_resting_endpoint_is_a_fallback_of_the_tier_above(world) -> None:
     world.provider.faults.always(faults.unauthorized(), model=model)
     router = world.router()
     setup = router._ready()
-    setup.breaker(setup.endpoint("complex")).failed(
+    setup.health_of(setup.endpoint("complex")).breaker.failed(
         ErrorKind.RATE_LIMIT, time.time(), retry_after=0.5
     )
     _, outcome = generate(router, "s", tier="complex")
@@ -245,7 +245,7 @@ async def test_cancelling_leaves_nothing_half_open(world) -> None:
     world.provider.faults.next(faults.server_error(500), model=CHAT, times=2)
     router = world.router({"complex": f"openai/{CHAT}"})
     endpoint = router._ready().endpoint("complex")
-    breaker = router._ready().breaker(endpoint)
+    breaker = router._ready().health_of(endpoint).breaker
     breaker.failed(ErrorKind.CONNECTION, time.time() - 60)
     world.provider.faults.clear()
     world.provider.faults.next(faults.Hang(), model=CHAT)

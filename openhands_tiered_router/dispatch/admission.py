@@ -1,0 +1,76 @@
+"""Waiting for an endpoint's rate limit, in line with others."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable, Generator
+from functools import partial
+from typing import Final, Protocol
+
+from openhands_tiered_router.dispatch.steps import Pause, Reply, Step, blocking
+from openhands_tiered_router.health.limiter import Limiter
+from openhands_tiered_router.health.line import Ticket
+
+
+logger = logging.getLogger(__name__)
+
+POLL: Final = 1.0
+"""Seconds after which a waiting call looks again: others may have left."""
+
+
+class MayBlock(Protocol):
+    @property
+    def local(self) -> bool:
+        """Whether calling its methods is memory only."""
+        ...
+
+
+def ask[T](
+    of: MayBlock, work: Callable[[], T], otherwise: T
+) -> Generator[Step, Reply, T]:
+    """Does work on shared state, off the event loop where it may take long.
+
+    ``otherwise`` is the result where that fails: no call shall fail by it.
+    """
+    try:
+        return work() if of.local else (yield from blocking(work))
+    except Exception as error:
+        logger.error("shared state failed with %s", type(error).__name__)
+        return otherwise
+
+
+def admitted(
+    limiter: Limiter,
+    ticket: Ticket,
+    clock: Callable[[], float],
+    longest: float,
+    *,
+    insist: bool = False,
+) -> Generator[Step, Reply, bool]:
+    """Waits until the call may be sent; ``False``: not within ``longest`` seconds, or
+    too many wait already. A call that is given up leaves the line.
+
+    ``insist``: then it is sent, unless the line is full.
+    """
+    until = clock() + longest
+    try:
+        while wait := (yield from _take(limiter, ticket, clock(), insist=False)):
+            if ticket.turn is None and not limiter.join(ticket):
+                return False
+            if clock() + wait > until:
+                if insist:
+                    yield from _take(limiter, ticket, clock(), insist=True)
+                return insist
+            # The jitter keeps processes that share a rate from asking in step.
+            yield Pause(min(wait, POLL) * random.uniform(1.0, 1.1))
+        return True
+    finally:
+        limiter.leave(ticket)
+
+
+def _take(
+    limiter: Limiter, ticket: Ticket, now: float, *, insist: bool
+) -> Generator[Step, Reply, float]:
+    work = partial(limiter.take, ticket, now, insist=insist)
+    return (yield from ask(limiter, work, 0.0))

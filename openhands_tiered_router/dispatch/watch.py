@@ -1,0 +1,90 @@
+"""What one attempt tells of its endpoint: breaker, rate and latency."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator
+from dataclasses import dataclass
+from functools import partial
+
+from openhands.sdk.llm import LLMResponse
+
+from openhands_tiered_router.core.decision import ErrorKind
+from openhands_tiered_router.dispatch.admission import ask
+from openhands_tiered_router.dispatch.call import CallFacts
+from openhands_tiered_router.dispatch.errors import headers_of, retry_after
+from openhands_tiered_router.dispatch.headers import said_in, said_in_answer
+from openhands_tiered_router.dispatch.steps import Reply, Send, Step
+from openhands_tiered_router.health.allowance import Said
+from openhands_tiered_router.health.endpoint import EndpointHealth
+from openhands_tiered_router.health.line import Ticket
+from openhands_tiered_router.health.transitions import Permit
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerChange:
+    """A breaker opened, or closed again."""
+
+    endpoint: str
+    at: float
+    error: ErrorKind | None
+    """What opened it; ``None``: it closed."""
+
+
+@dataclass(slots=True)
+class Watch:
+    """One attempt under way. One of its three methods is called in the end."""
+
+    health: EndpointHealth
+    facts: CallFacts
+    send: Send
+    permit: Permit
+    ticket: Ticket
+    began: float = 0.0
+    """When it was sent, seconds."""
+
+    def answered(
+        self, now: float, response: LLMResponse
+    ) -> Generator[Step, Reply, bool]:
+        """Whether that closed the breaker."""
+        breaker, usage = self.health.breaker, self.facts.usage(response)
+        self._time(now, usage.completion)
+        tokens = usage.prompt + usage.completion or None
+        yield from self._settle(now, tokens, said_in_answer(response.raw_response))
+        work = partial(breaker.succeeded, now, began=self.began, permit=self.permit)
+        return (yield from ask(breaker, work, False))
+
+    def failed(
+        self, now: float, kind: ErrorKind, error: Exception
+    ) -> Generator[Step, Reply, bool]:
+        """Whether that opened the breaker."""
+        breaker = self.health.breaker
+        if kind is ErrorKind.TIMEOUT and self.send.timeout is not None:
+            streamed = self.facts.first_token() is not None
+            self.health.latency.cut(self.send.timeout, streamed=streamed)
+        yield from self._settle(now, None, said_in(headers_of(error)))
+        work = partial(breaker.failed, kind, now, retry_after(error), self.permit)
+        return (yield from ask(breaker, work, False))
+
+    def cancelled(self) -> None:
+        """Must not wait: the generator is being closed, maybe by an event loop."""
+        if self.permit is not Permit.PROBE:
+            return
+        if self.health.breaker.local:
+            self.health.breaker.released()
+        else:
+            threading.Thread(target=self.health.breaker.released, daemon=True).start()
+
+    def _time(self, now: float, tokens: int) -> None:
+        first_token = self.facts.first_token()
+        if first_token is None:
+            self.health.latency.answered(now, now - self.began, tokens)
+        else:
+            self.health.latency.streamed(now, first_token)
+
+    def _settle(
+        self, now: float, tokens: int | None, said: Said
+    ) -> Generator[Step, Reply, None]:
+        limiter = self.health.limiter
+        work = partial(limiter.settle, self.ticket, now, tokens, said)
+        yield from ask(limiter, work, None)

@@ -1,0 +1,65 @@
+"""Two sums over a sliding stretch of time, in a value of constant size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, Self
+
+
+SLOTS: Final = 12
+"""Parts that the stretch of time is cut into. More are more exact, and slower."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What was counted lately, in slots of ``span / SLOTS`` seconds.
+
+    The slot that the stretch begins in counts as a whole. So a sum is never too
+    small, and what falls out of it does so up to one slot late.
+    """
+
+    slots: tuple[tuple[int, int, int], ...] = ()
+    """Number of the slot, first and second sum in it; oldest first."""
+
+    def add(self, now: float, span: float, first: int, second: int) -> Self:
+        """With so much more at ``now``, seconds of a clock that goes forward."""
+        current = slot_at(now, span)
+        kept = [s for s in self.slots if current - SLOTS <= s[0] <= current]
+        if kept and kept[-1][0] == current:
+            first, second = first + kept[-1][1], second + kept[-1][2]
+            kept.pop()
+        return type(self)((*kept, (current, first, second)))
+
+    def sums(self, now: float, span: float) -> tuple[int, int]:
+        """Both sums over the last ``span`` seconds."""
+        first = second = 0
+        for _, one, two in self._within(now, span):
+            first += one
+            second += two
+        return first, second
+
+    def corrected(self, slot: int, first: int, second: int) -> Self:
+        """With so much more, or less, in an earlier slot, if it still counts."""
+        return type(self)(
+            tuple(
+                (n, one + first, two + second) if n == slot else (n, one, two)
+                for n, one, two in self.slots
+            )
+        )
+
+    def leaving(self, now: float, span: float) -> Iterator[tuple[float, int, int]]:
+        """When each slot stops counting, and what goes with it; soonest first."""
+        width = span / SLOTS
+        for number, first, second in self._within(now, span):
+            yield (number + SLOTS + 1) * width, first, second
+
+    def _within(self, now: float, span: float) -> Iterator[tuple[int, int, int]]:
+        current = slot_at(now, span)
+        # A slot of the future was counted before the clock was set back.
+        return (s for s in self.slots if current - SLOTS <= s[0] <= current)
+
+
+def slot_at(now: float, span: float) -> int:
+    """Number of the slot that ``now`` is in."""
+    return int(now * SLOTS // span)
