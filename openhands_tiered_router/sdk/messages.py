@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from openhands.sdk.llm import ImageContent, Message, TextContent
 from openhands.sdk.tool import ToolDefinition
 
+from openhands_tiered_router import folding
 from openhands_tiered_router.core.entry import Entry, ToolCall
 from openhands_tiered_router.core.session import SessionState
 from openhands_tiered_router.fleet import SessionRecord
@@ -42,28 +42,13 @@ def entry_of(message: Message) -> Entry:
 
 
 def advance(record: SessionRecord, messages: Sequence[Message]) -> SessionState:
-    """Folds in the messages that are new since the last call; linear in those alone.
-
-    If the history was shortened or edited (condensation, a fork's other branch), the
-    state is rebuilt from the whole of it.
-    """
-    with record.lock:
-        state, seen = record.state, record.seen
-        if seen and not _continues(record, messages):
-            rebuilt = SessionState().fold(map(entry_of, messages))
-            state = state.condensed(rebuilt)
-            state = replace(state, turns=max(state.turns, record.answers))
-        else:
-            state = state.fold(map(entry_of, messages[seen:]))
-        record.state = state
-        record.seen = len(messages)
-        record.last_message = fingerprint(messages[-1]) if messages else 0
-        return state
+    """The record's state with the messages that are new; see ``folding.advance``."""
+    return folding.advance(record, messages, _entries_of, fingerprint)
 
 
 def fresh_state(messages: Sequence[Message]) -> SessionState:
     """The state of a call that belongs to no conversation."""
-    return SessionState().fold(map(entry_of, messages))
+    return SessionState().fold(_entries_of(messages))
 
 
 def prompt_tokens(state: SessionState, tools_tokens: int) -> int:
@@ -93,12 +78,8 @@ def learn_tools(record: SessionRecord, tools: Sequence[ToolDefinition]) -> None:
     record.workspace = next((m[1].strip() for m in found if m), None)
 
 
-def _continues(record: SessionRecord, messages: Sequence[Message]) -> bool:
-    """Whether the last message seen still stands where it stood."""
-    seen = record.seen
-    return (
-        len(messages) >= seen and fingerprint(messages[seen - 1]) == record.last_message
-    )
+def _entries_of(messages: Sequence[Message]) -> Iterable[Entry]:
+    return map(entry_of, messages)
 
 
 def fingerprint(message: Message) -> int:
