@@ -6,7 +6,7 @@ task points and what a change can break; nothing says how hard a task is.
 
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import zip_longest
 from threading import Lock, Thread
 from typing import Final
@@ -25,7 +25,8 @@ SPREAD: Final = 10
 """Best files whose communities `TaskSignals.communities` counts."""
 
 KEPT: Final = 100
-"""Files asked about lately whose reach is found again after a change."""
+"""Files asked about lately whose reach is found again after a change; also the
+sets of files whose answers stay in memory."""
 
 TEST_STEPS: Final = 2
 """Steps to a test that counts; at three, half of all tests reach anything."""
@@ -111,6 +112,8 @@ class _State:
     measures: Measures
     reach: dict[str, _Reach]
     """Filled as files are asked about."""
+    touches: dict[tuple[str, ...], TouchSignals] = field(default_factory=dict)
+    """Answers: the same files are asked about at every turn until one more is."""
 
 
 class GraphSignals:
@@ -228,31 +231,40 @@ class GraphSignals:
         state = self._state
         if state is None:
             return None
-        graph, measures = state.graph, state.measures
-        touched = sorted(set(paths))
-        known = [path for path in touched if path in graph.files]
-        reaches = [_kept_reach(state, path) for path in known]
-        own = frozenset(known)
-        dependents = frozenset().union(*(r.dependents for r in reaches)) - own
-        direct = frozenset().union(*(r.direct for r in reaches)) - own
-        places = [measures.files[p] for p in known if p in measures.files]
-        hubs = tuple(p for p in measures.hubs if p in own)
-        untested = tuple(
-            path
-            for path, reach in zip(known, reaches, strict=True)
-            if not any(reach.tests) and graph.files[path].language
-        )
-        return TouchSignals(
-            hubs=tuple(sorted(hubs)),
-            direct_dependents=len(direct),
-            dependents=len(dependents),
-            tests=_nearest(reaches),
-            untested=untested,
-            communities=len({place.community for place in places}),
-            complexity=max((graph.files[p].max_complexity for p in known), default=0),
-            risk=_risk(bool(hubs), len(dependents), bool(untested)),
-            unknown=tuple(path for path in touched if path not in graph.files),
-        )
+        touched = tuple(sorted(set(paths)))
+        known = state.touches.get(touched)
+        if known is None:
+            if len(state.touches) >= KEPT:
+                state.touches.clear()
+            known = state.touches[touched] = _touched(state, touched)
+        return known
+
+
+def _touched(state: _State, touched: tuple[str, ...]) -> TouchSignals:
+    graph, measures = state.graph, state.measures
+    known = [path for path in touched if path in graph.files]
+    reaches = [_kept_reach(state, path) for path in known]
+    own = frozenset(known)
+    dependents = frozenset().union(*(r.dependents for r in reaches)) - own
+    direct = frozenset().union(*(r.direct for r in reaches)) - own
+    places = [measures.files[p] for p in known if p in measures.files]
+    hubs = tuple(p for p in measures.hubs if p in own)
+    untested = tuple(
+        path
+        for path, reach in zip(known, reaches, strict=True)
+        if not any(reach.tests) and graph.files[path].language
+    )
+    return TouchSignals(
+        hubs=tuple(sorted(hubs)),
+        direct_dependents=len(direct),
+        dependents=len(dependents),
+        tests=_nearest(reaches),
+        untested=untested,
+        communities=len({place.community for place in places}),
+        complexity=max((graph.files[p].max_complexity for p in known), default=0),
+        risk=_risk(bool(hubs), len(dependents), bool(untested)),
+        unknown=tuple(path for path in touched if path not in graph.files),
+    )
 
 
 def _kept_reach(state: _State, path: str) -> _Reach:

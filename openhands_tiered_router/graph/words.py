@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Final
 
 
-_WORD = re.compile(r"[^\W\d]\w*|\d+[^\W\d]\w*")
+_WORD = re.compile(r"\w+")
 _PART = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+|[^\W\d_a-zA-Z]+")
 
 _STOP: Final = """
@@ -31,8 +31,8 @@ _SUFFIXES: Final = ("ing", "ed", "er", "or", "ion", "e")
 
 
 def words(text: str) -> list[str]:
-    """Return the identifiers and words of a text, in order."""
-    return _WORD.findall(text)
+    """Return the identifiers and words of a text, in order; numbers are none."""
+    return [word for word in _WORD.findall(text) if not word.isdecimal()]
 
 
 def terms_of(found: Iterable[str]) -> list[str]:

@@ -6,7 +6,8 @@ Prints medians and 90th percentiles, of the wall clock and of the thread's proce
 time, which another program's load disturbs less. The texts are stretches of 2,000
 characters of the workspace's own Markdown files, and the touched files are drawn
 from its code with a fixed seed. "New" is the first question about files since an
-edit changed dependencies; "kept" is any later one.
+edit changed dependencies, "known" one about a new set of files that were each asked
+about before, and "again" any later one.
 """
 
 import os
@@ -16,6 +17,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 from openhands_tiered_router.graph.build import build_graph
 from openhands_tiered_router.graph.measures import measure
@@ -44,16 +46,25 @@ def main(root: Path) -> None:
     dice = random.Random(0)
     for count in (1, 10):
         samples = [dice.sample(code, count) for _ in range(ROUNDS)]
-        new = [_new(signals, sample) for sample in samples]
+        state = signals._state
+        assert state is not None
+        new = [
+            _after(sample, signals, state.reach, state.touches) for sample in samples
+        ]
         _show(f"touch_signals, {count} new", new)
         for sample in samples:
             signals.touch_signals(sample)
-        _show(f"touch_signals, {count} kept", _times(signals.touch_signals, samples))
+        known = [_after(sample, signals, state.touches) for sample in samples]
+        _show(f"touch_signals, {count} known", known)
+        again = [_after(sample, signals) for sample in samples for _ in range(2)][1::2]
+        _show(f"touch_signals, {count} again", again)
 
 
-def _new(signals: GraphSignals, sample: list[str]) -> tuple[float, float]:
-    assert signals._state is not None
-    signals._state.reach.clear()
+def _after(
+    sample: list[str], signals: GraphSignals, *forgotten: dict[Any, Any]
+) -> tuple[float, float]:
+    for kept in forgotten:
+        kept.clear()
     return _times(signals.touch_signals, [sample])[0]
 
 

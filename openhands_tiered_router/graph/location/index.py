@@ -150,17 +150,22 @@ class FileIndex:
         Only the heaviest `TERMS` are kept, and none that no file holds, or too many;
         the rarest comes first.
         """
-        total, postings = len(self._numbers), self._postings
+        total, table = len(self._numbers), self._postings
         most = max(COMMON * total, FEW)
-        found = [
-            (weight * log(1 + (total - holding + 0.5) / (holding + 0.5)), holding, term)
-            for term, weight in terms.items()
-            if term in postings and (holding := len(postings[term].files)) <= most
-        ]
-        found.sort(reverse=True)
-        heaviest = found[:TERMS]
-        heaviest.sort(key=itemgetter(1, 2))
-        return {term: weight for weight, _, term in heaviest}
+        rarity: dict[int, float] = {}
+        found: list[tuple[float, int, str]] = []
+        for term, weight in terms.items():
+            postings = table.get(term)
+            if postings is None or (holding := len(postings.files)) > most:
+                continue
+            if holding not in rarity:
+                rarity[holding] = log(1 + (total - holding + 0.5) / (holding + 0.5))
+            found.append((weight * rarity[holding], holding, term))
+        if len(found) > TERMS:
+            found.sort(reverse=True)
+            del found[TERMS:]
+        found.sort(key=itemgetter(1, 2))
+        return {term: weight for weight, _, term in found}
 
     def scores(self, weights: Mapping[str, float]) -> dict[str, float]:
         """Add up what the terms are worth in each file that is not far behind.
@@ -177,30 +182,26 @@ class FileIndex:
             postings = self._postings.get(term, _NONE)
             left -= len(postings.files)
             if left < 0 and rank >= ALWAYS:
-                later.append((weight, postings))
+                later.append((weight, postings.by_file))
                 continue
-            for number, worth in zip(postings.files, postings.worths, strict=True):
+            for number, worth in zip(postings.files, postings.worths):  # noqa: B905
                 totals[number] += worth * weight
-        candidates = self._candidates(totals, CANDIDATES if later else None)
-        chosen = set(candidates)
-        for weight, postings in later:
-            worth_in = postings.by_file
-            for number in chosen & worth_in.keys():
-                totals[number] += weight * worth_in[number]
-        floor = TAIL * max(totals, default=0.0)
-        return {
-            path: totals[number]
-            for number in candidates
-            if totals[number] > floor and (path := self._paths[number]) is not None
-        }
-
-    @staticmethod
-    def _candidates(totals: list[float], count: int | None) -> list[int]:
         floor = TAIL / 2 * max(totals, default=0.0)
         near = [number for number, total in enumerate(totals) if total > floor]
-        if count is None:
-            return near
-        return sorted(near, key=totals.__getitem__, reverse=True)[:count]
+        if later:
+            near.sort(key=totals.__getitem__, reverse=True)
+            del near[CANDIDATES:]
+        chosen = {number: totals[number] for number in near}
+        for weight, worths in later:
+            for number in chosen.keys() & worths.keys():
+                chosen[number] += weight * worths[number]
+        floor = TAIL * max(chosen.values(), default=0.0)
+        paths = self._paths
+        return {
+            path: total
+            for number, total in chosen.items()
+            if total > floor and (path := paths[number]) is not None
+        }
 
     def _number(self, path: str, terms: Iterable[str]) -> int:
         number = self._numbers[path] = len(self._paths)

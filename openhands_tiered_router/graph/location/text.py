@@ -42,18 +42,19 @@ def parse(text: str) -> Query:
     if len(text) > LIMIT:
         text = text[: 3 * LIMIT // 4] + "\n" + text[-LIMIT // 4 :]
     title = frozenset(terms_of(words(text.lstrip().partition("\n")[0])))
-    counts: Mapping[str, float] = Counter(words(text))
-    blocks = Counter(words("\n".join(_BLOCK.findall(text))))
-    spans = Counter(words("\n".join(_INLINE.findall(_BLOCK.sub("\n", text)))))
+    counts = dict[str, float](Counter(words(text)))
+    if "`" in text:
+        for word in words("\n".join(_BLOCK.findall(text))):
+            counts[word] -= 1 - BLOCK
+        for word in words("\n".join(_INLINE.findall(_BLOCK.sub("\n", text)))):
+            counts[word] += INLINE
     weights: dict[str, float] = defaultdict(float)
-    for word, count in counts.items():
-        weight = count + INLINE * spans[word] - (1 - BLOCK) * blocks[word]
+    for word, weight in counts.items():
         for term in terms(word):
             weights[term] += weight
-    weighted = {
-        term: log1p(weight) * (TITLE if term in title else 1.0)
-        for term, weight in weights.items()
-    }
+    weighted = {term: log1p(weight) for term, weight in weights.items()}
+    for term in title & weighted.keys():
+        weighted[term] *= TITLE
     return Query(weighted, _places(text))
 
 
