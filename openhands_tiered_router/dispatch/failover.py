@@ -116,7 +116,8 @@ class Failover:
             if at.full:
                 full.append(endpoint)
         if full:
-            return (yield from self._wait_in_line(full, sent=self._tried(before)))
+            sent = self._tried(before)
+            return (yield from self._wait_in_line(full, force=force, sent=sent))
         if not self._tried(before) and not force and self._wait_asked() <= 0:
             return (yield from self._round(force=True))
         return None
@@ -130,7 +131,7 @@ class Failover:
         return shut and (not force or breaker.retry_at > now)
 
     def _wait_in_line(
-        self, full: Sequence[Endpoint], *, sent: bool
+        self, full: Sequence[Endpoint], *, force: bool, sent: bool
     ) -> Generator[Step, Reply, LLMResponse | None]:
         """At the endpoint whose rate limit has room soonest, as patience allows.
 
@@ -141,7 +142,7 @@ class Failover:
         endpoint = min(full, key=lambda e: self.health(e).limiter.wait(now))
         limiter = self.health(endpoint).limiter
         left = self.settings.patience - self._elapsed()
-        at = _Try(endpoint, left, force=True, insist=not limiter.configured)
+        at = _Try(endpoint, left, force=force, insist=not limiter.configured)
         response = yield from self._endpoint(at)
         if response is None and at.full and not sent:
             raise sdk_error(

@@ -23,13 +23,18 @@ class Counts:
     """Number of the slot, first and second sum in it; oldest first."""
 
     def add(self, now: float, span: float, first: int, second: int) -> Self:
-        """With so much more at ``now``, seconds of a clock that goes forward."""
-        current = slot_at(now, span)
+        """With so much more at ``now``, seconds."""
+        current = self._current(now, span)
         kept = [s for s in self.slots if current - SLOTS <= s[0] <= current]
         if kept and kept[-1][0] == current:
             first, second = first + kept[-1][1], second + kept[-1][2]
             kept.pop()
         return type(self)((*kept, (current, first, second)))
+
+    @property
+    def newest(self) -> int:
+        """The slot that was added to last."""
+        return self.slots[-1][0]
 
     def sums(self, now: float, span: float) -> tuple[int, int]:
         """Both sums over the last ``span`` seconds."""
@@ -55,11 +60,12 @@ class Counts:
             yield (number + SLOTS + 1) * width, first, second
 
     def _within(self, now: float, span: float) -> Iterator[tuple[int, int, int]]:
-        current = slot_at(now, span)
-        # A slot of the future was counted before the clock was set back.
+        current = self._current(now, span)
         return (s for s in self.slots if current - SLOTS <= s[0] <= current)
 
-
-def slot_at(now: float, span: float) -> int:
-    """Number of the slot that ``now`` is in."""
-    return int(now * SLOTS // span)
+    def _current(self, now: float, span: float) -> int:
+        """Threads may come a little late with their time: the newest slot is now's
+        too. What is further ahead was counted before the clock was set back."""
+        current = int(now * SLOTS // span)
+        newest = self.slots[-1][0] if self.slots else current
+        return newest if current < newest <= current + SLOTS else current

@@ -10,8 +10,8 @@ from typing import Final
 
 SAMPLES: Final = 64
 """Answers that a percentile is taken over; the 95th is then the fourth slowest."""
-ENOUGH: Final = 10
-"""Answers below which there is no percentile."""
+ENOUGH: Final = 20
+"""Answers below which there is no percentile: from here one outlier is not it."""
 SHARE: Final = 0.95
 MIN_TOKENS: Final = 50
 """Tokens of an answer from which its time per token says something: below, what takes

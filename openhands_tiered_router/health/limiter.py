@@ -7,7 +7,7 @@ from typing import Final
 
 from openhands_tiered_router.health.allowance import MINUTE, Allowance, Said
 from openhands_tiered_router.health.cell import Cell
-from openhands_tiered_router.health.counts import SLOTS, Counts, slot_at
+from openhands_tiered_router.health.counts import SLOTS, Counts
 from openhands_tiered_router.health.line import Line, Ticket
 from openhands_tiered_router.tiers import Limits
 
@@ -144,9 +144,10 @@ class Limiter:
         def step(counts: Counts) -> tuple[Counts, float]:
             if wait := self._refused(counts, need, now):
                 return counts, wait
-            return counts.add(now, SPAN, 1, ticket.tokens), 0.0
+            after = counts.add(now, SPAN, 1, ticket.tokens)
+            ticket.slot = after.newest
+            return after, 0.0
 
-        ticket.slot = slot_at(now, SPAN)
         return self._cell.change(step)
 
     def _refused(self, counts: Counts, need: tuple[int, int], now: float) -> float:

@@ -31,10 +31,11 @@ class Ticket:
 
 
 class Line:
-    """Start-time fair queueing (Goyal et al. 1996), each call as long as any other.
+    """Fair queueing (Demers et al. 1989), each call as long as any other.
 
     A conversation with many calls waiting has each of them served in turn with those
-    of others, and none waits for ever. Not safe under threads.
+    of others. Virtual time goes on with each call served, so that none waits for
+    ever behind conversations that are new. Not safe under threads.
     """
 
     def __init__(self) -> None:
@@ -57,13 +58,13 @@ class Line:
         """Takes it out; does nothing if it does not wait."""
         if ticket.turn is None:
             return
-        self._waiting.remove(ticket)
         if served:
-            self._now = max(self._now, ticket.turn[0])
+            share = 1 / len(self._waiting)
+            self._now = max(self._now, ticket.turn[0]) + share
+            later = self._finish.items()
+            self._finish = {s: end for s, end in later if end > self._now}
+        self._waiting.remove(ticket)
         ticket.turn = None
-        if not self._waiting:
-            self._finish.clear()
-            self._now = 0.0
 
     def ahead(self, ticket: Ticket) -> list[Ticket]:
         """Those that go before it; all of them if it does not wait yet."""

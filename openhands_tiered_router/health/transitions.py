@@ -117,7 +117,7 @@ def answered(
     if state.opened_at is None:
         recent = state.recent.add(now, settings.window, 1, 0)
         return replace(state, failures=0, retry_at=0.0, recent=recent)
-    if began < state.opened_at and permit is not Permit.PROBE:
+    if began <= state.opened_at and permit is not Permit.PROBE:
         return state  # it says how the endpoint was, not how it is
     good = state.good_probes + 1
     if good >= settings.success_threshold:

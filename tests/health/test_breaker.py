@@ -130,3 +130,78 @@ def test_a_breaker_never_stays_shut_for_ever(
         else:
             breaker.failed(kind, now, permit=permit)
     assert breaker.acquire(now + 300)
+
+
+def test_a_high_rate_of_failures_opens_it_though_none_follow_in_a_row() -> None:
+    settings = BreakerSettings(failures=100, threshold=0.8, min_calls=10, window=60)
+    breaker = Breaker(settings)
+    for second in range(9):
+        if second % 5 == 0:
+            breaker.succeeded(second)
+        else:
+            assert not breaker.failed(ErrorKind.OVERLOADED, second)
+    assert breaker.failed(ErrorKind.OVERLOADED, 10)
+    assert not breaker.acquire(39)
+    assert breaker.acquire(40) is Permit.PROBE
+
+
+def test_failures_that_left_the_window_do_not_count() -> None:
+    settings = BreakerSettings(failures=100, threshold=0.8, min_calls=10, window=60)
+    breaker = Breaker(settings)
+    for minute in range(30):
+        assert not breaker.failed(ErrorKind.OVERLOADED, minute * 66)
+
+
+def test_several_good_probes_are_needed_if_so_configured() -> None:
+    breaker = Breaker(BreakerSettings(success_threshold=2, cooldown=30))
+    breaker.failed(ErrorKind.CONNECTION, 0)
+    assert breaker.acquire(30) is Permit.PROBE
+    assert not breaker.succeeded(31, began=30, permit=Permit.PROBE)
+    assert breaker.acquire(31) is Permit.PROBE
+    breaker.failed(ErrorKind.OVERLOADED, 32, permit=Permit.PROBE)
+    assert not breaker.acquire(61)
+    for now in (62, 63):
+        assert breaker.acquire(now) is Permit.PROBE
+        closed = breaker.succeeded(now, began=now, permit=Permit.PROBE)
+    assert closed
+    assert breaker.acquire(63) is Permit.FREE
+
+
+def test_a_late_answer_to_an_old_call_does_not_close_it() -> None:
+    breaker = Breaker(SETTINGS)
+    breaker.failed(ErrorKind.CONNECTION, 10)
+    assert not breaker.succeeded(11, began=5)
+    assert breaker.health(11) is Health.OPEN
+    assert breaker.succeeded(13, began=12)
+
+
+def test_another_calls_failure_does_not_free_the_probe() -> None:
+    breaker = Breaker(SETTINGS)
+    breaker.failed(ErrorKind.CONNECTION, 0)
+    assert breaker.acquire(31) is Permit.PROBE
+    breaker.failed(ErrorKind.BAD_REQUEST, 32)
+    breaker.failed(ErrorKind.OVERLOADED, 32)
+    assert not breaker.acquire(70)
+
+
+def test_a_probe_whose_process_died_is_given_up() -> None:
+    breaker = Breaker(BreakerSettings(cooldown=30, probe_lease=100))
+    breaker.failed(ErrorKind.CONNECTION, 0)
+    assert breaker.acquire(30) is Permit.PROBE
+    assert not breaker.acquire(129)
+    assert breaker.acquire(130) is Permit.PROBE
+
+
+def test_a_provider_that_flaps_gets_probes_and_little_else() -> None:
+    """One minute up, one minute down, a call each second for an hour."""
+    breaker, wasted, sent = Breaker(SETTINGS), 0, 0
+    for now in range(3_600):
+        if permit := breaker.acquire(now):
+            sent += 1
+            if (now // 60) % 2:
+                wasted += 1
+                breaker.failed(ErrorKind.CONNECTION, now, permit=permit)
+            else:
+                breaker.succeeded(now, permit=permit)
+    assert wasted == 2 * 30
+    assert sent - wasted == 30 * 60
