@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from openhands_tiered_router.core.cues import call_cues, result_cues
 from openhands_tiered_router.core.entry import Entry, ToolCall
-from openhands_tiered_router.core.shell import command_kind
+from openhands_tiered_router.core.shell import answers_one, command_kind
 
 
 class ActionKind(StrEnum):
@@ -73,9 +73,16 @@ class Action:
     """Equal for calls of the same tool with the same arguments."""
     failed: bool | None = None
     """``None``: no result yet."""
+    tool_error: bool = False
+    """Whether the tool itself said that it failed."""
+    trouble: bool = False
+    """Whether it failed and nobody expected that; see ``trouble.judged``."""
+    may_answer_one: bool = False
+    """Whether its exit code 1 is an answer, as of a search without a match."""
     exit_code: int | None = None
     result: int = 0
-    """Equal for equal results; 0 before there is one."""
+    """Equal for results that differ in times and addresses alone; 0 before there is
+    one."""
     result_chars: int = 0
     result_lines: int = 0
     result_cues: int = 0
@@ -107,12 +114,19 @@ _EDITORS: Final = frozenset(
     {"file_editor", "str_replace_editor", "planning_file_editor"}
 )
 _FAILURE: Final = re.compile(
-    r"FAILED|\bfailed\b|Traceback \(most recent|Error:|error:|AssertionError|FAIL:"
+    r"FAILED|(?<!\b0 )\bfailed\b|Traceback \(most recent|Error:|error:"
+    r"|AssertionError|FAIL:"
 )
 _EXIT_CODE: Final = re.compile(
     r"\[Command finished with exit code (-?\d+)\]|<returncode>(-?\d+)</returncode>"
 )
 _TOOL_ERROR: Final = "[An error occurred during execution.]"
+_VARYING: Final = re.compile(
+    r"\b\d(?:x[0-9a-fA-F]+|\d?:\d\d:\d\d|[\d.]* ?(?:s|ms|secs?|seconds)\b)"
+)
+"""What two runs of one command never have in common: addresses, times, durations."""
+_SPOKEN: Final = frozenset({"summary", "security_risk"})
+"""What the SDK has models write beside a tool's own arguments."""
 _PATH: Final = re.compile(r"[\w./-]*\w\.\w{1,5}\b")
 _PATHS_KEPT: Final = 4
 _PATHS_SCANNED: Final = 400
@@ -124,13 +138,15 @@ def action_of(call: ToolCall) -> Action:
     """The action that a tool call asks for. Never raises on malformed arguments."""
     arguments = _arguments(call)
     words = _text(arguments, "command") or call.arguments
-    if call.name.lower() in _EDITORS:
+    name = call.name.lower()
+    if name in _EDITORS:
         words = call.arguments
     return Action(
         kind=_kind(call, arguments),
         tool=call.name,
         call_id=call.id,
-        signature=hash((call.name, call.arguments)),
+        signature=_signature(call, arguments),
+        may_answer_one=name in _SHELLS and answers_one(words),
         call_chars=len(words),
         call_cues=call_cues(words),
         paths=_paths(arguments, words),
@@ -144,11 +160,24 @@ def with_result(action: Action, entry: Entry) -> Action:
         action,
         failed=failed,
         exit_code=exit_code,
-        result=hash(entry.text),
+        tool_error=entry.text.startswith(_TOOL_ERROR),
+        result=hash(_steady(entry.text)),
         result_chars=len(entry.text),
         result_lines=entry.text.count("\n"),
         result_cues=result_cues(entry.text),
     )
+
+
+def _signature(call: ToolCall, arguments: Mapping[str, Any]) -> int:
+    if _SPOKEN.isdisjoint(arguments):
+        return hash((call.name, call.arguments))
+    own = {k: v for k, v in arguments.items() if k not in _SPOKEN}
+    return hash((call.name, json.dumps(own)))
+
+
+def _steady(text: str) -> str:
+    """The text without what differs from run to run; a huge one as it is."""
+    return _VARYING.sub("", text) if len(text) <= _SCANNED else text
 
 
 def _paths(arguments: Mapping[str, Any], words: str) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from openhands_tiered_router.core.cues import text_cues
 from openhands_tiered_router.core.decision import Usage
 from openhands_tiered_router.core.entry import Entry
 from openhands_tiered_router.core.tally import Pace, Tally
+from openhands_tiered_router.core.trouble import Edits, judged
 from openhands_tiered_router.tiers import Tier
 
 
@@ -55,6 +56,11 @@ class Turn:
     def failed(self) -> bool:
         """Whether any of its actions is known to have failed."""
         return any(a.failed for a in self.actions)
+
+    @property
+    def trouble(self) -> bool:
+        """Whether any of its actions failed that was not expected to."""
+        return any(a.trouble for a in self.actions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +105,7 @@ class SessionState:
     """By ``Endpoint.cache_id``."""
     since_user: int = 0
     """Turns since the user last spoke."""
+    edits: Edits = Edits()
     tally: Tally = Tally()
     pace: Pace = Pace()
     served: Tier | None = None
@@ -205,6 +212,7 @@ class SessionState:
             turns=max(self.turns, rebuilt.turns),
             recent=rebuilt.recent or self.recent,
             pin=rebuilt.pin or self.pin,
+            edits=self.edits.before(rebuilt.edits),
             tally=max(self.tally, rebuilt.tally, key=lambda tally: tally.turns),
             pace=self.pace,
             served=self.served,
@@ -268,12 +276,13 @@ def _fold_tool(state: SessionState, entry: Entry) -> SessionState:
         turn = state.recent[i]
         for k, action in enumerate(turn.actions):
             if action.failed is None and action.call_id == entry.call_id:
-                done = with_result(action, entry)
+                done = judged(with_result(action, entry), state.edits)
                 actions = (*turn.actions[:k], done, *turn.actions[k + 1 :])
                 turn = replace(turn, actions=actions)
                 recent = (*state.recent[:i], turn, *state.recent[i + 1 :])
                 tally = state.tally.failed() if done.failed else state.tally
-                return replace(state, recent=recent, tally=tally)
+                edits = state.edits.after(done)
+                return replace(state, recent=recent, edits=edits, tally=tally)
     return state
 
 

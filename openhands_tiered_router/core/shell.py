@@ -43,6 +43,30 @@ _KINDS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
 )
 
 
+_ANSWERS: Final = re.compile(
+    r"(?:\S*/)?(?:git\s+(?:--no-pager\s+)?(?:grep|diff)|z?[ef]?grep|rg|ag|ack|diff|cmp"
+    r"|test|\[\[?|which|type|command\s+-v|pgrep)(?:\s|$)"
+)
+_STATEMENTS: Final = re.compile(r"\s*(?:;|\n)\s*")
+_CHAINED: Final = re.compile(r"\s*(?:&&|\|\|)\s*")
+
+
+def answers_one(command: str) -> bool:
+    """Whether the exit code 1 of a command line is an answer rather than a failure.
+
+    So it is of the commands that search and compare, if one of them ends the last
+    statement or a part of it. Separators within quotes are taken for separators.
+
+    >>> answers_one("cd src && grep -rn needle . | head")
+    False
+    >>> answers_one("cd src && cat a.py | grep needle")
+    True
+    """
+    last = _STATEMENTS.split(command.strip())[-1]
+    parts = (part.rsplit("|", 1)[-1].strip() for part in _CHAINED.split(last))
+    return any(_ANSWERS.match(_PREFIXES.sub("", part, count=1)) for part in parts)
+
+
 def command_kind(command: str) -> str:
     """The kind of a command line: a value of ``ActionKind``.
 

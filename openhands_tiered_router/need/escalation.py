@@ -31,7 +31,7 @@ def failures_in_a_row(session: SessionState, policy: Policy) -> Tier | None:
     """Several turns failed one after the other, and none has succeeded since."""
     longest = run = 0
     for turn in _lately(session, policy):
-        run = run + 1 if turn.failed else 0
+        run = run + 1 if turn.trouble else 0
         longest = max(longest, run)
     return policy.base_tier if longest >= policy.failures_in_a_row else None
 
@@ -42,7 +42,7 @@ def same_failure(session: SessionState, policy: Policy) -> Tier | None:
         (a.signature, a.result)
         for turn in _lately(session, policy)
         for a in turn.actions
-        if a.failed
+        if a.trouble
     )
     return policy.base_tier if any(n >= 2 for n in failed.values()) else None
 
@@ -96,7 +96,7 @@ def _lately(session: SessionState, policy: Policy) -> tuple[Turn, ...]:
     """The turns since the session last recovered, oldest first."""
     turns, good = session.of_request, 0
     for i in range(len(turns) - 1, -1, -1):
-        good = 0 if turns[i].failed else good + 1
+        good = 0 if turns[i].trouble else good + 1
         if good >= policy.recovery_turns:
             return turns[i + 1 :]
     return turns

@@ -32,13 +32,13 @@ def test_one_failure_is_no_evidence() -> None:
 
 
 def test_two_failures_in_a_row_raise_to_base_until_a_success() -> None:
-    failed = (("python a.py", "x", 1), ("python b.py", "y", 1))
+    failed = (("pip install a", "x", 1), ("pip install b", "y", 1))
     assert escalation(after(*failed), POLICY) == (Tier.COMPLEX, "failures_in_a_row")
     assert escalation(after(*failed, ("ls", "ok", 0)), POLICY) is None
 
 
 def test_slower_recovery_keeps_the_floor_longer() -> None:
-    failed = (("python a.py", "x", 1), ("python b.py", "y", 1), ("ls", "ok", 0))
+    failed = (("pip install a", "x", 1), ("pip install b", "y", 1), ("ls", "ok", 0))
     assert escalation(after(*failed), Policy(recovery_turns=2)) is not None
 
 
@@ -79,3 +79,13 @@ def test_runaway_is_told_by_the_turns_since_the_user_spoke() -> None:
     long = after(*steps)
     assert escalation(long, policy) == (Tier.COMPLEX, "runaway")
     assert escalation(long.fold([Entry(role="user", text="Go on")]), policy) is None
+
+
+def test_failures_that_were_expected_raise_nothing() -> None:
+    red = [("pytest a", "1 failed", 1), ("pytest b", "1 failed", 1)]
+    assert escalation(after(*red), POLICY) is None
+    fixed = ("sed -i s/a/b/ x.py", "", 0)
+    assert escalation(after(fixed, *red), POLICY) == (
+        Tier.COMPLEX,
+        "failures_in_a_row",
+    )
