@@ -115,13 +115,7 @@ class _Checkout:
         self._signals = GraphSignals()
 
     def ask(self, sample: IssueSample) -> GraphFacts | None:
-        # `read-tree` with an index of our own leaves the clone's HEAD and index alone.
-        _git(
-            self._git_dir,
-            *("--work-tree", str(self._tree)),
-            *("read-tree", "-u", "--reset", sample.commit),
-            index=self._index,
-        )
+        self._check_out(sample.commit)
         if self._refresher.writer is None:
             self._refresher.start()
         else:
@@ -132,6 +126,16 @@ class _Checkout:
         text = user_text(sample.text).text
         answer = self._signals.task_signals(text)
         return graph_facts(answer, text) if answer else None
+
+    def _check_out(self, commit: str) -> None:
+        # `read-tree` with an index of our own leaves the clone's HEAD and index alone.
+        tree, reset = ("--work-tree", str(self._tree)), ("read-tree", "--reset")
+        try:
+            _git(self._git_dir, *tree, *reset, "-u", commit, index=self._index)
+        except subprocess.CalledProcessError:
+            # A partial clone lacks some large files: git has written all others by
+            # then, but not the index. An unknown commit fails again.
+            _git(self._git_dir, *tree, *reset, commit, index=self._index)
 
 
 def _git(
