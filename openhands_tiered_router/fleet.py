@@ -77,6 +77,17 @@ class SessionRecord:
     calls: deque[RoutedCall] = field(default_factory=lambda: deque(maxlen=MAX_CALLS))
     lock: threading.Lock = field(default_factory=threading.Lock)
 
+    def escalate(self, reason: str, *, steps: int = 0, turns: int = 1) -> None:
+        """Raises the floor of the next turns: how guards talk to the engine.
+
+        Args:
+            reason: A word or two; no texts of the conversation.
+            steps: Tiers above the base tier; 0: that one.
+            turns: For how many turns of the conversation.
+        """
+        with self.lock:
+            self.state = self.state.nudged(reason, steps, turns)
+
 
 class Fleet:
     """Shared state, safe under threads and event loops; nothing here does I/O."""

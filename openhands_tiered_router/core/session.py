@@ -76,6 +76,17 @@ class WarmPrefix:
     """Seconds that it was asked to be kept; ``None``: the endpoint's ``cache_ttl``."""
 
 
+@dataclass(frozen=True, slots=True)
+class Nudge:
+    """What a guard asks for the coming turns; the history does not tell it."""
+
+    reason: str
+    steps: int
+    """Tiers above the base tier; 0: that one."""
+    until: int
+    """Turns of the conversation after which it is void."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionState:
     """A conversation so far. ``fold`` gives the next state; nothing is mutated."""
@@ -114,6 +125,7 @@ class SessionState:
     """``cache_id`` of the endpoint that answered last."""
     verification: int = 0
     """Verifications that failed since the last that passed; from outside."""
+    nudge: Nudge | None = None
 
     @property
     def last(self) -> Turn | None:
@@ -201,6 +213,13 @@ class SessionState:
         """The state after a verification of the work, made outside the model."""
         return replace(self, verification=0 if passed else self.verification + 1)
 
+    def nudged(self, reason: str, steps: int, turns: int) -> SessionState:
+        """The state after a guard asked for a stronger model; the higher one counts."""
+        now, asked = self.nudge, Nudge(reason, steps, self.turns + turns)
+        if now and now.until > self.turns and now.steps > steps:
+            return self
+        return replace(self, nudge=asked)
+
     def condensed(self, rebuilt: SessionState) -> SessionState:
         """``rebuilt`` from a shortened history, with what the history no longer tells.
 
@@ -217,6 +236,7 @@ class SessionState:
             pace=self.pace,
             served=self.served,
             verification=self.verification,
+            nudge=self.nudge,
         )
 
 

@@ -75,6 +75,17 @@ def runaway(session: SessionState, policy: Policy) -> Tier | None:
     return policy.base_tier if session.since_user >= policy.runaway_turns else None
 
 
+def asked_by_a_guard(session: SessionState, policy: Policy) -> Tier | None:
+    """A guard saw what the history does not tell, and asked for the coming turns."""
+    nudge = session.nudge
+    if nudge is None or session.turns >= nudge.until:
+        return None
+    tier = policy.base_tier
+    for _ in range(nudge.steps):
+        tier = tier.up()
+    return tier
+
+
 SIGNS: Final[tuple[Sign, ...]] = (
     verification_failed,
     failures_in_a_row,
@@ -82,6 +93,7 @@ SIGNS: Final[tuple[Sign, ...]] = (
     going_round,
     no_progress,
     runaway,
+    asked_by_a_guard,
 )
 
 

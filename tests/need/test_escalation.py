@@ -89,3 +89,16 @@ def test_failures_that_were_expected_raise_nothing() -> None:
         Tier.COMPLEX,
         "failures_in_a_row",
     )
+
+
+def test_a_guards_word_holds_for_as_many_turns_as_it_said() -> None:
+    look = ("ls", "a", 0)
+    asked = after(look).nudged("runaway", 1, 2)
+    assert escalation(asked, POLICY) == (Tier.REASONING, "asked_by_a_guard")
+    assert escalation(asked.nudged("other", 0, 9), POLICY) is not None
+    assert asked.nudged("other", 0, 9).nudge == asked.nudge
+    call = ToolCall("x", "terminal", json.dumps({"command": "pwd"}))
+    turn = Entry(role="assistant", calls=(call,))
+    assert escalation(asked.fold([turn]), POLICY) is not None
+    assert escalation(asked.fold([turn, turn]), POLICY) is None
+    assert asked.condensed(SessionState()).nudge == asked.nudge
