@@ -16,7 +16,12 @@ from openhands_tiered_router.config.llm_fields import (
     llm_field_names,
 )
 from openhands_tiered_router.config.redact import looks_secret
-from openhands_tiered_router.tiers import DEFAULT_CACHE_TTL, LongContextPrices, Prices
+from openhands_tiered_router.tiers import (
+    DEFAULT_CACHE_TTL,
+    Limits,
+    LongContextPrices,
+    Prices,
+)
 
 
 Price = Annotated[Number, Field(ge=0, lt=1)]
@@ -28,7 +33,8 @@ _LONG_CONTEXT: Final = re.compile(
 )
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _BESIDE_PROFILE: Final = {
-    "profile", "weight", "cache_ttl", "vision", "tools", "max_input_tokens",
+    "profile", "weight", "rpm", "tpm", "max_first_token", "max_token_time", "cache_ttl",
+    "vision", "tools", "max_input_tokens",
     "input_cost_per_token", "output_cost_per_token", "cache_read_input_token_cost",
     "cache_creation_input_token_cost",
     "cache_creation_input_token_cost_above_1hr", "long_context",
@@ -57,6 +63,15 @@ class EndpointConfig(Section):
     """Share of the tier's calls, relative to its other endpoints."""
     cache_ttl: Annotated[Number, Field(ge=0, le=604_800)] = DEFAULT_CACHE_TTL
     """Seconds that the provider keeps a prompt prefix after its last use."""
+    rpm: Annotated[Count, Field(ge=1)] | None = None
+    """Requests that it may get in any 60 seconds."""
+    tpm: Annotated[Count, Field(ge=1)] | None = None
+    """Tokens that it may get and give in any 60 seconds, cached ones included."""
+    max_first_token: Annotated[Number, Field(gt=0)] | None = None
+    """Seconds to the first token of streamed answers, 95th percentile, past which
+    equals of its tier are preferred."""
+    max_token_time: Annotated[Number, Field(gt=0)] | None = None
+    """The same in seconds per token, for answers that come in one piece."""
     vision: bool | None = None
     """Whether the model sees images; litellm's table says if unset."""
     tools: bool | None = None
@@ -167,6 +182,15 @@ class EndpointConfig(Section):
             cache_write=_first(self.cache_creation_input_token_cost, entry),
             cache_write_1h=self.cache_creation_input_token_cost_above_1hr,
             long_context=self._long_context_prices(),
+        )
+
+    def limits(self) -> Limits:
+        """The rates and times of this table."""
+        return Limits(
+            rpm=self.rpm,
+            tpm=self.tpm,
+            max_first_token=self.max_first_token,
+            max_token_time=self.max_token_time,
         )
 
     def _long_context_prices(self) -> LongContextPrices | None:

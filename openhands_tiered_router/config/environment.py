@@ -20,7 +20,15 @@ from openhands_tiered_router.tiers import Tier
 
 SOURCE: Final = "environment"
 PREFIX: Final = "TIERED_ROUTER_"
-_SECTIONS: Final = ("policy", "dispatch", "telemetry", "graph", "explore", "cache")
+_SECTIONS: Final = (
+    "policy",
+    "dispatch",
+    "breaker",
+    "telemetry",
+    "graph",
+    "explore",
+    "cache",
+)
 
 
 def config_from_env(environ: Mapping[str, str]) -> RouterConfig:

@@ -94,6 +94,7 @@ def _endpoint(
         tools=_calls_tools(config, target, info.tools if info else None),
         cache_ttl=config.cache_ttl,
         cache_id=_cache_id(config, target),
+        limits=config.limits(),
     )
 
 

@@ -17,6 +17,7 @@ from pydantic_core import PydanticCustomError
 from openhands_tiered_router.config.endpoint import EndpointConfig
 from openhands_tiered_router.config.errors import Problem
 from openhands_tiered_router.config.fields import Count, Number, Section
+from openhands_tiered_router.config.sections.breaker import BreakerConfig
 from openhands_tiered_router.config.sections.cache import CacheConfig
 from openhands_tiered_router.config.sections.explore import ExploreConfig
 from openhands_tiered_router.core.policy import PROFILES, Policy
@@ -220,8 +221,15 @@ class DispatchConfig(Section):
     short_wait: Annotated[Number, Field(ge=0, le=3_600)] = _DISPATCH.short_wait
     """Seconds up to which a provider's ``Retry-After`` is waited for, rather than
     asking a dearer tier."""
-    cooldown: Annotated[Number, Field(ge=0, le=86_400)] = _DISPATCH.breaker.cooldown
-    """Seconds that an endpoint rests after failing, before it is tried again."""
+    hang_timeout: Annotated[Number, Field(ge=0, le=86_400)] = _DISPATCH.hang_timeout
+    """Seconds of silence after which an endpoint counts as hanging, at least, while
+    an equal of its tier is well; four times its own 95th percentile if that is more,
+    and only once that is known. 0: never."""
+    queue: Annotated[Count, Field(ge=0, le=100_000)] = _DISPATCH.queue
+    """Calls that may wait for an endpoint's rate limit; further ones fail at once."""
+    slow_rest: Annotated[Number, Field(ge=0, le=86_400)] = _DISPATCH.slow_rest
+    """Seconds for which equals of an endpoint past ``max_first_token`` or
+    ``max_token_time`` are preferred; then it is measured afresh."""
 
 
 class TelemetryConfig(Section):
@@ -253,6 +261,7 @@ class RouterConfig(Section):
     what it is given, at less than the strongest tier's price."""
     policy: PolicyConfig = PolicyConfig()
     dispatch: DispatchConfig = DispatchConfig()
+    breaker: BreakerConfig = BreakerConfig()
     telemetry: TelemetryConfig = TelemetryConfig()
     graph: GraphConfig = GraphConfig()
     explore: ExploreConfig = ExploreConfig()
@@ -315,6 +324,7 @@ _SECTIONS: dict[tuple[type[BaseModel], str], type[BaseModel]] = {
     (RouterConfig, "tiers"): TiersConfig,
     (RouterConfig, "policy"): PolicyConfig,
     (RouterConfig, "dispatch"): DispatchConfig,
+    (RouterConfig, "breaker"): BreakerConfig,
     (RouterConfig, "telemetry"): TelemetryConfig,
     (RouterConfig, "graph"): GraphConfig,
     (RouterConfig, "explore"): ExploreConfig,

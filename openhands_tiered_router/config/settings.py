@@ -8,7 +8,6 @@ from openhands_tiered_router.config.schema import RouterConfig
 from openhands_tiered_router.core.policy import Policy
 from openhands_tiered_router.dispatch.settings import DispatchSettings
 from openhands_tiered_router.economics.cache_model import LOOK_BACK
-from openhands_tiered_router.health.breaker import BreakerSettings
 
 
 def policy_of(config: RouterConfig) -> Policy:
@@ -23,7 +22,6 @@ def policy_of(config: RouterConfig) -> Policy:
 
 
 def dispatch_of(config: RouterConfig) -> DispatchSettings:
-    """How patiently calls are tried: ``[dispatch]``."""
-    fields = dict(config.dispatch)
-    breaker = BreakerSettings(cooldown=fields.pop("cooldown"))
-    return DispatchSettings(**fields, breaker=breaker)
+    """How patiently calls are tried: ``[dispatch]`` and ``[breaker]``."""
+    breaker = config.breaker.to_breaker(config.dispatch.attempt_timeout)
+    return DispatchSettings(**dict(config.dispatch), breaker=breaker)

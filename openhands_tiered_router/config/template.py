@@ -16,6 +16,7 @@ from openhands_tiered_router.config.schema import (
     PolicyConfig,
     TelemetryConfig,
 )
+from openhands_tiered_router.config.sections.breaker import BreakerConfig
 from openhands_tiered_router.config.sections.cache import CacheConfig
 from openhands_tiered_router.config.sections.explore import ExploreConfig
 from openhands_tiered_router.economics.price_book import PriceBook
@@ -38,6 +39,7 @@ _PURPOSE: Final = {
 _SECTIONS: Final[Mapping[str, type[BaseModel]]] = {
     "policy": PolicyConfig,
     "dispatch": DispatchConfig,
+    "breaker": BreakerConfig,
     "telemetry": TelemetryConfig,
     "graph": GraphConfig,
     "explore": ExploreConfig,

@@ -19,12 +19,14 @@ from openhands_tiered_router.config import (
     parse_config,
 )
 from openhands_tiered_router.config.llm_fields import RESERVED
+from openhands_tiered_router.config.sections.breaker import BreakerConfig
 from openhands_tiered_router.config.sections.cache import CacheConfig
 from openhands_tiered_router.config.sections.explore import ExploreConfig
 
 
 PAGE = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
 SECTIONS = [
+    BreakerConfig,
     CacheConfig,
     DispatchConfig,
     ExploreConfig,

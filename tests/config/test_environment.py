@@ -34,13 +34,13 @@ def test_sections_are_set_by_name() -> None:
         {
             "REASONING_MODEL": "a/b",
             "TIERED_ROUTER_DEFAULT_TIER": "reasoning",
-            "TIERED_ROUTER_DISPATCH_COOLDOWN": "7.5",
+            "TIERED_ROUTER_BREAKER_COOLDOWN": "7.5",
             "TIERED_ROUTER_TELEMETRY_ENABLED": "false",
             "TIERED_ROUTER_GRAPH_ENABLED": "0",
         }
     )
     assert config.default_tier is Tier.REASONING
-    assert config.dispatch.cooldown == 7.5
+    assert config.breaker.cooldown == 7.5
     assert config.telemetry.enabled is False
     assert config.graph.enabled is False
 
@@ -62,13 +62,13 @@ def test_sections_are_set_by_name() -> None:
             "not a tier",
         ),
         (
-            {"SIMPLE_MODEL": "a/b", "TIERED_ROUTER_DISPATCH_COOLDOWN": "soon"},
-            "TIERED_ROUTER_DISPATCH_COOLDOWN",
+            {"SIMPLE_MODEL": "a/b", "TIERED_ROUTER_BREAKER_COOLDOWN": "soon"},
+            "TIERED_ROUTER_BREAKER_COOLDOWN",
             "must be a number, is 'soon'",
         ),
         (
-            {"SIMPLE_MODEL": "a/b", "TIERED_ROUTER_DISPATCH_COOLDWN": "1"},
-            "TIERED_ROUTER_DISPATCH_COOLDWN",
+            {"SIMPLE_MODEL": "a/b", "TIERED_ROUTER_BREAKER_COOLDWN": "1"},
+            "TIERED_ROUTER_BREAKER_COOLDWN",
             "not a known variable",
         ),
     ],
@@ -86,8 +86,8 @@ def test_a_bad_variable_is_named(
 
 
 def test_a_misspelt_variable_comes_with_what_was_meant() -> None:
-    environ = {"SIMPLE_MODEL": "a/b", "TIERED_ROUTER_DISPATCH_COOLDWN": "1"}
-    with pytest.raises(ConfigError, match="mean TIERED_ROUTER_DISPATCH_COOLDOWN"):
+    environ = {"SIMPLE_MODEL": "a/b", "TIERED_ROUTER_BREAKER_COOLDWN": "1"}
+    with pytest.raises(ConfigError, match="mean TIERED_ROUTER_BREAKER_COOLDOWN"):
         config_from_env(environ)
 
 

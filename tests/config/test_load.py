@@ -36,7 +36,7 @@ base_url = "http://localhost:8000/v1"
 api_key_env = "BIG_KEY"
 weight = 3
 
-[dispatch]
+[breaker]
 cooldown = 10
 """
 
@@ -70,7 +70,7 @@ def test_toml_tables_are_read_whole(tmp_path: Path) -> None:
     assert (big.base_url, big.api_key_env) == ("http://localhost:8000/v1", "BIG_KEY")
     assert big.weight == 3
     assert config.default_tier is Tier.MEDIUM
-    assert config.dispatch.cooldown == 10
+    assert config.breaker.cooldown == 10
     assert config.warnings == ()
 
 

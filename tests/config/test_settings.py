@@ -31,7 +31,18 @@ def test_every_key_arrives() -> None:
         "connect_timeout": 1.5,
         "patience": 12.0,
         "short_wait": 0.5,
+        "hang_timeout": 14.0,
+        "queue": 15,
+        "slow_rest": 16.0,
+    }
+    breaker = {
+        "failures": 3,
+        "threshold": 0.5,
+        "min_calls": 4,
+        "window": 5.0,
         "cooldown": 13.0,
+        "permanent_cooldown": 6.0,
+        "success_threshold": 7,
     }
     config = parse_config(
         {
@@ -39,6 +50,7 @@ def test_every_key_arrives() -> None:
             "default_tier": "reasoning",
             "policy": policy,
             "dispatch": dispatch,
+            "breaker": breaker,
         },
         "x",
     )
@@ -52,8 +64,11 @@ def test_every_key_arrives() -> None:
     names = set(type(config.policy).model_fields) - {"profile"} | {"base_tier"}
     assert names == {field.name for field in fields(Policy)}
     settings = asdict(dispatch_of(config))
-    assert settings.pop("breaker")["cooldown"] == dispatch.pop("cooldown")
-    assert dispatch.items() <= settings.items()
+    assert config.breaker.model_fields_set == type(config.breaker).model_fields.keys()
+    assert settings.pop("breaker") == {**breaker, "probe_lease": 22.0}
+    assert settings == dispatch | {
+        name: settings[name] for name in ("backoff_base", "backoff_max")
+    }
 
 
 def test_a_profile_names_an_economy() -> None:
