@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from openhands.sdk.event import Event
 from openhands.sdk.llm import LLMResponse, Message
-from openhands.sdk.llm.call_context import LLMCallContext
+from openhands.sdk.llm.call_context import LLMCallContext, resolve_llm_call_context
 from openhands.sdk.llm.streaming import AnyTokenCallbackType, TokenCallbackType
 from openhands.sdk.tool import ToolDefinition
 from pydantic import Field, PrivateAttr, model_validator
@@ -28,6 +28,7 @@ from openhands_tiered_router.config import (
 from openhands_tiered_router.core.engine import Rule
 from openhands_tiered_router.dispatch.steps import Blocking, Pause, Reply, Step
 from openhands_tiered_router.fleet import RoutedCall
+from openhands_tiered_router.guards.budget.desk import desk
 from openhands_tiered_router.sdk.configured import settings_of
 from openhands_tiered_router.sdk.flow import CallArguments, CallFlow
 from openhands_tiered_router.sdk.graphs import GraphFollower
@@ -60,6 +61,7 @@ class ComplexityRouter(TieredLLM):
     )
     _pin: Tier | None = PrivateAttr(default=None)
     _setup: Unshared = PrivateAttr(default_factory=Unshared)
+    _outer: str | None = PrivateAttr(default=None)
 
     # -- construction ------------------------------------------------------------
 
@@ -123,6 +125,8 @@ class ComplexityRouter(TieredLLM):
         """A copy with a setup of its own; see ``TieredLLM.model_copy``."""
         copied = super().model_copy(update=update, deep=deep)
         copied._setup = copy(self._setup)
+        # A copy made while a conversation runs is for a sub-agent of it.
+        copied._outer = self._outer or resolve_llm_call_context(None).session_id
         return copied
 
     # -- routing -----------------------------------------------------------------
@@ -146,6 +150,21 @@ class ComplexityRouter(TieredLLM):
             yield self
         finally:
             self._pin = before
+
+    def raise_budget(self, name: str, **limits: float | None) -> None:
+        """Changes limits of a budget, in this process, from the next call on.
+
+        What was spent stays counted; ``None`` lifts a limit. To keep the new limits,
+        write them into the configuration.
+
+        Args:
+            name: The budget's, as configured.
+            limits: ``usd``, ``tokens``, ``turns`` or ``seconds``.
+
+        Raises:
+            ValueError: There is no such budget or limit.
+        """
+        desk().raise_limits(self.settings.budgets, name, limits)
 
     def with_rules(self, rules: Sequence[Rule]) -> Self:
         """A copy that decides by those rules, in that order; it keeps these books.
@@ -315,6 +334,7 @@ class ComplexityRouter(TieredLLM):
             usage_id=self.usage_id,
             arguments=call,
             router_pin=self._pin,
+            outer=self._outer,
         )
 
     def _ready(self) -> RouterSetup:

@@ -8,6 +8,8 @@ from openhands_tiered_router.core.exploration import Exploration
 from openhands_tiered_router.core.policy import Policy
 from openhands_tiered_router.dispatch.settings import DispatchSettings
 from openhands_tiered_router.economics.lifetime import CacheSettings
+from openhands_tiered_router.guards.budget.limits import Budget
+from openhands_tiered_router.state.settings import StateSettings
 from openhands_tiered_router.tiers import DEFAULT_MAX_COMPLEXITY, Endpoint, Tier
 
 
@@ -29,6 +31,10 @@ class RouterSettings(BaseModel):
     dispatch: DispatchSettings = Field(default_factory=DispatchSettings)
     explore: Exploration = Field(default_factory=Exploration)
     cache: CacheSettings = Field(default_factory=CacheSettings)
+    budgets: tuple[Budget, ...] = Field(
+        default=(), description="What may be spent, and what happens at the limits."
+    )
+    state: StateSettings = Field(default_factory=StateSettings)
     telemetry: bool = Field(default=True, description="Put decisions on record.")
     telemetry_path: str | None = Field(
         default=None, description="SQLite file; by default in the user's directory."

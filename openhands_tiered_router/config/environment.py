@@ -28,6 +28,7 @@ _SECTIONS: Final = (
     "graph",
     "explore",
     "cache",
+    "state",
 )
 
 

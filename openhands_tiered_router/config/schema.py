@@ -18,8 +18,10 @@ from openhands_tiered_router.config.endpoint import EndpointConfig
 from openhands_tiered_router.config.errors import Problem
 from openhands_tiered_router.config.fields import Count, Number, Section
 from openhands_tiered_router.config.sections.breaker import BreakerConfig
+from openhands_tiered_router.config.sections.budgets import BudgetConfig, Budgets
 from openhands_tiered_router.config.sections.cache import CacheConfig
 from openhands_tiered_router.config.sections.explore import ExploreConfig
+from openhands_tiered_router.config.sections.state import StateConfig
 from openhands_tiered_router.core.policy import PROFILES, Policy
 from openhands_tiered_router.dispatch.settings import DispatchSettings
 from openhands_tiered_router.need.dimensions import NAMES
@@ -266,6 +268,9 @@ class RouterConfig(Section):
     graph: GraphConfig = GraphConfig()
     explore: ExploreConfig = ExploreConfig()
     cache: CacheConfig = CacheConfig()
+    budgets: Budgets = ()
+    """What may be spent."""
+    state: StateConfig = StateConfig()
     _source: str = PrivateAttr(default="configuration")
     _warnings: tuple[Problem, ...] = PrivateAttr(default=())
 
@@ -329,6 +334,8 @@ _SECTIONS: dict[tuple[type[BaseModel], str], type[BaseModel]] = {
     (RouterConfig, "graph"): GraphConfig,
     (RouterConfig, "explore"): ExploreConfig,
     (RouterConfig, "cache"): CacheConfig,
+    (RouterConfig, "budgets"): BudgetConfig,
+    (RouterConfig, "state"): StateConfig,
     **{(TiersConfig, str(tier)): TierConfig for tier in Tier},
     (TierConfig, "endpoints"): EndpointConfig,
     (TierConfig, "providers"): EndpointConfig,

@@ -17,8 +17,10 @@ from openhands_tiered_router.config.schema import (
     TelemetryConfig,
 )
 from openhands_tiered_router.config.sections.breaker import BreakerConfig
+from openhands_tiered_router.config.sections.budgets import BudgetConfig
 from openhands_tiered_router.config.sections.cache import CacheConfig
 from openhands_tiered_router.config.sections.explore import ExploreConfig
+from openhands_tiered_router.config.sections.state import StateConfig
 from openhands_tiered_router.economics.price_book import PriceBook
 from openhands_tiered_router.tiers import Prices, Tier
 
@@ -42,6 +44,8 @@ _SECTIONS: Final[Mapping[str, type[BaseModel]]] = {
     "breaker": BreakerConfig,
     "telemetry": TelemetryConfig,
     "graph": GraphConfig,
+    "[budgets]": BudgetConfig,
+    "state": StateConfig,
     "explore": ExploreConfig,
     "cache": CacheConfig,
 }
@@ -102,8 +106,9 @@ def _section(name: str, model: type[BaseModel]) -> Iterator[str]:
         for line in (field.description or "").replace("``", "").splitlines():
             yield f"#   # {line.strip()}"
         default = field.get_default(call_default_factory=True)
-        assert default is not PydanticUndefined
-        if default is None:
+        if default is PydanticUndefined:
+            yield f"#   # {key} is required"
+        elif default is None:
             yield f"#   # {key} is not set"
         else:
             yield f"#   {key} = {_value(default)}"

@@ -22,6 +22,8 @@ def settings_of(config: RouterConfig) -> RouterSettings:
         dispatch=dispatch_of(config),
         explore=config.explore.to_exploration(),
         cache=config.cache.to_cache(),
+        budgets=tuple(budget.to_budget() for budget in config.budgets),
+        state=config.state.to_state(),
         telemetry=telemetry.enabled,
         telemetry_path=telemetry.path,
         telemetry_queue=telemetry.queue_size,

@@ -29,6 +29,7 @@ from openhands_tiered_router.sdk import (
     usage,
 )
 from openhands_tiered_router.sdk.setup import RouterSetup
+from openhands_tiered_router.sdk.spending import Caller, Quote, Spending, quotes
 from openhands_tiered_router.telemetry.ids import new_decision_id
 from openhands_tiered_router.tiers import Endpoint, Tier
 
@@ -67,6 +68,8 @@ class CallFlow:
     usage_id: str
     arguments: CallArguments
     router_pin: Tier | None = None
+    outer: str | None = None
+    """The conversation in which the router was copied for this one: a sub-agent's."""
     decision: Decision = field(init=False)
     first_token_at: float | None = None
     _session: SessionRecord = field(default_factory=SessionRecord)
@@ -83,29 +86,37 @@ class CallFlow:
     def preview(self) -> Decision:
         """The decision alone; nothing is sent or booked."""
         self._began = time.time()
-        return self._decide()
+        return self._decide(self._prepared())
 
     def steps(self) -> Steps:
         """The call as a generator of steps; see ``dispatch.failover``."""
         self._began = time.time()
         started = time.perf_counter()
-        self.decision = self._decide()
+        request = self._prepared()
+        spending = self._spending()
+        yield from spending.admit()
+        self.decision = self._decide(spending.capped(request))
         self._overhead = time.perf_counter() - started
+        order = spending.order(self._order())
+        yield from spending.reserve(order[0].key)
         failover = Failover(
-            order=self._order(),
+            order=order,
             health=self.setup.health_of,
             settings=self.setup.dispatch,
             repairable=histories.repairable,
             clock=time.time,
             facts=self._facts(),
         )
-        response: LLMResponse | None = None
         try:
             response = yield from failover.run()
-            return response
-        finally:
-            self._settle(failover.attempts, response)
-            self._note(failover.changes)
+        except GeneratorExit:
+            spending.abandon(self._settle(failover, None))
+            raise
+        except Exception:
+            yield from spending.settle(self._settle(failover, None))
+            raise
+        yield from spending.settle(self._settle(failover, response))
+        return response
 
     def call_kwargs(self, step: Send) -> dict[str, Any]:
         """Keyword arguments for the endpoint's own ``generate`` or ``agenerate``."""
@@ -148,15 +159,45 @@ class CallFlow:
         first = self._attempt_first
         return None if first is None else first - self._sent_at
 
-    def _decide(self) -> Decision:
+    def _prepared(self) -> RoutingRequest | str:
+        """The request, or the type of what went wrong with reading the call."""
         try:
-            request = self._prepare()
-            return self.setup.decide(request, self._state, now=self._began)
+            return self._prepare()
         except Exception as error:
-            # The type alone: a message could quote the prompt.
-            name = type(error).__name__
-            logger.error("routing failed with %s; default tier serves", name)
-            return self.setup.fallback_decision(name)
+            return type(error).__name__
+
+    def _decide(self, request: RoutingRequest | str) -> Decision:
+        fault = request
+        if isinstance(request, RoutingRequest):
+            try:
+                return self.setup.decide(request, self._state, now=self._began)
+            except Exception as error:
+                fault = type(error).__name__
+        # The type alone: a message could quote the prompt.
+        logger.error("routing failed with %s; default tier serves", fault)
+        return self.setup.fallback_decision(str(fault))
+
+    def _spending(self) -> Spending:
+        """The budgets that count the call."""
+        return self.setup.spending(
+            Caller(
+                conversation=self.outer or self._session_id,
+                session=self._session_id,
+                purpose=self._purpose,
+                new_request=self._state.after_user,
+            ),
+            self._quotes,
+        )
+
+    def _quotes(self) -> dict[str, Quote]:
+        return quotes(
+            self.setup.endpoints.values(),
+            self._state,
+            prompt=self._prompt_tokens,
+            is_turn=self._purpose is Purpose.TURN,
+            now=self._began,
+            look_back=self.setup.engine.policy.cache_look_back,
+        )
 
     def _prepare(self) -> RoutingRequest:
         arguments = self.arguments
@@ -253,15 +294,20 @@ class CallFlow:
                 error=str(change.error or ""),
             )
 
-    def _settle(self, attempts: list[Attempt], response: LLMResponse | None) -> None:
+    def _settle(
+        self, failover: Failover, response: LLMResponse | None
+    ) -> Outcome | None:
         """Books the outcome; must not raise: the answer is already paid for."""
+        outcome: Outcome | None = None
         try:
-            outcome = self._outcome(attempts, response)
+            outcome = self._outcome(failover.attempts, response)
             if response is not None:
                 self._learn(outcome, response)
             self._record(outcome)
         except Exception as error:
             logger.error("outcome not recorded: %s", type(error).__name__)
+        self._note(failover.changes)
+        return outcome
 
     def _outcome(
         self, attempts: list[Attempt], response: LLMResponse | None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -19,11 +20,19 @@ from openhands_tiered_router.core.session import SessionState
 from openhands_tiered_router.dispatch.settings import DispatchSettings
 from openhands_tiered_router.economics.lifetime import CacheLifetime, CacheSettings
 from openhands_tiered_router.fleet import Fleet, RoutedCall, fleet
+from openhands_tiered_router.guards.budget.book import Account
+from openhands_tiered_router.guards.budget.desk import desk
+from openhands_tiered_router.guards.budget.errors import MaxBudgetReached
+from openhands_tiered_router.guards.budget.limits import Budget
 from openhands_tiered_router.health.endpoint import EndpointHealth
 from openhands_tiered_router.need.task import TaskScoreRule
 from openhands_tiered_router.sdk.endpoints import tier_set
 from openhands_tiered_router.sdk.graphs import live_graphs
+from openhands_tiered_router.sdk.spending import Caller, Quote, Spending
 from openhands_tiered_router.settings import RouterSettings
+from openhands_tiered_router.state.degrading import DegradingStore
+from openhands_tiered_router.state.settings import StateSettings
+from openhands_tiered_router.state.stores import durable_store_for
 from openhands_tiered_router.telemetry.location import path_from
 from openhands_tiered_router.telemetry.recorder import (
     TelemetryRecorder,
@@ -42,6 +51,8 @@ class RouterSetup:
     recorder: TelemetryRecorder
     endpoints: Mapping[str, Endpoint]
     cache: CacheSettings = CacheSettings()
+    budgets: tuple[Budget, ...] = ()
+    state: StateSettings = StateSettings()
 
     @classmethod
     def of(
@@ -63,6 +74,8 @@ class RouterSetup:
             recorder=_recorder(settings),
             endpoints={e.key: e for e in tiers.endpoints},
             cache=settings.cache,
+            budgets=settings.budgets,
+            state=settings.state,
         )
 
     @property
@@ -111,6 +124,36 @@ class RouterSetup:
             need=base,
             reasons=(Reason("fallback", f"routing failed with {error}"),),
             policy="fallback",
+        )
+
+    def spending(
+        self, caller: Caller, quotes: Callable[[], Mapping[str, Quote]]
+    ) -> Spending:
+        """The budgets that count a call; opens nothing yet."""
+        account: Account | None = None
+        if self.budgets:
+            store = durable_store_for(self.state)
+            if isinstance(store, DegradingStore):
+                store.listeners.setdefault("telemetry", self._note_state)
+            budgets = tuple(desk().current(budget) for budget in self.budgets)
+            account = Account(budgets, store, caller)
+        return Spending(account, quotes, self._note_refusal)
+
+    def _note_state(self, away: bool, _: str) -> None:
+        kind = "away" if away else "back"
+        backend = self.state.backend or "sqlite"
+        self.recorder.note(
+            "state", kind, conversation_id=None, time=time.time(), backend=backend
+        )
+
+    def _note_refusal(self, caller: Caller, refusal: MaxBudgetReached) -> None:
+        self.recorder.note(
+            "budget",
+            "refused",
+            conversation_id=caller.conversation,
+            time=time.time(),
+            budget=refusal.budget,
+            measure=refusal.measure,
         )
 
     def record(self, call: RoutedCall) -> None:

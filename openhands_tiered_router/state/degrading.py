@@ -54,8 +54,8 @@ class DegradingStore:
         self._pending: deque[tuple[str, Change[Any], float | None]] = deque()
         self._lock = threading.Lock()
         self._known_lock = threading.Lock()
-        self.listeners: list[Callable[[bool, str], None]] = []
-        """Called with whether the store is away, and why; must not raise."""
+        self.listeners: dict[str, Callable[[bool, str], None]] = {}
+        """By name; called with whether the store is away, and why. Must not raise."""
 
     @property
     def away(self) -> bool:
@@ -120,7 +120,7 @@ class DegradingStore:
 
     def _say(self, away: bool, text: str) -> None:
         _log.warning("%s", text)
-        for listener in self.listeners:
+        for listener in self.listeners.values():
             listener(away, text)
 
     def _apply_here[T](self, key: str, change: Change[T], ttl: float | None) -> T:

@@ -127,7 +127,7 @@ def test_redis_may_go_away_and_come_back(
     now = 0.0
     store = DegradingStore(RedisStore(redis_server.url), clock=lambda: now)
     told: list[bool] = []
-    store.listeners.append(lambda away, _: told.append(away))
+    store.listeners["test"] = lambda away, _: told.append(away)
     other = RedisStore(redis_server.url)
     assert store.apply("a", add) == 1
     redis_server.stop()

@@ -1,0 +1,18 @@
+"""The error of a call that a budget does not allow."""
+
+from __future__ import annotations
+
+from openhands.sdk.llm.exceptions import LLMError
+
+
+class MaxBudgetReached(LLMError):
+    """The call was not sent; the message says what was spent and how to go on.
+
+    It has the name of the SDK's own code for its run budget, so that clients show it
+    as such. The conversation is as it was before the call: ``run()`` asks again.
+    """
+
+    def __init__(self, message: str, budget: str = "", measure: str = "") -> None:
+        super().__init__(message)
+        self.budget = budget
+        self.measure = measure

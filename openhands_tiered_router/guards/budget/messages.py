@@ -1,0 +1,131 @@
+"""What the user is told of a budget."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from openhands_tiered_router.guards.budget.ledger import Balance
+from openhands_tiered_router.guards.budget.limits import NANO, Budget, Scope, Spend
+from openhands_tiered_router.guards.budget.owners import is_gone
+
+
+MAX_NAMED: Final = 6
+"""Parts of the spending that are named, dearest first."""
+
+COMMAND_LINE: Final = "--budget"
+"""Name of the budget that an option of ``tiered-router run`` gives."""
+
+_KEYS: Final[Mapping[str, str]] = {
+    "usd": "usd",
+    "tokens": "tokens",
+    "turns": "turns",
+    "ms": "seconds",
+}
+
+
+def soft_notice(budget: Budget, measure: str, books: Balance) -> str:
+    """The soft limit was passed."""
+    return (
+        f"{_name(budget)} is {budget.soft:.0%} used: "
+        f"{_amount(measure, books.committed)} of {_limit(budget, measure)}. "
+        f"No tier above {budget.soft_tier} serves from here on."
+    )
+
+
+def hard_notice(
+    budget: Budget, measure: str, books: Balance, expected: Spend | None = None
+) -> str:
+    """The next call does not fit."""
+    held = books.committed
+    over = getattr(held, measure) >= budget.limits()[measure]
+    state = "is used up" if over else "has no room for the next call"
+    texts = [f"{_name(budget)} {state}: {_spent(budget, measure, books)}"]
+    if not over and expected is not None:
+        texts.append(f"the next call is expected to take {_amount(measure, expected)}")
+    texts.append(
+        f"To go on, raise {_where(budget, measure)} and run again; nothing is lost"
+    )
+    return ". ".join(texts) + "."
+
+
+def call_notice(budget: Budget, measure: str, expected: Spend) -> str:
+    """No endpoint is cheap enough for one call."""
+    return (
+        f"{_name(budget)} allows {_limit(budget, measure)}; this one is expected to "
+        f"take {_amount(measure, expected)} on the cheapest endpoint. To go on, raise "
+        f"{_where(budget, measure)} and run again; nothing is lost."
+    )
+
+
+def unpriced_notice(budget: Budget, endpoints: list[str]) -> str:
+    """No endpoint has a price, so the money cannot be counted."""
+    return (
+        f"{_name(budget)} limits USD, and no price is known for "
+        f"{', '.join(endpoints)}. Give input_cost_per_token and "
+        "output_cost_per_token in the configuration, or set allow_unpriced = true in "
+        f'[[budgets]] "{budget.name}".'
+    )
+
+
+def _spent(budget: Budget, measure: str, books: Balance) -> str:
+    text = (
+        f"{_amount(measure, books.committed)} of {_limit(budget, measure)} "
+        f"in {books.spent.turns} turns"
+    )
+    if books.parts:
+        dearest = sorted(books.parts.items(), key=lambda part: -part[1])
+        named = [f"{label} {_usd(usd)}" for label, usd in dearest[:MAX_NAMED]]
+        text += f" ({', '.join(named)})"
+    return text + _unsettled(books)
+
+
+def _unsettled(books: Balance) -> str:
+    """What is counted though nobody knows what it cost, or not yet."""
+    gone = sum(map(is_gone, books.owners))
+    flying = len(books.owners) - gone
+    texts = []
+    if books.doubt:
+        texts.append(f"{_usd(books.doubt)} of it estimated: the calls broke off")
+    if gone:
+        texts.append(f"{gone} calls of ended processes counted at their estimate")
+    if flying:
+        texts.append(f"{flying} calls under way")
+    return f"; {'; '.join(texts)}" if texts else ""
+
+
+def _where(budget: Budget, measure: str) -> str:
+    if budget.name == COMMAND_LINE:
+        return COMMAND_LINE
+    return (
+        f'{_KEYS[measure]} in [[budgets]] "{budget.name}" (in a script: '
+        "router.raise_budget)"
+    )
+
+
+def _name(budget: Budget) -> str:
+    whose = {
+        Scope.CALL: "a call",
+        Scope.CONVERSATION: "this conversation",
+        Scope.DAY: "today (UTC)",
+        Scope.PROJECT: "the project",
+        Scope.USER: "the user",
+    }[budget.scope]
+    return f'Budget "{budget.name}" for {whose}'
+
+
+def _limit(budget: Budget, measure: str) -> str:
+    return _amount(measure, Spend(**{measure: budget.limits()[measure]}))
+
+
+def _amount(measure: str, spend: Spend) -> str:
+    value = getattr(spend, measure)
+    if measure == "usd":
+        return _usd(value)
+    if measure == "ms":
+        return f"{value / 1e3:.0f} s"
+    return f"{value} {measure}"
+
+
+def _usd(nano: int) -> str:
+    return f"${nano / NANO:.4f}"

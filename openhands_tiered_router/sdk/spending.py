@@ -1,0 +1,193 @@
+"""Where budgets stand in a call: before the decision, before sending, and after."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from openhands_tiered_router.core.decision import ErrorKind, Outcome
+from openhands_tiered_router.core.request import Purpose, RoutingRequest
+from openhands_tiered_router.core.session import SessionState
+from openhands_tiered_router.dispatch.steps import Reply, Step, blocking
+from openhands_tiered_router.economics.cache_model import warm_tokens
+from openhands_tiered_router.economics.costs import call_cost
+from openhands_tiered_router.economics.dynamics import default_dynamics
+from openhands_tiered_router.guards.budget.book import (
+    Account,
+    Admission,
+    Caller,
+    Charge,
+    Quote,
+)
+from openhands_tiered_router.guards.budget.errors import MaxBudgetReached
+from openhands_tiered_router.guards.budget.limits import Spend, nano
+from openhands_tiered_router.tiers import Endpoint
+
+
+__all__ = ["Caller", "Quote", "Spending", "quotes"]
+
+logger = logging.getLogger(__name__)
+
+PERHAPS_CHARGED: Final = frozenset(
+    {
+        ErrorKind.TIMEOUT,
+        ErrorKind.CANCELLED,
+        ErrorKind.MALFORMED,
+        ErrorKind.CONTENT_POLICY,
+        ErrorKind.OTHER,
+    }
+)
+"""Failures after which the provider may have done its work: counted as estimated."""
+
+
+@dataclass(slots=True)
+class Spending:
+    """The budgets' part in one call; does nothing where no budget counts it."""
+
+    account: Account | None
+    quotes: Callable[[], Mapping[str, Quote]]
+    note: Callable[[Caller, MaxBudgetReached], None]
+    """Puts a refused call on record."""
+    admission: Admission | None = None
+    _reserved: Quote | None = None
+
+    def admit(self) -> Generator[Step, Reply, None]:
+        """Asks what the call may be spent on.
+
+        Raises:
+            MaxBudgetReached: Nothing.
+        """
+        account = self.account
+        if account is not None:
+            self.admission = yield from self._done(lambda: account.admit(self.quotes()))
+
+    def capped(self, request: RoutingRequest | str) -> RoutingRequest | str:
+        """The request within the tiers that the budgets leave."""
+        cap = self.admission.cap if self.admission else None
+        if cap is None or isinstance(request, str):
+            return request
+        known = cap if request.cap is None else min(cap, request.cap)
+        return replace(request, cap=known)
+
+    def order(self, endpoints: Sequence[Endpoint]) -> list[Endpoint]:
+        """Those of the endpoints that can be paid for."""
+        if self.admission is None:
+            return list(endpoints)
+        return [e for e in endpoints if e.key in self.admission.endpoints]
+
+    def reserve(self, endpoint: str) -> Generator[Step, Reply, None]:
+        """Puts the call's expected cost aside.
+
+        Raises:
+            MaxBudgetReached: It is no longer there.
+        """
+        account = self.account
+        if account is not None:
+            self._reserved = account.quotes.get(endpoint)
+            try:
+                yield from self._done(lambda: account.reserve(endpoint))
+            except GeneratorExit:
+                self._settle_aside(Charge(Spend()))
+                raise
+
+    def settle(self, outcome: Outcome | None) -> Generator[Step, Reply, None]:
+        """Books what the call took; does not raise."""
+        account = self.account
+        if account is not None:
+            charge = self._charge(account, outcome)
+            try:
+                yield from self._done(lambda: account.settle(charge))
+            except GeneratorExit:
+                self._settle_aside(charge)
+                raise
+
+    def abandon(self, outcome: Outcome | None) -> None:
+        """``settle`` for a call that was cancelled, which cannot wait for a disk."""
+        if self.account is not None:
+            self._settle_aside(self._charge(self.account, outcome))
+
+    def _settle_aside(self, charge: Charge) -> None:
+        account = self.account
+        if account is None:
+            return
+        if account.store.local:
+            account.settle(charge)
+        else:
+            threading.Thread(target=account.settle, args=[charge]).start()
+
+    def _charge(self, account: Account, outcome: Outcome | None) -> Charge:
+        """Exactly what the call took, where it was answered; else an estimate."""
+        reserved = self._reserved
+        tier = reserved.tier if reserved else ""
+        spend, doubt = Spend(), 0
+        if outcome is None:
+            spend = reserved.spend if reserved else spend
+            return Charge(spend, spend.usd, f"{tier} {account.label}")
+        for attempt in outcome.attempts:
+            if attempt.error in PERHAPS_CHARGED:
+                estimate = account.quotes[attempt.endpoint].spend
+                spend += Spend(usd=estimate.usd, tokens=estimate.tokens)
+                doubt += estimate.usd
+        if outcome.endpoint is not None:
+            tier = account.quotes[outcome.endpoint].tier
+            used = outcome.usage
+            spend += Spend(
+                usd=nano(outcome.cost or 0.0),
+                tokens=used.prompt + used.completion,
+                turns=int(account.caller.purpose is Purpose.TURN),
+            )
+        if account.caller.is_step:
+            spend += Spend(ms=round(1e3 * outcome.seconds))
+        return Charge(spend, doubt, f"{tier} {account.label}")
+
+    def _done[T](self, work: Callable[[], T]) -> Generator[Step, Reply, T | None]:
+        """Does it; on a fault of its own the call goes on without budgets."""
+        assert self.account is not None
+        try:
+            if self.account.store.local:
+                return work()
+            return (yield from blocking(work))
+        except MaxBudgetReached as refusal:
+            self.note(self.account.caller, refusal)
+            raise
+        except Exception as error:
+            logger.error("budgets failed with %s; not counted", type(error).__name__)
+            self.account = self.admission = None
+            return None
+
+
+def quotes(
+    endpoints: Iterable[Endpoint],
+    state: SessionState,
+    *,
+    prompt: int,
+    is_turn: bool,
+    now: float,
+    look_back: int | None,
+) -> dict[str, Quote]:
+    """What a call is expected to take on each endpoint, by its key.
+
+    Args:
+        endpoints: Those that may serve it.
+        state: What went before it in its conversation.
+        prompt: Expected tokens of its prompt.
+        is_turn: Whether it is a step of a conversation.
+        now: Epoch seconds.
+        look_back: See ``warm_tokens``.
+    """
+    # The dearest kind of turn: an estimate that is too low overspends.
+    output = max(default_dynamics().output)
+    found: dict[str, Quote] = {}
+    for endpoint in endpoints:
+        prices, usd = endpoint.prices, 0
+        if prices is not None:
+            warm = warm_tokens(
+                state, endpoint, prompt=prompt, now=now, look_back=look_back
+            )
+            usd = nano(call_cost(prices, prompt=prompt, warm=warm, output=output))
+        spend = Spend(usd=usd, tokens=prompt + round(output), turns=int(is_turn))
+        found[endpoint.key] = Quote(endpoint.tier, spend, prices is not None)
+    return found
