@@ -1,11 +1,12 @@
 """Where facts and links are while the graph is in use: in memory, or on disk."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol
 
 from .cache import Cache
 from .model import FileFacts, FileRecord
 from .resolve.link import Linked
+from .versions import Versions
 
 
 BATCH = 256
@@ -31,8 +32,12 @@ class Contents(Protocol):
         """Return a file's facts."""
         ...
 
-    def records(self) -> Mapping[str, FileRecord]:
-        """Return a view for readers that later changes do not disturb."""
+    def records(self, touched: Iterable[str]) -> Mapping[str, FileRecord]:
+        """Return a view for readers that later changes do not disturb.
+
+        Args:
+            touched: At least the paths that changed since the last view.
+        """
         ...
 
     def flush(self, cache: Cache) -> None:
@@ -45,6 +50,7 @@ class InMemory:
 
     def __init__(self) -> None:
         self._records: dict[str, FileRecord] = {}
+        self._versions = Versions(self._records)
         self._linked: dict[str, Linked] = {}
         self._new_facts: set[str] = set()
         self._new_links: set[str] = set()
@@ -86,9 +92,9 @@ class InMemory:
         record = self._records.get(path)
         return record.facts if record else None
 
-    def records(self) -> Mapping[str, FileRecord]:
+    def records(self, touched: Iterable[str]) -> Mapping[str, FileRecord]:
         """See `Contents`."""
-        return dict(self._records)
+        return self._versions.view(touched)
 
     def flush(self, cache: Cache) -> None:
         """See `Contents`."""
@@ -130,7 +136,7 @@ class OnDisk:
         """See `Contents`."""
         return self._facts.get(path) or self._cache.facts(path)
 
-    def records(self) -> Mapping[str, FileRecord]:
+    def records(self, touched: Iterable[str]) -> Mapping[str, FileRecord]:  # noqa: ARG002
         """See `Contents`."""
         return _Stored(self)
 

@@ -5,8 +5,10 @@ keys that now answer differently, and no others. The result is what a fresh
 build would give (tests/graph/test_update.py holds it to that).
 """
 
+import contextlib
 import math
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 from itertools import islice
@@ -15,7 +17,7 @@ from typing import Final
 
 from .cache import DAMAGED, Cache, Stamp, Summary
 from .contents import Contents, InMemory, OnDisk
-from .grammar import has_grammar
+from .grammar import GrammarMissingError, compiled, has_grammar
 from .languages import by_name
 from .model import (
     Call,
@@ -34,9 +36,12 @@ from .resolve.interface import interface_of
 from .resolve.layout import Layout
 from .resolve.link import Linked, Linker
 from .snapshot import Change, CodeGraph
+from .versions import Versions
 from .worker import Links, Reply, links_of
 
 
+COMMON: Final = 0.02
+"""Share of the files from which on a language is made ready before it is needed."""
 REMEMBERED: Final = 256
 """Changes kept for `CodeGraph.changed_since`."""
 
@@ -56,6 +61,8 @@ class Writer:
         self._contents: Contents = OnDisk(cache) if large and cache else InMemory()
         self._files: dict[str, FileNode] = {}
         self._links: dict[str, tuple[FileEdge, ...]] = {}
+        self._file_versions = Versions(self._files)
+        self._link_versions = Versions(self._links)
         self._index: Index | None = None
         self._readers = Readers()
         self._linker = Linker(Index(self.layout))
@@ -81,13 +88,14 @@ class Writer:
                     contents.load(path, facts, linked)
                 return self._agrees(contents)
         except DAMAGED:
-            self._files, self._links, self.stamps = {}, {}, {}
+            for known in (self._files, self._links, self.stamps):
+                known.clear()
             return False
         return bool(self._files)
 
     def _agrees(self, contents: InMemory) -> bool:
         """Whether summaries and contents are of the same state."""
-        records = contents.records()
+        records = contents.records(())
         return records.keys() == self._files.keys() and all(
             record.facts.digest == self.stamps[path].digest
             for path, record in records.items()
@@ -225,8 +233,13 @@ class Writer:
         return self.apply((), layout, pool=pool)
 
     def prepare(self) -> None:
-        """Make the index, so that the first edit need not wait for it (0.2 s)."""
+        """Make index and grammars, so that the first edit need not wait (0.2 s)."""
         self._prepared(None)
+        counts = Counter(node.language for node in self._files.values())
+        for name, count in counts.items():
+            if name and count > COMMON * len(self._files):
+                with contextlib.suppress(GrammarMissingError):
+                    compiled(by_name()[name])
 
     def _prepared(self, layout: Layout | None) -> Index:
         if self._index is None:
@@ -299,9 +312,9 @@ class Writer:
             root=self.root,
             version=version,
             complete=old.complete if complete is None else complete,
-            files=dict(self._files),
-            links=dict(self._links),
-            records=self._contents.records(),
+            files=self._file_versions.view(touched),
+            links=self._link_versions.view(touched),
+            records=self._contents.records(touched),
             skipped=old.skipped if skipped is None else dict(skipped),
             missing_grammars=self._missing(old, touched),
             pending=len(self.pending),
