@@ -6,7 +6,7 @@ import inspect
 from pathlib import Path
 from typing import Any, Final
 
-from openhands.sdk import Agent
+from openhands.sdk import Agent, LocalConversation
 from openhands.sdk.agent import base as agent_base
 from openhands.sdk.llm import LLM
 from pydantic import (
@@ -16,6 +16,9 @@ from pydantic import (
     model_validator,
 )
 
+from openhands_tiered_router.fleet import fleet
+from openhands_tiered_router.guards.verify.agent import VerifiesFinish
+from openhands_tiered_router.guards.verify.finish import Finish
 from openhands_tiered_router.router import ComplexityRouter
 
 
@@ -23,7 +26,7 @@ CONDENSER: Final = ":condenser"
 """How the usage id of a router's copy for a condenser ends."""
 
 
-class RoutedAgent(Agent):
+class RoutedAgent(VerifiesFinish, Agent):
     """An ``Agent`` whose router survives forks, restarts and the agent-server.
 
     A stock ``Agent`` stores its ``llm`` as a plain ``LLM``: what comes back after a
@@ -61,6 +64,25 @@ class RoutedAgent(Agent):
         if isinstance(value, dict) and value.get("llms_for_routing"):
             return ComplexityRouter.model_validate(value, context=info.context)
         return value
+
+    @property
+    def verifies(self) -> bool:
+        """Whether finished work is verified; see docs/verification.md."""
+        llm = self.llm
+        return isinstance(llm, ComplexityRouter) and llm.settings.verify.enabled
+
+    def finish_of(self, conversation: LocalConversation) -> Finish | None:
+        """How the ends of a conversation are verified; ``None``: not at all."""
+        llm = self.llm
+        if not isinstance(llm, ComplexityRouter) or not llm.settings.verify.enabled:
+            return None
+        return Finish(
+            conversation=conversation,
+            settings=llm.settings.verify,
+            recorder=llm.recorder,
+            graph=llm.settings.graph,
+            escalate=fleet().session(str(conversation.id)).rejected,
+        )
 
     @property
     def prompt_dir(self) -> str:

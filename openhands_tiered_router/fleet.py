@@ -77,6 +77,14 @@ class SessionRecord:
     calls: deque[RoutedCall] = field(default_factory=lambda: deque(maxlen=MAX_CALLS))
     lock: threading.Lock = field(default_factory=threading.Lock)
 
+    def rejected(self, times: int) -> None:
+        """Notes how many verdicts in a row have rejected the work; 0: it passed."""
+        with self.lock:
+            if times < self.state.verification:
+                self.state = self.state.verified(passed=True)
+            while self.state.verification < times:
+                self.state = self.state.verified(passed=False)
+
     def escalate(self, reason: str, *, steps: int = 0, turns: int = 1) -> None:
         """Raises the floor of the next turns: how guards talk to the engine.
 

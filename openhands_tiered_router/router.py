@@ -36,6 +36,7 @@ from openhands_tiered_router.sdk.setup import RouterSetup, Unshared
 from openhands_tiered_router.sdk.tiered_llm import TieredLLM
 from openhands_tiered_router.sdk.tool_results import RoutedToolOutcomes
 from openhands_tiered_router.settings import RouterSettings
+from openhands_tiered_router.telemetry import TelemetryRecorder
 from openhands_tiered_router.tiers import Tier
 
 
@@ -179,6 +180,11 @@ class ComplexityRouter(TieredLLM):
     def calls(self, conversation_id: object) -> list[RoutedCall]:
         """The routed calls of a conversation of this process, oldest first."""
         return self._ready().fleet.calls(str(conversation_id))
+
+    @property
+    def recorder(self) -> TelemetryRecorder:
+        """Where this router puts on record what it decides."""
+        return self._ready().recorder
 
     def callbacks(self) -> list[Callable[[Event], None]]:
         """For ``Conversation(callbacks=...)``; a fresh list for each conversation.

@@ -22,6 +22,7 @@ from openhands_tiered_router.config.sections.budgets import BudgetConfig, Budget
 from openhands_tiered_router.config.sections.cache import CacheConfig
 from openhands_tiered_router.config.sections.explore import ExploreConfig
 from openhands_tiered_router.config.sections.state import StateConfig
+from openhands_tiered_router.config.sections.verify import VerifyConfig
 from openhands_tiered_router.core.policy import PROFILES, Policy
 from openhands_tiered_router.dispatch.settings import DispatchSettings
 from openhands_tiered_router.need.dimensions import NAMES
@@ -271,6 +272,7 @@ class RouterConfig(Section):
     budgets: Budgets = ()
     """What may be spent."""
     state: StateConfig = StateConfig()
+    verify: VerifyConfig = VerifyConfig()
     _source: str = PrivateAttr(default="configuration")
     _warnings: tuple[Problem, ...] = PrivateAttr(default=())
 
@@ -334,6 +336,7 @@ _SECTIONS: dict[tuple[type[BaseModel], str], type[BaseModel]] = {
     (RouterConfig, "graph"): GraphConfig,
     (RouterConfig, "explore"): ExploreConfig,
     (RouterConfig, "cache"): CacheConfig,
+    (RouterConfig, "verify"): VerifyConfig,
     (RouterConfig, "budgets"): BudgetConfig,
     (RouterConfig, "state"): StateConfig,
     **{(TiersConfig, str(tier)): TierConfig for tier in Tier},

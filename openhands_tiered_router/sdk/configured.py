@@ -24,6 +24,7 @@ def settings_of(config: RouterConfig) -> RouterSettings:
         cache=config.cache.to_cache(),
         budgets=tuple(budget.to_budget() for budget in config.budgets),
         state=config.state.to_state(),
+        verify=config.verify.to_settings(),
         telemetry=telemetry.enabled,
         telemetry_path=telemetry.path,
         telemetry_queue=telemetry.queue_size,

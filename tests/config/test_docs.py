@@ -22,6 +22,7 @@ from openhands_tiered_router.config.llm_fields import RESERVED
 from openhands_tiered_router.config.sections.breaker import BreakerConfig
 from openhands_tiered_router.config.sections.cache import CacheConfig
 from openhands_tiered_router.config.sections.explore import ExploreConfig
+from openhands_tiered_router.config.sections.verify import VerifyConfig
 
 
 PAGE = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
@@ -33,6 +34,7 @@ SECTIONS = [
     GraphConfig,
     PolicyConfig,
     TelemetryConfig,
+    VerifyConfig,
 ]
 
 

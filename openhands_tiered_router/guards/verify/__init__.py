@@ -1,0 +1,1 @@
+"""Verified success: what finished work must pass before a conversation may end."""

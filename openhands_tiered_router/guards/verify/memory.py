@@ -1,0 +1,68 @@
+"""What a conversation remembers of its verification, in its own stored state."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final
+
+
+if TYPE_CHECKING:
+    from openhands.sdk.conversation.state import ConversationState
+
+
+KEY: Final = "tiered_router_verification"
+"""Of ``ConversationState.agent_state``, which resumes and forks keep."""
+
+
+class Status(StrEnum):
+    """How far verification is."""
+
+    PENDING = "pending"
+    """The agent works, or works again."""
+    VERIFIED = "verified"
+    UNVERIFIED = "unverified"
+    """It ended without a verification that passed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """Where the verification of a conversation stands."""
+
+    status: Status = Status.PENDING
+    reason: str = ""
+    """A ``Reason``; "": there was no verdict yet."""
+    base: str = ""
+    """Git tree that changes are measured against; "": there is none."""
+    request: str = ""
+    """Id of the user's message that is being worked on."""
+    rounds: int = 0
+    """Times that the work on it went back to the agent."""
+    rejected: int = 0
+    """Rejections since the last verdict that passed."""
+
+
+def verification_of(state: ConversationState) -> Verification | None:
+    """Where the verification of a conversation stands; ``None``: it has none."""
+    return _parsed(state.agent_state.get(KEY))
+
+
+def remember(state: ConversationState, verification: Verification) -> None:
+    """Stores it. By reassignment, for only that is noticed and saved."""
+    state.agent_state = {**state.agent_state, KEY: asdict(verification)}
+
+
+def _parsed(stored: Any) -> Verification | None:
+    """``None`` for what is not ours, such as the state of a later release."""
+    match stored:
+        case {
+            "status": str(status),
+            "reason": str(reason),
+            "base": str(base),
+            "request": str(request),
+            "rounds": int(rounds),
+            "rejected": int(rejected),
+        } if status in set(Status):
+            known = Status(status)
+            return Verification(known, reason, base, request, rounds, rejected)
+    return None

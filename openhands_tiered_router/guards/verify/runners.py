@@ -1,0 +1,151 @@
+"""How each language's tests are run, and what their output says.
+
+A small table: pytest reports test by test; of the others the names of the failed tests
+are read off the output. A project that needs more names its own ``test_command``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One command that runs some test files."""
+
+    runner: str
+    argv: tuple[str, ...]
+    files: tuple[str, ...]
+    """Test files that it runs, below the workspace."""
+    report: str = ""
+    """Name of the JUnit file that it writes; "": none."""
+    failed: re.Pattern[str] | None = None
+    """Finds the names of failed tests in the output."""
+    ran: re.Pattern[str] | None = None
+    """Is in the output of a run that ran something."""
+
+
+REPORT: Final = "{report}"
+"""Stands in a plan's command for the path of its report."""
+
+_GO_FAILED: Final = re.compile(r"^\s*--- FAIL: (\S+)", re.MULTILINE)
+_GO_RAN: Final = re.compile(r"^(?:ok|FAIL|---)\s(?!.*\[no test)", re.MULTILINE)
+_CARGO_FAILED: Final = re.compile(r"^test (\S+) \.\.\. FAILED", re.MULTILINE)
+_CARGO_RAN: Final = re.compile(
+    r"^test result: \S+ (?!0 passed; 0 failed)", re.MULTILINE
+)
+_NODE_FAILED: Final = re.compile(r"^\s*(?:●|×|✕|FAIL)\s+(.+?)(?:\s+\d+\s?ms)?$", re.M)
+_NODE_RAN: Final = re.compile(r"^\s*Tests:?\s+.*\d+ (?:passed|failed)", re.MULTILINE)
+
+
+def plans(root: Path, files: Sequence[str]) -> tuple[list[Plan], list[str]]:
+    """The commands for some test files, and the files that no runner is known for.
+
+    Args:
+        root: The workspace; looked at for interpreters and manifests.
+        files: Test files below it.
+    """
+    made: list[Plan] = []
+    left = list(files)
+    for suffixes, plan in _TABLE:
+        mine = [f for f in left if f.endswith(suffixes)]
+        found = plan(root, mine) if mine else []
+        made += found
+        done = {f for p in found for f in p.files}
+        left = [f for f in left if f not in done]
+    return made, left
+
+
+def python_of(root: Path) -> str:
+    """The interpreter of the workspace's own environment, else the first one found."""
+    places = [root / e / b for e in (".venv", "venv") for b in _BIN]
+    own = next((str(p) for p in places if os.access(p, os.X_OK)), None)
+    return own or shutil.which("python") or shutil.which("python3") or "python"
+
+
+_BIN: Final = ("bin/python", "Scripts/python.exe")
+
+
+def _pytest(root: Path, files: Sequence[str]) -> list[Plan]:
+    argv = (
+        python_of(root), "-m", "pytest", "-q", "--tb=short", "--color=no",
+        "--continue-on-collection-errors", "-p", "no:cacheprovider",
+        f"--junitxml={REPORT}", *(f"./{f}" for f in files),
+    )  # fmt: skip
+    return [Plan("pytest", argv, tuple(files), report="report.xml")]
+
+
+def _go(root: Path, files: Sequence[str]) -> list[Plan]:
+    made = []
+    for module, mine in _by_manifest(root, files, "go.mod").items():
+        packages = {f"./{PurePosixPath(f).relative_to(module).parent}" for f in mine}
+        argv = ("go", "test", "-C", str(root / module), *sorted(packages))
+        made.append(Plan("go test", argv, tuple(mine), failed=_GO_FAILED, ran=_GO_RAN))
+    return made
+
+
+def _cargo(root: Path, files: Sequence[str]) -> list[Plan]:
+    return [
+        Plan(
+            "cargo test",
+            ("cargo", "test", "--manifest-path", str(root / crate / "Cargo.toml")),
+            tuple(mine),
+            failed=_CARGO_FAILED,
+            ran=_CARGO_RAN,
+        )
+        for crate, mine in _by_manifest(root, files, "Cargo.toml").items()
+    ]
+
+
+def _node(root: Path, files: Sequence[str]) -> list[Plan]:
+    made = []
+    for package, mine in _by_manifest(root, files, "package.json").items():
+        command = _node_command(root / package / "package.json")
+        if command:
+            argv = ("npx", "--no-install", *command, *(f"./{f}" for f in mine))
+            plan = Plan(command[0], argv, tuple(mine), "", _NODE_FAILED, _NODE_RAN)
+            made.append(plan)
+    return made
+
+
+def _node_command(manifest: Path) -> tuple[str, ...]:
+    try:
+        data = json.loads(manifest.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return ()
+    fields = ("dependencies", "devDependencies")
+    tables = [data.get(f) for f in fields] if isinstance(data, dict) else []
+    names = {name for table in tables if isinstance(table, dict) for name in table}
+    return next((c for c in _NODE_COMMANDS if c[0] in names), ())
+
+
+_NODE_COMMANDS: Final = (("vitest", "run"), ("jest", "--ci"))
+
+_TABLE: Final[
+    tuple[tuple[tuple[str, ...], Callable[[Path, Sequence[str]], list[Plan]]], ...]
+] = (
+    ((".py",), _pytest),
+    ((".go",), _go),
+    ((".rs",), _cargo),
+    ((".js", ".jsx", ".ts", ".tsx", ".mjs", ".cjs", ".mts", ".cts"), _node),
+)
+
+
+def _by_manifest(
+    root: Path, files: Sequence[str], name: str
+) -> dict[PurePosixPath, list[str]]:
+    """The files by the nearest directory above them that has a manifest."""
+    found: dict[PurePosixPath, list[str]] = {}
+    for file in files:
+        above = PurePosixPath(file).parents
+        place = next((p for p in above if (root / p / name).is_file()), None)
+        if place is not None:
+            found.setdefault(place, []).append(file)
+    return found

@@ -1,0 +1,35 @@
+"""How finished work is verified, as the configuration gives it."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class VerifySettings(BaseModel):
+    """What ``[verify]`` says; see docs/verification.md."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    enabled: bool = Field(default=False, description="Verify before the end.")
+    rounds: int = Field(
+        default=2, ge=0, description="Times that rejected work goes back to the agent."
+    )
+    test_command: str = Field(
+        default="",
+        description="Runs the tests, instead of the runner that is recognised.",
+    )
+    commands: tuple[str, ...] = Field(
+        default=(), description="The project's own quick checks; each must exit with 0."
+    )
+    time_limit: float = Field(
+        default=300.0, gt=0, description="Seconds for each command."
+    )
+    max_test_files: int = Field(
+        default=20, ge=1, description="Test files to run, the nearest first."
+    )
+    evidence_chars: int = Field(
+        default=2_000, ge=200, description="Characters of output that the agent gets."
+    )
+    graph_wait: float = Field(
+        default=10.0, ge=0, description="Seconds to wait for the code graph."
+    )
