@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 MAX_PENDING: Final = 1_000
 """Calls remembered while they have no result; some never get one."""
 
-_CUT_SHORT: Final = re.compile("Tool call (interrupted|cancelled)")
+CUT_SHORT: Final = re.compile("Tool call (interrupted|cancelled)")
 """How the SDK's error text begins for calls that a pause or interrupt ended: no fault
 of the model, and only the text tells them from those that are."""
 
@@ -91,7 +91,7 @@ class ToolOutcomes:
                 self._asked(event)
             case ObservationEvent():
                 self._done(event)
-            case AgentErrorEvent() if _CUT_SHORT.match(event.error):
+            case AgentErrorEvent() if CUT_SHORT.match(event.error):
                 self._answered(event, status=ToolStatus.CANCELLED)
             case AgentErrorEvent():
                 self._answered(event, status=ToolStatus.INVALID, failed=True)
@@ -120,7 +120,7 @@ class ToolOutcomes:
 
     def _done(self, event: ObservationEvent) -> None:
         observation = event.observation
-        code = _exit_code(observation)
+        code = exit_code_of(observation)
         failed = observation.is_error or bool(code)
         asked, _ = self._pending.get(event.tool_call_id, (None, 0.0))
         if asked is not None and asked.action_kind == ActionKind.TEST:
@@ -169,7 +169,7 @@ class ToolOutcomes:
         )
 
 
-def _exit_code(observation: object) -> int | None:
+def exit_code_of(observation: object) -> int | None:
     """A terminal's; other tools have none. Read off by name: any tool may have one."""
     code = getattr(observation, "exit_code", None)
     return code if isinstance(code, int) and not isinstance(code, bool) else None

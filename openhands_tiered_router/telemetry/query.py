@@ -120,6 +120,19 @@ class TelemetryFile:
             rows = connection.execute(_BY_TIER, {"since": since, "until": until})
             return {_tier(r["tier"]): _totals(r) for r in rows}
 
+    def turns_to_finish(self) -> dict[str, list[int]]:
+        """Turns of each conversation that was finished, up to then, unordered.
+
+        By model, as named in the configuration: the one that served most of them.
+        """
+        with self._reading() as connection:
+            if connection is None:
+                return {}
+            found: dict[str, list[int]] = {}
+            for row in connection.execute(_TO_FINISH):
+                found.setdefault(row["model"], []).append(row["turns"])
+            return found
+
     def lost(self, since: float = 0.0) -> int:
         """How many records never reached the file, as far as it knows."""
         with self._reading() as connection:
@@ -296,6 +309,22 @@ _CONVERSATIONS: Final = f"""
     WHERE c.key IN (SELECT conversation FROM decisions WHERE time >= :since)
     GROUP BY c.key
     ORDER BY last DESC
+"""
+
+_TO_FINISH: Final = """
+    WITH finished AS (
+        SELECT conversation, min(time) AS at FROM tool_results
+        WHERE action_kind = 'finish' AND status = 'done' GROUP BY conversation
+    ), served AS (
+        SELECT d.conversation, d.served_model AS model, count(*) AS turns
+        FROM finished f JOIN decisions d
+        ON d.conversation = f.conversation AND d.time <= f.at
+        WHERE d.purpose = 'agent' AND d.served_model IS NOT NULL
+        GROUP BY d.conversation, d.served_model
+    )
+    SELECT model, max(turns) AS most, total AS turns FROM (
+        SELECT *, sum(turns) OVER (PARTITION BY conversation) AS total FROM served
+    ) GROUP BY conversation
 """
 
 _BY_TIER: Final = f"""
