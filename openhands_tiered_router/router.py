@@ -29,6 +29,7 @@ from openhands_tiered_router.core.engine import Rule
 from openhands_tiered_router.dispatch.steps import Blocking, Pause, Reply, Step
 from openhands_tiered_router.fleet import RoutedCall
 from openhands_tiered_router.guards.budget.desk import desk
+from openhands_tiered_router.guards.budget.guard import RoutedBudgetGuard
 from openhands_tiered_router.sdk.configured import settings_of
 from openhands_tiered_router.sdk.flow import CallArguments, CallFlow
 from openhands_tiered_router.sdk.graphs import GraphFollower
@@ -189,9 +190,12 @@ class ComplexityRouter(TieredLLM):
     def callbacks(self) -> list[Callable[[Event], None]]:
         """For ``Conversation(callbacks=...)``; a fresh list for each conversation.
 
-        They put tool results on record, and tell the code graph what was edited.
+        They put tool results on record, tell the code graph what was edited, and pause
+        at the limits of budgets.
         """
-        return [RoutedToolOutcomes(self._ready().recorder), GraphFollower()]
+        recorder = self._ready().recorder
+        guards = [RoutedBudgetGuard(recorder)] if self.settings.budgets else []
+        return [RoutedToolOutcomes(recorder), GraphFollower(), *guards]
 
     def select_llm(self, messages: list[Message]) -> str:
         """The endpoint that would serve a call with these messages and no tools."""

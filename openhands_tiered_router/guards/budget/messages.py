@@ -24,19 +24,26 @@ _KEYS: Final[Mapping[str, str]] = {
 }
 
 
-def soft_notice(budget: Budget, measure: str, books: Balance) -> str:
-    """The soft limit was passed."""
-    return (
-        f"{_name(budget)} is {budget.soft:.0%} used: "
-        f"{_amount(measure, books.committed)} of {_limit(budget, measure)}. "
-        f"No tier above {budget.soft_tier} serves from here on."
+def soft_notice(
+    budget: Budget, measure: str, books: Balance, *, routed: bool = True
+) -> str:
+    """The soft limit was passed; ``routed``: and a router sees to it."""
+    text = (
+        f"{_name(budget)} is more than {budget.soft:.0%} used: "
+        f"{_amount(measure, books.committed)} of {_limit(budget, measure)}."
     )
+    cap = f" No tier above {budget.soft_tier} serves from here on."
+    return text + cap if routed else text
 
 
 def hard_notice(
-    budget: Budget, measure: str, books: Balance, expected: Spend | None = None
+    budget: Budget,
+    measure: str,
+    books: Balance,
+    expected: Spend | None = None,
+    where: str | None = None,
 ) -> str:
-    """The next call does not fit."""
+    """The next call does not fit; ``where`` the limit can be raised, if not usual."""
     held = books.committed
     over = getattr(held, measure) >= budget.limits()[measure]
     state = "is used up" if over else "has no room for the next call"
@@ -44,7 +51,8 @@ def hard_notice(
     if not over and expected is not None:
         texts.append(f"the next call is expected to take {_amount(measure, expected)}")
     texts.append(
-        f"To go on, raise {_where(budget, measure)} and run again; nothing is lost"
+        f"To go on, raise {where or _where(budget, measure)} and run again; "
+        "nothing is lost"
     )
     return ". ".join(texts) + "."
 
@@ -128,4 +136,5 @@ def _amount(measure: str, spend: Spend) -> str:
 
 
 def _usd(nano: int) -> str:
-    return f"${nano / NANO:.4f}"
+    usd = nano / NANO
+    return f"${usd:.4f}" if usd >= 0.001 or not usd else f"${usd:.2g}"

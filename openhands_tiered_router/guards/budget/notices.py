@@ -1,0 +1,51 @@
+"""Telling a conversation's user of its budgets, each thing once."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from openhands.sdk import LocalConversation
+from openhands.sdk.conversation.state import ConversationExecutionStatus
+from openhands.sdk.event import ActionEvent, AgentErrorEvent, Event, ObservationEvent
+from openhands.sdk.event.condenser import Condensation
+from openhands.sdk.tool.builtins.finish import FinishTool
+
+from openhands_tiered_router.guards.budget.desk import Standing
+from openhands_tiered_router.guards.hold import hold, tell
+
+
+NAME: Final = "budget"
+_TOLD: Final = "tiered_router_budget_told"
+"""Key in ``agent_state``: names of the soft limits that the user was told of."""
+
+
+def goes_on(event: Event) -> bool:
+    """Whether another call follows unless the conversation is paused.
+
+    A final message and the ``finish`` tool end the run by themselves.
+    """
+    if isinstance(event, ActionEvent):
+        return event.tool_name != FinishTool.name
+    return isinstance(event, ObservationEvent | AgentErrorEvent | Condensation)
+
+
+def tell_soft(conversation: LocalConversation, standing: Standing) -> list[str]:
+    """Says what was not said yet; returns the names of it."""
+    told = list(conversation.state.agent_state.get(_TOLD, ()))
+    new = [name for name in standing.soft if name not in told]
+    if new:
+        state = conversation.state
+        # Only an assignment is stored.
+        state.agent_state = {**state.agent_state, _TOLD: [*told, *new]}
+        for name in new:
+            tell(conversation, NAME, standing.soft[name])
+    return new
+
+
+def hold_hard(conversation: LocalConversation, standing: Standing) -> bool:
+    """Pauses the conversation if its next call will not be sent; whether it did."""
+    status = conversation.state.execution_status
+    if standing.hard is None or status is ConversationExecutionStatus.PAUSED:
+        return False
+    hold(conversation, NAME, standing.hard)
+    return True
