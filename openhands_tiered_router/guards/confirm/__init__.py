@@ -1,0 +1,1 @@
+"""Confirmation that lets what is safe go on; see ``docs/confirmation.md``."""

@@ -1,0 +1,71 @@
+"""The security analyzer: what is known to be harmless, and the SDK's signatures."""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+
+from openhands.sdk.event import ActionEvent
+from openhands.sdk.security import (
+    EnsembleSecurityAnalyzer,
+    PatternSecurityAnalyzer,
+    PolicyRailSecurityAnalyzer,
+    SecurityRisk,
+)
+from openhands.sdk.security.analyzer import SecurityAnalyzerBase
+from openhands.sdk.security.confirmation_policy import ConfirmRisky
+from pydantic import Field
+
+from openhands_tiered_router.guards.confirm.actions import Judge, RiskOf
+from openhands_tiered_router.guards.confirm.settings import ConfirmSettings
+from openhands_tiered_router.guards.confirm.verdict import Level
+
+
+_RISKS = {
+    Level.LOW: SecurityRisk.LOW,
+    Level.MEDIUM: SecurityRisk.MEDIUM,
+    Level.HIGH: SecurityRisk.HIGH,
+}
+
+
+def make_judge(
+    settings: ConfirmSettings, workspace: str, risk_of: RiskOf | None = None
+) -> Judge:
+    """A judge with the SDK's pattern and policy-rail analyzers behind it."""
+    return Judge(settings, os.path.abspath(workspace), _signatures(), risk_of)
+
+
+@lru_cache(maxsize=1)
+def _signatures() -> SecurityAnalyzerBase:
+    """One for all: it holds compiled patterns only."""
+    return EnsembleSecurityAnalyzer(
+        analyzers=[PolicyRailSecurityAnalyzer(), PatternSecurityAnalyzer()]
+    )
+
+
+@lru_cache(maxsize=8)
+def _judge(settings: str, workspace: str) -> Judge:
+    """By the settings' JSON, since a model cannot be looked up by its value."""
+    return make_judge(ConfirmSettings.model_validate_json(settings), workspace)
+
+
+class KnownSafeSecurityAnalyzer(SecurityAnalyzerBase):
+    """For ``conversation.set_security_analyzer``; goes with ``confirmation_policy``.
+
+    Stored with the conversation, so a process that resumes it must have imported this
+    module. ``ConfirmationQueue`` stores no kind of its own.
+    """
+
+    workspace: str = Field(description="The conversation's working directory.")
+    settings: ConfirmSettings = Field(default_factory=ConfirmSettings)
+
+    def security_risk(self, action: ActionEvent) -> SecurityRisk:
+        """``LOW``, ``MEDIUM`` or ``HIGH``; never ``UNKNOWN``."""
+        # Kept outside the model: it is built anew with every snapshot of the state.
+        judge = _judge(self.settings.model_dump_json(), self.workspace)
+        return _RISKS[judge.judge(action).level]
+
+
+def confirmation_policy(settings: ConfirmSettings) -> ConfirmRisky:
+    """The SDK's policy for a sensitivity."""
+    return ConfirmRisky(threshold=_RISKS[settings.asks_from])
