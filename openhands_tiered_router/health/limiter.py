@@ -102,9 +102,10 @@ class Limiter:
 
     def give_back(self, ticket: Ticket) -> None:
         """A call that was let go was not sent after all."""
-        self._cell.change(
-            lambda counts: (counts.corrected(ticket.slot, -1, -ticket.tokens), None)
-        )
+        if self._counting:
+            self._cell.change(
+                lambda counts: (counts.corrected(ticket.slot, -1, -ticket.tokens), None)
+            )
 
     def settle(
         self, ticket: Ticket, now: float, tokens: int | None, said: Said

@@ -32,7 +32,7 @@ from openhands_tiered_router.sdk.spending import Caller, Quote, Spending
 from openhands_tiered_router.settings import RouterSettings
 from openhands_tiered_router.state.degrading import DegradingStore
 from openhands_tiered_router.state.settings import StateSettings
-from openhands_tiered_router.state.stores import durable_store_for
+from openhands_tiered_router.state.stores import durable_store_for, store_for
 from openhands_tiered_router.telemetry.location import path_from
 from openhands_tiered_router.telemetry.recorder import (
     TelemetryRecorder,
@@ -99,6 +99,7 @@ class RouterSetup:
             breaker=self.dispatch.breaker,
             queue=self.dispatch.queue,
             slow_rest=self.dispatch.slow_rest,
+            store=store_for(self.state),
         )
 
     def health(self, endpoint: str, now: float) -> Health:

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from itertools import pairwise
 
 import pytest
-from litellm.types.utils import ModelResponse
-from openhands.sdk.llm import LLMResponse, Message
 from openhands.sdk.llm.exceptions import (
     LLMAuthenticationError,
     LLMBadRequestError,
@@ -19,7 +15,6 @@ from openhands.sdk.llm.exceptions import (
     LLMServiceUnavailableError,
     LLMTimeoutError,
 )
-from openhands.sdk.llm.utils.metrics import Metrics
 
 from openhands_tiered_router.core.decision import ErrorKind
 from openhands_tiered_router.dispatch.errors import (
@@ -27,108 +22,8 @@ from openhands_tiered_router.dispatch.errors import (
     kind_of,
     retry_after,
 )
-from openhands_tiered_router.dispatch.failover import Failover, Pause, Send
-from openhands_tiered_router.dispatch.settings import DispatchSettings
-from openhands_tiered_router.health.endpoint import EndpointHealth
-from openhands_tiered_router.tiers import Endpoint, Tier
-
-
-type Behaviour = Callable[[int], Exception | None]
-"""What an endpoint does at its n-th call, from 0; ``None``: it answers."""
-
-
-def answer() -> LLMResponse:
-    return LLMResponse(
-        message=Message(role="assistant"),
-        metrics=Metrics().get_snapshot(),
-        raw_response=ModelResponse(),
-    )
-
-
-@dataclass
-class Bench:
-    """Drives a failover against endpoints that behave as told."""
-
-    behaviours: dict[str, Behaviour]
-    windows: dict[str, int] = field(default_factory=dict)
-    repairable: bool = False
-    now: float = 1000.0
-    sent: list[str] = field(default_factory=list)
-    repairs: list[str] = field(default_factory=list)
-    pauses: list[float] = field(default_factory=list)
-    known: dict[str, EndpointHealth] = field(default_factory=dict)
-
-    def health(self, key: str) -> EndpointHealth:
-        return self.known.setdefault(key, EndpointHealth.of(key))
-
-    def endpoints(self) -> list[Endpoint]:
-        return [
-            Endpoint(
-                key=key,
-                tier=Tier.of(key),
-                model=f"model-{key}",
-                max_input_tokens=self.windows.get(key),
-            )
-            for key in self.behaviours
-        ]
-
-    def failover(self) -> Failover:
-        return Failover(
-            order=self.endpoints(),
-            health=lambda e: self.health(e.key),
-            settings=DispatchSettings(),
-            repairable=lambda _: self.repairable,
-            clock=lambda: self.now,
-        )
-
-    def run(self) -> Failover:
-        failover = self.failover()
-        steps = failover.run()
-        reply = None
-        try:
-            while True:
-                step = steps.send(reply)
-                reply = self._do(step)
-        except StopIteration:
-            return failover
-
-    def _do(self, step: Send | Pause) -> LLMResponse | Exception | None:
-        if isinstance(step, Pause):
-            self.pauses.append(step.seconds)
-            self.now += step.seconds
-            return None
-        if step.after is not None:
-            self.repairs.append(step.endpoint)
-        number = self.sent.count(step.endpoint)
-        self.sent.append(step.endpoint)
-        self.now += 1
-        return self.behaviours[step.endpoint](number) or answer()
-
-
-def well(_: int) -> None:
-    return None
-
-
-def always(error: Exception) -> Behaviour:
-    return lambda _: error
-
-
-def once(error: Exception) -> Behaviour:
-    return lambda n: error if n == 0 else None
-
-
-def limited(seconds: float) -> LLMRateLimitError:
-    """A 429 with Retry-After, as it comes out of the SDK."""
-
-    class Cause(Exception):
-        response = type("R", (), {"headers": {"retry-after": str(seconds)}})
-
-    error = LLMRateLimitError("slow down")
-    error.__cause__ = Cause()
-    return error
-
-
-DOWN = LLMServiceUnavailableError("down")
+from openhands_tiered_router.dispatch.steps import Send
+from tests.dispatch.bench import DOWN, Bench, always, limited, once, well
 
 
 def test_the_first_endpoint_serves() -> None:
