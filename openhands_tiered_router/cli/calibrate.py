@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from openhands_tiered_router.need.task_weights import TaskWeights
 
 UNUSABLE: Final = 2
+TELEMETRY: Final = "telemetry"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +37,29 @@ Examples:
   tiered-router calibrate --from prompts.jsonl issues.jsonl --clones ~/src -o my.json
   tiered-router route --profile my.json < requests.jsonl
   tiered-router calibrate --from sessions.jsonl.gz -o next_turn.json
+  tiered-router calibrate --from telemetry --policy thrifty.toml
 
 \b
-Exit code:  0  fitted
+Exit code:  0  fitted, or estimated
             2  a file cannot be used, or scikit-learn is not installed
+            3  the telemetry is too thin to tell about a policy
 """
+
+
+class _Source(click.Path):
+    """A file; ``telemetry`` is where the router records by default."""
+
+    def convert(
+        self,
+        value: Any,
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> Any:
+        if value == TELEMETRY and not os.path.exists(value):
+            from openhands_tiered_router.telemetry.location import path_from
+
+            value = path_from(os.environ) or value
+        return super().convert(value, param, ctx)
 
 
 @click.command(name="calibrate", epilog=_EPILOG)
@@ -48,8 +68,9 @@ Exit code:  0  fitted
     "sources",
     multiple=True,
     required=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Prompts, issues or sessions: JSON Lines, plain or gzipped.",
+    type=_Source(exists=True, dir_okay=False, path_type=Path),
+    help="Prompts, issues or sessions (JSON Lines, plain or gzipped); or a telemetry "
+    "file, or the word telemetry for the usual one.",
 )
 @click.argument(
     "more",
@@ -74,6 +95,13 @@ Exit code:  0  fitted
     help="A model whose outcomes are not to be trusted.",
 )
 @click.option(
+    "--policy",
+    "policies",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="With telemetry: a configuration whose policy is to be judged.",
+)
+@click.option(
     "--output",
     "-o",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -88,6 +116,7 @@ def command(
     clones: Path | None,
     kept_graphs: Path | None,
     leave_out: tuple[str, ...],
+    policies: tuple[Path, ...],
     output: Path | None,
     as_json: bool,
 ) -> None:
@@ -98,12 +127,20 @@ def command(
     session ({"session", "messages"}). Prompts and issues give a profile of the task
     score, in which what they hold no samples for stays as it is; sessions give the
     model of the next turn, and cannot be mixed with the others. No text is kept.
+
+    From telemetry that was recorded with [explore] on, nothing is fitted: it tells
+    what the policy of each --policy would have cost and achieved.
     """
+    from openhands_tiered_router.calibrate.logs import is_telemetry
     from openhands_tiered_router.calibrate.numeric import MissingExtraError
     from openhands_tiered_router.calibrate.samples import holds_sessions
 
     paths = (*sources, *more)
     try:
+        if len(paths) == 1 and is_telemetry(paths[0]):
+            from openhands_tiered_router.cli.off_policy import judge_policies
+
+            context.exit(judge_policies(paths[0], policies or (None,), as_json))
         if all(map(holds_sessions, paths)):
             _fit_sessions(paths, output, as_json)
         else:

@@ -33,8 +33,8 @@ class Exploration:
 
 @dataclass(frozen=True, slots=True)
 class Explore:
-    """Sends a share of turns to a neighbour of the chosen tier, and says how likely
-    that was.
+    """Sends a share of turns to another tier near the chosen one, and says how
+    likely that was: to the next one up or down, or one that economics weighed too.
 
     Never a hard or risky turn, nor one that evidence of trouble, a pin, or an
     endpoint that is not well has a say in. Above no cap, below no floor. Which turns
@@ -49,7 +49,7 @@ class Explore:
         if not share or not session or draft.request.purpose is not Purpose.TURN:
             return draft
         served = draft.endpoint(draft.order[0]).tier
-        others = self._neighbours(draft, served)
+        others = self._others(draft, served)
         arms = [(served, 1.0 - share if others else 1.0)]
         arms += [(tier, share / len(others)) for tier in others]
         draft = replace(draft, situation=situation_of(draft, tuple(arms)))
@@ -61,8 +61,8 @@ class Explore:
         draft = replace(draft, order=order, propensity=propensity)
         return draft.because("explore", f"{tier} tried instead of {served}")
 
-    def _neighbours(self, draft: Draft, served: Tier) -> list[Tier]:
-        """The configured tiers next to the chosen one that may be tried."""
+    def _others(self, draft: Draft, served: Tier) -> list[Tier]:
+        """The tiers that may be tried instead, weakest first."""
         p = draft.p_mechanical
         if p is None or p < self.settings.least_mechanical or draft.pin is not None:
             return []
@@ -73,8 +73,10 @@ class Explore:
         at = tiers.index(served)
         floor = Tier.SIMPLE if draft.floor is None else draft.floor
         cap = Tier.REASONING if draft.cap is None else draft.cap
-        near = (*tiers[max(at - 1, 0) : at], *tiers[at + 1 : at + 2])
-        return [t for t in near if floor <= t <= cap and _well(draft, t)]
+        near = {*tiers[max(at - 1, 0) : at + 2]}
+        near |= {c.tier for c in draft.candidates if c.cost_now is not None}
+        others = sorted(near - {served})
+        return [t for t in others if floor <= t <= cap and _well(draft, t)]
 
 
 def _well(draft: Draft, tier: Tier) -> bool:

@@ -27,7 +27,7 @@ def encode_situation(situation: Situation) -> str:
         "hard": list(situation.hard_served),
         "by": situation.answered_by and clean.name(situation.answered_by),
         "warm": [_warm(w) for w in situation.warm],
-        "arms": {str(tier): round(p, 6) for tier, p in situation.arms},
+        "arms": {str(tier): p for tier, p in situation.arms},
     }
     kept = {k: v for k, v in fields.items() if v or (k == "p" and v is not None)}
     return json.dumps(kept, separators=(",", ":"), ensure_ascii=False)

@@ -1,0 +1,33 @@
+"""A real conversation with other tiers tried leaves what judging policies needs."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from openhands_tiered_router.calibrate.logs import read_turns
+from openhands_tiered_router.core.exploration import Exploration
+from openhands_tiered_router.core.rules import RULES
+from openhands_tiered_router.settings import RouterSettings
+
+
+def test_what_was_tried_is_on_record_with_its_odds(world) -> None:
+    settings = RouterSettings(
+        dispatch=world.quick,
+        graph=False,
+        explore=Exploration(share=0.5, least_mechanical=0.0),
+    )
+    router = world.router(settings=settings).with_rules(RULES)
+    conversation = world.conversation(world.agent(router))
+    conversation.send_message("Look around.")
+    conversation.run()
+    calls = router.calls(conversation.id)
+    router._ready().recorder.flush()
+    turns = read_turns(Path(os.environ["TIERED_ROUTER_TELEMETRY"]))
+    assert [t.tier for t in turns] == [c.decision.tier for c in calls]
+    assert [t.odds[t.tier] for t in turns] == [c.decision.propensity for c in calls]
+    assert turns[0].odds == {turns[0].tier: 1.0}
+    assert any(len(turn.odds) > 1 for turn in turns)
+    assert [t.cost for t in turns] == [c.outcome.cost for c in calls]
+    assert turns[-1].situation.prompt_tokens > 0
+    assert turns[-1].situation.warm
