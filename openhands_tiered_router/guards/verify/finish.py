@@ -133,11 +133,11 @@ class Finish:
 
     def ended(self) -> bool:
         """Whether the agent means to stop."""
-        status = self.conversation.state.execution_status
         last = self._last_act()
-        return status is ConversationExecutionStatus.FINISHED and (
-            _is_finish(last)
-            or isinstance(last, MessageEvent)
+        status = self.conversation.state.execution_status
+        return _is_finish(last) or (
+            status is ConversationExecutionStatus.FINISHED
+            and isinstance(last, MessageEvent)
             and last.source == "agent"
         )
 
