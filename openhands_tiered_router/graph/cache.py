@@ -21,7 +21,7 @@ from .model import FORMAT, FileEdge, FileFacts, FileNode
 from .resolve.link import Linked
 
 
-EXTRACTOR: Final = 1
+EXTRACTOR: Final = 2
 """Version of queries and rules; bump it when the same bytes give other facts."""
 RESOLVER: Final = 1
 """Version of resolution; bump it when the same facts give other edges."""

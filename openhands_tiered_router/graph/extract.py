@@ -50,6 +50,7 @@ _CAPTURES: Final = (
     "d.m d.c d.f n doc rt re i x t u v vp vt ve vi vc wt we wc wv c q nb b"
 )
 _ORDER: Final = tuple(_CAPTURES.split())
+_ANONYMOUS: Final = frozenset({"arrow_function", "function_expression", "func_literal"})
 _by_position: Final = itemgetter(0, 1, 2)
 
 
@@ -128,8 +129,8 @@ class _Sweep:
     variables: list[Variable] = field(default_factory=list)
     stack: list[tuple[int, int]] = field(default_factory=lambda: [(1 << 62, _FILE)])
     unnamed: list[int] = field(default_factory=list)
-    anonymous_end: int = 0
-    """End of the outermost anonymous function that has begun, as a byte."""
+    anonymous: dict[int, int] = field(default_factory=dict)
+    """Where the last anonymous function that stands in a scope ends, as a byte."""
     variable: str = ""
     pattern: "list[Node]" = field(default_factory=list)
     value: tuple[str, bool] | None = None
@@ -302,12 +303,14 @@ class _Sweep:
 
     def _anonymous(self, scope: int, start: int, end: int, node: "Node") -> None:
         """A function without a name has a complexity of its own."""
-        outer: Node | None = node
+        outer = node.parent
         for _ in range(ANONYMOUS_DEPTH):
-            outer = outer.parent if outer is not None else None
+            if outer is None or outer.type in _ANONYMOUS:
+                break
             if scope >= 0 and outer == self.drafts[scope].node:
                 return
-        self.anonymous_end = max(self.anonymous_end, end)
+            outer = outer.parent
+        self.anonymous[scope] = max(self.anonymous.get(scope, 0), end)
 
     def _no_decision(self, scope: int, start: int, end: int, node: "Node") -> None:
         self._count(scope, start, -1)
@@ -316,7 +319,7 @@ class _Sweep:
         self._count(scope, start, 1)
 
     def _count(self, scope: int, start: int, step: int) -> None:
-        if scope < 0 or start < self.anonymous_end:
+        if scope < 0 or start < self.anonymous.get(scope, 0):
             self.outside += step
         else:
             self.decisions[scope] += step

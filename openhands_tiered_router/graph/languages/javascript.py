@@ -50,8 +50,9 @@ SHARED: Final = """
 (for_in_statement left: (identifier) @v right: (_) @ve)
 (return_statement [(new_expression) (call_expression) (identifier)] @re)
 [(if_statement) (for_statement) (for_in_statement) (while_statement)
- (do_statement) (switch_case) (catch_clause) (ternary_expression)] @b
-["&&" "||"] @b
+ (do_statement) (switch_case) (catch_clause) (ternary_expression)
+ (assignment_pattern) (object_assignment_pattern)] @b
+["&&" "||" "??"] @b
 [(arrow_function) (function_expression)] @q
 """
 

@@ -73,7 +73,10 @@ LANGUAGE: Final = Language(
     grammar="tree_sitter_python",
     query=QUERY,
     imports=imports,
-    test_path=re.compile(r"(?:^|/)tests?/|(?:^|/)(?:test_[^/]*|[^/]*_test|conftest)\."),
+    # a `test` further down may well be code that helps others to test: django/test/
+    test_path=re.compile(
+        r"(?:^|/)tests/|^test/|(?:^|/)(?:test_[^/]*|[^/]*_test|conftest)\."
+    ),
     test_name=re.compile(r"test"),
     own_members=False,
 )

@@ -48,6 +48,7 @@ QUERY: Final = """
 (let_declaration alternative: (block)) @b
 (match_expression) @nb
 ["&&" "||"] @b
+(token_tree ["if" "while" "for" "where" "?"] @b)
 """
 
 _USE: Final = re.compile(r"(?:pub(?:\s*\([^)]*\))?\s+)?use\s+(.*?);?\s*\Z", re.DOTALL)

@@ -31,6 +31,7 @@ QUERY: Final = (
 (arrow_function return_type: (type_annotation (_) @rt))
 (variable_declarator name: (identifier) @v type: (type_annotation (_) @vt))
 (required_parameter pattern: (identifier) @v type: (type_annotation (_) @vt))
+(required_parameter value: (_)) @b
 (optional_parameter pattern: (identifier) @v type: (type_annotation (_) @vt))
 (public_field_definition name: (property_identifier) @v
   type: (type_annotation (_) @vt))
