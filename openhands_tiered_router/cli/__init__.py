@@ -18,6 +18,8 @@ _COMMANDS: Final = {
     "replay": "Tell what routing would have cost on recorded sessions.",
     "route": "Decide for messages on standard input.",
     "run": "Run an agent on a task, headless.",
+    "serve": "Serve the router over HTTP, for any client.",
+    "verdict": "Say what became of the work; see how good the verifier is.",
 }
 """Each command's line in the help, kept here so that the help imports none of them."""
 

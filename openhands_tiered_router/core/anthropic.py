@@ -12,7 +12,7 @@ from openhands_tiered_router.core.entry import Entry, ToolCall
 def entries_of(messages: Iterable[Any]) -> Iterator[Entry]:
     """The messages in neutral form: tool results are entries of their own.
 
-    What is not of the wire's form is passed over: the provider will say so.
+    The ``system`` field may be given as a first message of that role. What is not of the wire's form is passed over: the provider will say so.
     """
     for message in messages:
         if isinstance(message, Mapping):
@@ -37,13 +37,10 @@ def _entries(message: Mapping[str, Any]) -> Iterator[Entry]:
     text, images = _text(blocks), _images(blocks)
     if message.get("role") == "assistant":
         yield Entry(role="assistant", text=text, calls=tuple(_calls(blocks)))
+    elif message.get("role") == "system":
+        yield Entry(role="system", text=text)
     elif text or images:
         yield Entry(role="user", text=text, images=images)
-
-
-def system_entry(system: Any) -> Entry:
-    """The ``system`` field, text or blocks, in neutral form."""
-    return Entry(role="system", text=_text(system))
 
 
 def _calls(blocks: list[Mapping[str, Any]]) -> Iterator[ToolCall]:

@@ -1,0 +1,136 @@
+"""``tiered-router serve``: the router for everything that speaks HTTP."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import sys
+from typing import Final
+
+import click
+
+from openhands_tiered_router.config import ConfigError, find_config
+from openhands_tiered_router.gateway.settings import ANY_MODEL, KEY, WORKSPACES
+
+
+EXIT_USAGE: Final = 2
+LOOPBACK: Final = "127.0.0.1"
+_LOCAL: Final = frozenset({LOOPBACK, "localhost", "::1"})
+_MIN_KEY: Final = 16
+"""Characters of a key that guards more than this machine."""
+
+
+@click.command(
+    epilog=f"""\b
+Clients take the model complexity-router, or complexity-router/simple to
+complexity-router/reasoning for one tier:
+  LLM_MODEL=openai/complexity-router   LLM_BASE_URL=http://127.0.0.1:4100/v1
+  LLM_API_KEY=<the key>
+\b
+Examples:
+  tiered-router serve
+  {KEY}=... tiered-router serve --port 4200
+  tiered-router serve --print-config > litellm.yaml
+"""
+)
+@click.option("--config", help="Configuration file; else looked for as usual.")
+@click.option("--host", default=LOOPBACK, show_default=True, help="Address to bind.")
+@click.option("--port", default=4100, show_default=True, type=click.IntRange(1, 65535))
+@click.option(
+    "--allow-remote",
+    is_flag=True,
+    help=f"Bind an address beyond this machine; {KEY} must hold the key.",
+)
+@click.option(
+    "--no-key", is_flag=True, help="Serve anyone on this machine without a key."
+)
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64))
+@click.option(
+    "--any-model", is_flag=True, help="Route calls for every model name, not ours only."
+)
+@click.option(
+    "--workspaces",
+    help="Directory below which clients' workspaces may be read for the code graph; "
+    "everywhere on a loopback address, nowhere else.",
+)
+@click.option("--print-config", is_flag=True, help="Print LiteLLM's configuration.")
+@click.option("--json", "as_json", is_flag=True, help="Say where it listens as JSON.")
+def command(
+    config: str | None,
+    host: str,
+    port: int,
+    allow_remote: bool,
+    no_key: bool,
+    workers: int,
+    any_model: bool,
+    workspaces: str | None,
+    print_config: bool,
+    as_json: bool,
+) -> None:
+    """Serve the router over HTTP: OpenAI's chat and responses, Anthropic's messages.
+
+    It is the LiteLLM proxy (the extra "gateway") with the router in it.
+    """
+    from openhands_tiered_router.gateway import server
+    from openhands_tiered_router.gateway.proxy_config import proxy_config
+
+    try:
+        source = find_config(config)
+        proxy = proxy_config(source.load(), os.environ)
+    except ConfigError as error:
+        click.echo(str(error), err=True)
+        sys.exit(EXIT_USAGE)
+    if print_config:
+        click.echo(json.dumps(proxy.settings, indent=2))
+        return
+    local = host in _LOCAL
+    key = _key(local=local, allow_remote=allow_remote, no_key=no_key)
+    os.environ.update(
+        _hook_variables(any_model, workspaces or ("/" if local else None))
+    )
+    try:
+        server.check_installed()
+    except server.GatewayMissing as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(EXIT_USAGE)
+    _announce(f"http://{host}:{port}", key, as_json=as_json)
+    binding = server.Binding(host=host, port=port, workers=workers)
+    server.serve(source, proxy, key, binding)
+
+
+def _key(*, local: bool, allow_remote: bool, no_key: bool) -> str | None:
+    """The clients' key; made up if none is set, for this machine alone."""
+    if not local and not allow_remote:
+        raise click.UsageError(
+            "--host is not a loopback address: others could spend your money; "
+            f"add --allow-remote and set {KEY}"
+        )
+    if no_key:
+        if not local:
+            raise click.UsageError("--no-key is for loopback addresses only")
+        return None
+    key = os.environ.get(KEY, "").strip()
+    if not key and not local:
+        raise click.UsageError(f"--allow-remote needs a key in {KEY}")
+    if key and not local and len(key) < _MIN_KEY:
+        raise click.UsageError(
+            f"the key in {KEY} is short; take {_MIN_KEY} characters or more"
+        )
+    return key or f"sk-{secrets.token_urlsafe(24)}"
+
+
+def _hook_variables(any_model: bool, workspaces: str | None) -> dict[str, str]:
+    found = {ANY_MODEL: "1" if any_model else None, WORKSPACES: workspaces}
+    return {name: value for name, value in found.items() if value}
+
+
+def _announce(address: str, key: str | None, *, as_json: bool) -> None:
+    made_up = key is not None and key != os.environ.get(KEY, "").strip()
+    if as_json:
+        facts = {"address": address, "key": key if made_up else None}
+        click.echo(json.dumps(facts))
+        return
+    click.echo(f"Listening on {address}; stop with Ctrl-C.", err=True)
+    if made_up:
+        click.echo(f"Key, for this run: {key}", err=True)

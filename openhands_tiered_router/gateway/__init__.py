@@ -1,0 +1,1 @@
+"""The LiteLLM proxy as a front: clients that speak HTTP get routed calls."""

@@ -1,0 +1,172 @@
+"""The LiteLLM proxy's callback: a model is chosen before each call.
+
+``tiered-router serve`` puts it in; in a LiteLLM deployment of your own it stands in
+the proxy's configuration, and ``TIERED_ROUTER_CONFIG`` names the router's::
+
+    litellm_settings:
+      callbacks: ["openhands_tiered_router.gateway.hook.gateway"]
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections import OrderedDict
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from litellm.integrations.custom_logger import CustomLogger
+
+from openhands_tiered_router.core.decision import Usage
+from openhands_tiered_router.gateway import portability
+from openhands_tiered_router.gateway.call import MODEL, call_of, is_routed
+from openhands_tiered_router.gateway.routing import GatewayRouter, Route
+from openhands_tiered_router.gateway.settings import ANY_MODEL, WORKSPACES
+
+
+logger = logging.getLogger(__name__)
+
+MAX_PENDING: Final = 10_000
+"""Requests remembered while they are under way; a client that leaves may stay."""
+
+
+class Gateway(CustomLogger):
+    """Chooses an endpoint for each request, and learns from what became of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._router: GatewayRouter | None = None
+        self._pending: OrderedDict[str, Route] = OrderedDict()
+
+    async def async_pre_call_hook(
+        self,
+        user_api_key_dict: Any,  # noqa: ARG002
+        cache: Any,  # noqa: ARG002
+        data: dict[str, Any],
+        call_type: Any,
+    ) -> dict[str, Any]:
+        if not is_routed(data.get("model")):
+            if not os.environ.get(ANY_MODEL):
+                return data
+            data["model"] = MODEL
+        try:
+            await self._direct(data, str(call_type))
+        except Exception as error:
+            # The routed name itself stands for the default tier.
+            logger.error("not routed: %s; default tier serves", type(error).__name__)
+        return data
+
+    async def _direct(self, data: dict[str, Any], call_type: str) -> None:
+        """Changes the request so that it goes where it should."""
+        call = call_of(data, call_type)
+        if call is None:
+            return
+        router = self._router or await asyncio.to_thread(self._open)
+        route = router.route(call)
+        keys = await asyncio.to_thread(router.admitted, route)
+        first, *others = [_target(router, route, key, data) for key in keys]
+        data.update(first, fallbacks=others, num_retries=0)
+        self._remember(data["litellm_call_id"], route)
+
+    async def async_post_call_response_headers_hook(
+        self, data: dict[str, Any], *_: Any, **__: Any
+    ) -> dict[str, str] | None:
+        route = self._pending.get(data.get("litellm_call_id", ""))
+        if route is None:
+            return None
+        return {
+            "x-tiered-router-tier": str(route.decision.tier),
+            "x-tiered-router-decision": route.decision_id,
+        }
+
+    async def async_log_success_event(
+        self,
+        kwargs: dict[str, Any],
+        response_obj: Any,
+        start_time: Any,  # noqa: ARG002
+        end_time: Any,  # noqa: ARG002
+    ) -> None:
+        route = self._pending.pop(kwargs.get("litellm_call_id", ""), None)
+        if route is None or self._router is None:
+            return
+        logged = kwargs.get("standard_logging_object") or {}
+        self._router.answered(
+            route,
+            _key(logged),
+            usage=_usage(logged),
+            cost=logged.get("response_cost"),
+            first_token=_first_token(kwargs),
+            response_id=getattr(response_obj, "id", None),
+        )
+
+    async def async_log_failure_event(
+        self,
+        kwargs: dict[str, Any],
+        response_obj: Any,  # noqa: ARG002
+        start_time: Any,  # noqa: ARG002
+        end_time: Any,  # noqa: ARG002
+    ) -> None:
+        route = self._pending.get(kwargs.get("litellm_call_id", ""))
+        error = kwargs.get("exception")
+        if route is None or self._router is None or not isinstance(error, Exception):
+            return
+        key = _key(kwargs.get("standard_logging_object") or {})
+        await asyncio.to_thread(self._router.failed, route, key, error)
+
+    async def async_post_call_failure_hook(
+        self, request_data: dict[str, Any], *_: Any, **__: Any
+    ) -> None:
+        route = self._pending.pop(request_data.get("litellm_call_id", ""), None)
+        if route is not None and self._router is not None:
+            await asyncio.to_thread(self._router.gave_up, route)
+
+    def _open(self) -> GatewayRouter:
+        """Reads the configuration, at the first request: this module is imported while
+        the proxy reads its own."""
+        from openhands_tiered_router.gateway.opening import open_router
+
+        self._router = open_router(os.environ, workspaces=os.environ.get(WORKSPACES))
+        return self._router
+
+    def _remember(self, call_id: str, route: Route) -> None:
+        self._pending[call_id] = route
+        if len(self._pending) > MAX_PENDING:
+            self._pending.popitem(last=False)
+
+
+def _target(
+    router: GatewayRouter, route: Route, key: str, data: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The fields of the request that differ for that endpoint."""
+    model = {"model": f"{MODEL}/{key}"}
+    if router.wrote(route, key):
+        return model
+    return model | portability.for_another(data, route.call.wire)
+
+
+def _key(logged: Mapping[str, Any]) -> str:
+    return str(logged.get("model_group")).removeprefix(f"{MODEL}/")
+
+
+def _usage(logged: Mapping[str, Any]) -> Usage:
+    usage = (logged.get("metadata") or {}).get("usage_object") or {}
+    prompt = usage.get("prompt_tokens_details") or {}
+    completion = usage.get("completion_tokens_details") or {}
+    return Usage(
+        prompt=logged.get("prompt_tokens") or 0,
+        completion=logged.get("completion_tokens") or 0,
+        cache_read=prompt.get("cached_tokens") or 0,
+        cache_write=prompt.get("cache_creation_tokens") or 0,
+        reasoning=completion.get("reasoning_tokens") or 0,
+    )
+
+
+def _first_token(kwargs: Mapping[str, Any]) -> float | None:
+    at = kwargs.get("completion_start_time")
+    streamed = kwargs.get("stream") is True and isinstance(at, datetime)
+    return at.timestamp() if streamed else None
+
+
+gateway = Gateway()

@@ -1,0 +1,101 @@
+"""Running the LiteLLM proxy with the router in it."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from openhands_tiered_router.config import ConfigSource
+from openhands_tiered_router.config.find import VARIABLE as CONFIG_VARIABLE
+from openhands_tiered_router.gateway.proxy_config import ProxyConfig
+from openhands_tiered_router.gateway.settings import KEY
+
+
+_ENVIRONMENT: Final = {
+    "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # else it is fetched at the start
+    "LITELLM_LOG": "ERROR",
+    "LOG_LEVEL": "ERROR",  # the SDK's; it logs to the terminal by default
+    "OPENHANDS_SUPPRESS_BANNER": "1",
+    "LITELLM_MODE": "PRODUCTION",  # else it reads .env files of the directory
+    "DISABLE_ADMIN_UI": "True",
+    "NO_DOCS": "True",
+    "NO_REDOC": "True",
+}
+
+
+class GatewayMissing(Exception):
+    """The LiteLLM proxy is not installed, or lacks something; says what to do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Binding:
+    """Where the gateway listens, and with how many processes."""
+
+    host: str
+    port: int
+    workers: int = 1
+
+
+def check_installed() -> None:
+    """Imports the proxy, which takes seconds.
+
+    Raises:
+        GatewayMissing: It cannot be imported.
+    """
+    os.environ.update(_ENVIRONMENT)
+    try:
+        import litellm.proxy.proxy_server  # noqa: F401
+        import uvicorn  # noqa: F401
+    except ImportError as error:
+        raise GatewayMissing(
+            f"the gateway needs the LiteLLM proxy ({error}); "
+            "install it with: pip install 'openhands-tiered-router[gateway]'"
+        ) from None
+
+
+def serve(
+    source: ConfigSource, proxy: ProxyConfig, key: str | None, binding: Binding
+) -> None:
+    """Serves until it is told to stop.
+
+    Args:
+        source: Where the router's configuration is.
+        proxy: What LiteLLM is started with.
+        key: What clients must send; ``None``: anyone who can connect is served.
+        binding: Where to listen.
+    """
+    import uvicorn
+
+    os.environ.update(_ENVIRONMENT | proxy.variables)
+    if source.path is not None:
+        os.environ[CONFIG_VARIABLE] = str(source.path.resolve())
+    settings = dict(proxy.settings)
+    if key is None:
+        settings.pop("general_settings")
+    else:
+        os.environ[KEY] = key
+    with _file(settings) as path:
+        os.environ["CONFIG_FILE_PATH"] = str(path)
+        uvicorn.run(
+            "litellm.proxy.proxy_server:app",
+            host=binding.host,
+            port=binding.port,
+            workers=binding.workers,
+            log_level="warning",
+            access_log=False,
+        )
+
+
+@contextmanager
+def _file(settings: dict[str, object]) -> Iterator[Path]:
+    """LiteLLM's configuration as a file that only this user may read: JSON is YAML."""
+    with tempfile.TemporaryDirectory(prefix="tiered-router-") as directory:
+        path = Path(directory) / "litellm.yaml"
+        path.write_text(json.dumps(settings, indent=2), encoding="utf-8")
+        yield path

@@ -1,0 +1,110 @@
+"""A gateway in a process of its own, over the loopback provider."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from openhands_tiered_router.economics.price_book import default_price_book
+from openhands_tiered_router.loopback import LoopbackProvider
+
+
+pytest.importorskip("fastapi", reason='needs the extra "gateway"')
+
+MODELS = {
+    "simple": "openai/gpt-4o-mini",
+    "medium": "openai/gpt-4o",
+    "complex": "anthropic/claude-sonnet-4-5",
+    "reasoning": "anthropic/claude-opus-4-5",
+}
+KEY = "sk-gateway-0123456789"
+START_SECONDS = 100
+
+
+@dataclass
+class Gateway:
+    """The process, and what stands behind it."""
+
+    provider: LoopbackProvider
+    address: str
+    telemetry: Path
+    key: str = KEY
+
+    def get(self, path: str, key: str | None = KEY) -> httpx.Response:
+        headers = {} if key is None else {"authorization": f"Bearer {key}"}
+        return httpx.get(f"{self.address}{path}", headers=headers, timeout=20)
+
+
+def write_config(path: Path, provider: LoopbackProvider) -> Path:
+    tables = (
+        f'[[tiers.{tier}.endpoints]]\nmodel = "{model}"\nbase_url = "{address}"\n'
+        for tier, model in MODELS.items()
+        for address in [
+            provider.base_url + ("/v1" if model.startswith("openai") else "")
+        ]
+    )
+    path.write_text("".join(tables), encoding="utf-8")
+    return path
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """Started once a module: importing the proxy takes seconds."""
+    home = tmp_path_factory.mktemp("gateway")
+    book = default_price_book()
+    listed = {m.partition("/")[2]: book.prices(m) for m in MODELS.values()}
+    prices = {name: price for name, price in listed.items() if price is not None}
+    with LoopbackProvider(prices=prices) as provider:
+        port = free_port()
+        config = write_config(home / "tiered-router.toml", provider)
+        telemetry = home / "telemetry.sqlite3"
+        log = (home / "log").open("w")
+        process = subprocess.Popen(
+            [sys.executable, "-m", "openhands_tiered_router", "serve"]
+            + ["--config", str(config), "--port", str(port)],
+            env={
+                **os.environ,
+                "TIERED_ROUTER_GATEWAY_KEY": KEY,
+                "TIERED_ROUTER_TELEMETRY": str(telemetry),
+            },
+            cwd=home,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+        running = Gateway(provider, f"http://127.0.0.1:{port}", telemetry)
+        try:
+            _wait(running, process, home / "log")
+            yield running
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
+            log.close()
+
+
+def _wait(gateway: Gateway, process: subprocess.Popen[bytes], log: Path) -> None:
+    until = time.monotonic() + START_SECONDS
+    while time.monotonic() < until:
+        if process.poll() is not None:
+            break
+        try:
+            if gateway.get("/health/liveliness").status_code == 200:
+                return
+        except httpx.TransportError:
+            time.sleep(0.2)
+    pytest.fail(f"the gateway did not start:\n{log.read_text()[-2000:]}")
