@@ -8,6 +8,10 @@ from typing import Any, Final
 
 from openhands.sdk import Agent, LocalConversation
 from openhands.sdk.agent import base as agent_base
+from openhands.sdk.conversation import (
+    ConversationCallbackType,
+    ConversationTokenCallbackType,
+)
 from openhands.sdk.llm import LLM
 from pydantic import (
     SerializeAsAny,
@@ -19,6 +23,7 @@ from pydantic import (
 from openhands_tiered_router.fleet import fleet
 from openhands_tiered_router.guards.verify.agent import VerifiesFinish
 from openhands_tiered_router.guards.verify.finish import Finish
+from openhands_tiered_router.guards.within import watched
 from openhands_tiered_router.router import ComplexityRouter
 
 
@@ -83,6 +88,34 @@ class RoutedAgent(VerifiesFinish, Agent):
             graph=llm.settings.graph,
             escalate=fleet().session(str(conversation.id)).rejected,
         )
+
+    def step(
+        self,
+        conversation: LocalConversation,
+        on_event: ConversationCallbackType,
+        on_token: ConversationTokenCallbackType | None = None,
+    ) -> None:
+        """See ``Agent.step``; with the router's guards where no callbacks reach."""
+        on_event = self._watched(conversation, on_event)
+        super().step(conversation, on_event=on_event, on_token=on_token)
+
+    async def astep(
+        self,
+        conversation: LocalConversation,
+        on_event: ConversationCallbackType,
+        on_token: ConversationTokenCallbackType | None = None,
+    ) -> None:
+        """Async twin of ``step``."""
+        on_event = self._watched(conversation, on_event)
+        await super().astep(conversation, on_event=on_event, on_token=on_token)
+
+    def _watched(
+        self, conversation: LocalConversation, on_event: ConversationCallbackType
+    ) -> ConversationCallbackType:
+        llm = self.llm
+        if not isinstance(llm, ComplexityRouter):
+            return on_event
+        return watched(conversation, llm.callbacks, on_event)
 
     @property
     def prompt_dir(self) -> str:

@@ -29,13 +29,11 @@ from openhands_tiered_router.core.engine import Rule
 from openhands_tiered_router.dispatch.steps import Blocking, Pause, Reply, Step
 from openhands_tiered_router.fleet import RoutedCall
 from openhands_tiered_router.guards.budget.desk import desk
-from openhands_tiered_router.guards.budget.guard import RoutedBudgetGuard
 from openhands_tiered_router.sdk.configured import settings_of
 from openhands_tiered_router.sdk.flow import CallArguments, CallFlow
-from openhands_tiered_router.sdk.graphs import GraphFollower
+from openhands_tiered_router.sdk.guards import watchers
 from openhands_tiered_router.sdk.setup import RouterSetup, Unshared
 from openhands_tiered_router.sdk.tiered_llm import TieredLLM
-from openhands_tiered_router.sdk.tool_results import RoutedToolOutcomes
 from openhands_tiered_router.settings import RouterSettings
 from openhands_tiered_router.telemetry import TelemetryRecorder
 from openhands_tiered_router.tiers import Tier
@@ -190,12 +188,10 @@ class ComplexityRouter(TieredLLM):
     def callbacks(self) -> list[Callable[[Event], None]]:
         """For ``Conversation(callbacks=...)``; a fresh list for each conversation.
 
-        They put tool results on record, tell the code graph what was edited, and pause
-        at the limits of budgets.
+        They put tool results on record, tell the code graph what was edited, and are
+        the guards that the configuration asks for; see docs/guards.md.
         """
-        recorder = self._ready().recorder
-        guards = [RoutedBudgetGuard(recorder)] if self.settings.budgets else []
-        return [RoutedToolOutcomes(recorder), GraphFollower(), *guards]
+        return watchers(self._ready(), self.settings)
 
     def select_llm(self, messages: list[Message]) -> str:
         """The endpoint that would serve a call with these messages and no tools."""

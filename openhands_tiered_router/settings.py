@@ -9,6 +9,7 @@ from openhands_tiered_router.core.policy import Policy
 from openhands_tiered_router.dispatch.settings import DispatchSettings
 from openhands_tiered_router.economics.lifetime import CacheSettings
 from openhands_tiered_router.guards.budget.limits import Budget
+from openhands_tiered_router.guards.loop.settings import LoopSettings
 from openhands_tiered_router.guards.verify.settings import VerifySettings
 from openhands_tiered_router.state.settings import StateSettings
 from openhands_tiered_router.tiers import DEFAULT_MAX_COMPLEXITY, Endpoint, Tier
@@ -36,7 +37,11 @@ class RouterSettings(BaseModel):
         default=(), description="What may be spent, and what happens at the limits."
     )
     state: StateSettings = Field(default_factory=StateSettings)
+    loops: LoopSettings = Field(default_factory=LoopSettings)
     verify: VerifySettings = Field(default_factory=VerifySettings)
+    fitted: str | None = Field(
+        default=None, description="File of models fitted to the user's own data."
+    )
     telemetry: bool = Field(default=True, description="Put decisions on record.")
     telemetry_path: str | None = Field(
         default=None, description="SQLite file; by default in the user's directory."

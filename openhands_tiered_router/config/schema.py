@@ -21,6 +21,7 @@ from openhands_tiered_router.config.sections.breaker import BreakerConfig
 from openhands_tiered_router.config.sections.budgets import BudgetConfig, Budgets
 from openhands_tiered_router.config.sections.cache import CacheConfig
 from openhands_tiered_router.config.sections.explore import ExploreConfig
+from openhands_tiered_router.config.sections.loops import LoopsConfig
 from openhands_tiered_router.config.sections.state import StateConfig
 from openhands_tiered_router.config.sections.verify import VerifyConfig
 from openhands_tiered_router.core.policy import PROFILES, Policy
@@ -195,12 +196,16 @@ class PolicyConfig(Section):
     """Seconds a turn from which a one-hour cache is the cheaper one."""
     dimension_weights: dict[Dimension, Amount] = Field(default_factory=dict)
     """Weights of the task score to use instead of the fitted ones, by dimension."""
+    fitted: str | None = Field(default=None, min_length=1)
+    """File that ``tiered-router calibrate --fitted`` has written: models and settings
+    fitted to your own data. What stands in the configuration goes before it."""
 
     def to_policy(self, base_tier: Tier) -> Policy:
         """What the engine takes."""
         values = {n: getattr(self, n) for n in type(self).model_fields}
         named = PROFILES[values.pop("profile")]
         economy = values.pop("economy")
+        del values["fitted"]
         return Policy(
             base_tier=base_tier,
             economy=named if economy is None else economy,
@@ -272,6 +277,7 @@ class RouterConfig(Section):
     budgets: Budgets = ()
     """What may be spent."""
     state: StateConfig = StateConfig()
+    loops: LoopsConfig = LoopsConfig()
     verify: VerifyConfig = VerifyConfig()
     _source: str = PrivateAttr(default="configuration")
     _warnings: tuple[Problem, ...] = PrivateAttr(default=())
@@ -336,6 +342,7 @@ _SECTIONS: dict[tuple[type[BaseModel], str], type[BaseModel]] = {
     (RouterConfig, "graph"): GraphConfig,
     (RouterConfig, "explore"): ExploreConfig,
     (RouterConfig, "cache"): CacheConfig,
+    (RouterConfig, "loops"): LoopsConfig,
     (RouterConfig, "verify"): VerifyConfig,
     (RouterConfig, "budgets"): BudgetConfig,
     (RouterConfig, "state"): StateConfig,

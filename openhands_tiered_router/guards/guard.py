@@ -58,6 +58,6 @@ class Guard(ABC):
             logger.error("guard %s: %s", self.name, text)
 
 
-def is_present(guard: Guard, conversation: LocalConversation) -> bool:
+def is_present(name: str, conversation: LocalConversation) -> bool:
     """Whether a guard of that name is among a conversation's callbacks."""
-    return guard.name in _present.get(conversation, ())
+    return name in _present.get(conversation, ())

@@ -8,12 +8,13 @@ from openhands_tiered_router.config import (
     policy_of,
     tier_set,
 )
+from openhands_tiered_router.config.settings import fitted_path
 from openhands_tiered_router.settings import RouterSettings
 
 
 def settings_of(config: RouterConfig) -> RouterSettings:
     """All that the configuration says beside the models."""
-    tiers = tier_set(config)
+    tiers, fitted = tier_set(config), fitted_path(config)
     telemetry = config.telemetry
     return RouterSettings(
         endpoints=tiers.endpoints,
@@ -22,8 +23,10 @@ def settings_of(config: RouterConfig) -> RouterSettings:
         dispatch=dispatch_of(config),
         explore=config.explore.to_exploration(),
         cache=config.cache.to_cache(),
+        fitted=str(fitted) if fitted else None,
         budgets=tuple(budget.to_budget() for budget in config.budgets),
         state=config.state.to_state(),
+        loops=config.loops.to_loops(),
         verify=config.verify.to_settings(),
         telemetry=telemetry.enabled,
         telemetry_path=telemetry.path,

@@ -1,0 +1,70 @@
+"""What watches the conversations of a router, in the order in which it is called."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+
+from openhands.sdk import LocalConversation
+from openhands.sdk.event import Event
+
+from openhands_tiered_router.core.request import Purpose
+from openhands_tiered_router.guards.budget.guard import RoutedBudgetGuard
+from openhands_tiered_router.guards.guard import Guard
+from openhands_tiered_router.guards.loop.guard import LoopGuard, Router
+from openhands_tiered_router.guards.loop.learnt import LearntTurns
+from openhands_tiered_router.guards.loop.verdict import Typical
+from openhands_tiered_router.guards.within import ROUTED
+from openhands_tiered_router.sdk.graphs import GraphFollower
+from openhands_tiered_router.sdk.setup import RouterSetup
+from openhands_tiered_router.sdk.tool_results import RoutedToolOutcomes
+from openhands_tiered_router.settings import RouterSettings
+
+
+class Routed(Guard):
+    """Does nothing; by it an agent knows that its conversation calls all of these."""
+
+    name = ROUTED
+
+    def see(self, conversation: LocalConversation, event: Event) -> None:
+        pass
+
+
+def watchers(
+    setup: RouterSetup, settings: RouterSettings
+) -> list[Callable[[Event], None]]:
+    """The callbacks of one conversation.
+
+    First those that only take note, so that nothing is missing from the record of
+    what comes after: a budget that pauses, then a loop. What is paused already may be
+    given a second reason.
+    """
+    recorder = setup.recorder
+    found: list[Callable[[Event], None]] = [Routed(), RoutedToolOutcomes(recorder)]
+    if settings.graph:
+        found.append(GraphFollower())
+    if settings.budgets:
+        found.append(RoutedBudgetGuard(recorder))
+    if settings.loops.enabled:
+        router = _router(setup, settings)
+        found.append(LoopGuard(settings.loops, router=router, recorder=recorder))
+    return found
+
+
+def _router(setup: RouterSetup, settings: RouterSettings) -> Router:
+    learnt = LearntTurns(setup.recorder.path, settings.loops)
+
+    def typical(conversation_id: str) -> Typical | None:
+        calls = setup.fleet.calls(conversation_id)
+        served = Counter(
+            setup.endpoint(call.outcome.endpoint).model
+            for call in calls
+            if call.outcome.endpoint and call.purpose is Purpose.TURN
+        )
+        most = served.most_common(1)
+        return learnt.typical(most[0][0]) if most else None
+
+    def escalate(conversation_id: str, turns: int) -> None:
+        setup.fleet.session(conversation_id).escalate("runaway", steps=1, turns=turns)
+
+    return Router(typical=typical, escalate=escalate)
