@@ -12,22 +12,21 @@ from openhands.sdk.llm import LLM
 
 from openhands_tiered_router.core.decision import Decision, Reason
 from openhands_tiered_router.core.engine import Engine, Rule
-from openhands_tiered_router.core.exploration import Explore
 from openhands_tiered_router.core.fleet import Health
 from openhands_tiered_router.core.request import RoutingRequest
 from openhands_tiered_router.core.rules import RULES, RiskFloor
 from openhands_tiered_router.core.session import SessionState
 from openhands_tiered_router.dispatch.settings import DispatchSettings
-from openhands_tiered_router.economics.lifetime import CacheLifetime, CacheSettings
+from openhands_tiered_router.economics.lifetime import CacheSettings
 from openhands_tiered_router.fleet import Fleet, RoutedCall, fleet
-from openhands_tiered_router.guards.budget.book import Account
+from openhands_tiered_router.guards.budget.book import Account, Refused
 from openhands_tiered_router.guards.budget.desk import desk
-from openhands_tiered_router.guards.budget.errors import MaxBudgetReached
 from openhands_tiered_router.guards.budget.limits import Budget
 from openhands_tiered_router.health.endpoint import EndpointHealth
 from openhands_tiered_router.need.task import TaskScoreRule
 from openhands_tiered_router.sdk.endpoints import tier_set
 from openhands_tiered_router.sdk.graphs import live_graphs
+from openhands_tiered_router.sdk.rules import own_rules
 from openhands_tiered_router.sdk.spending import Caller, Quote, Spending
 from openhands_tiered_router.settings import RouterSettings
 from openhands_tiered_router.state.degrading import DegradingStore
@@ -64,7 +63,7 @@ class RouterSetup:
     ) -> Self:
         """The setup for those models; no network."""
         tiers = tier_set(llms, settings)
-        rules = _with_settings(rules, settings)
+        rules = own_rules(rules, settings)
         if settings.graph:
             rules = _with_graphs(rules)
         policy = replace(settings.policy, base_tier=default_tier)
@@ -147,7 +146,7 @@ class RouterSetup:
             "state", kind, conversation_id=None, time=time.time(), backend=backend
         )
 
-    def _note_refusal(self, caller: Caller, refusal: MaxBudgetReached) -> None:
+    def _note_refusal(self, caller: Caller, refusal: Refused) -> None:
         self.recorder.note(
             "budget",
             "refused",
@@ -178,18 +177,6 @@ class RouterSetup:
             tier=self.endpoints[answered].tier if answered else None,
             model=self.endpoints[answered].model if answered else None,
         )
-
-
-def _with_settings(rules: Sequence[Rule], settings: RouterSettings) -> tuple[Rule, ...]:
-    """The rules, with the router's own settings for those that have some."""
-    return tuple(
-        Explore(settings.explore)
-        if isinstance(rule, Explore)
-        else CacheLifetime(settings.cache.one_hour)
-        if isinstance(rule, CacheLifetime)
-        else rule
-        for rule in rules
-    )
 
 
 def _with_graphs(rules: Sequence[Rule]) -> tuple[Rule, ...]:

@@ -21,6 +21,7 @@ from openhands_tiered_router.guards.budget.book import (
     Caller,
     Charge,
     Quote,
+    Refused,
 )
 from openhands_tiered_router.guards.budget.errors import MaxBudgetReached
 from openhands_tiered_router.guards.budget.limits import Spend, nano
@@ -49,7 +50,7 @@ class Spending:
 
     account: Account | None
     quotes: Callable[[], Mapping[str, Quote]]
-    note: Callable[[Caller, MaxBudgetReached], None]
+    note: Callable[[Caller, Refused], None]
     """Puts a refused call on record."""
     admission: Admission | None = None
     _reserved: Quote | None = None
@@ -150,9 +151,9 @@ class Spending:
             if self.account.store.local:
                 return work()
             return (yield from blocking(work))
-        except MaxBudgetReached as refusal:
+        except Refused as refusal:
             self.note(self.account.caller, refusal)
-            raise
+            raise MaxBudgetReached(str(refusal)) from None
         except Exception as error:
             logger.error("budgets failed with %s; not counted", type(error).__name__)
             self.account = self.admission = None

@@ -67,7 +67,7 @@ class RedisStore:
                 return result
             if time.monotonic() > deadline:
                 raise self._unavailable("too many changes of one key at once")
-            time.sleep(random.uniform(0, 0.002))
+            time.sleep(random.uniform(0, 0.0005))
 
     def read(self, key: str) -> Value | None:
         return _decoded(self._get(PREFIX + key))

@@ -12,12 +12,20 @@ from typing import NoReturn
 from openhands_tiered_router.core.request import Purpose
 from openhands_tiered_router.guards.budget import ledger, messages
 from openhands_tiered_router.guards.budget.desk import Standing, desk
-from openhands_tiered_router.guards.budget.errors import MaxBudgetReached
 from openhands_tiered_router.guards.budget.ledger import Balance, Entry, exceeded
 from openhands_tiered_router.guards.budget.limits import Budget, Scope, Spend
 from openhands_tiered_router.guards.budget.owners import owner
 from openhands_tiered_router.state.store import StateStore
 from openhands_tiered_router.tiers import Tier
+
+
+class Refused(Exception):
+    """A call does not fit into a budget; the message is for the user."""
+
+    def __init__(self, message: str, budget: str, measure: str) -> None:
+        super().__init__(message)
+        self.budget = budget
+        self.measure = measure
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +97,7 @@ class Account:
         """Which endpoints the call can be paid for at.
 
         Raises:
-            MaxBudgetReached: At none.
+            Refused: At none.
         """
         self.quotes = allowed = quotes
         caps: list[Tier] = []
@@ -113,7 +121,7 @@ class Account:
         """Puts what the call is expected to take aside, in every budget.
 
         Raises:
-            MaxBudgetReached: Another call was faster; nothing is put aside.
+            Refused: Another call was faster; nothing is put aside.
         """
         quote = self.quotes[endpoint]
         entry = Entry(
@@ -198,7 +206,7 @@ def _affordable(
         priced = {k: q for k, q in quotes.items() if q.priced}
         if not priced:
             text = messages.unpriced_notice(budget, list(quotes))
-            raise MaxBudgetReached(text, budget.name, "price")
+            raise Refused(text, budget.name, "price")
         quotes = priced
     held = books.committed
     fitting = {k: q for k, q in quotes.items() if not exceeded(limits, held, q.spend)}
@@ -214,7 +222,7 @@ def _refuse(budget: Budget, books: Balance, expected: Spend) -> NoReturn:
         text = messages.call_notice(budget, measure, expected)
     else:
         text = messages.hard_notice(budget, measure, books, expected)
-    raise MaxBudgetReached(text, budget.name, measure)
+    raise Refused(text, budget.name, measure)
 
 
 def _soft_measure(budget: Budget, books: Balance) -> str | None:

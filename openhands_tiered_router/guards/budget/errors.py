@@ -1,4 +1,4 @@
-"""The error of a call that a budget does not allow."""
+"""The SDK's error of a call that a budget does not allow."""
 
 from __future__ import annotations
 
@@ -11,8 +11,3 @@ class MaxBudgetReached(LLMError):
     It has the name of the SDK's own code for its run budget, so that clients show it
     as such. The conversation is as it was before the call: ``run()`` asks again.
     """
-
-    def __init__(self, message: str, budget: str = "", measure: str = "") -> None:
-        super().__init__(message)
-        self.budget = budget
-        self.measure = measure

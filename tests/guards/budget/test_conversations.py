@@ -115,7 +115,7 @@ def test_a_call_dearer_than_any_endpoint_is_refused(world) -> None:
     conversation = talk(world, router)
     with pytest.raises(ConversationRunError, match=r"allows \$1e-06; .*cheapest"):
         conversation.run()
-    assert world.provider.requests == []
+    assert not world.provider.requests
 
 
 def test_endpoints_without_a_price_are_left_out_or_refused(world) -> None:
