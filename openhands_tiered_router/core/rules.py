@@ -13,7 +13,7 @@ from openhands_tiered_router.core.request import Purpose
 from openhands_tiered_router.economics.lifetime import cache_lifetime
 from openhands_tiered_router.economics.rule import economics
 from openhands_tiered_router.need.escalation import escalation
-from openhands_tiered_router.need.next_turn import default_model
+from openhands_tiered_router.need.next_turn import NextTurnModel, default_model
 from openhands_tiered_router.need.risk import RiskSource, risk
 from openhands_tiered_router.need.task import task_score
 from openhands_tiered_router.tiers import Endpoint, Tier
@@ -50,19 +50,28 @@ def side_request(draft: Draft) -> Draft:
     return draft.because("side_request", "not a step of the conversation")
 
 
-def next_turn(draft: Draft) -> Draft:
+@dataclass(frozen=True, slots=True)
+class NextTurn:
     """How probable it is that the coming turn is mechanical."""
-    if draft.request.purpose is not Purpose.TURN:
-        return draft
-    session = draft.session
-    p = default_model().probability(session)
-    draft = replace(draft, p_mechanical=p)
-    if session.after_user or session.last is None:
-        return draft.because("next_turn", "first turn on a request")
-    if session.last.failed:
-        return draft.because("next_turn", f"{session.last.kind} failed")
-    text = f"mechanical with probability {p:.2f} after {session.last.kind}"
-    return draft.because("next_turn", text)
+
+    model: NextTurnModel | None = None
+    """``None``: the one that comes with the package."""
+
+    def __call__(self, draft: Draft) -> Draft:
+        if draft.request.purpose is not Purpose.TURN:
+            return draft
+        session = draft.session
+        p = (self.model or default_model()).probability(session)
+        draft = replace(draft, p_mechanical=p)
+        if session.after_user or session.last is None:
+            return draft.because("next_turn", "first turn on a request")
+        if session.last.failed:
+            return draft.because("next_turn", f"{session.last.kind} failed")
+        text = f"mechanical with probability {p:.2f} after {session.last.kind}"
+        return draft.because("next_turn", text)
+
+
+next_turn: Final = NextTurn()
 
 
 def floors(draft: Draft) -> Draft:

@@ -61,7 +61,8 @@ def test_every_key_arrives() -> None:
         side_tier=Tier.COMPLEX,
         window_margin=0.5,
     )
-    names = set(type(config.policy).model_fields) - {"profile"} | {"base_tier"}
+    own = {"profile", "fitted"}
+    names = set(type(config.policy).model_fields) - own | {"base_tier"}
     assert names == {field.name for field in fields(Policy)}
     settings = asdict(dispatch_of(config))
     assert config.breaker.model_fields_set == type(config.breaker).model_fields.keys()
