@@ -22,6 +22,7 @@ from openhands_tiered_router.config.llm_fields import RESERVED
 from openhands_tiered_router.config.sections.breaker import BreakerConfig
 from openhands_tiered_router.config.sections.cache import CacheConfig
 from openhands_tiered_router.config.sections.explore import ExploreConfig
+from openhands_tiered_router.config.sections.loops import LoopsConfig
 from openhands_tiered_router.config.sections.verify import VerifyConfig
 
 
@@ -32,6 +33,7 @@ SECTIONS = [
     DispatchConfig,
     ExploreConfig,
     GraphConfig,
+    LoopsConfig,
     PolicyConfig,
     TelemetryConfig,
     VerifyConfig,
