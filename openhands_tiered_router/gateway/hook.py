@@ -165,8 +165,9 @@ def _usage(logged: Mapping[str, Any]) -> Usage:
 
 def _first_token(kwargs: Mapping[str, Any]) -> float | None:
     at = kwargs.get("completion_start_time")
-    streamed = kwargs.get("stream") is True and isinstance(at, datetime)
-    return at.timestamp() if streamed else None
+    if not isinstance(at, datetime) or kwargs.get("stream") is not True:
+        return None
+    return at.timestamp()
 
 
 gateway = Gateway()

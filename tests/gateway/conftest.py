@@ -18,8 +18,6 @@ from openhands_tiered_router.economics.price_book import default_price_book
 from openhands_tiered_router.loopback import LoopbackProvider
 
 
-pytest.importorskip("fastapi", reason='needs the extra "gateway"')
-
 MODELS = {
     "simple": "openai/gpt-4o-mini",
     "medium": "openai/gpt-4o",
@@ -65,6 +63,7 @@ def free_port() -> int:
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """Started once a module: importing the proxy takes seconds."""
+    pytest.importorskip("fastapi_sso", reason='needs the extra "gateway"')
     home = tmp_path_factory.mktemp("gateway")
     book = default_price_book()
     listed = {m.partition("/")[2]: book.prices(m) for m in MODELS.values()}

@@ -1,0 +1,55 @@
+"""What ``serve`` refuses before anything is started."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from openhands_tiered_router.cli import tiered_router
+
+
+CONFIG = '[[tiers.complex.endpoints]]\nmodel = "openai/gpt-4o"\n'
+
+
+def serve(tmp_path: Path, *arguments: str, key: str = "") -> Result:
+    path = tmp_path / "tiered-router.toml"
+    path.write_text(CONFIG, encoding="utf-8")
+    return CliRunner().invoke(
+        tiered_router,
+        ["serve", "--config", str(path), *arguments],
+        env={"OPENAI_API_KEY": "sk-x", "TIERED_ROUTER_GATEWAY_KEY": key},
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "key", "message"),
+    [
+        (["--host", "0.0.0.0"], "", "--allow-remote"),
+        (["--host", "0.0.0.0", "--allow-remote"], "", "needs a key"),
+        (["--host", "0.0.0.0", "--allow-remote"], "short", "is short"),
+        (["--host", "10.0.0.1", "--allow-remote", "--no-key"], "", "loopback"),
+    ],
+)
+def test_no_one_else_spends_your_money(
+    tmp_path: Path, arguments: list[str], key: str, message: str
+) -> None:
+    result = serve(tmp_path, *arguments, key=key)
+    assert result.exit_code == 2
+    assert message in result.output
+
+
+def test_the_proxys_configuration_is_printed(tmp_path: Path) -> None:
+    result = serve(tmp_path, "--print-config")
+    assert result.exit_code == 0
+    names = [entry["model_name"] for entry in json.loads(result.output)["model_list"]]
+    assert names == ["complexity-router", "complexity-router/complex"]
+
+
+def test_a_bad_configuration_is_told(tmp_path: Path) -> None:
+    (tmp_path / "bad.toml").write_text("[tiers]\n", encoding="utf-8")
+    result = serve(tmp_path, "--config", str(tmp_path / "bad.toml"))
+    assert result.exit_code == 2
+    assert "names no tier" in result.output
