@@ -25,6 +25,7 @@ EXIT_ERROR: Final = 1
 EXIT_USAGE: Final = 2
 EXIT_LIMIT: Final = 3
 EXIT_STUCK: Final = 4
+EXIT_UNVERIFIED: Final = 5
 EXIT_PAUSED: Final = 130
 
 
@@ -33,7 +34,8 @@ EXIT_PAUSED: Final = 130
 Exit codes:
   0  the agent finished         3  --max-iterations reached
   1  it ended with an error     4  it was stuck in a loop
-  2  usage or configuration   130  paused with Ctrl-C; --resume goes on
+  2  usage or configuration     5  it finished, and the work is not verified
+                              130  paused with Ctrl-C; --resume goes on
 \b
 Examples:
   tiered-router run --task "Fix the failing test"
@@ -59,6 +61,11 @@ Examples:
     type=click.Path(file_okay=False, path_type=Path),
     help="Where conversations are kept; by default in the user's state directory.",
 )
+@click.option(
+    "--verify/--no-verify",
+    default=None,
+    help="Verify the work when the agent finishes; by default as configured.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def command(
     task: str | None,
@@ -67,6 +74,7 @@ def command(
     max_iterations: int,
     resume: UUID | None,
     state_dir: Path | None,
+    verify: bool | None,
     as_json: bool,
 ) -> None:
     """Run an agent on a task; shows what it does with the tier of each turn."""
@@ -80,7 +88,7 @@ def command(
     reporter = Reporter(as_json=as_json)
     try:
         with reporter.waiting("Loading the OpenHands SDK"):
-            router = _router(config)
+            router = _router(config, verify)
     except ConfigError as error:
         click.echo(str(error), err=True)
         sys.exit(EXIT_USAGE)
@@ -123,10 +131,15 @@ def _quiet_sdk() -> None:
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
 
 
-def _router(config: str | None) -> ComplexityRouter:
+def _router(config: str | None, verify: bool | None) -> ComplexityRouter:
     from openhands_tiered_router import ComplexityRouter
 
-    return ComplexityRouter.from_config(config)
+    router = ComplexityRouter.from_config(config)
+    if verify is None:
+        return router
+    chosen = router.settings.verify.model_copy(update={"enabled": verify})
+    settings = router.settings.model_copy(update={"verify": chosen})
+    return router.model_copy(update={"settings": settings})
 
 
 def _default_state_dir() -> Path:
@@ -185,7 +198,7 @@ def _exit_code(conversation: LocalConversation) -> int:
 
     status = conversation.state.execution_status
     if status is Status.FINISHED:
-        return 0
+        return EXIT_UNVERIFIED if _is_unverified(conversation) else 0
     if status is Status.PAUSED:
         return EXIT_PAUSED
     if status is Status.STUCK:
@@ -195,3 +208,10 @@ def _exit_code(conversation: LocalConversation) -> int:
     ]
     limit = errors and errors[-1].code == "MaxIterationsReached"
     return EXIT_LIMIT if limit else EXIT_ERROR
+
+
+def _is_unverified(conversation: LocalConversation) -> bool:
+    from openhands_tiered_router.guards.verify.memory import Status, verification_of
+
+    verification = verification_of(conversation.state)
+    return verification is not None and verification.status is Status.UNVERIFIED

@@ -86,12 +86,16 @@ class Reporter:
                     "conversation": str(conversation.id),
                     "cost_usd": _cost(conversation),
                     "tiers": _tier_counts(calls),
+                    "verification": _verification(conversation),
                 }
             )
             return
         self._out.print(summary_table(calls))
         cost = f"{status}; ${_cost(conversation):.4f} in {len(calls)} calls"
         self._out.print(Text(cost, style="bold"))
+        verification = _verification(conversation)
+        if verification is not None:
+            self._out.print(Text(": ".join(verification.values()), style="bold"))
         if code == 130:
             resume = f"tiered-router run --resume {conversation.id}"
             self._out.print(f"Paused. Go on with: {resume}", soft_wrap=True)
@@ -199,6 +203,16 @@ def _one_line(arguments: str, tool: str) -> str:
     names = ("command", "path", "pattern", "message", "thought")
     parts = [str(parsed[n]) for n in names if parsed.get(n)]
     return " ".join(parts) if parts else tool
+
+
+def _verification(conversation: LocalConversation) -> dict[str, str] | None:
+    """Whether the work was verified, and why not; ``None``: nobody asked for it."""
+    from openhands_tiered_router.guards.verify.memory import verification_of
+
+    found = verification_of(conversation.state)
+    if found is None or not found.reason:
+        return None
+    return {"status": str(found.status), "reason": found.reason}
 
 
 def _cost(conversation: LocalConversation) -> float:

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from openhands_tiered_router.guards.verify import baseline, process
 from openhands_tiered_router.guards.verify.git import Changed, GitError, Repository
@@ -100,11 +100,10 @@ class Verifier:
         failing = self._commands()
         if failing is not None:
             return failing
-        nothing_ran = judged.reason is not Reason.PASSED and not own.checked
-        if nothing_ran or (
-            judged.accepted is None and own.reproduction is Reproduction.STALE
-        ):
-            return Judgement(reason=Reason.NOT_CHECKED, evidence=_not_checked(own))
+        sure = own.checked and own.reproduction is not Reproduction.STALE
+        if judged.reason in _NOTHING_RAN and not sure:
+            text = f"{judged.reason.told.capitalize()}. {_not_checked(own)}"
+            return Judgement(reason=Reason.NOT_CHECKED, evidence=text)
         return judged
 
     def _own_tests(self) -> Judgement:
@@ -270,11 +269,13 @@ def _shown(own: OwnChecks) -> str:
 
 def _not_checked(own: OwnChecks) -> str:
     if own.reproduction is Reproduction.STALE:
-        return f"This failed before your change. Run it again:\n\n{_shown(own)}"
-    return "Nothing was run after your last edit. Run what shows that it works."
+        return f"This failed before your change; run it again:\n\n{_shown(own)}"
+    return "Nothing was run after your last edit: run what shows that it works."
 
 
-_NO_CHANGE = (
+_NOTHING_RAN: Final = (Reason.NO_TESTS, Reason.NO_RUNNER, Reason.RUNNER_FAILED)
+
+_NO_CHANGE: Final = (
     "No file has changed. If the task asks for a change, make it; if it asks for none, "
     "finish again."
 )

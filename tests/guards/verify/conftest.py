@@ -23,6 +23,7 @@ from openhands_tiered_router.tiers import Tier
 from tests.routed.conftest import World
 
 
+PRICE = "shop/price.py"
 FILES = {
     ".gitignore": ".venv/\n__pycache__/\n",
     "shop/__init__.py": "",
@@ -77,7 +78,8 @@ def project(tmp_path: Path) -> Project:
     # A virtual environment's interpreter, without making one for each test.
     shim = project.root / ".venv" / "bin" / "python"
     shim.parent.mkdir(parents=True)
-    shim.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    quick = "PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 PYTEST_ADDOPTS="
+    shim.write_text(f'#!/bin/sh\n{quick} exec {sys.executable} "$@"\n')
     shim.chmod(0o755)
     project.git("init", "-q")
     project.commit()
@@ -145,5 +147,3 @@ def past(replies: Sequence[Reply]) -> Script:
 def shop(project: Project, world: World) -> Shop:
     world.workspace = project.root
     return Shop(world, project)
-
-

@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
+import asyncio
+import sqlite3
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from openhands.sdk import TextContent, Tool
 from openhands.sdk.conversation.state import ConversationExecutionStatus as Status
 from openhands.sdk.event import Event, MessageEvent
+from openhands.tools.terminal import TerminalTool
 
+from openhands_tiered_router.fleet import reset_fleet
+from openhands_tiered_router.guards.hold import notice_of
+from openhands_tiered_router.guards.verify.agent import VerifiedAgent
+from openhands_tiered_router.guards.verify.finish import Finish, Judged
 from openhands_tiered_router.guards.verify.memory import Status as End, verification_of
-from tests.guards.verify.conftest import RIGHT, WRONG, Shop
+from openhands_tiered_router.loopback import Reply
+from openhands_tiered_router.telemetry import recorder_from_environment
+from tests.guards.verify.conftest import RIGHT, WRONG, Shop, past
 
 
 def sent_back(events: list[Event]) -> list[str]:
-    messages = [e for e in events if isinstance(e, MessageEvent)]
+    """What the verifier told the agent."""
     return [
-        m.llm_message.content[0].text
-        for m in messages
-        if m.source == "environment"
+        content.text
+        for event in events
+        if isinstance(event, MessageEvent) and event.source == "environment"
+        for content in event.llm_message.content
+        if isinstance(content, TextContent)
     ]
 
 
@@ -33,3 +50,168 @@ def test_the_next_tier_repairs_what_the_verifier_rejects(shop: Shop) -> None:
     (said,) = sent_back(list(conversation.state.events))
     assert "test_receipt" in said
     assert "ValueError" in said
+
+
+def test_work_that_stays_wrong_ends_unverified(shop: Shop) -> None:
+    shop.script([WRONG], [], [])
+    conversation = shop.conversation(shop.router(rounds=2))
+    conversation.send_message("The total is one too high. Correct it.")
+    conversation.run()
+    verification = verification_of(conversation.state)
+    assert verification is not None
+    assert (verification.status, verification.reason) == (End.UNVERIFIED, "tests_fail")
+    assert (verification.rounds, verification.rejected) == (2, 3)
+    assert conversation.state.execution_status is Status.FINISHED
+    events = list(conversation.state.events)
+    assert len(sent_back(events)) == 2
+    notices = [n.reason for e in events if (n := notice_of(e)) is not None]
+    assert notices == [
+        "The work is not verified: tests that the change can reach fail."
+    ]
+    assert verdicts() == [
+        (0, "tests_fail", 0),
+        (0, "tests_fail", 1),
+        (0, "tests_fail", 2),
+    ]
+
+
+def verdicts() -> list[tuple[int | None, str, int]]:
+    recorder = recorder_from_environment()
+    assert recorder.flush(30)
+    assert recorder.path is not None
+    with closing(sqlite3.connect(recorder.path)) as connection:
+        sql = "SELECT accepted, reason, round FROM verdicts ORDER BY key"
+        return connection.execute(sql).fetchall()
+
+
+async def test_nothing_changed_is_asked_about_once_and_no_pass(shop: Shop) -> None:
+    shop.script([], [])
+    conversation = shop.conversation()
+    conversation.send_message("Correct the total.")
+    await conversation.arun()
+    verification = verification_of(conversation.state)
+    assert verification is not None
+    assert (verification.status, verification.reason) == (End.UNVERIFIED, "no_change")
+    assert len(sent_back(list(conversation.state.events))) == 1
+
+
+async def test_an_event_loop_goes_on_while_the_tests_run(shop: Shop) -> None:
+    shop.project.write("tests/conftest.py", "import time\n\ntime.sleep(1)\n")
+    shop.project.commit()
+    shop.script([RIGHT])
+    conversation = shop.conversation()
+    conversation.send_message("Correct the total.")
+    gaps = [0.0]
+
+    async def beat() -> None:
+        last = time.monotonic()
+        while True:
+            await asyncio.sleep(0.01)
+            gaps.append(time.monotonic() - last)
+            last = time.monotonic()
+
+    judging: list[float] = []
+    judge = Finish.judge
+
+    def timed(finish: Finish) -> Judged:
+        before = len(gaps)
+        judged = judge(finish)
+        judging.extend(gaps[before:])
+        return judged
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Finish, "judge", timed)
+        heart = asyncio.create_task(beat())
+        await conversation.arun()
+        heart.cancel()
+    assert verdicts() == [(1, "passed", 0)]
+    assert len(judging) > 20
+
+
+async def test_a_verification_that_was_interrupted_is_made_up_for(shop: Shop) -> None:
+    shop.project.write(
+        "tests/conftest.py",
+        "import pathlib, time\n\n"
+        "mark = pathlib.Path(__file__).parents[1] / '.venv' / 'seen'\n"
+        "first = not mark.exists()\nmark.touch()\ntime.sleep(60 * first)\n",
+    )
+    shop.project.commit()
+    shop.script([RIGHT])
+    router = shop.router()
+    conversation = shop.conversation(router)
+    conversation.send_message("Correct the total.")
+    run = asyncio.create_task(conversation.arun())
+    seen = shop.project.root / ".venv" / "seen"
+    while not seen.exists():
+        await asyncio.sleep(0.02)
+    conversation.interrupt()
+    await run
+    assert conversation.state.execution_status is Status.PAUSED
+    calls = len(router.calls(conversation.id))
+    await conversation.arun()
+    assert conversation.state.execution_status is Status.FINISHED
+    assert verdicts() == [(1, "passed", 0)]
+    assert len(router.calls(conversation.id)) == calls
+
+
+@pytest.mark.own_fault
+@pytest.mark.parametrize("fault", ["begun", "judge"])
+def test_a_fault_of_the_verifier_ends_no_run(
+    shop: Shop, fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: Finish) -> None:
+        raise RuntimeError("fault")
+
+    monkeypatch.setattr(Finish, fault, broken)
+    shop.script([RIGHT])
+    conversation = shop.conversation()
+    conversation.send_message("Correct the total.")
+    conversation.run()
+    assert conversation.state.execution_status is Status.FINISHED
+    verification = verification_of(conversation.state)
+    assert verification is not None
+    assert verification.status is End.UNVERIFIED
+
+
+def test_it_needs_no_router(shop: Shop) -> None:
+    shop.script([WRONG], [RIGHT])
+    terminal = Tool(name=TerminalTool.name, params={"terminal_type": "subprocess"})
+    agent = VerifiedAgent(llm=shop.world.llm("openai/gpt-4o"), tools=[terminal])
+    conversation = shop.world.conversation(agent)
+    conversation.send_message("Correct the total.")
+    conversation.run()
+    assert [reason for _, reason, _ in verdicts()] == ["tests_fail", "passed"]
+
+
+def test_a_stored_conversation_remembers_what_the_change_is_against(
+    shop: Shop, tmp_path: Path
+) -> None:
+    shop.script([WRONG])
+    kept = str(tmp_path / "kept")
+    first = shop.conversation(shop.router(rounds=0), persistence_dir=kept)
+    first.send_message("Correct the total.")
+    first.run()
+    known = verification_of(first.state)
+    assert known is not None
+    assert known.status is End.UNVERIFIED
+    first.close()
+    reset_fleet()
+    shop.script([], [])
+    router = shop.router(rounds=0)
+    again = shop.conversation(router, persistence_dir=kept, conversation_id=first.id)
+    again.send_message("Go on.")
+    again.run()
+    resumed = verification_of(again.state)
+    assert resumed is not None
+    assert (resumed.base, resumed.rejected) == (known.base, 2)
+    assert resumed.reason == "tests_fail"
+    assert shop.world.tiers(router, again) == ["complex"]
+
+
+def test_a_question_that_changes_nothing_is_answered_in_peace(shop: Shop) -> None:
+    shop.world.provider.script = past([Reply(text="It adds one.")])
+    conversation = shop.conversation()
+    conversation.send_message("What does total do?")
+    conversation.run()
+    assert conversation.state.execution_status is Status.FINISHED
+    assert verdicts() == []

@@ -1,0 +1,149 @@
+"""``tiered-router verdict``: what became of the work, and how good the verifier is."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NoReturn
+
+import click
+
+
+if TYPE_CHECKING:
+    from openhands_tiered_router.telemetry.verdicts import AcceptRates, Rate
+
+UNUSABLE: Final = 2
+
+_EPILOG: Final = """\b
+Examples:
+  tiered-router verdict 1f0c0c62-... --accepted
+  tiered-router verdict 1f0c0c62-... --rejected --by ci
+  tiered-router verdict --rates --json
+
+\b
+Exit code:  0  recorded, or shown
+            2  no such conversation, or the record cannot be used
+"""
+
+
+@click.command(name="verdict", epilog=_EPILOG)
+@click.argument("conversation", required=False)
+@click.option(
+    "--accepted/--rejected", "accepted", default=None, help="What became of its work."
+)
+@click.option(
+    "--by", "judge", default="human", show_default=True, help="Who says so; such as ci."
+)
+@click.option("--rates", is_flag=True, help="Show how often the verifier was right.")
+@click.option(
+    "--telemetry",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File with the record; by default the one that routers write.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
+def command(
+    conversation: str | None,
+    accepted: bool | None,
+    judge: str,
+    rates: bool,
+    telemetry: Path | None,
+    as_json: bool,
+) -> None:
+    """Record what became of a conversation's work, or show what that comes to."""
+    if rates == (conversation is not None):
+        raise click.UsageError("give a conversation, or --rates")
+    if conversation is not None and accepted is None:
+        raise click.UsageError("say --accepted or --rejected")
+    path = _path(telemetry)
+    from openhands_tiered_router.telemetry import TelemetryReadError
+
+    try:
+        if conversation is None:
+            _show(path, as_json)
+        else:
+            _record(path, conversation, bool(accepted), judge, as_json)
+    except TelemetryReadError as error:
+        _fail(str(error))
+
+
+def _path(telemetry: Path | None) -> Path:
+    from openhands_tiered_router.telemetry.location import path_from
+
+    path = telemetry or path_from(os.environ)
+    if path is None:
+        _fail("telemetry is off; name its file with --telemetry")
+    return path
+
+
+def _record(
+    path: Path, conversation: str, accepted: bool, judge: str, as_json: bool
+) -> None:
+    from openhands_tiered_router.telemetry import recorder_for
+    from openhands_tiered_router.telemetry.records import VERIFIER, Verdict
+    from openhands_tiered_router.telemetry.verdicts import is_known
+
+    if judge == VERIFIER:
+        raise click.BadParameter("is the verifier's own name", param_hint="--by")
+    if not is_known(path, conversation):
+        _fail(f"{path} has no conversation {conversation}; see --telemetry")
+    recorder = recorder_for(path)
+    reason = "accepted" if accepted else "rejected"
+    recorder.record_verdict(
+        Verdict(
+            conversation_id=conversation,
+            time=time.time(),
+            judge=judge,
+            accepted=accepted,
+            reason=reason,
+        )
+    )
+    if not recorder.flush(10):
+        _fail(f"{path} cannot be written")
+    if as_json:
+        said = {"conversation": conversation, "judge": judge, "accepted": accepted}
+        click.echo(json.dumps(said))
+    else:
+        click.echo(f"Recorded: {judge} {reason} {conversation}")
+
+
+def _show(path: Path, as_json: bool) -> None:
+    from openhands_tiered_router.telemetry.verdicts import accept_rates
+
+    rates = accept_rates(path)
+    if as_json:
+        click.echo(json.dumps(_as_json(rates)))
+        return
+    click.echo(f"{rates.verified} conversations verified, {rates.accepted} accepted")
+    click.echo(f"good work accepted: {_shown(rates.true_accept)}")
+    click.echo(f"bad work accepted:  {_shown(rates.false_accept)}")
+
+
+def _shown(rate: Rate) -> str:
+    if rate.share is None:
+        return "not known: no verdicts of people or CI yet"
+    low, high = rate.interval
+    share = f"{rate.share:.0%} of {rate.count}"
+    return f"{share} (95 % interval {low:.0%} to {high:.0%})"
+
+
+def _as_json(rates: AcceptRates) -> dict[str, object]:
+    both = {"true_accept": rates.true_accept, "false_accept": rates.false_accept}
+    shares = {
+        name: {
+            "share": rate.share,
+            "low": rate.interval[0],
+            "high": rate.interval[1],
+            "hits": rate.hits,
+            "count": rate.count,
+        }
+        for name, rate in both.items()
+    }
+    return {"verified": rates.verified, "accepted": rates.accepted, **shares}
+
+
+def _fail(text: str) -> NoReturn:
+    click.echo(f"Error: {text}", err=True)
+    sys.exit(UNUSABLE)

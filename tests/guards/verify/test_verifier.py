@@ -1,0 +1,306 @@
+"""What is accepted and what is not: real git, real tests, no agent."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from openhands_tiered_router.core.actions import Action, ActionKind
+from openhands_tiered_router.graph.build import build_graph
+from openhands_tiered_router.guards.verify.git import Repository
+from openhands_tiered_router.guards.verify.history import Deed
+from openhands_tiered_router.guards.verify.judgement import Judgement, Reason
+from openhands_tiered_router.guards.verify.settings import VerifySettings
+from openhands_tiered_router.guards.verify.verifier import Verifier
+from tests.guards.verify.conftest import PRICE, Project
+
+
+RIGHT = "def total(prices):\n    return sum(prices)\n"
+WRONG = "def total(prices):\n    return str(sum(prices))\n"
+RED = "def test_red():\n    assert 1 == 2\n"
+CALLER = "from shop.price import total\n\n\n"
+
+type Judge = Callable[..., Judgement]
+
+
+@pytest.fixture
+def judge(project: Project) -> Judge:
+    """Judges what was done since the last commit."""
+
+    def judge(
+        request: str = "Correct the total.", done: list[Deed] | None = None, **settings
+    ) -> Judgement:
+        verifier = Verifier(
+            project.root,
+            VerifySettings.model_validate(settings),
+            graph=lambda: build_graph(project.root, persistent=False, workers=0),
+        )
+        base = Repository.of(project.root).head()
+        return verifier.judge(base, done or [], request)
+
+    return judge
+
+
+def test_a_good_change_passes_the_tests_that_reach_it(
+    project: Project, judge: Judge
+) -> None:
+    project.write("tests/test_other.py", "def test_other():\n    raise SystemExit\n")
+    project.commit()
+    project.write(PRICE, RIGHT)
+    assert judge() == Judgement(reason=Reason.PASSED, tests=1)
+
+
+def test_its_own_new_test_does_not_save_a_change_that_breaks_an_old_one(
+    project: Project, judge: Judge
+) -> None:
+    project.write(PRICE, WRONG)
+    project.write(
+        "tests/test_price.py",
+        f"{CALLER}def test_total():\n    assert total([1, 2]) == '3'\n",
+    )
+    judged = judge()
+    assert judged.reason is Reason.TESTS_FAIL
+    assert (judged.tests, judged.failing) == (2, 1)
+    assert "tests.test_receipt::test_receipt fails" in judged.evidence
+    assert "test_price" not in judged.evidence
+
+
+def test_tests_that_were_red_before_do_not_count(
+    project: Project, judge: Judge
+) -> None:
+    project.write("tests/test_price.py", f"{CALLER}{RED}")
+    project.commit()
+    project.write(PRICE, RIGHT)
+    judged = judge()
+    assert judged.reason is Reason.PASSED
+    assert (judged.failing, judged.already_failing) == (0, 1)
+
+
+def test_a_red_test_that_fails_otherwise_now_counts(
+    project: Project, judge: Judge
+) -> None:
+    text = f"{CALLER}def test_red():\n    assert total([1]) + 1 == 4\n"
+    project.write("tests/test_price.py", text)
+    project.commit()
+    project.write(PRICE, WRONG)
+    judged = judge()
+    assert judged.reason is Reason.TESTS_FAIL
+    assert (judged.failing, judged.already_failing) == (2, 0)
+
+
+@pytest.mark.parametrize(
+    "request_", ["Make test_red succeed.", "Some of the tests fail. Repair it."]
+)
+def test_a_red_test_that_was_to_be_repaired_counts(
+    project: Project, judge: Judge, request_: str
+) -> None:
+    project.write("tests/test_price.py", f"{CALLER}{RED}")
+    project.commit()
+    project.write(PRICE, RIGHT)
+    judged = judge(request_)
+    assert judged.reason is Reason.TESTS_FAIL
+    assert "test_red" in judged.evidence
+
+
+def test_tests_of_which_none_is_green_prove_nothing(
+    project: Project, judge: Judge
+) -> None:
+    project.write("tests/test_receipt.py", f"{CALLER}{RED}")
+    project.commit()
+    project.write(PRICE, RIGHT)
+    assert judge().reason is Reason.NOTHING_PASSES
+
+
+def test_what_is_imported_from_the_changed_tree_is_no_baseline(
+    project: Project, judge: Judge
+) -> None:
+    """As a project does that is installed in editable mode, in an odd layout."""
+    project.write("lib/goods.py", "NAME = 'apple'\n")
+    place = repr(str(project.root / "lib"))
+    project.write(
+        "tests/test_goods.py",
+        f"import sys\nsys.path.insert(0, {place})\nimport goods\n\n\n"
+        "def test_name():\n    assert goods.NAME == 'apple'\n\n\n"
+        "def test_true():\n    pass\n",
+    )
+    project.commit()
+    project.write("lib/goods.py", "NAME = 'pear'\n")
+    judged = judge()
+    assert judged.reason is Reason.TESTS_FAIL
+    assert (judged.failing, judged.already_failing) == (1, 0)
+
+
+def deed(kind: ActionKind, command: str = "", code: int = 0, *paths: str) -> Deed:
+    action = Action(
+        kind=kind,
+        tool="terminal",
+        call_id="c",
+        signature=0,
+        failed=bool(code),
+        exit_code=code,
+        paths=paths,
+    )
+    return Deed(action, command, "")
+
+
+EDITED = deed(ActionKind.EDIT, "sed", 0, PRICE)
+RAN = deed(ActionKind.RUN, "python try.py")
+
+
+def test_no_test_is_no_pass(project: Project, judge: Judge) -> None:
+    shutil.rmtree(project.root / "tests")
+    project.commit()
+    project.write(PRICE, RIGHT)
+    judged = judge(done=[RAN, EDITED])
+    assert judged.reason is Reason.NOT_CHECKED
+    assert judged.accepted is False
+    assert "No test was found" in judged.evidence
+    judged = judge(done=[EDITED, RAN], commands=["true"])
+    assert judged.reason is Reason.NO_TESTS
+    assert judged.accepted is None
+
+
+def test_tests_without_a_runner_are_no_pass(project: Project, judge: Judge) -> None:
+    shutil.rmtree(project.root / "tests")
+    project.write("web/cart.js", "export const cart = 1;\n")
+    project.write("web/cart.test.js", "import { cart } from './cart';\n")
+    project.commit()
+    project.write("web/cart.js", "export const cart = 2;\n")
+    edited = deed(ActionKind.EDIT, "sed", 0, "web/cart.js")
+    assert judge(done=[edited, RAN]).reason is Reason.NO_RUNNER
+
+
+def test_a_runner_that_is_missing_is_no_pass_and_no_fault_of_the_change(
+    project: Project, judge: Judge
+) -> None:
+    shim = project.root / ".venv" / "bin" / "python"
+    shim.write_text("#!/bin/sh\necho No module named pytest; exit 1\n")
+    project.write(PRICE, RIGHT)
+    judged = judge(done=[EDITED, RAN])
+    assert judged.reason is Reason.RUNNER_FAILED
+    assert judged.accepted is None
+
+
+def test_a_reproduction_must_succeed_after_the_last_edit(
+    project: Project, judge: Judge
+) -> None:
+    fails = deed(ActionKind.RUN, "python try.py", 1)
+    project.write(PRICE, RIGHT)
+    judged = judge(done=[fails, EDITED, fails])
+    assert judged.reason is Reason.REPRODUCTION_FAILS
+    assert "python try.py" in judged.evidence
+    assert judge(done=[fails, EDITED, RAN]).reason is Reason.PASSED
+
+
+def test_a_change_that_breaks_the_collection_of_tests_is_rejected(
+    project: Project, judge: Judge
+) -> None:
+    project.write(PRICE, "def totals(prices):\n    return sum(prices)\n")
+    judged = judge()
+    assert judged.reason is Reason.TESTS_FAIL
+    assert "cannot import name 'total'" in judged.evidence
+
+
+def test_a_change_after_which_no_test_can_be_run_is_rejected(
+    project: Project, judge: Judge
+) -> None:
+    project.write("tests/conftest.py", "import shop.price\n")
+    project.commit()
+    project.write(PRICE, "def total(prices:\n")
+    judged = judge()
+    assert judged.reason is Reason.TESTS_FAIL
+    assert judged.failing or "cannot be run" in judged.evidence
+
+
+def test_nothing_changed_is_no_pass(project: Project, judge: Judge) -> None:
+    project.write(".venv/note", "ignored files are no change\n")
+    assert judge().reason is Reason.NO_CHANGE
+
+
+def test_deleting_a_test_is_no_way_to_pass_it(project: Project, judge: Judge) -> None:
+    project.write(PRICE, WRONG)
+    (project.root / "tests" / "test_receipt.py").unlink()
+    judged = judge()
+    assert judged.reason is Reason.TESTS_DELETED
+    assert "tests/test_receipt.py" in judged.evidence
+
+
+def test_a_test_file_may_move(project: Project, judge: Judge) -> None:
+    project.write(PRICE, RIGHT)
+    project.git("mv", "tests/test_receipt.py", "tests/test_bill.py")
+    assert judge().reason is Reason.PASSED
+
+
+def test_what_the_agent_commits_is_a_change_too(project: Project) -> None:
+    base = Repository.of(project.root).snapshot()
+    project.write(PRICE, WRONG)
+    project.commit()
+    verifier = Verifier(project.root, VerifySettings())
+    assert verifier.judge(base, [], "").reason is Reason.TESTS_FAIL
+
+
+def test_tests_that_do_not_end_are_stopped(project: Project, judge: Judge) -> None:
+    project.write(PRICE, "def total(prices):\n    while True: pass\n")
+    judged = judge(time_limit=1.5)
+    assert judged.reason is Reason.TIME_LIMIT
+    assert "1.5 s" in judged.evidence
+
+
+def test_the_projects_own_checks_must_pass(project: Project, judge: Judge) -> None:
+    project.write(PRICE, RIGHT)
+    judged = judge(commands=["true", "sh -c 'echo bad style; exit 3'"])
+    assert judged.reason is Reason.CHECKS_FAIL
+    assert "bad style" in judged.evidence
+    assert judge(commands=["true"]).reason is Reason.PASSED
+
+
+def test_a_command_of_its_own_may_run_the_tests(project: Project, judge: Judge) -> None:
+    project.write(PRICE, WRONG)
+    assert judge(test_command="true").reason is Reason.PASSED
+    judged = judge(test_command="no-such-program --all")
+    assert judged.reason is Reason.TESTS_FAIL
+    assert "FileNotFoundError" in judged.evidence
+
+
+def test_an_agent_gets_no_more_than_the_last_lines(
+    project: Project, judge: Judge
+) -> None:
+    noise = "print('x' * 100_000)"
+    project.write(PRICE, f"def total(prices):\n    {noise}\n    raise KeyError(7)\n")
+    judged = judge(evidence_chars=300)
+    assert "KeyError: 7" in judged.evidence
+    assert len(judged.evidence) < 600
+
+
+def test_a_directory_without_git_cannot_be_judged(tmp_path: Path) -> None:
+    verifier = Verifier(tmp_path, VerifySettings())
+    assert verifier.judge("0" * 40, [], "").reason is Reason.NO_GIT
+
+
+def test_a_workspace_may_be_a_part_of_a_repository(project: Project) -> None:
+    base = Repository.of(project.root).snapshot()
+    project.write("README.md", "Outside of the workspace.\n")
+    verifier = Verifier(project.root / "shop", VerifySettings())
+    assert verifier.judge(base, [], "").reason is Reason.NO_CHANGE
+
+
+@pytest.mark.skipif(shutil.which("cargo") is None, reason="cargo is not installed")
+def test_cargo_runs_the_tests_of_a_crate(project: Project, judge: Judge) -> None:
+    project.write(
+        "Cargo.toml", '[package]\nname = "price"\nversion = "0.1.0"\nedition = "2021"\n'
+    )
+    project.write("src/lib.rs", "pub fn total(a: i32, b: i32) -> i32 { a + b }\n")
+    project.write(
+        "tests/total.rs", "#[test]\nfn adds() { assert_eq!(price::total(1, 2), 3); }\n"
+    )
+    project.write(".gitignore", "target/\n.venv/\n__pycache__/\n")
+    project.commit()
+    project.write("src/lib.rs", "pub fn total(a: i32, b: i32) -> i32 { a - b }\n")
+    judged = judge()
+    assert judged.reason is Reason.TESTS_FAIL
+    assert judged.failing == 1
+    project.write("src/lib.rs", "pub fn total(a: i32, b: i32) -> i32 { b + a }\n")
+    assert judge().reason is Reason.PASSED
