@@ -79,7 +79,7 @@ def unpriced_notice(budget: Budget, endpoints: list[str]) -> str:
 def _spent(budget: Budget, measure: str, books: Balance) -> str:
     text = (
         f"{_amount(measure, books.committed)} of {_limit(budget, measure)} "
-        f"in {books.spent.turns} turns"
+        f"in {_count(books.spent.turns, 'turn')}"
     )
     if books.parts:
         dearest = sorted(books.parts.items(), key=lambda part: -part[1])
@@ -96,9 +96,9 @@ def _unsettled(books: Balance) -> str:
     if books.doubt:
         texts.append(f"{_usd(books.doubt)} of it estimated: the calls broke off")
     if gone:
-        texts.append(f"{gone} calls of ended processes counted at their estimate")
+        texts.append(f"{_count(gone, 'call')} of ended processes at the estimate")
     if flying:
-        texts.append(f"{flying} calls under way")
+        texts.append(f"{_count(flying, 'call')} under way")
     return f"; {'; '.join(texts)}" if texts else ""
 
 
@@ -132,7 +132,11 @@ def _amount(measure: str, spend: Spend) -> str:
         return _usd(value)
     if measure == "ms":
         return f"{value / 1e3:.0f} s"
-    return f"{value} {measure}"
+    return _count(value, measure.removesuffix("s"))
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _usd(nano: int) -> str:

@@ -1,0 +1,99 @@
+"""Whatever a conversation starts is paid from its budget."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+from openhands.sdk import Tool
+from openhands.sdk.conversation.state import ConversationExecutionStatus as Status
+from openhands.sdk.tool import register_tool
+from openhands.tools.preset.default import register_builtins_agents
+from openhands.tools.task import TaskToolSet
+from openhands.tools.terminal import TerminalTool
+
+from openhands_tiered_router.guards.budget.limits import Budget
+from openhands_tiered_router.guards.hold import holds
+from openhands_tiered_router.loopback import Reply, Request, ToolCall, faults
+from openhands_tiered_router.loopback.scripts import fixed
+from tests.guards.budget.conftest import books, routed, usd
+from tests.routed.conftest import World
+
+
+@pytest.fixture(autouse=True)
+def _tools() -> None:
+    register_tool(TaskToolSet.name, TaskToolSet)
+    register_builtins_agents()
+
+
+def delegating(world: World):
+    """A conversation whose first step hands its work to a sub-agent."""
+
+    def script(request: Request) -> Reply:
+        if "task" not in request.tools:  # the sub-agent's own turns
+            return world.terminal("ls") if request.turn == 0 else world.finish()
+        if request.turn == 0:
+            arguments = {"prompt": "Look.", "subagent_type": "bash-runner"}
+            return Reply(tool_calls=(ToolCall("task", arguments),))
+        return world.finish()
+
+    world.provider.script = script
+    return [Tool(name=TerminalTool.name), Tool(name=TaskToolSet.name)]
+
+
+def test_sub_agents_titles_and_questions_count(world) -> None:
+    budget = Budget(name="b", usd=5.0)
+    router = routed(world, budget)
+    agent = world.agent(router, tools=delegating(world))
+    conversation = world.conversation(agent, callbacks=router.callbacks())
+    conversation.send_message("Delegate.")
+    conversation.run()
+    assert len(world.provider.charged) == 4
+    world.provider.script = fixed("Some notes.")
+    assert conversation.generate_title()
+    assert conversation.ask_agent("What did you see?")
+    now = books(budget, conversation.id)
+    assert usd(now.spent.usd) == pytest.approx(world.provider.total_usd, abs=1e-8)
+    assert now.parts.keys() == {
+        "complex turn",
+        "complex sub-agent turn",
+        "simple side",
+        "complex ask",
+    }
+    assert now.open.usd == 0
+
+
+def test_a_sub_agent_stops_at_its_parents_limit(world) -> None:
+    router = routed(world, Budget(name="b", turns=2))
+    agent = world.agent(router, tools=delegating(world))
+    conversation = world.conversation(agent, callbacks=router.callbacks())
+    conversation.send_message("Delegate.")
+    conversation.run()
+    assert len(world.provider.charged) == 2
+    assert conversation.state.execution_status is Status.PAUSED
+    assert "2 turns of 2 turns" in holds(conversation.state)[0].reason
+    router.raise_budget("b", turns=9)
+    conversation.run()
+    assert conversation.state.execution_status is Status.FINISHED
+
+
+async def test_an_interrupted_call_counts_as_estimated(world) -> None:
+    world.provider.faults.next(faults.Hang())
+    budget = Budget(name="b", usd=5.0)
+    router = routed(world, budget)
+    conversation = world.conversation(world.agent(router))
+    conversation.send_message("Go.")
+    run = asyncio.create_task(conversation.arun())
+    while not world.provider.requests:
+        await asyncio.sleep(0.01)
+    conversation.interrupt()
+    await run
+    assert conversation.state.execution_status is Status.PAUSED
+    deadline = time.monotonic() + 10
+    while books(budget, conversation.id).open.usd and time.monotonic() < deadline:
+        await asyncio.sleep(0.01)  # settled by a thread: the loop is not held up
+    now = books(budget, conversation.id)
+    assert now.open.usd == 0
+    assert now.spent.usd == now.doubt > 0
+    assert now.spent.turns == 0
