@@ -13,6 +13,8 @@ from openhands.sdk.event import Event
 from openhands.tools.preset.default import get_default_condenser, get_default_tools
 
 from openhands_tiered_router.agent import CONDENSER, RoutedAgent
+from openhands_tiered_router.guards.confirm.analyzer import wait_for_all
+from openhands_tiered_router.guards.confirm.settings import Mode
 from openhands_tiered_router.router import ComplexityRouter
 
 
@@ -56,7 +58,7 @@ def routed_conversation(
         conversation_id: A conversation that is kept there is resumed.
         options: Further arguments of the SDK's ``LocalConversation``.
     """
-    return LocalConversation(
+    conversation = LocalConversation(
         agent=routed_agent(router, tools=tools),
         workspace=str(workspace),
         callbacks=[*router.callbacks(), *callbacks],
@@ -64,3 +66,7 @@ def routed_conversation(
         conversation_id=conversation_id,
         **options,
     )
+    confirm = router.settings.confirm
+    if confirm.enabled and confirm.mode is Mode.STOP:
+        wait_for_all(conversation, confirm)
+    return conversation

@@ -9,6 +9,7 @@ from openhands_tiered_router.core.policy import Policy
 from openhands_tiered_router.dispatch.settings import DispatchSettings
 from openhands_tiered_router.economics.lifetime import CacheSettings
 from openhands_tiered_router.guards.budget.limits import Budget
+from openhands_tiered_router.guards.confirm.settings import ConfirmSettings
 from openhands_tiered_router.guards.loop.settings import LoopSettings
 from openhands_tiered_router.guards.verify.settings import VerifySettings
 from openhands_tiered_router.state.settings import StateSettings
@@ -39,6 +40,7 @@ class RouterSettings(BaseModel):
     state: StateSettings = Field(default_factory=StateSettings)
     loops: LoopSettings = Field(default_factory=LoopSettings)
     verify: VerifySettings = Field(default_factory=VerifySettings)
+    confirm: ConfirmSettings = Field(default_factory=ConfirmSettings)
     fitted: str | None = Field(
         default=None, description="File of models fitted to the user's own data."
     )

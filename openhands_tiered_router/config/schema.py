@@ -20,6 +20,7 @@ from openhands_tiered_router.config.fields import Count, Number, Section
 from openhands_tiered_router.config.sections.breaker import BreakerConfig
 from openhands_tiered_router.config.sections.budgets import BudgetConfig, Budgets
 from openhands_tiered_router.config.sections.cache import CacheConfig
+from openhands_tiered_router.config.sections.confirm import ConfirmConfig
 from openhands_tiered_router.config.sections.explore import ExploreConfig
 from openhands_tiered_router.config.sections.loops import LoopsConfig
 from openhands_tiered_router.config.sections.state import StateConfig
@@ -279,6 +280,7 @@ class RouterConfig(Section):
     state: StateConfig = StateConfig()
     loops: LoopsConfig = LoopsConfig()
     verify: VerifyConfig = VerifyConfig()
+    confirm: ConfirmConfig = ConfirmConfig()
     _source: str = PrivateAttr(default="configuration")
     _warnings: tuple[Problem, ...] = PrivateAttr(default=())
 
@@ -344,6 +346,7 @@ _SECTIONS: dict[tuple[type[BaseModel], str], type[BaseModel]] = {
     (RouterConfig, "cache"): CacheConfig,
     (RouterConfig, "loops"): LoopsConfig,
     (RouterConfig, "verify"): VerifyConfig,
+    (RouterConfig, "confirm"): ConfirmConfig,
     (RouterConfig, "budgets"): BudgetConfig,
     (RouterConfig, "state"): StateConfig,
     **{(TiersConfig, str(tier)): TierConfig for tier in Tier},

@@ -28,6 +28,7 @@ def settings_of(config: RouterConfig) -> RouterSettings:
         state=config.state.to_state(),
         loops=config.loops.to_loops(),
         verify=config.verify.to_settings(),
+        confirm=config.confirm.to_settings(),
         telemetry=telemetry.enabled,
         telemetry_path=telemetry.path,
         telemetry_queue=telemetry.queue_size,

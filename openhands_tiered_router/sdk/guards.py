@@ -10,12 +10,14 @@ from openhands.sdk.event import Event
 
 from openhands_tiered_router.core.request import Purpose
 from openhands_tiered_router.guards.budget.guard import RoutedBudgetGuard
+from openhands_tiered_router.guards.confirm.queue import ConfirmationQueue
+from openhands_tiered_router.guards.confirm.settings import Mode
 from openhands_tiered_router.guards.guard import Guard
 from openhands_tiered_router.guards.loop.guard import LoopGuard, Router
 from openhands_tiered_router.guards.loop.learnt import LearntTurns
 from openhands_tiered_router.guards.loop.verdict import Typical
 from openhands_tiered_router.guards.within import ROUTED
-from openhands_tiered_router.sdk.graphs import GraphFollower
+from openhands_tiered_router.sdk.graphs import GraphFollower, live_graphs
 from openhands_tiered_router.sdk.setup import RouterSetup
 from openhands_tiered_router.sdk.tool_results import RoutedToolOutcomes
 from openhands_tiered_router.settings import RouterSettings
@@ -43,12 +45,28 @@ def watchers(
     found: list[Callable[[Event], None]] = [Routed(), RoutedToolOutcomes(recorder)]
     if settings.graph:
         found.append(GraphFollower())
+    if settings.confirm.enabled and settings.confirm.mode is Mode.QUEUE:
+        hubs = _hubs(settings.policy.graph_risk) if settings.graph else None
+        found.append(ConfirmationQueue(settings.confirm, hubs))
     if settings.budgets:
         found.append(RoutedBudgetGuard(recorder))
     if settings.loops.enabled:
         router = _router(setup, settings)
         found.append(LoopGuard(settings.loops, router=router, recorder=recorder))
     return found
+
+
+def _hubs(least: float) -> Callable[[str, str], str | None]:
+    """Edits of files that much depends on, as far as the graph is built by now."""
+
+    def risk_of(workspace: str, path: str) -> str | None:
+        signals = live_graphs().signals(workspace)
+        touched = signals.touch_signals([path]) if signals else None
+        if touched is None or touched.risk < least:
+            return None
+        return f"{touched.dependents} files depend on it"
+
+    return risk_of
 
 
 def _router(setup: RouterSetup, settings: RouterSettings) -> Router:

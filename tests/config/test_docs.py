@@ -21,6 +21,7 @@ from openhands_tiered_router.config import (
 from openhands_tiered_router.config.llm_fields import RESERVED
 from openhands_tiered_router.config.sections.breaker import BreakerConfig
 from openhands_tiered_router.config.sections.cache import CacheConfig
+from openhands_tiered_router.config.sections.confirm import ConfirmConfig
 from openhands_tiered_router.config.sections.explore import ExploreConfig
 from openhands_tiered_router.config.sections.loops import LoopsConfig
 from openhands_tiered_router.config.sections.verify import VerifyConfig
@@ -30,6 +31,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
 SECTIONS = [
     BreakerConfig,
     CacheConfig,
+    ConfirmConfig,
     DispatchConfig,
     ExploreConfig,
     GraphConfig,

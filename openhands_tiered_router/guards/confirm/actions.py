@@ -18,8 +18,8 @@ from openhands_tiered_router.guards.confirm.shell import first_words, judge_comm
 from openhands_tiered_router.guards.confirm.verdict import Level, Verdict
 
 
-RiskOf = Callable[[str], str | None]
-"""Why an edit of that path, relative to the workspace, is risky; ``None``: it is not.
+RiskOf = Callable[[str, str], str | None]
+"""Why an edit is risky, by workspace and path within it; ``None``: it is not.
 Must neither block nor raise."""
 
 _HARMLESS: Final = frozenset(
@@ -116,7 +116,9 @@ class Judge:
         for glob in self._settings.sensitive_paths:
             if _matches(relative, glob):
                 return Verdict(Level.MEDIUM, f"edits a path like {glob!r}")
-        risk = self._risk_of(relative) if self._risk_of else None
+        risk = (
+            self._risk_of(self._places.workspace, relative) if self._risk_of else None
+        )
         if risk is not None:
             return Verdict(Level.MEDIUM, f"edits a risky file: {risk}")
         return Verdict(self._settings.edit_level, "edits inside the workspace")

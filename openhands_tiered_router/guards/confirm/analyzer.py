@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from functools import lru_cache
 
+from openhands.sdk import LocalConversation
 from openhands.sdk.event import ActionEvent
 from openhands.sdk.security import (
     EnsembleSecurityAnalyzer,
@@ -64,6 +65,17 @@ class KnownSafeSecurityAnalyzer(SecurityAnalyzerBase):
         # Kept outside the model: it is built anew with every snapshot of the state.
         judge = _judge(self.settings.model_dump_json(), self.workspace)
         return _RISKS[judge.judge(action).level]
+
+
+def wait_for_all(conversation: LocalConversation, settings: ConfirmSettings) -> None:
+    """The SDK's confirmation mode with our levels: a response with an action that needs
+    a yes waits as a whole; ``run()`` is the yes, ``reject_pending_actions()`` the no.
+    """
+    workspace = str(conversation.workspace.working_dir)
+    conversation.set_security_analyzer(
+        KnownSafeSecurityAnalyzer(workspace=workspace, settings=settings)
+    )
+    conversation.set_confirmation_policy(confirmation_policy(settings))
 
 
 def confirmation_policy(settings: ConfirmSettings) -> ConfirmRisky:

@@ -12,17 +12,14 @@ import json
 import logging
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from openhands.sdk.conversation.state import (
-    ConversationExecutionStatus,
-    ConversationState,
-)
+from openhands.sdk.conversation.state import ConversationState
 from openhands.sdk.event import ActionEvent, Event, ObservationEvent
 
 from openhands_tiered_router.guards.confirm.analyzer import make_judge
 from openhands_tiered_router.guards.confirm.verdict import Level, Verdict
-from openhands_tiered_router.guards.current import current_conversation
+from openhands_tiered_router.guards.guard import Guard
 
 
 if TYPE_CHECKING:
@@ -69,7 +66,7 @@ class Entry:
     status: Status = Status.WAITING
 
 
-class ConfirmationQueue:
+class ConfirmationQueue(Guard):
     """An event callback that sets actions aside until somebody says yes.
 
     ``Conversation(agent, callbacks=[ConfirmationQueue(settings)])``; needs no router.
@@ -81,37 +78,25 @@ class ConfirmationQueue:
         risk_of: Why an edit of a path is risky, such as a hub of the code graph.
     """
 
+    name: ClassVar[str] = "confirm"
+
     def __init__(
         self, settings: ConfirmSettings, risk_of: RiskOf | None = None
     ) -> None:
+        super().__init__()
         self._settings = settings
         self._risk_of = risk_of
         self._judges: dict[str, Judge] = {}
 
-    def __call__(self, event: Event) -> None:
+    def see(self, conversation: LocalConversation, event: Event) -> None:
+        """Blocks an action that needs a yes; one that cannot be judged, too."""
         if not isinstance(event, ActionEvent) or event.action is None:
             return
-        conversation = current_conversation()
-        if conversation is None:
-            logger.warning("no confirmation: the conversation is in another process")
-            return
-        self._see(conversation, event)
-
-    def resumed(self, conversation: LocalConversation) -> None:
-        """Call after resuming a conversation, before it runs.
-
-        The SDK executes an action without a result at the next run. After a crash
-        within a step that may be one that was being set aside.
-        """
-        state = conversation.state
-        if (
-            state.execution_status
-            is ConversationExecutionStatus.WAITING_FOR_CONFIRMATION
-        ):
-            return
-        with state:
-            for event in ConversationState.get_unmatched_actions(state.active_branch()):
-                self._see(conversation, event)
+        try:
+            self._see(conversation, event)
+        except Exception:
+            conversation.state.block_action(event.id, "It could not be judged.")
+            raise
 
     def _see(self, conversation: LocalConversation, event: ActionEvent) -> None:
         state = conversation.state

@@ -39,7 +39,7 @@ _ASSIGNED: Final = re.compile(
     r"|NO_COLOR=1|TERM=dumb|GIT_OPTIONAL_LOCKS=0|GIT_TERMINAL_PROMPT=0)"
 )
 _OUTPUTS: Final = frozenset({">", ">>", ">|", "&>", "&>>", ">&"})
-_PIECES: Final = re.compile(r"[\s=:@,]+")
+_PIECES: Final = re.compile(r"[=:@,]+")
 
 
 def judge_command(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 from pathlib import Path
@@ -71,7 +70,9 @@ def test_a_redirection_is_never_safe(good: str, operator: str) -> None:
         assert judge_command(f"{good} {operator} f", NOWHERE).level > Level.LOW
 
 
-@given(st.sampled_from(EVERYDAY), st.sampled_from(["$({})", "`{}`", "<({})", '"$({})"']))
+@given(
+    st.sampled_from(EVERYDAY), st.sampled_from(["$({})", "`{}`", "<({})", '"$({})"'])
+)
 def test_a_substitution_is_never_safe(good: str, form: str) -> None:
     assert judge_command("cat " + form.format(good), NOWHERE).level > Level.LOW
     assert judge_command(form.format(good), NOWHERE).level > Level.LOW
@@ -80,19 +81,34 @@ def test_a_substitution_is_never_safe(good: str, form: str) -> None:
 PIECES = st.sampled_from(
     [
         *("echo", "cat", "grep", "ls", "rm", "touch", "-n", "-e", "x", "src/y", "a b"),
-        *(" ", " ", " ", "  ", "\n", "\\", "\\\n", "'", '"', "#", "=", "~", "{", "}", ","),
+        *(
+            " ",
+            " ",
+            " ",
+            "  ",
+            "\n",
+            "\\",
+            "\\\n",
+            "'",
+            '"',
+            "#",
+            "=",
+            "~",
+            "{",
+            "}",
+            ",",
+        ),
         *(";", "&", "|", "&&", "||", "(", ")", "<", ">", "$", "$?", "`", "!", "*", "?"),
         *("[", "]", ":", "^", "-", "--", "é", "\u00a0", "\u200b", "1", "2", ".", "/"),
         *("LC_ALL=C", "X=1", "cd", "true", "sed", "1p", "\\ ", "$(", "${", "2>&1"),
     ]
 )
 STUBS = ("cat", "grep", "ls", "sed", "rm", "touch")
-STUB = """#!/usr/bin/python3 -SE
-import json, os, sys
-line = json.dumps([os.path.basename(sys.argv[0]), *sys.argv[1:]]) + "\\n"
-with open(os.environ["LOG"], "a") as log:
-    log.write(line)
+STUB = """#!/bin/sh
+printf '%s\\0' "${0##*/}" "$@" '\\' >> "$LOG"
 """
+END = "\\"
+"""Ends a call in the log; the pieces make no word that is a backslash alone."""
 
 
 @pytest.fixture(scope="module")
@@ -107,11 +123,8 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return root, work
 
 
-@pytest.mark.skipif(
-    shutil.which("bash") is None or not Path("/usr/bin/python3").exists(),
-    reason="compares with bash, by programs for /usr/bin/python3",
-)
-@settings(max_examples=150, deadline=None)
+@pytest.mark.skipif(shutil.which("bash") is None, reason="compares with bash")
+@settings(max_examples=100, deadline=None)
 @given(st.lists(PIECES, min_size=1, max_size=9), st.sampled_from(["cat ", "ls ", ""]))
 def test_bash_reads_a_safe_command_as_we_do(
     recorded: tuple[Path, Path], pieces: list[str], start: str
@@ -140,7 +153,13 @@ def test_bash_reads_a_safe_command_as_we_do(
         capture_output=True,
         timeout=20,
     )
-    called = [json.loads(line) for line in log.read_text().splitlines()]
+    called, words = [], []
+    for word in log.read_bytes().decode().split("\0")[:-1]:
+        if word == END:
+            called.append(words)
+            words = []
+        else:
+            words.append(word)
     assert all(call in judged for call in called), (command, called, judged)
     assert list(work.iterdir()) == []
 
