@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from openhands_tiered_router.core.decision import Decision, Outcome
 from openhands_tiered_router.core.fleet import Health
 from openhands_tiered_router.core.request import Purpose
-from openhands_tiered_router.core.session import SessionState
+from openhands_tiered_router.core.session import Nudge, SessionState
 from openhands_tiered_router.health.endpoint import EndpointHealth
 from openhands_tiered_router.history.authors import Authors
 from openhands_tiered_router.tiers import Tier
@@ -94,7 +94,9 @@ class SessionRecord:
             turns: For how many turns of the conversation.
         """
         with self.lock:
-            self.state = self.state.nudged(reason, steps, turns)
+            # The answer that a guard has just seen is not folded in yet.
+            done = max(self.answers, self.state.turns)
+            self.state = self.state.nudged(Nudge(reason, steps, done + turns))
 
 
 class Fleet:

@@ -213,10 +213,10 @@ class SessionState:
         """The state after a verification of the work, made outside the model."""
         return replace(self, verification=0 if passed else self.verification + 1)
 
-    def nudged(self, reason: str, steps: int, turns: int) -> SessionState:
+    def nudged(self, asked: Nudge) -> SessionState:
         """The state after a guard asked for a stronger model; the higher one counts."""
-        now, asked = self.nudge, Nudge(reason, steps, self.turns + turns)
-        if now and now.until > self.turns and now.steps > steps:
+        now = self.nudge
+        if now and now.until > self.turns and now.steps > asked.steps:
             return self
         return replace(self, nudge=asked)
 

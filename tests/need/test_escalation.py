@@ -6,7 +6,7 @@ import json
 
 from openhands_tiered_router.core.entry import Entry, ToolCall
 from openhands_tiered_router.core.policy import Policy
-from openhands_tiered_router.core.session import SessionState
+from openhands_tiered_router.core.session import Nudge, SessionState
 from openhands_tiered_router.need.escalation import escalation
 from openhands_tiered_router.tiers import Tier
 
@@ -93,10 +93,11 @@ def test_failures_that_were_expected_raise_nothing() -> None:
 
 def test_a_guards_word_holds_for_as_many_turns_as_it_said() -> None:
     look = ("ls", "a", 0)
-    asked = after(look).nudged("runaway", 1, 2)
+    lower = Nudge("other", 0, 10)
+    asked = after(look).nudged(Nudge("runaway", 1, 3))
     assert escalation(asked, POLICY) == (Tier.REASONING, "asked_by_a_guard")
-    assert escalation(asked.nudged("other", 0, 9), POLICY) is not None
-    assert asked.nudged("other", 0, 9).nudge == asked.nudge
+    assert escalation(asked.nudged(lower), POLICY) is not None
+    assert asked.nudged(lower).nudge == asked.nudge
     call = ToolCall("x", "terminal", json.dumps({"command": "pwd"}))
     turn = Entry(role="assistant", calls=(call,))
     assert escalation(asked.fold([turn]), POLICY) is not None

@@ -20,12 +20,17 @@ QUICK = LoopSettings(learn_from=20)
 
 
 def conversation(
-    recorder: TelemetryRecorder, name: str, turns: int, *, done: bool = True
+    recorder: TelemetryRecorder,
+    name: str,
+    turns: int,
+    *,
+    done: bool = True,
+    weak: str = "weak",
 ) -> None:
     """Two in three turns by one model; a turn after the end, which does not count."""
     for turn in range(turns + 1):
         call = f"{name}-{turn}"
-        model = "weak" if turn % 3 else "strong"
+        model = weak if turn % 3 else "strong"
         recorder.record_decision(
             Decision(tier=Tier.SIMPLE, endpoint="simple", need=Tier.SIMPLE),
             decision_id=call,
