@@ -26,6 +26,7 @@ EXIT_USAGE: Final = 2
 EXIT_LIMIT: Final = 3
 EXIT_STUCK: Final = 4
 EXIT_UNVERIFIED: Final = 5
+EXIT_BUDGET: Final = 6
 EXIT_PAUSED: Final = 130
 
 
@@ -35,7 +36,7 @@ Exit codes:
   0  the agent finished         3  --max-iterations reached
   1  it ended with an error     4  it was stuck in a loop
   2  usage or configuration     5  it finished, and the work is not verified
-                              130  paused with Ctrl-C; --resume goes on
+  6  a budget is used up      130  paused with Ctrl-C; --resume goes on
 \b
 Examples:
   tiered-router run --task "Fix the failing test"
@@ -66,6 +67,12 @@ Examples:
     default=None,
     help="Verify the work when the agent finishes; by default as configured.",
 )
+@click.option(
+    "--budget",
+    type=click.FloatRange(0, min_open=True),
+    metavar="USD",
+    help="What the conversation may cost in all, runs before a --resume included.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def command(
     task: str | None,
@@ -75,6 +82,7 @@ def command(
     resume: UUID | None,
     state_dir: Path | None,
     verify: bool | None,
+    budget: float | None,
     as_json: bool,
 ) -> None:
     """Run an agent on a task; shows what it does with the tier of each turn."""
@@ -89,6 +97,8 @@ def command(
     try:
         with reporter.waiting("Loading the OpenHands SDK"):
             router = _router(config, verify)
+            if budget is not None:
+                router = _limited(router, budget)
     except ConfigError as error:
         click.echo(str(error), err=True)
         sys.exit(EXIT_USAGE)
@@ -139,6 +149,16 @@ def _router(config: str | None, verify: bool | None) -> ComplexityRouter:
         return router
     chosen = router.settings.verify.model_copy(update={"enabled": verify})
     settings = router.settings.model_copy(update={"verify": chosen})
+    return router.model_copy(update={"settings": settings})
+
+
+def _limited(router: ComplexityRouter, usd: float) -> ComplexityRouter:
+    """The router under one more budget."""
+    from openhands_tiered_router.guards.budget.limits import Budget
+    from openhands_tiered_router.guards.budget.messages import COMMAND_LINE
+
+    budgets = (*router.settings.budgets, Budget(name=COMMAND_LINE, usd=usd))
+    settings = router.settings.model_copy(update={"budgets": budgets})
     return router.model_copy(update={"settings": settings})
 
 
@@ -200,14 +220,21 @@ def _exit_code(conversation: LocalConversation) -> int:
     if status is Status.FINISHED:
         return EXIT_UNVERIFIED if _is_unverified(conversation) else 0
     if status is Status.PAUSED:
-        return EXIT_PAUSED
+        return EXIT_BUDGET if _is_held_by_budget(conversation) else EXIT_PAUSED
     if status is Status.STUCK:
         return EXIT_STUCK
     errors = [
         e for e in conversation.state.events if isinstance(e, ConversationErrorEvent)
     ]
-    limit = errors and errors[-1].code == "MaxIterationsReached"
-    return EXIT_LIMIT if limit else EXIT_ERROR
+    codes = {"MaxIterationsReached": EXIT_LIMIT, "MaxBudgetReached": EXIT_BUDGET}
+    return codes.get(errors[-1].code, EXIT_ERROR) if errors else EXIT_ERROR
+
+
+def _is_held_by_budget(conversation: LocalConversation) -> bool:
+    from openhands_tiered_router.guards.budget.notices import NAME
+    from openhands_tiered_router.guards.hold import holds
+
+    return any(held.guard == NAME for held in holds(conversation.state))
 
 
 def _is_unverified(conversation: LocalConversation) -> bool:

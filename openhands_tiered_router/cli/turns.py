@@ -96,7 +96,7 @@ class Reporter:
         verification = _verification(conversation)
         if verification is not None:
             self._out.print(Text(": ".join(verification.values()), style="bold"))
-        if code == 130:
+        if code in (6, 130):
             resume = f"tiered-router run --resume {conversation.id}"
             self._out.print(f"Paused. Go on with: {resume}", soft_wrap=True)
 

@@ -111,6 +111,18 @@ def test_an_error_of_the_provider_ends_with_one(run, provider) -> None:
     assert "Authentication" in result.output + (result.stderr or "")
 
 
+def test_a_budget_has_its_own_exit_code_and_can_be_raised(run, provider) -> None:
+    stopped = run("--task", "Look around.", "--budget", "0.002", "--json")
+    assert stopped.exit_code == 6
+    assert 0 < provider.total_usd <= 0.002
+    end = json.loads(stopped.stdout.splitlines()[-1])
+    assert (end["status"], end["exit_code"]) == ("paused", 6)
+    refused = run("--resume", end["conversation"], "--budget", "0.002")
+    assert refused.exit_code == 6
+    assert "To go on, raise --budget and run again" in " ".join(refused.stderr.split())
+    assert run("--resume", end["conversation"], "--budget", "1").exit_code == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -153,3 +165,13 @@ def test_ctrl_c_pauses_and_tells_how_to_resume(run, provider, tmp_path) -> None:
     found = re.search(r"tiered-router run --resume ([0-9a-f-]{36})", out)
     assert found
     assert run("--resume", found[1]).exit_code == 0
+
+
+def test_unverified_work_has_its_own_exit_code(run) -> None:
+    """The workspace is in no repository: there is nothing to verify it by."""
+    result = run("--task", "Look around.", "--verify", "--json")
+    assert result.exit_code == 5, result.output
+    end = json.loads(result.stdout.splitlines()[-1])
+    assert end["verification"] == {"status": "unverified", "reason": "no_git"}
+    again = run("--task", "Look around.", "--verify")
+    assert "unverified: no_git" in again.output
