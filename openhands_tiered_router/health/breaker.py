@@ -46,8 +46,7 @@ class Breaker:
         state = self._cell.last
         if state.shut(now):
             return Health.OPEN
-        spotless = state.opened_at is None and not state.failures
-        return Health.HEALTHY if spotless else Health.SUSPECT
+        return Health.SUSPECT if now < state.suspect_until else Health.HEALTHY
 
     @property
     def retry_at(self) -> float:

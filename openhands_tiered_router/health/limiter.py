@@ -78,14 +78,16 @@ class Limiter:
             need = self._need(ticket)
             if not insist and (wait := self._allowed(ticket, need, now)):
                 return wait
-        if self._counting and (wait := self._count(ticket, need, now)):
-            return wait
-        with self._lock:
-            self._line.leave(ticket, served=True)
             self._sent += 1
             ticket.number, ticket.spent = self._sent, self._spent
             self._spent += self._uses(ticket)
-            return 0.0
+        if self._counting and (wait := self._count(ticket, need, now)):
+            self._unspend(ticket)
+            return wait
+        if ticket.turn is not None:
+            with self._lock:
+                self._line.leave(ticket, served=True)
+        return 0.0
 
     def join(self, ticket: Ticket) -> bool:
         """Puts it into the line; whether there was room."""
@@ -102,6 +104,7 @@ class Limiter:
 
     def give_back(self, ticket: Ticket) -> None:
         """A call that was let go was not sent after all."""
+        self._unspend(ticket)
         if self._counting:
             self._cell.change(
                 lambda counts: (counts.corrected(ticket.slot, -1, -ticket.tokens), None)
@@ -125,6 +128,11 @@ class Limiter:
             self._cell.change(
                 lambda counts: (counts.corrected(ticket.slot, 0, more), None)
             )
+
+    def _unspend(self, ticket: Ticket) -> None:
+        with self._lock:
+            self._sent -= 1
+            self._spent -= self._uses(ticket)
 
     def _need(self, ticket: Ticket) -> tuple[int, int]:
         """Requests and tokens, of the ticket and of all before it."""

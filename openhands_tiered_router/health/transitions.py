@@ -53,6 +53,9 @@ class BreakerState:
     """Consecutive ones."""
     opened_at: float | None = None
     open_until: float = 0.0
+    suspect_until: float = 0.0
+    """Until then equals go first: it failed not long ago. Later it gets calls again,
+    since nobody else finds out that it is well."""
     retry_at: float = 0.0
     """Before this time the provider asked not to be called; 0: never asked."""
     probe_until: float | None = None
@@ -116,7 +119,9 @@ def answered(
     """A call that was sent at ``began`` was answered."""
     if state.opened_at is None:
         recent = state.recent.add(now, settings.window, 1, 0)
-        return replace(state, failures=0, retry_at=0.0, recent=recent)
+        return replace(
+            state, failures=0, suspect_until=0.0, retry_at=0.0, recent=recent
+        )
     if began <= state.opened_at and permit is not Permit.PROBE:
         return state  # it says how the endpoint was, not how it is
     good = state.good_probes + 1
@@ -135,6 +140,7 @@ def failed(
     state = replace(
         state,
         failures=state.failures + 1,
+        suspect_until=now + settings.cooldown,
         good_probes=0,
         recent=state.recent.add(now, settings.window, 1, 1),
     )

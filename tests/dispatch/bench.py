@@ -21,15 +21,17 @@ from openhands_tiered_router.state.store import StateStore
 from openhands_tiered_router.tiers import Endpoint, Limits, Tier
 
 
-type Behaviour = Callable[[int], Exception | None]
+type Behaviour = Callable[[int], LLMResponse | Exception | None]
 """What an endpoint does at its n-th call, from 0; ``None``: it answers."""
 
 
-def answer() -> LLMResponse:
+def answer(headers: dict[str, str] | None = None) -> LLMResponse:
+    raw = ModelResponse()
+    raw._hidden_params = {"additional_headers": headers or {}}
     return LLMResponse(
         message=Message(role="assistant"),
         metrics=Metrics().get_snapshot(),
-        raw_response=ModelResponse(),
+        raw_response=raw,
     )
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
+from openhands.sdk.llm import LLMResponse
 from openhands.sdk.llm.exceptions import LLMRateLimitError
 
 from openhands_tiered_router.core.decision import ErrorKind
@@ -15,7 +16,7 @@ from openhands_tiered_router.health.allowance import Level, Said
 from openhands_tiered_router.health.line import Ticket
 from openhands_tiered_router.health.transitions import Permit
 from openhands_tiered_router.tiers import Limits
-from tests.dispatch.bench import DOWN, Bench, always, limited, well
+from tests.dispatch.bench import DOWN, Behaviour, Bench, always, answer, limited, well
 
 
 PATIENT = DispatchSettings(patience=600.0)
@@ -137,6 +138,58 @@ def test_no_probe_is_held_while_waiting_for_the_rate() -> None:
 
 
 # -- what the provider says ------------------------------------------------------
+
+
+@dataclass
+class Bucket:
+    """A provider's own token bucket, with OpenAI's headers."""
+
+    bench: Bench
+    capacity: float = 10.0
+    per_second: float = 0.5
+    level: float = 10.0
+    at: float = 1000.0
+    refused: int = 0
+
+    def __call__(self, _: int) -> Exception | LLMResponse:
+        now = self.bench.now
+        filled = self.level + (now - self.at) * self.per_second
+        self.level, self.at = min(self.capacity, filled), now
+        if self.level < 1:
+            self.refused += 1
+            return limited(2.0)
+        self.level -= 1
+        return answer(
+            {
+                "x-ratelimit-limit-requests": f"{self.capacity:.0f}",
+                "x-ratelimit-remaining-requests": f"{int(self.level)}",
+                "x-ratelimit-reset-requests": f"{self._reset():.0f}s",
+            }
+        )
+
+    def _reset(self) -> float:
+        return (self.capacity - int(self.level)) / self.per_second
+
+
+@pytest.mark.parametrize("says", [True, False])
+def test_a_burst_is_refused_at_most_until_the_limit_is_known(says: bool) -> None:
+    """Two waves of thirty conversations: the first meets what nobody knows yet."""
+    bench = Bench({"simple": well}, settings=PATIENT)
+    bucket = Bucket(bench)
+    bench.behaviours["simple"] = bucket if says else silent(bucket)
+    bench.together("".join(chr(97 + n) for n in range(30)))
+    first, bucket.refused = bucket.refused, 0
+    bench.together("".join(chr(97 + n) for n in range(30)))
+    assert first > 0
+    assert (bucket.refused == 0) == says
+
+
+def silent(bucket: Bucket) -> Behaviour:
+    def behaviour(number: int) -> Exception | None:
+        reply = bucket(number)
+        return reply if isinstance(reply, Exception) else None
+
+    return behaviour
 
 
 def hear(bench: Bench, key: str, said: Said) -> None:

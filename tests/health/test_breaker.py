@@ -29,6 +29,21 @@ def test_two_failures_in_a_row_open_it() -> None:
     assert not breaker.acquire(30.9)
 
 
+def test_one_failure_is_forgotten_in_time_so_that_calls_come_back() -> None:
+    breaker = Breaker(SETTINGS)
+    breaker.failed(ErrorKind.OVERLOADED, 0)
+    assert breaker.health(29.9) is Health.SUSPECT
+    assert breaker.health(30) is Health.HEALTHY
+
+
+def test_past_its_cooldown_it_is_ranked_as_well_so_that_it_is_probed() -> None:
+    breaker = Breaker(SETTINGS)
+    breaker.failed(ErrorKind.CONNECTION, 0)
+    assert breaker.health(30) is Health.HEALTHY
+    assert breaker.acquire(30) is Permit.PROBE
+    assert breaker.health(30) is Health.OPEN
+
+
 def test_a_success_between_them_forgives() -> None:
     breaker = Breaker(SETTINGS)
     breaker.failed(ErrorKind.OVERLOADED, 0)
