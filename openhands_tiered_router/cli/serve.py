@@ -45,6 +45,11 @@ Examples:
 @click.option(
     "--no-key", is_flag=True, help="Serve anyone on this machine without a key."
 )
+@click.option(
+    "--litellm-keys",
+    is_flag=True,
+    help="LiteLLM checks keys: its virtual keys, with DATABASE_URL, beside ours.",
+)
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64))
 @click.option(
     "--any-model", is_flag=True, help="Route calls for every model name, not ours only."
@@ -62,6 +67,7 @@ def command(
     port: int,
     allow_remote: bool,
     no_key: bool,
+    litellm_keys: bool,
     workers: int,
     any_model: bool,
     workspaces: str | None,
@@ -77,7 +83,7 @@ def command(
 
     try:
         source = find_config(config)
-        proxy = proxy_config(source.load(), os.environ)
+        proxy = proxy_config(source.load(), os.environ, litellm_keys=litellm_keys)
     except ConfigError as error:
         click.echo(str(error), err=True)
         sys.exit(EXIT_USAGE)

@@ -12,6 +12,7 @@ from openhands_tiered_router.config.keys import Key, key_for
 from openhands_tiered_router.config.resolve import Target, resolve_targets, tier_set
 from openhands_tiered_router.economics.price_book import PriceBook, default_price_book
 from openhands_tiered_router.gateway.call import MODEL
+from openhands_tiered_router.gateway.settings import KEY
 from openhands_tiered_router.tiers import Prices
 
 
@@ -40,11 +41,22 @@ class ProxyConfig:
 
 
 def proxy_config(
-    config: RouterConfig, environ: Mapping[str, str], book: PriceBook | None = None
+    config: RouterConfig,
+    environ: Mapping[str, str],
+    book: PriceBook | None = None,
+    *,
+    litellm_keys: bool = False,
 ) -> ProxyConfig:
     """The models of the gateway: the routed name, and one name an endpoint.
 
     The routed name stands for the default tier, should the hook not be there.
+
+    Args:
+        config: The router's.
+        environ: Where keys and profiles are looked for.
+        book: Prices; litellm's table if ``None``.
+        litellm_keys: Clients' keys are checked by LiteLLM: its master key, and the
+            virtual keys in its database.
 
     Raises:
         ConfigError: A profile cannot be read, or a key is missing.
@@ -84,7 +96,9 @@ def proxy_config(
         },
         # Breakers and the order of attempts are the hook's.
         "router_settings": {"num_retries": 0, "disable_cooldowns": True},
-        "general_settings": {"custom_auth": AUTH},
+        "general_settings": {"master_key": f"os.environ/{KEY}"}
+        if litellm_keys
+        else {"custom_auth": AUTH},
     }
     return ProxyConfig(settings, variables)
 

@@ -64,7 +64,10 @@ def history(turns: int) -> list[dict[str, object]]:
 
 
 @contextmanager
-def running(command: list[str], port: int, environ: dict[str, str]) -> Iterator[str]:
+def running(
+    command: list[str], port: int, environ: dict[str, str]
+) -> Iterator[tuple[str, int]]:
+    """A server's address and process id, once it answers."""
     process = subprocess.Popen(
         command,
         env={**os.environ, **environ},
@@ -80,10 +83,17 @@ def running(command: list[str], port: int, environ: dict[str, str]) -> Iterator[
                     break
             except httpx.TransportError:
                 time.sleep(0.4)
-        yield address
+        yield address, process.pid
     finally:
         process.terminate()
         process.wait()
+
+
+def resident(pid: int) -> int:
+    """Megabytes of memory that a process holds (Linux)."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    line = next(x for x in status.splitlines() if x.startswith("VmRSS:"))
+    return int(line.split()[1]) // 1024
 
 
 def free_port() -> int:
@@ -146,9 +156,10 @@ def main() -> None:
         litellm = [str(Path(sys.executable).parent / "litellm")]
         litellm += ["--config", str(bare_config), "--port", str(bare_port)]
         litellm += ["--host", "127.0.0.1", "--telemetry", "False"]
-        ours_at = stack.enter_context(running(serve, port, environ))
-        bare_at = stack.enter_context(running(litellm, bare_port, environ))
+        ours_at, ours_pid = stack.enter_context(running(serve, port, environ))
+        bare_at, bare_pid = stack.enter_context(running(litellm, bare_port, environ))
         report(calls, ours_at, bare_at)
+        print(f"resident: gateway {resident(ours_pid)} MB, bare {resident(bare_pid)}")
 
 
 def report(calls: int, ours_at: str, bare_at: str) -> None:
