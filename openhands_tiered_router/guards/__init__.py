@@ -1,1 +1,50 @@
-"""Callbacks that keep a conversation from doing harm; see ``docs/guards.md``."""
+"""Callbacks that keep a conversation from doing harm; see ``docs/guards.md``.
+
+Importing this package imports no SDK; using one of its public names does.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any, Final
+
+
+if TYPE_CHECKING:
+    from openhands_tiered_router.guards.budget.alone import BudgetGuard
+    from openhands_tiered_router.guards.confirm.queue import ConfirmationQueue
+    from openhands_tiered_router.guards.confirm.settings import ConfirmSettings
+    from openhands_tiered_router.guards.guard import Guard
+    from openhands_tiered_router.guards.loop.guard import LoopGuard
+    from openhands_tiered_router.guards.loop.settings import LoopSettings
+    from openhands_tiered_router.guards.verify.agent import VerifiedAgent
+    from openhands_tiered_router.guards.verify.settings import VerifySettings
+
+
+__all__ = [
+    "BudgetGuard",
+    "ConfirmSettings",
+    "ConfirmationQueue",
+    "Guard",
+    "LoopGuard",
+    "LoopSettings",
+    "VerifiedAgent",
+    "VerifySettings",
+]
+
+_HOMES: Final = {
+    "BudgetGuard": "budget.alone",
+    "ConfirmSettings": "confirm.settings",
+    "ConfirmationQueue": "confirm.queue",
+    "Guard": "guard",
+    "LoopGuard": "loop.guard",
+    "LoopSettings": "loop.settings",
+    "VerifiedAgent": "verify.agent",
+    "VerifySettings": "verify.settings",
+}
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{home}"), name)
