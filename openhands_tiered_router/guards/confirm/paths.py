@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from fnmatch import fnmatchcase
+from fnmatch import fnmatchcase, translate
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Final
 
@@ -31,6 +33,7 @@ _SECRET_NAMES: Final = names(
     " secrets.json secrets.yaml secrets.yml secrets.toml .bash_history"
     " .zsh_history .python_history"
 )
+_SECRET_NAME: Final = re.compile("|".join(map(translate, _SECRET_NAMES)))
 _SECRET_PATHS: Final = ("/etc/shadow", "/etc/gshadow", "/etc/sudoers")
 _EXAMPLES: Final = (".example", ".sample", ".template", ".dist", ".pub")
 _GUESSES: Final = (
@@ -55,7 +58,7 @@ def is_secret(path: str) -> bool:
     name = parts[-1]
     if name.endswith(_EXAMPLES):
         return False
-    return any(fnmatchcase(name, pattern) for pattern in _SECRET_NAMES)
+    return _SECRET_NAME.match(name) is not None
 
 
 def may_match_secret(pattern: str) -> bool:
@@ -114,13 +117,18 @@ class Places:
             return Place.OUTSIDE
         full = os.path.join(self.cwd or self.workspace, path)
         lexical, real = os.path.normpath(full), os.path.realpath(full)
-        if is_secret(real):
+        if real != lexical and is_secret(real):
             return Place.SECRET
         inside = any(
-            _within(lexical, root) and _within(real, os.path.realpath(root))
-            for root in roots
+            _within(lexical, root) and _within(real, _real_root(root)) for root in roots
         )
         return Place.INSIDE if inside else Place.OUTSIDE
+
+
+@lru_cache(maxsize=64)
+def _real_root(root: str) -> str:
+    """A workspace is not moved while an agent works in it."""
+    return os.path.realpath(root)
 
 
 def _within(path: str, root: str) -> bool:

@@ -18,7 +18,7 @@ from openhands.sdk.event import (
     UserRejectObservation,
 )
 from openhands.tools.file_editor import FileEditorTool
-from openhands.tools.terminal import TerminalTool
+from openhands.tools.terminal import TerminalObservation, TerminalTool
 
 from openhands_tiered_router.guards.confirm.queue import (
     ConfirmationQueue,
@@ -71,9 +71,14 @@ def run(conversation: LocalConversation, asynchronous: bool) -> None:
         conversation.run()
 
 
-def outputs(conversation: LocalConversation) -> list[str]:
-    events = conversation.state.events
-    return [e.observation.text for e in events if isinstance(e, ObservationEvent)]
+def ran(conversation: LocalConversation) -> list[str]:
+    """The commands that have a result."""
+    observations = [
+        e.observation
+        for e in conversation.state.events
+        if isinstance(e, ObservationEvent)
+    ]
+    return [o.command or "" for o in observations if isinstance(o, TerminalObservation)]
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])
@@ -84,9 +89,7 @@ def test_the_safe_ones_run_and_the_other_waits(
     conversation = start(world, replies)
     run(conversation, asynchronous)
     assert conversation.state.execution_status is Status.FINISHED
-    ran = outputs(conversation)
-    assert ran[0] == "a"
-    assert ran[1] == "notes.txt"
+    assert ran(conversation) == ["cat notes.txt", "ls"]
     assert not (world.workspace / "made.txt").exists()
     (entry,) = waiting(conversation)
     assert entry.number == 1
