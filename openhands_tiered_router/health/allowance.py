@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, Self
 
 
@@ -81,4 +81,4 @@ class Allowance:
         """With what was said to a call; an older call's answer changes nothing."""
         if not said or number < self.number:
             return self
-        return replace(self, said=said, at=now, number=number, spent=spent)
+        return type(self)(said=said, at=now, number=number, spent=spent)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -25,10 +25,10 @@ class Counts:
     def add(self, now: float, span: float, first: int, second: int) -> Self:
         """With so much more at ``now``, seconds."""
         current = self._current(now, span)
-        kept = [s for s in self.slots if current - SLOTS <= s[0] <= current]
+        kept = tuple(self._within(current))
         if kept and kept[-1][0] == current:
-            first, second = first + kept[-1][1], second + kept[-1][2]
-            kept.pop()
+            _, one, two = kept[-1]
+            return type(self)((*kept[:-1], (current, one + first, two + second)))
         return type(self)((*kept, (current, first, second)))
 
     @property
@@ -39,7 +39,7 @@ class Counts:
     def sums(self, now: float, span: float) -> tuple[int, int]:
         """Both sums over the last ``span`` seconds."""
         first = second = 0
-        for _, one, two in self._within(now, span):
+        for _, one, two in self._within(self._current(now, span)):
             first += one
             second += two
         return first, second
@@ -56,12 +56,15 @@ class Counts:
     def leaving(self, now: float, span: float) -> Iterator[tuple[float, int, int]]:
         """When each slot stops counting, and what goes with it; soonest first."""
         width = span / SLOTS
-        for number, first, second in self._within(now, span):
+        for number, first, second in self._within(self._current(now, span)):
             yield (number + SLOTS + 1) * width, first, second
 
-    def _within(self, now: float, span: float) -> Iterator[tuple[int, int, int]]:
-        current = self._current(now, span)
-        return (s for s in self.slots if current - SLOTS <= s[0] <= current)
+    def _within(self, current: int) -> Sequence[tuple[int, int, int]]:
+        """The slots that count, oldest first."""
+        slots = self.slots
+        if slots and slots[0][0] >= current - SLOTS and slots[-1][0] <= current:
+            return slots
+        return [s for s in slots if current - SLOTS <= s[0] <= current]
 
     def _current(self, now: float, span: float) -> int:
         """Threads may come a little late with their time: the newest slot is now's

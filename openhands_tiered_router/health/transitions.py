@@ -118,10 +118,7 @@ def answered(
 ) -> BreakerState:
     """A call that was sent at ``began`` was answered."""
     if state.opened_at is None:
-        recent = state.recent.add(now, settings.window, 1, 0)
-        return replace(
-            state, failures=0, suspect_until=0.0, retry_at=0.0, recent=recent
-        )
+        return BreakerState(recent=state.recent.add(now, settings.window, 1, 0))
     if began <= state.opened_at and permit is not Permit.PROBE:
         return state  # it says how the endpoint was, not how it is
     good = state.good_probes + 1
