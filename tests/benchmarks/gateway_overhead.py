@@ -31,7 +31,7 @@ from openhands_tiered_router.loopback import LoopbackProvider
 
 
 KEY = "sk-benchmark-0123456789"
-HISTORY = [
+HISTORY: list[dict[str, object]] = [
     {"role": "system", "content": "You are a coding agent. " * 200},
     {"role": "user", "content": "Fix the failing test in the parser. " * 20},
 ]

@@ -200,7 +200,7 @@ def test_an_openhands_conversation_through_the_gateway(
     assert bill > 0
     assert spent == pytest.approx(bill, rel=1e-9)
     turns = recorded(gateway, str(conversation.id))
-    assert [t["purpose"] for t in turns] == ["agent_turn", "agent_turn"]
+    assert [t["purpose"] for t in turns] == ["agent", "agent"]
     assert sum(t["cost"] for t in turns) == pytest.approx(bill, rel=1e-9)
 
 
