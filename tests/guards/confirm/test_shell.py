@@ -49,6 +49,7 @@ def test_words_that_alarm_a_pattern_do_not_block_a_search(places: Places) -> Non
         assert judge_command(command, places).level is Level.LOW
 
 
+@settings(deadline=None)
 @given(st.sampled_from(EVERYDAY), st.sampled_from(HOSTILE), st.sampled_from(";|&\n"))
 def test_nothing_hostile_becomes_safe_beside_something_safe(
     good: str, bad: str, join: str
@@ -58,12 +59,14 @@ def test_nothing_hostile_becomes_safe_beside_something_safe(
         assert judge_command(f"{good} {join} {bad}", NOWHERE).level > Level.LOW
 
 
+@settings(deadline=None)
 @given(st.sampled_from(EVERYDAY), st.text(max_size=20))
 def test_an_appended_command_is_judged_too(good: str, appended: str) -> None:
     safe = judge_command(f"{good}\n{appended}", NOWHERE).level is Level.LOW
     assert not safe or judge_command(appended, NOWHERE).level is Level.LOW
 
 
+@settings(deadline=None)
 @given(st.sampled_from(EVERYDAY), st.sampled_from([">", ">>", ">|", "&>", "2>", "<>"]))
 def test_a_redirection_is_never_safe(good: str, operator: str) -> None:
     if "#" not in good:
