@@ -80,6 +80,7 @@ def serve(
         settings.pop("general_settings")
     else:
         os.environ[KEY] = key
+        os.environ["LITELLM_MASTER_KEY"] = key  # else it warns of having none
     with _file(settings) as path:
         os.environ["CONFIG_FILE_PATH"] = str(path)
         uvicorn.run(
