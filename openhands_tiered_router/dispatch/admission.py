@@ -56,12 +56,14 @@ def admitted(
     until = clock() + longest
     try:
         while wait := (yield from _take(limiter, ticket, clock(), insist=False)):
+            late = clock() + wait > until
+            if late and not insist:
+                return False
             if ticket.turn is None and not limiter.join(ticket):
                 return False
-            if clock() + wait > until:
-                if insist:
-                    yield from _take(limiter, ticket, clock(), insist=True)
-                return insist
+            if late:
+                yield from _take(limiter, ticket, clock(), insist=True)
+                return True
             # The jitter keeps processes that share a rate from asking in step.
             yield Pause(min(wait, POLL) * random.uniform(1.0, 1.1))
         return True

@@ -212,7 +212,8 @@ class Failover:
     def _attempt(
         self, endpoint: Endpoint, send: Send, permit: Permit, ticket: Ticket
     ) -> Generator[Step, Reply, LLMResponse | Exception]:
-        watch = Watch(self.health(endpoint), self.facts, send, permit, ticket)
+        streamed = self.facts.streams(endpoint)
+        watch = Watch(self.health(endpoint), self.facts, send, permit, ticket, streamed)
         watch.began = began = self.clock()
         kind: ErrorKind | None = ErrorKind.CANCELLED
         try:
@@ -243,19 +244,21 @@ class Failover:
         Four times the 95th percentile: of answers whose times are log-normal with
         sigma 1, one in 800 takes longer.
         """
-        now = self.clock()
-        usual = self.health(endpoint).latency.usual(
-            streamed=self.facts.streams(endpoint)
-        )
-        equal = any(
+        streamed, least = self.facts.streams(endpoint), self.settings.hang_timeout
+        usual = self.health(endpoint).latency.usual(streamed=streamed)
+        if usual is None or not least or not self._has_equal(endpoint):
+            return None
+        return max(least, _HANG_FACTOR * usual)
+
+    def _has_equal(self, endpoint: Endpoint) -> bool:
+        """Whether another one of its tier is well and has not failed this call."""
+        now, short_wait = self.clock(), self.settings.short_wait
+        return any(
             e.tier == endpoint.tier
             and e is not endpoint
-            and self.health(e).health(now, self.settings.short_wait) <= Health.SLOW
+            and self.health(e).health(now, short_wait) <= Health.SLOW
             for e in self._left
         )
-        if not equal or usual is None or not self.settings.hang_timeout:
-            return None
-        return max(self.settings.hang_timeout, _HANG_FACTOR * usual)
 
     def _can_repair(self, kind: ErrorKind, error: Exception) -> bool:
         return (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from functools import partial
 
 from openhands.sdk.llm import LLMResponse
 
-from openhands_tiered_router.core.decision import ErrorKind
+from openhands_tiered_router.core.decision import ErrorKind, Usage
 from openhands_tiered_router.dispatch.admission import ask
 from openhands_tiered_router.dispatch.call import CallFacts
 from openhands_tiered_router.dispatch.errors import headers_of, retry_after
@@ -19,6 +20,9 @@ from openhands_tiered_router.health.allowance import Said
 from openhands_tiered_router.health.endpoint import EndpointHealth
 from openhands_tiered_router.health.line import Ticket
 from openhands_tiered_router.health.transitions import Permit
+
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,31 +44,45 @@ class Watch:
     send: Send
     permit: Permit
     ticket: Ticket
+    streamed: bool = False
+    """Whether it was asked for as a stream."""
     began: float = 0.0
     """When it was sent, seconds."""
 
     def answered(
         self, now: float, response: LLMResponse
     ) -> Generator[Step, Reply, bool]:
-        """Whether that closed the breaker."""
-        breaker, usage = self.health.breaker, self.facts.usage(response)
-        self._time(now, usage.completion)
-        tokens = usage.prompt + usage.completion or None
-        yield from self._settle(now, tokens, said_in_answer(response.raw_response))
+        """Whether that closed the breaker.
+
+        The breaker comes first: a call that is cancelled here has told it all.
+        """
+        breaker = self.health.breaker
         work = partial(breaker.succeeded, now, began=self.began, permit=self.permit)
-        return (yield from ask(breaker, work, False))
+        closed = yield from ask(breaker, work, False)
+        usage, said = self._read(response)
+        self._time(now, usage.completion)
+        yield from self._settle(now, usage.prompt + usage.completion or None, said)
+        return closed
 
     def failed(
         self, now: float, kind: ErrorKind, error: Exception
     ) -> Generator[Step, Reply, bool]:
         """Whether that opened the breaker."""
         breaker = self.health.breaker
-        if kind is ErrorKind.TIMEOUT and self.send.timeout is not None:
-            streamed = self.facts.first_token() is not None
-            self.health.latency.cut(self.send.timeout, streamed=streamed)
-        yield from self._settle(now, None, said_in(headers_of(error)))
         work = partial(breaker.failed, kind, now, retry_after(error), self.permit)
-        return (yield from ask(breaker, work, False))
+        opened = yield from ask(breaker, work, False)
+        if kind is ErrorKind.TIMEOUT and self.send.timeout is not None:
+            self.health.latency.cut(self.send.timeout, streamed=self.streamed)
+        yield from self._settle(now, None, said_in(headers_of(error)))
+        return opened
+
+    def _read(self, response: LLMResponse) -> tuple[Usage, Said]:
+        """Must not raise: the answer is paid for."""
+        try:
+            return self.facts.usage(response), said_in_answer(response.raw_response)
+        except Exception as error:
+            logger.error("answer not read: %s", type(error).__name__)
+            return Usage(), Said()
 
     def cancelled(self) -> None:
         """Must not wait: the generator is being closed, maybe by an event loop."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 from openhands.sdk.llm import LLMResponse
-from openhands.sdk.llm.exceptions import LLMRateLimitError
+from openhands.sdk.llm.exceptions import LLMRateLimitError, LLMTimeoutError
 
 from openhands_tiered_router.core.decision import ErrorKind
 from openhands_tiered_router.dispatch.call import CallFacts
@@ -243,6 +243,25 @@ def test_one_that_is_silent_for_long_is_left_for_an_equal(
     bench = Bench({"simple": well, "simple/2": well})
     used_to(bench, "simple", usual)
     assert timeout_of_first_send(bench) == timeout
+
+
+@pytest.mark.parametrize("streams", [False, True])
+def test_what_was_cut_counts_so_that_slower_answers_are_learnt(streams: bool) -> None:
+    """Else an endpoint that became slower would be cut for ever."""
+    silent = LLMTimeoutError("silent")
+    bench = Bench({"simple": always(silent), "simple/2": well})
+    latency = bench.health("simple").latency
+    for _ in range(20):
+        latency.streamed(bench.now, 2.0)
+        latency.answered(bench.now, 2.0, 100)
+    for _ in range(3):
+        steps = bench.failover(CallFacts(streams=lambda _: streams)).run()
+        assert isinstance(next(steps), Send)
+        steps.send(silent)
+        steps.close()
+        bench.now += 31
+    assert latency.usual(streamed=streams) == 30.0
+    assert latency.usual(streamed=not streams) == 2.0
 
 
 def test_no_haste_without_an_equal_that_is_well() -> None:
