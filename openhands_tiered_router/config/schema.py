@@ -164,13 +164,11 @@ class PolicyConfig(Section):
     leak_budget: Share = _POLICY.leak_budget
     """Share of a session's hard turns that a weak tier may serve, where that pays."""
     leak_price: Amount = _POLICY.leak_price
-    """What a leaked hard turn is held to cost, in turns of the base tier."""
+    """What a leaked hard turn must save, in savings of a turn in mid-session."""
     leak_gain: Amount = _POLICY.leak_gain
-    """How steeply that price rises with the share leaked."""
-    leak_brake: Amount = _POLICY.leak_brake
-    """How much steeper it rises above the budget."""
+    """How steeply that price rises beyond the budget."""
     leak_prior: Amount = _POLICY.leak_prior
-    """Hard turns as which the budget counts at a session's start."""
+    """Hard turns by which a session's first ones are diluted in that."""
     failed_weight: Amount = _POLICY.failed_weight
     """How much dearer a leaked turn is right after a failure."""
     mechanical_threshold: Share = _POLICY.mechanical_threshold

@@ -27,19 +27,17 @@ class Policy:
     0.5 both are as measured in docs/benchmarks.md."""
     quality_floor: Tier | None = None
     """No turn of a conversation is served below it."""
-    leak_budget: float = 0.235
-    """Share of a session's hard turns that a weak tier may serve, where that pays.
-    A rule of one line leaks 0.31 (docs/benchmarks.md); the mark was 0.25."""
-    leak_price: float = 2.5
-    """What a leaked hard turn is held to cost at the budget, in turns of the base
-    tier in mid-session: two or three turns to notice and mend. Fitted by replay."""
-    leak_gain: float = 10.0
-    """How steeply that price rises with the share leaked: by ``exp(gain * excess)``.
-    Fitted by replay."""
-    leak_brake: float = 8.0
-    """How much steeper it rises above the budget. Fitted by replay."""
-    leak_prior: float = 60.0
-    """Hard turns as which the budget's own share counts at a session's start."""
+    leak_budget: float = 0.25
+    """Share of a session's hard turns that a weak tier may serve before the next one
+    gets dearer. A rule of one line leaks 0.31 (docs/benchmarks.md)."""
+    leak_price: float = 2.4
+    """What a leaked hard turn must save, in savings of a turn in mid-session: the
+    multiplier at which recorded sessions leak just under the budget."""
+    leak_gain: float = 4.0
+    """How steeply that price rises beyond the budget: by ``exp(gain * excess)``.
+    Fitted by replay, for slow turns; at recorded speed it costs 1 % of the saving."""
+    leak_prior: float = 10.0
+    """Hard turns by which a session's first ones are diluted in that excess."""
     failed_weight: float = 1.5
     """How much dearer a leaked turn is right after a failure. Judgement: what failed
     needs thought, but one failure alone makes no second likelier (11 %, not 10 %)."""

@@ -75,7 +75,7 @@ def compare(
     if strong.prices is None or weak.prices is None:
         return None
     dynamics, seen = default_dynamics(), outlook(p_mechanical)
-    price = leak_price(policy, session, strong.tier, strong.prices)
+    price = leak_price(policy, session, strong.tier, strong.prices, weak.prices)
     ahead = future(
         _rates(strong, strong.prices, prompt),
         _rates(weak, weak.prices, prompt),
@@ -130,8 +130,11 @@ def _later(
     served = 1 - serves if session.answered_by == other.cache_id else None
     cost = ahead.after(serves, served, left, seen)
     if left > 0 and other.prices is not None:
-        # What the turn adds must be written to the other's cache as well.
-        cost += rates(other.prices, prompt).cache_write * session.growth
+        # What the other has not seen yet must be written to its cache on return:
+        # staying away puts that off, it saves nothing.
+        rate = rates(other.prices, prompt)
+        unseen = prompt - warm_tokens(session, other, prompt=prompt, now=now)
+        cost += (rate.cache_write - rate.cache_read) * unseen
     return cost
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 from typing import Any, Final
 
@@ -22,6 +22,8 @@ mechanical. Finer ones change the replay by less than its error."""
 FORCED: Final = 0
 """The outlook of a turn that evidence keeps on the base tier whatever it costs."""
 OUTLOOKS: Final = len(BOUNDS) + 2
+_SETTLED: Final = 50
+"""Steps after which a chain of so few states has forgotten where it began."""
 
 
 def outlook(p_mechanical: float, forced: bool = False) -> int:
@@ -31,7 +33,7 @@ def outlook(p_mechanical: float, forced: bool = False) -> int:
     return 1 + sum(p_mechanical > bound for bound in BOUNDS)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class TurnDynamics:
     """Measured behaviour of turns, by outlook."""
 
@@ -43,6 +45,18 @@ class TurnDynamics:
     """Mean tokens of the answer."""
     times: tuple[tuple[float, ...], ...]
     """Quantiles of the time of a turn, as multiples of the session's mean pace."""
+
+    @cached_property
+    def shares(self) -> tuple[float, ...]:
+        """Of all turns, by outlook: where the chain settles."""
+        shares = [1.0 / len(self.next)] * len(self.next)
+        for _ in range(_SETTLED):
+            columns = zip(*self.next, strict=True)
+            shares = [
+                sum(a * b for a, b in zip(shares, column, strict=True))
+                for column in columns
+            ]
+        return tuple(shares)
 
 
 @cache

@@ -19,25 +19,28 @@ _MOST: Final = 50.0
 
 
 def leak_price(
-    policy: Policy, session: SessionState, base: Tier, prices: Prices
+    policy: Policy, session: SessionState, base: Tier, strong: Prices, weak: Prices
 ) -> float:
     """Shadow price of one leaked hard turn, USD.
 
-    ``policy.leak_price`` times what a turn in mid-session costs on the base tier, at
-    those prices; dearer by ``exp(gain * excess)`` the further the session's share of
-    leaked hard turns is above the budget, and cheaper below it. The price is held
-    against the whole session's cost, so late turns, which cost more, are let go
-    before early ones.
+    ``policy.leak_price`` times what a turn in mid-session saves on the weak tier: the
+    multiplier of a budget on leaks, which is the same for all turns, so that dear
+    turns, the late ones, are let go at lower odds than cheap ones (Everett 1963).
+    Dearer by ``exp(leak_gain * excess)`` the further the session's share of leaked
+    hard turns is above the budget.
     """
-    turn = (
+    saving = max(_mid_session(strong) - _mid_session(weak), 0.0)
+    hard = sum(session.tally.hard_served)
+    beyond = session.tally.leaked(base) - policy.leak_budget * (hard + 3)
+    excess = max(beyond, 0.0) / (hard + policy.leak_prior)
+    thrift = 4.0 ** (1.0 - 2.0 * policy.economy)
+    brake = exp(min(policy.leak_gain * excess, _MOST))
+    return policy.leak_price * thrift * saving * brake
+
+
+def _mid_session(prices: Prices) -> float:
+    return (
         prices.cache_read * REFERENCE_PROMPT
         + prices.cache_write * REFERENCE_GROWTH
         + prices.output * REFERENCE_OUTPUT
     )
-    tally = session.tally
-    leaked = tally.leaked(base)
-    hard = sum(tally.hard_served)
-    excess = (leaked - policy.leak_budget * (hard + 3)) / (hard + policy.leak_prior)
-    gain = policy.leak_gain * (policy.leak_brake if excess > 0.0 else 1.0)
-    thrift = 4.0 ** (1.0 - 2.0 * policy.economy)
-    return policy.leak_price * thrift * turn * exp(min(gain * excess, _MOST))
