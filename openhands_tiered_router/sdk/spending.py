@@ -130,18 +130,19 @@ class Spending:
         for attempt in outcome.attempts:
             if attempt.error in PERHAPS_CHARGED:
                 estimate = account.quotes[attempt.endpoint].spend
-                spend += Spend(usd=estimate.usd, tokens=estimate.tokens)
+                spend = spend.plus(Spend(estimate.usd, estimate.tokens))
                 doubt += estimate.usd
         if outcome.endpoint is not None:
             tier = account.quotes[outcome.endpoint].tier
             used = outcome.usage
-            spend += Spend(
+            answer = Spend(
                 usd=nano(outcome.cost or 0.0),
                 tokens=used.prompt + used.completion,
                 turns=int(account.caller.purpose is Purpose.TURN),
             )
+            spend = spend.plus(answer)
         if account.caller.is_step:
-            spend += Spend(ms=round(1e3 * outcome.seconds))
+            spend = spend.plus(Spend(ms=round(1e3 * outcome.seconds)))
         return Charge(spend, doubt, f"{tier} {account.label}")
 
     def _done[T](self, work: Callable[[], T]) -> Generator[Step, Reply, T | None]:

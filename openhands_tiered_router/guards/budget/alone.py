@@ -14,7 +14,12 @@ from openhands.sdk.event.user_action import InterruptEvent
 from openhands_tiered_router.guards.budget import messages, notices
 from openhands_tiered_router.guards.budget.desk import Standing
 from openhands_tiered_router.guards.budget.ledger import Balance, exceeded
-from openhands_tiered_router.guards.budget.limits import Budget, Spend, nano
+from openhands_tiered_router.guards.budget.limits import (
+    MEASURES,
+    Budget,
+    Spend,
+    nano,
+)
 from openhands_tiered_router.guards.guard import Guard
 
 
@@ -101,17 +106,18 @@ class BudgetGuard(Guard):
         budget, books = self._budget, Balance(spent=spent)
         limits = budget.limits()
         unpriced = spent.tokens and not spent.usd and not budget.allow_unpriced
-        if "usd" in limits and unpriced:
+        if budget.usd is not None and unpriced:
             text = messages.unpriced_notice(budget, ["the model"])
             return Standing(hard=text)
-        if measure := exceeded(limits, spent, Spend()):
-            where = f"{measure if measure != 'ms' else 'seconds'} of BudgetGuard"
+        measure = exceeded(limits, spent, Spend())
+        if measure is not None:
+            where = f"{MEASURES[measure]} of BudgetGuard"
             text = messages.hard_notice(budget, measure, books, where=where)
             return Standing(hard=text)
         soft = {
             f"{name}:{limit}": messages.soft_notice(budget, name, books, routed=False)
-            for name, limit in limits.items()
-            if getattr(spent, name) >= budget.soft * limit
+            for name, limit in limits
+            if spent[name] >= budget.soft * limit
         }
         return Standing(soft=soft)
 

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-import secrets
 import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from openhands_tiered_router.core.request import Purpose
 from openhands_tiered_router.guards.budget import ledger, messages
 from openhands_tiered_router.guards.budget.desk import Standing, desk
 from openhands_tiered_router.guards.budget.ledger import Balance, Entry, exceeded
-from openhands_tiered_router.guards.budget.limits import Budget, Scope, Spend
+from openhands_tiered_router.guards.budget.limits import (
+    MEASURES,
+    NOTHING,
+    Budget,
+    Limits,
+    Scope,
+    Spend,
+)
 from openhands_tiered_router.guards.budget.owners import owner
 from openhands_tiered_router.state.store import StateStore
 from openhands_tiered_router.tiers import Tier
@@ -28,8 +34,7 @@ class Refused(Exception):
         self.measure = measure
 
 
-@dataclass(frozen=True, slots=True)
-class Quote:
+class Quote(NamedTuple):
     """What a call is expected to take on an endpoint."""
 
     tier: Tier
@@ -76,6 +81,15 @@ class Caller:
         return self.purpose is Purpose.TURN and self.session == self.conversation
 
 
+class Line(NamedTuple):
+    """A budget that counts the call."""
+
+    budget: Budget
+    limits: Limits
+    key: str | None
+    """Its ledger's; ``None``: it limits the one call and keeps none."""
+
+
 @dataclass(slots=True)
 class Account:
     """Admits, reserves and settles one call. Each method reads or writes the store."""
@@ -85,13 +99,25 @@ class Account:
     caller: Caller
     now: float = field(default_factory=time.time)
     """Epoch seconds when the call began: it stays in that day's budget."""
-    id: str = field(default_factory=lambda: secrets.token_urlsafe(9))
+    id: str = field(default_factory=lambda: desk().new_id())
     quotes: Mapping[str, Quote] = field(default_factory=dict)
-    _least: Spend = Spend()
-    _reserved: list[tuple[Budget, str]] = field(default_factory=list)
+    _least: Spend = NOTHING
+    _elapsed: Spend = field(init=False)
+    """Wall time since the last step's call, which its tools took."""
+    _lines: list[Line] = field(init=False)
     _settled: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
     """A cancelled call is settled while its reservation may still be under way."""
+
+    def __post_init__(self) -> None:
+        self._elapsed = self._since_last_step()
+        conversation = self.caller.conversation
+        lines = [
+            Line(budget, budget.limits(), budget.key(conversation, self.now))
+            for budget in self.budgets
+        ]
+        one_call = Scope.CALL
+        self._lines = [n for n in lines if n.key or n.budget.scope is one_call]
 
     def admit(self, quotes: Mapping[str, Quote]) -> Admission:
         """Which endpoints the call can be paid for at.
@@ -102,18 +128,16 @@ class Account:
         self.quotes = allowed = quotes
         caps: list[Tier] = []
         standing = Standing()
-        for budget in self.budgets:
-            key = budget.key(self.caller.conversation, self.now)
-            if key is None and budget.scope is not Scope.CALL:
-                continue
-            books = self._balance(key) if key else Balance()
-            allowed = _affordable(budget, allowed, books)
-            if key and _soft_measure(budget, books):
-                standing = _with_soft(standing, budget, books)
-                caps.append(budget.soft_tier)
+        for line in self._lines:
+            books = self._balance(line.key) if line.key else Balance()
+            allowed = _affordable(line, allowed, books)
+            soft = _soft_measure(line, books) if line.key else None
+            if soft is not None:
+                standing = _with_soft(standing, line, soft, books)
+                caps.append(line.budget.soft_tier)
         if len(allowed) < len(quotes):
             caps.append(max(quote.tier for quote in allowed.values()))
-        self._least = min((q.spend for q in allowed.values()), key=lambda s: s.usd)
+        self._least = min(quote.spend for quote in allowed.values())
         self._say(standing)
         return Admission(frozenset(allowed), min(caps, default=None))
 
@@ -129,12 +153,12 @@ class Account:
             owner=owner(),
             label=f"{quote.tier} {self.label}",
             expected=quote.spend,
-            elapsed=self._elapsed(),
+            elapsed=self._elapsed,
         )
         with self._lock:
             refused = None if self._settled else self._reserve(entry)
             if refused is not None:
-                self._settle(Charge(Spend(), label=entry.label))
+                self._settle(Charge(NOTHING, label=entry.label))
         if refused is not None:
             _refuse(*refused, quote.spend)
         self._mark(self.now)
@@ -145,30 +169,31 @@ class Account:
             self._settle(charge)
         self._mark(time.time())
 
-    def _reserve(self, entry: Entry) -> tuple[Budget, Balance] | None:
-        for budget in self.budgets:
-            key = budget.key(self.caller.conversation, self.now)
-            if key is None:
-                continue
-            self._reserved.append((budget, key))
-            change = ledger.reserve(entry, budget.limits())
-            answer = self.store.apply(key, change, ttl=budget.kept)
-            if not answer.granted:
-                return budget, answer.balance
+    def _reserve(self, entry: Entry) -> tuple[Line, Balance] | None:
+        for line in self._lines:
+            if line.key is not None:
+                change = ledger.reserve(entry, line.limits)
+                books = self.store.apply(line.key, change, ttl=line.budget.kept)
+                if books is not None:
+                    return line, books
         return None
 
     def _settle(self, charge: Charge) -> None:
         self._settled = True
         standing = Standing()
-        for budget, key in self._reserved:
-            change = ledger.settle(
-                self.id, charge.spend, label=charge.label, doubt=charge.doubt
-            )
-            books = self.store.apply(key, change, ttl=budget.kept)
-            standing = _with_soft(standing, budget, books)
-            measure = exceeded(budget.limits(), books.committed, self._least)
-            if measure and standing.hard is None:
-                text = messages.hard_notice(budget, measure, books, self._least)
+        change = ledger.settle(
+            self.id, charge.spend, label=charge.label, doubt=charge.doubt
+        )
+        for line in self._lines:
+            if line.key is None:
+                continue
+            books = self.store.apply(line.key, change, ttl=line.budget.kept)
+            soft = _soft_measure(line, books)
+            if soft is not None:
+                standing = _with_soft(standing, line, soft, books)
+            measure = exceeded(line.limits, books.committed, self._least)
+            if measure is not None and standing.hard is None:
+                text = messages.hard_notice(line.budget, measure, books, self._least)
                 standing = replace(standing, hard=text)
         self._say(standing)
 
@@ -180,14 +205,16 @@ class Account:
 
     def _balance(self, key: str) -> Balance:
         books = ledger.balance(self.store.read(key))
-        return replace(books, spent=books.spent + self._elapsed())
+        if self._elapsed is NOTHING:
+            return books
+        return replace(books, spent=books.spent.plus(self._elapsed))
 
-    def _elapsed(self) -> Spend:
-        """Wall time since the last step's call, which its tools took."""
+    def _since_last_step(self) -> Spend:
         caller = self.caller
         if not caller.is_step or caller.new_request or caller.conversation is None:
-            return Spend()
-        return Spend(ms=round(1e3 * desk().since(caller.conversation, self.now)))
+            return NOTHING
+        ms = round(1e3 * desk().since(caller.conversation, self.now))
+        return Spend(ms=ms) if ms else NOTHING
 
     def _mark(self, at: float) -> None:
         if self.caller.is_step and self.caller.conversation:
@@ -199,46 +226,50 @@ class Account:
 
 
 def _affordable(
-    budget: Budget, quotes: Mapping[str, Quote], books: Balance
+    line: Line, quotes: Mapping[str, Quote], books: Balance
 ) -> Mapping[str, Quote]:
-    limits = budget.limits()
-    if "usd" in limits and not budget.allow_unpriced:
+    budget = line.budget
+    if budget.usd is not None and not budget.allow_unpriced:
         priced = {k: q for k, q in quotes.items() if q.priced}
         if not priced:
             text = messages.unpriced_notice(budget, list(quotes))
             raise Refused(text, budget.name, "price")
         quotes = priced
     held = books.committed
-    fitting = {k: q for k, q in quotes.items() if not exceeded(limits, held, q.spend)}
+    fitting = {
+        key: quote
+        for key, quote in quotes.items()
+        if exceeded(line.limits, held, quote.spend) is None
+    }
     if not fitting:
-        cheapest = min((q.spend for q in quotes.values()), key=lambda s: s.usd)
-        _refuse(budget, books, cheapest)
+        _refuse(line, books, min(quote.spend for quote in quotes.values()))
     return fitting
 
 
-def _refuse(budget: Budget, books: Balance, expected: Spend) -> NoReturn:
-    measure = exceeded(budget.limits(), books.committed, expected) or "usd"
-    if budget.scope is Scope.CALL:
-        text = messages.call_notice(budget, measure, expected)
+def _refuse(line: Line, books: Balance, expected: Spend) -> NoReturn:
+    measure = exceeded(line.limits, books.committed, expected)
+    assert measure is not None
+    if line.key is None:
+        text = messages.call_notice(line.budget, measure, expected)
     else:
-        text = messages.hard_notice(budget, measure, books, expected)
-    raise Refused(text, budget.name, measure)
+        text = messages.hard_notice(line.budget, measure, books, expected)
+    raise Refused(text, line.budget.name, MEASURES[measure])
 
 
-def _soft_measure(budget: Budget, books: Balance) -> str | None:
+def _soft_measure(line: Line, books: Balance) -> int | None:
     """The first measure whose soft limit is reached; ``None``: none."""
     held = books.committed
-    for name, limit in budget.limits().items():
-        if getattr(held, name) >= budget.soft * limit:
-            return name
+    for measure, limit in line.limits:
+        if held[measure] >= line.budget.soft * limit:
+            return measure
     return None
 
 
-def _with_soft(standing: Standing, budget: Budget, books: Balance) -> Standing:
-    measure = _soft_measure(budget, books)
-    if measure is None:
-        return standing
+def _with_soft(
+    standing: Standing, line: Line, measure: int, books: Balance
+) -> Standing:
+    budget, name = line.budget, MEASURES[measure]
     # The limit is part of the name: once raised, the user is told again.
-    name = f"{budget.scope}:{budget.name}:{measure}:{budget.limits()[measure]}"
+    name = f"{budget.scope}:{budget.name}:{name}:{dict(line.limits)[measure]}"
     text = messages.soft_notice(budget, measure, books)
     return replace(standing, soft={**standing.soft, name: text})

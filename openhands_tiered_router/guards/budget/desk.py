@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import secrets
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import count
 from typing import Final
 
 from openhands_tiered_router.guards.budget.limits import MEASURES, Budget, Scope
@@ -32,7 +34,13 @@ class Desk:
         self._lock = threading.Lock()
         self._standings: OrderedDict[str, Standing] = OrderedDict()
         self._marks: OrderedDict[str, float] = OrderedDict()
+        self._prefix = secrets.token_urlsafe(9)
+        self._numbers = count()
         self._raised: dict[tuple[Scope, str], Mapping[str, float | None]] = {}
+
+    def new_id(self) -> str:
+        """A name for a call that no other call has, here or elsewhere."""
+        return f"{self._prefix}{next(self._numbers):x}"
 
     def standing(self, conversation: str) -> Standing | None:
         """How a conversation stands; ``None``: nothing is known of it."""

@@ -13,10 +13,10 @@ nano-USD.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import astuple, dataclass, field
-from typing import Any, Final
+from dataclasses import dataclass, field
+from typing import Final
 
-from openhands_tiered_router.guards.budget.limits import Spend
+from openhands_tiered_router.guards.budget.limits import NOTHING, Limits, Spend
 from openhands_tiered_router.state.store import Value
 
 
@@ -35,7 +35,7 @@ class Entry:
     label: str
     """What the money goes to, such as ``complex turn``."""
     expected: Spend
-    elapsed: Spend = Spend()
+    elapsed: Spend = NOTHING
     """Time that went by before it, spent whatever becomes of the call."""
 
 
@@ -43,11 +43,11 @@ class Entry:
 class Balance:
     """What a ledger says."""
 
-    spent: Spend = Spend()
+    spent: Spend = NOTHING
     """Settled calls."""
     doubt: int = 0
     """The part of ``spent``, nano-USD, of which only an estimate is known."""
-    open: Spend = Spend()
+    open: Spend = NOTHING
     """Reserved for calls that are not settled."""
     owners: tuple[str, ...] = ()
     """Whose calls those are."""
@@ -56,67 +56,56 @@ class Balance:
 
     @property
     def committed(self) -> Spend:
-        return self.spent + self.open
-
-
-@dataclass(frozen=True, slots=True)
-class Granted:
-    """What came of asking for a reservation."""
-
-    granted: bool
-    balance: Balance
+        return self.spent if self.open is NOTHING else self.spent.plus(self.open)
 
 
 def balance(value: Value | None) -> Balance:
     """What is in the books; nothing if there are none."""
     if value is None:
         return Balance()
-    entries = value["open"].values()
-    reserved = Spend()
-    for usd, tokens, turns, *_ in entries:
-        reserved += Spend(usd=usd, tokens=tokens, turns=turns)
     return Balance(
-        spent=_spend(value["spent"]),
+        spent=Spend(*value["spent"]),
         doubt=value["doubt"],
-        open=reserved,
-        owners=tuple(entry[3] for entry in entries),
+        open=_reserved(value),
+        owners=tuple(entry[3] for entry in value["open"].values()),
         parts=value["parts"],
     )
 
 
-def exceeded(limits: Mapping[str, int], held: Spend, more: Spend) -> str | None:
-    """The first measure whose limit does not leave room for ``more``; ``None``: none.
+def exceeded(limits: Limits, held: Spend, more: Spend) -> int | None:
+    """The first measure, as its index in ``Spend``, without room for ``more``.
 
     What is used up leaves no room for anything, even where ``more`` is nothing.
     """
-    for name, limit in limits.items():
-        used = getattr(held, name)
-        if used >= limit or used + getattr(more, name) > limit:
-            return name
+    for measure, limit in limits:
+        used = held[measure]
+        if used >= limit or used + more[measure] > limit:
+            return measure
     return None
 
 
 def reserve(
-    entry: Entry, limits: Mapping[str, int]
-) -> Callable[[Value | None], tuple[Value | None, Granted]]:
-    """The change that reserves a call if the limits leave room for it."""
+    entry: Entry, limits: Limits
+) -> Callable[[Value | None], tuple[Value | None, Balance | None]]:
+    """The change that reserves a call if the limits leave room for it.
 
-    def change(value: Value | None) -> tuple[Value | None, Granted]:
+    Its result is the balance that left none; ``None``: it is reserved.
+    """
+
+    def change(value: Value | None) -> tuple[Value | None, Balance | None]:
         books = value or _EMPTY
-        before = balance(books)
         if entry.id in books["open"] or entry.id in books["done"]:
-            return value, Granted(True, before)
-        spent = before.spent + entry.elapsed
-        if exceeded(limits, spent + before.open, entry.expected):
-            return value, Granted(False, before)
-        usd, tokens, turns, _ = _list(entry.expected)
+            return value, None
+        spent = Spend(*books["spent"])
+        if entry.elapsed is not NOTHING:
+            spent = spent.plus(entry.elapsed)
+        held = spent.plus(_reserved(books)) if books["open"] else spent
+        if exceeded(limits, held, entry.expected) is not None:
+            return value, balance(value)
+        usd, tokens, turns, _ = entry.expected
         line = [usd, tokens, turns, entry.owner, entry.label]
-        after = {
-            **books,
-            "spent": _list(spent),
-            "open": {**books["open"], entry.id: line},
-        }
-        return after, Granted(True, balance(after))
+        opened = {**books["open"], entry.id: line}
+        return {**books, "spent": list(spent), "open": opened}, None
 
     return change
 
@@ -137,17 +126,17 @@ def settle(
         books = value or _EMPTY
         if id in books["done"]:
             return value, balance(value)
-        parts = dict(books["parts"])
-        known = label in parts or len(parts) < MAX_PARTS
+        parts = books["parts"]
         if actual.usd:
+            known = label in parts or len(parts) < MAX_PARTS
             name = label if known else "other"
-            parts[name] = parts.get(name, 0) + actual.usd
+            parts = {**parts, name: parts.get(name, 0) + actual.usd}
         after = {
-            "spent": _list(_spend(books["spent"]) + actual),
+            "spent": list(Spend(*books["spent"]).plus(actual)),
             "doubt": books["doubt"] + doubt,
             "parts": parts,
             "open": {k: v for k, v in books["open"].items() if k != id},
-            "done": [*books["done"], id][-REMEMBERED:],
+            "done": [*books["done"][1 - REMEMBERED :], id],
         }
         return after, balance(after)
 
@@ -163,10 +152,8 @@ _EMPTY: Final[Value] = {
 }
 
 
-def _list(spend: Spend) -> list[int]:
-    return list(astuple(spend))
-
-
-def _spend(numbers: list[Any]) -> Spend:
-    usd, tokens, turns, ms = numbers
-    return Spend(usd=usd, tokens=tokens, turns=turns, ms=ms)
+def _reserved(value: Value) -> Spend:
+    total = NOTHING
+    for usd, tokens, turns, *_ in value["open"].values():
+        total = total.plus(Spend(usd, tokens, turns))
+    return total

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from math import ceil
-from typing import Final
+from typing import Final, NamedTuple
 
 from openhands_tiered_router.tiers import Tier
 
@@ -16,7 +16,7 @@ NANO: Final = 10**9
 10, so nothing is lost to rounding and sums are exact."""
 
 MEASURES: Final = ("usd", "tokens", "turns", "seconds")
-"""What a budget can limit, by its keys."""
+"""What a budget can limit, by its keys; in the order of ``Spend``."""
 
 _DAY: Final = 86_400.0
 
@@ -36,9 +36,11 @@ class Scope(StrEnum):
     """The same."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spend:
-    """An amount in all the measures that a budget can limit; whole numbers."""
+class Spend(NamedTuple):
+    """An amount in all the measures that a budget can limit; whole numbers.
+
+    A tuple, since each call makes a dozen of them.
+    """
 
     usd: int = 0
     """Nano-USD."""
@@ -49,13 +51,19 @@ class Spend:
     ms: int = 0
     """Milliseconds of wall time."""
 
-    def __add__(self, other: Spend) -> Spend:
+    def plus(self, other: Spend) -> Spend:
         return Spend(
-            usd=self.usd + other.usd,
-            tokens=self.tokens + other.tokens,
-            turns=self.turns + other.turns,
-            ms=self.ms + other.ms,
+            self.usd + other.usd,
+            self.tokens + other.tokens,
+            self.turns + other.turns,
+            self.ms + other.ms,
         )
+
+
+NOTHING: Final = Spend()
+
+type Limits = tuple[tuple[int, int], ...]
+"""The limited measures: index in ``Spend``, and limit."""
 
 
 def nano(usd: float) -> int:
@@ -82,15 +90,15 @@ class Budget:
     allow_unpriced: bool = False
     """Lets endpoints without a known price serve; they count as 0 USD."""
 
-    def limits(self) -> dict[str, int]:
-        """The limits by the names of ``Spend``."""
-        given = {
-            "usd": None if self.usd is None else nano(self.usd),
-            "tokens": self.tokens,
-            "turns": self.turns,
-            "ms": None if self.seconds is None else round(1e3 * self.seconds),
-        }
-        return {name: limit for name, limit in given.items() if limit is not None}
+    def limits(self) -> Limits:
+        """What is limited, in the units of ``Spend``."""
+        given = (
+            None if self.usd is None else nano(self.usd),
+            self.tokens,
+            self.turns,
+            None if self.seconds is None else round(1e3 * self.seconds),
+        )
+        return tuple((i, limit) for i, limit in enumerate(given) if limit is not None)
 
     def key(self, conversation: str | None, now: float) -> str | None:
         """Where its ledger is; ``None``: it does not count such a call, or keeps none.

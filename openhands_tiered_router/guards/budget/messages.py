@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
 
 from openhands_tiered_router.guards.budget.ledger import Balance
-from openhands_tiered_router.guards.budget.limits import NANO, Budget, Scope, Spend
+from openhands_tiered_router.guards.budget.limits import (
+    MEASURES,
+    NANO,
+    Budget,
+    Scope,
+    Spend,
+)
 from openhands_tiered_router.guards.budget.owners import is_gone
 
 
@@ -16,16 +21,9 @@ MAX_NAMED: Final = 6
 COMMAND_LINE: Final = "--budget"
 """Name of the budget that an option of ``tiered-router run`` gives."""
 
-_KEYS: Final[Mapping[str, str]] = {
-    "usd": "usd",
-    "tokens": "tokens",
-    "turns": "turns",
-    "ms": "seconds",
-}
-
 
 def soft_notice(
-    budget: Budget, measure: str, books: Balance, *, routed: bool = True
+    budget: Budget, measure: int, books: Balance, *, routed: bool = True
 ) -> str:
     """The soft limit was passed; ``routed``: and a router sees to it."""
     text = (
@@ -38,14 +36,14 @@ def soft_notice(
 
 def hard_notice(
     budget: Budget,
-    measure: str,
+    measure: int,
     books: Balance,
     expected: Spend | None = None,
     where: str | None = None,
 ) -> str:
     """The next call does not fit; ``where`` the limit can be raised, if not usual."""
     held = books.committed
-    over = getattr(held, measure) >= budget.limits()[measure]
+    over = held[measure] >= dict(budget.limits())[measure]
     state = "is used up" if over else "has no room for the next call"
     texts = [f"{_name(budget)} {state}: {_spent(budget, measure, books)}"]
     if not over and expected is not None:
@@ -57,7 +55,7 @@ def hard_notice(
     return ". ".join(texts) + "."
 
 
-def call_notice(budget: Budget, measure: str, expected: Spend) -> str:
+def call_notice(budget: Budget, measure: int, expected: Spend) -> str:
     """No endpoint is cheap enough for one call."""
     return (
         f"{_name(budget)} allows {_limit(budget, measure)}; this one is expected to "
@@ -76,7 +74,7 @@ def unpriced_notice(budget: Budget, endpoints: list[str]) -> str:
     )
 
 
-def _spent(budget: Budget, measure: str, books: Balance) -> str:
+def _spent(budget: Budget, measure: int, books: Balance) -> str:
     text = (
         f"{_amount(measure, books.committed)} of {_limit(budget, measure)} "
         f"in {_count(books.spent.turns, 'turn')}"
@@ -102,11 +100,11 @@ def _unsettled(books: Balance) -> str:
     return f"; {'; '.join(texts)}" if texts else ""
 
 
-def _where(budget: Budget, measure: str) -> str:
+def _where(budget: Budget, measure: int) -> str:
     if budget.name == COMMAND_LINE:
         return COMMAND_LINE
     return (
-        f'{_KEYS[measure]} in [[budgets]] "{budget.name}" (in a script: '
+        f'{MEASURES[measure]} in [[budgets]] "{budget.name}" (in a script: '
         "router.raise_budget)"
     )
 
@@ -122,17 +120,18 @@ def _name(budget: Budget) -> str:
     return f'Budget "{budget.name}" for {whose}'
 
 
-def _limit(budget: Budget, measure: str) -> str:
-    return _amount(measure, Spend(**{measure: budget.limits()[measure]}))
+def _limit(budget: Budget, measure: int) -> str:
+    limit = dict(budget.limits())[measure]
+    return _amount(measure, Spend()._replace(**{Spend._fields[measure]: limit}))
 
 
-def _amount(measure: str, spend: Spend) -> str:
-    value = getattr(spend, measure)
-    if measure == "usd":
+def _amount(measure: int, spend: Spend) -> str:
+    value, name = spend[measure], MEASURES[measure]
+    if name == "usd":
         return _usd(value)
-    if measure == "ms":
+    if name == "seconds":
         return f"{value / 1e3:.0f} s"
-    return _count(value, measure.removesuffix("s"))
+    return _count(value, name.removesuffix("s"))
 
 
 def _count(number: int, noun: str) -> str:
