@@ -150,7 +150,7 @@ def _checked(name: str, value: Any) -> Any:
     if name == "dimension_weights":
         if not isinstance(value, Mapping):
             raise PolicyError(f"{name}: expected a table of weights, got {value!r}")
-        return dict(value)
+        return {str(k): _weight(f"{name}.{k}", v) for k, v in value.items()}
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise PolicyError(f"{name}: expected a number, got {value!r}")
     if name in _COUNTS and (value < 1 or value != int(value)):
@@ -159,6 +159,13 @@ def _checked(name: str, value: Any) -> Any:
         most = "1" if name in _SHARES else "any size"
         raise PolicyError(f"{name}: expected a number from 0 to {most}, got {value!r}")
     return int(value) if name in _COUNTS else float(value)
+
+
+def _weight(name: str, value: Any) -> float:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not 0 <= value < float("inf"):
+        raise PolicyError(f"{name}: expected a weight from 0 up, got {value!r}")
+    return float(value)
 
 
 def _tier(name: str, value: Any) -> Tier:

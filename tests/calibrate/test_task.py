@@ -173,6 +173,40 @@ def test_each_issue_sees_its_own_commit(clone, tmp_path) -> None:
     assert (clones / "project" / ".git" / "HEAD").read_text() == head
 
 
+def test_a_large_file_that_a_partial_clone_lacks_is_done_without(
+    clone, tmp_path
+) -> None:
+    clones, commits = clone
+    root = clones / "project"
+    (root / "table.dat").write_text("large")
+    (root / "parser.py").write_text("def parse_header(line):\n" + "    y = 2\n" * 40)
+    for arguments in (["add", "."], ["commit", "-q", "-m", "c"]):
+        options = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
+        subprocess.run(["git", *options, *arguments], cwd=root, check=True)
+    answer = subprocess.run(
+        ["git", "rev-parse", "HEAD", "HEAD:table.dat"],
+        cwd=root,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    head, blob = answer.stdout.split()
+    (root / ".git" / "objects" / blob[:2] / blob[2:]).unlink()
+    samples = [
+        IssueSample(
+            id=f"i{n}",
+            text="parse_header() in parser.py fails",
+            repository="o/project",
+            commit=commit,
+            failed={"m": True},
+        )
+        for n, commit in enumerate([commits[0], head, commits[1]])
+    ]
+    found = graphs_of(samples, clones, lambda _: None)
+    lines = [found[f"i{n}"].lines for n in range(3)]
+    assert [n - lines[0] for n in lines] == [0, 39, 299]
+
+
 def test_a_file_that_holds_no_answers_is_named(clone, tmp_path) -> None:
     kept = tmp_path / "kept.jsonl"
     kept.write_text('{"id": 1}\n')

@@ -45,6 +45,14 @@ def test_profile_sets_economy_unless_economy_is_given_too(profile: str) -> None:
         ({"leak_price": float("inf")}, "leak_price: expected a number"),
         ({"base_tier": "huge"}, "base_tier: unknown tier 'huge'"),
         ({"risky_paths": "a/*"}, "risky_paths: expected a list"),
+        ({"dimension_weights": [0.1]}, "dimension_weights: expected a table"),
+        ({"dimension_weights": {"breadth": -1}}, "dimension_weights.breadth: expected"),
+        ({"dimension_weights": {"breadth": "x"}}, "dimension_weights.breadth: expec"),
+        (
+            {"dimension_weights": {"breadth": float("nan")}},
+            "dimension_weights.breadth: expected a weight from 0 up, got nan",
+        ),
+        ({"dimension_weights": {"breadth": float("inf")}}, "dimension_weights.bread"),
         ({"profile": "cheapest"}, "profile: 'cheapest' is none"),
     ],
 )
