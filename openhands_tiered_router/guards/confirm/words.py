@@ -107,6 +107,8 @@ class _Reader:
                 self.at += 1
                 self._add("")
                 return
+            if char == "\\" and following == "\n":
+                raise Unclear("a line that goes on within quotes")
             if char == "`" or (char == "!" and following not in (" ", "=")):
                 raise Unclear(f"{char!r} within double quotes")
             if char == "$":
