@@ -27,6 +27,7 @@ EXIT_LIMIT: Final = 3
 EXIT_STUCK: Final = 4
 EXIT_UNVERIFIED: Final = 5
 EXIT_BUDGET: Final = 6
+EXIT_HELD: Final = 7
 EXIT_PAUSED: Final = 130
 
 
@@ -36,7 +37,8 @@ Exit codes:
   0  the agent finished         3  --max-iterations reached
   1  it ended with an error     4  it was stuck in a loop
   2  usage or configuration     5  it finished, and the work is not verified
-  6  a budget is used up      130  paused with Ctrl-C; --resume goes on
+  6  a budget is used up        7  another guard paused it; --resume goes on
+                              130  paused with Ctrl-C; --resume goes on
 \b
 Examples:
   tiered-router run --task "Fix the failing test"
@@ -220,7 +222,7 @@ def _exit_code(conversation: LocalConversation) -> int:
     if status is Status.FINISHED:
         return EXIT_UNVERIFIED if _is_unverified(conversation) else 0
     if status is Status.PAUSED:
-        return EXIT_BUDGET if _is_held_by_budget(conversation) else EXIT_PAUSED
+        return _exit_code_of_pause(conversation)
     if status is Status.STUCK:
         return EXIT_STUCK
     errors = [
@@ -230,11 +232,14 @@ def _exit_code(conversation: LocalConversation) -> int:
     return codes.get(errors[-1].code, EXIT_ERROR) if errors else EXIT_ERROR
 
 
-def _is_held_by_budget(conversation: LocalConversation) -> bool:
+def _exit_code_of_pause(conversation: LocalConversation) -> int:
     from openhands_tiered_router.guards.budget.notices import NAME
     from openhands_tiered_router.guards.hold import holds
 
-    return any(held.guard == NAME for held in holds(conversation.state))
+    guards = {hold.guard for hold in holds(conversation.state)}
+    if NAME in guards:
+        return EXIT_BUDGET
+    return EXIT_HELD if guards else EXIT_PAUSED
 
 
 def _is_unverified(conversation: LocalConversation) -> bool:

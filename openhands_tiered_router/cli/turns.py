@@ -96,7 +96,7 @@ class Reporter:
         verification = _verification(conversation)
         if verification is not None:
             self._out.print(Text(": ".join(verification.values()), style="bold"))
-        if code in (6, 130):
+        if status == "paused":
             resume = f"tiered-router run --resume {conversation.id}"
             self._out.print(f"Paused. Go on with: {resume}", soft_wrap=True)
 
@@ -111,6 +111,23 @@ class Reporter:
             code = getattr(event.observation, "exit_code", None)
             if code not in (None, 0, -1):
                 self._result(event.tool_name, int(code))
+        else:
+            self._guard(event)
+
+    def _guard(self, event: Event) -> None:
+        """What a guard says, whether it pauses or not."""
+        from openhands_tiered_router.guards.hold import hold_of, notice_of
+
+        held = hold_of(event)
+        said = held or notice_of(event)
+        if said is None:
+            return
+        if self._json:
+            told = {"guard": said.guard, "paused": held is not None}
+            self._line({"type": "guard", **told, "text": said.reason})
+        else:
+            line = Text(f"{said.guard}: {said.reason}", style="bold yellow")
+            self._out.print(line, soft_wrap=True)
 
     def _action(self, event: ActionEvent) -> None:
         call = self._call(event.llm_response_id)

@@ -123,6 +123,27 @@ def test_a_budget_has_its_own_exit_code_and_can_be_raised(run, provider) -> None
     assert run("--resume", end["conversation"], "--budget", "1").exit_code == 0
 
 
+def test_a_guards_pause_has_its_own_exit_code_and_is_told(
+    run, provider, tmp_path
+) -> None:
+    config = tmp_path / "router.json"
+    config.write_text(
+        json.dumps({**json.loads(config.read_text()), "loops": {"failures": 2}})
+    )
+    provider.script = lambda request: terminal(f"(exit {request.turn + 2})")
+    result = run("--task", "Look around.")
+    assert result.exit_code == 7, result.output
+    assert "loop: The last 2 actions failed, most recently" in result.output
+    found = re.search(r"tiered-router run --resume ([0-9a-f-]{36})", result.output)
+    assert found
+    again = run("--resume", found[1], "--json")
+    assert again.exit_code == 7
+    lines = [json.loads(line) for line in again.stdout.splitlines()]
+    (told,) = [line for line in lines if line["type"] == "guard"]
+    assert (told["guard"], told["paused"]) == ("loop", True)
+    assert len(provider.requests) == 4
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
