@@ -20,6 +20,8 @@ from .conftest import commands
 EVERYDAY = commands("everyday")
 HOSTILE = commands("hostile")
 NOWHERE = Places("/ws")
+BAD_ANYWHERE = [c for c in HOSTILE if "-out" not in c]
+"""Those that are not about links in a real workspace."""
 
 
 def test_the_lists_are_long_enough() -> None:
@@ -50,7 +52,7 @@ def test_words_that_alarm_a_pattern_do_not_block_a_search(places: Places) -> Non
 
 
 @settings(deadline=None)
-@given(st.sampled_from(EVERYDAY), st.sampled_from(HOSTILE), st.sampled_from(";|&\n"))
+@given(st.sampled_from(EVERYDAY), st.sampled_from(BAD_ANYWHERE), st.sampled_from(";|&\n"))
 def test_nothing_hostile_becomes_safe_beside_something_safe(
     good: str, bad: str, join: str
 ) -> None:
