@@ -52,7 +52,9 @@ def test_words_that_alarm_a_pattern_do_not_block_a_search(places: Places) -> Non
 
 
 @settings(deadline=None)
-@given(st.sampled_from(EVERYDAY), st.sampled_from(BAD_ANYWHERE), st.sampled_from(";|&\n"))
+@given(
+    st.sampled_from(EVERYDAY), st.sampled_from(BAD_ANYWHERE), st.sampled_from(";|&\n")
+)
 def test_nothing_hostile_becomes_safe_beside_something_safe(
     good: str, bad: str, join: str
 ) -> None:
