@@ -3,7 +3,7 @@ from __future__ import annotations
 import threading
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from openhands_tiered_router.core.decision import ErrorKind
 from openhands_tiered_router.core.fleet import Health
@@ -129,6 +129,7 @@ def test_threads_share_one_probe() -> None:
 KINDS = st.sampled_from([*ErrorKind, None])
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(KINDS, st.floats(0, 60)), max_size=30))
 def test_a_breaker_never_stays_shut_for_ever(
     steps: list[tuple[ErrorKind | None, float]],

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from openhands_tiered_router.health.counts import SLOTS, Counts
 
@@ -9,6 +9,7 @@ SPAN = 60.0
 EVENTS = st.lists(st.tuples(st.floats(0, 30), st.integers(0, 9)), max_size=60)
 
 
+@settings(deadline=None)
 @given(EVENTS, st.floats(0, 200))
 def test_a_sum_holds_all_of_the_span_and_one_slot_more_at_most(
     events: list[tuple[float, int]], later: float

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from openhands_tiered_router.health.line import Line, Ticket
 
@@ -51,6 +51,7 @@ def test_one_that_does_not_wait_has_all_before_it() -> None:
     assert len(line.ahead(ticket("c"))) == 2
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["join", "leave"]))))
 def test_it_holds_those_that_joined_and_did_not_leave(
     events: list[tuple[str, str]],

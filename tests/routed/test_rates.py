@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,11 +21,14 @@ from openhands.sdk.llm.call_context import LLMCallContext
 from openhands.sdk.llm.exceptions import LLMRateLimitError
 
 from openhands_tiered_router.core.decision import ErrorKind
-from openhands_tiered_router.fleet import fleet
+from openhands_tiered_router.fleet import fleet, reset_fleet
 from openhands_tiered_router.health.counts import Counts
+from openhands_tiered_router.health.latency import ENOUGH
+from openhands_tiered_router.health.transitions import BreakerSettings
 from openhands_tiered_router.loopback import LoopbackProvider, Reply, faults
 from openhands_tiered_router.loopback.exchange import Request
 from openhands_tiered_router.settings import RouterSettings
+from openhands_tiered_router.state.settings import StateSettings
 from openhands_tiered_router.tiers import Limits
 
 
@@ -181,6 +185,31 @@ def test_a_run_that_was_turned_away_goes_on_when_run_again(world) -> None:
     assert len(world.provider.requests) == 5
 
 
+@pytest.mark.parametrize("use_async", [False, True])
+def test_processes_share_what_they_know(world, tmp_path: Path, use_async: bool) -> None:
+    """A new fleet on the same file stands for another process."""
+    models = {"complex": "openai/gpt-4o-mini", "complex/2": "openai/gpt-4o"}
+    known = world.router(models)._ready().endpoints.values()
+    settings = RouterSettings(
+        dispatch=replace(world.quick, breaker=BreakerSettings(cooldown=600.0)),
+        state=StateSettings(backend="sqlite", path=str(tmp_path / "state.sqlite3")),
+        endpoints=tuple(replace(e, cache_id=e.key, weight=1.0) for e in known),
+    )
+    world.provider.faults.always(faults.ResetConnection(), model="gpt-4o-mini")
+    for session in map(str, range(20)):
+        reset_fleet()
+        router = world.router(models, settings=settings)
+        context = LLMCallContext(session_id=session)
+        if use_async:
+            asyncio.run(router.agenerate(HELLO, call_context=context))
+        else:
+            router.generate(HELLO, call_context=context)
+        outcome = fleet().calls(session)[-1].outcome
+        assert outcome.endpoint == "complex/2"
+    asked = [request.model for request in world.provider.requests]
+    assert asked.count("gpt-4o-mini") == 1  # of about ten that it is the first for
+
+
 async def test_cancelling_leaves_the_line(world) -> None:
     router = with_limits(world, Limits(rpm=1), patience=1000.0)
     await router.agenerate(HELLO)
@@ -195,9 +224,14 @@ async def test_cancelling_leaves_the_line(world) -> None:
     assert len(world.provider.requests) == 1
 
 
-def two_equals(world, **dispatch: Any):
+def two_equals(world, limits: Limits | None = None, **dispatch: Any):
+    """A router, and a conversation that goes to the one with the limits first."""
     models = {"complex": "openai/gpt-4o-mini", "complex/2": "openai/gpt-4o"}
-    settings = RouterSettings(dispatch=replace(world.quick, **dispatch))
+    first, second = world.router(models)._ready().endpoints.values()
+    settings = RouterSettings(
+        dispatch=replace(world.quick, **dispatch),
+        endpoints=(replace(first, limits=limits or Limits()), second),
+    )
     router = world.router(models, settings=settings)
     session = next(
         name for name in map(str, range(100)) if chosen(router, name) == "complex"
@@ -215,6 +249,19 @@ def outcome_of(router, session: str):
     context = LLMCallContext(session_id=session)
     router.generate(HELLO, call_context=context)
     return fleet().calls(session)[-1].outcome
+
+
+def test_one_that_is_full_is_avoided_while_an_equal_has_room(world) -> None:
+    router, session = two_equals(world, Limits(rpm=1))
+    assert chosen(router, session) == "complex/2"
+
+
+def test_one_that_is_slow_is_avoided_while_an_equal_is_not(world) -> None:
+    world.provider.script = lambda _: Reply(text="word " * 100)
+    router, session = two_equals(world, Limits(max_token_time=1e-9))
+    decided = [chosen(router, session) for _ in range(ENOUGH + 1)]
+    assert decided[: ENOUGH - 1] == ["complex"] * (ENOUGH - 1)
+    assert decided[-1] == "complex/2"
 
 
 def test_one_that_hangs_is_left_in_seconds_by_what_is_known_of_it(world) -> None:
