@@ -25,6 +25,8 @@ LAYERS = {
     "dispatch": FRONTS | {"config", "telemetry", "fleet"},
     "telemetry": FRONTS | {"config", "dispatch", "fleet"},
     "config": FRONTS | {"telemetry", "fleet"},
+    "guards": FRONTS - {"sdk"},
+    "state": FRONTS | {"guards", "telemetry", "fleet"},
     "loopback": FRONTS | {"config", "dispatch", "telemetry", "fleet"},
 }
 SDK_FREE = ("core", "need", "economics", "graph", "tiers")
