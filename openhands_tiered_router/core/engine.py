@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from openhands_tiered_router.core.decision import (
     Candidate,
@@ -48,9 +48,9 @@ class Draft:
     propensity: float = 1.0
     situation: Situation | None = None
 
-    def because(self, rule: str, text: str) -> Draft:
-        """The draft with one more reason."""
-        return replace(self, reasons=(*self.reasons, Reason(rule, text)))
+    def because(self, rule: str, text: str, **changes: Any) -> Draft:
+        """The draft with one more reason, and what changed for it."""
+        return replace(self, reasons=(*self.reasons, Reason(rule, text)), **changes)
 
     def endpoint(self, key: str) -> Endpoint:
         return next(e for e in self.tiers.endpoints if e.key == key)

@@ -27,8 +27,11 @@ def ranked(draft: Draft, target: Tier) -> list[Candidate]:
 
 def best(draft: Draft, tier: Tier) -> Endpoint | None:
     """The endpoint that would serve a call of exactly that tier; ``None``: none."""
-    first = next((c for c in ranked(draft, tier) if c.tier == tier), None)
-    return draft.endpoint(first.endpoint) if first else None
+    able = [c for c in draft.candidates if c.tier == tier and not c.excluded]
+    if not able:
+        return None
+    first = min(able, key=lambda c: _rank(draft, tier, c)) if len(able) > 1 else able[0]
+    return draft.endpoint(first.endpoint)
 
 
 def _rank(draft: Draft, target: Tier, candidate: Candidate) -> tuple[float, ...]:

@@ -42,7 +42,7 @@ def economics(draft: Draft) -> Draft:
             return _by_probability(draft, weak)
         draft = _receipt(draft, strong, weak, compared)
         if compared.weak_wins:
-            return replace(draft, need=weak.tier)
+            return draft
     return draft
 
 
@@ -74,13 +74,13 @@ def _by_probability(draft: Draft, weak: Endpoint) -> Draft:
     if (draft.p_mechanical or 0.0) < threshold:
         return draft
     text = f"prices not known; {weak.tier} from probability {threshold:.2f}"
-    return replace(draft, need=weak.tier).because("economics", text)
+    return draft.because("economics", text, need=weak.tier)
 
 
 def _receipt(
     draft: Draft, strong: Endpoint, weak: Endpoint, compared: Comparison
 ) -> Draft:
-    """Puts on record what either would cost."""
+    """Puts on record what either would cost, and goes down where that is less."""
     sides = {strong.key: compared.strong, weak.key: compared.weak}
     candidates = tuple(
         _priced(c, sides[c.endpoint]) if c.endpoint in sides else c
@@ -90,8 +90,9 @@ def _receipt(
         f"{e.tier} ${s.now:.4f} now, ${s.later:.4f} later, ${s.leak:.4f} if too weak"
         for e, s in ((strong, compared.strong), (weak, compared.weak))
     ]
-    priced = replace(draft, candidates=candidates)
-    return priced.because("economics", "; ".join(texts))
+    need = weak.tier if compared.weak_wins else draft.need
+    reason = "; ".join(texts)
+    return draft.because("economics", reason, candidates=candidates, need=need)
 
 
 def _priced(candidate: Candidate, side: Side) -> Candidate:

@@ -85,7 +85,8 @@ def model_of(data: Mapping[str, Any]) -> NextTurnModel:
     Raises:
         ModelFileError: It was fitted for other features, or is incomplete.
     """
-    if tuple(data.get("features", ())) != NAMES:
+    given = data.get("features")
+    if not isinstance(given, list) or tuple(given) != NAMES:
         raise ModelFileError(
             "features: not those of this version; fit the model anew with "
             "'tiered-router calibrate'"
