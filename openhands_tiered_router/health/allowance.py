@@ -61,7 +61,7 @@ class Allowance:
     number: int = -1
     """Which call it was said to, counted as they were sent."""
     spent: int = 0
-    """Tokens sent before that call."""
+    """Tokens sent up to that call."""
 
     def wait(
         self, now: float, requests: int, tokens: int, sent: int, spent: int

@@ -64,7 +64,7 @@ class Limiter:
         with self._lock:
             need = self._need(probe)
             return max(
-                self._allowed(probe, need, now),
+                self._allowed(probe, now),
                 self._refused(self._cell.last, need, now),
             )
 
@@ -76,11 +76,12 @@ class Limiter:
         """
         with self._lock:
             need = self._need(ticket)
-            if not insist and (wait := self._allowed(ticket, need, now)):
+            if not insist and (wait := self._allowed(ticket, now)):
                 return wait
+            ticket.used = self._uses(ticket)
             self._sent += 1
+            self._spent += ticket.used
             ticket.number, ticket.spent = self._sent, self._spent
-            self._spent += self._uses(ticket)
         if self._counting and (wait := self._count(ticket, need, now)):
             self._unspend(ticket)
             return wait
@@ -121,7 +122,7 @@ class Limiter:
         """
         with self._lock:
             self._allowance = self._allowance.hearing(
-                said, now, ticket.number, ticket.spent + self._uses(ticket)
+                said, now, ticket.number, ticket.spent
             )
         if self._limits.tpm is not None and tokens is not None:
             more = tokens - ticket.tokens
@@ -132,7 +133,7 @@ class Limiter:
     def _unspend(self, ticket: Ticket) -> None:
         with self._lock:
             self._sent -= 1
-            self._spent -= self._uses(ticket)
+            self._spent -= ticket.used
 
     def _need(self, ticket: Ticket) -> tuple[int, int]:
         """Requests and tokens, of the ticket and of all before it."""
@@ -143,11 +144,13 @@ class Limiter:
         free = self._allowance.said.cached_free
         return ticket.uncached if free else ticket.tokens
 
-    def _allowed(self, ticket: Ticket, need: tuple[int, int], now: float) -> float:
+    def _allowed(self, ticket: Ticket, now: float) -> float:
+        """Seconds until the provider takes the ticket and all before it."""
         if not self._allowance.said:
             return 0.0
-        tokens = need[1] - ticket.tokens + self._uses(ticket)
-        return self._allowance.wait(now, need[0], tokens, self._sent, self._spent)
+        calls = [ticket, *self._line.ahead(ticket)]
+        tokens = sum(map(self._uses, calls))
+        return self._allowance.wait(now, len(calls), tokens, self._sent, self._spent)
 
     def _count(self, ticket: Ticket, need: tuple[int, int], now: float) -> float:
         def step(counts: Counts) -> tuple[Counts, float]:

@@ -24,10 +24,12 @@ class Ticket:
     """Place in the line; ``None``: it does not wait."""
     slot: int = 0
     """Slot of the rate's window that it was counted in."""
+    used: int = 0
+    """What of these was taken off the provider's word when it was sent."""
     number: int = 0
-    """How many calls had been sent when it was."""
+    """How many calls had been sent then, itself included."""
     spent: int = 0
-    """Tokens that had been sent, by estimate, when it was."""
+    """How many tokens, likewise."""
 
 
 class Line:
