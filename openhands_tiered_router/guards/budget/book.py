@@ -10,7 +10,7 @@ from typing import NamedTuple, NoReturn
 
 from openhands_tiered_router.core.request import Purpose
 from openhands_tiered_router.guards.budget import ledger, messages
-from openhands_tiered_router.guards.budget.desk import Standing, desk
+from openhands_tiered_router.guards.budget.desk import UNLIMITED, Standing, desk
 from openhands_tiered_router.guards.budget.ledger import Balance, Entry, exceeded
 from openhands_tiered_router.guards.budget.limits import (
     MEASURES,
@@ -21,7 +21,7 @@ from openhands_tiered_router.guards.budget.limits import (
     Spend,
 )
 from openhands_tiered_router.guards.budget.owners import owner
-from openhands_tiered_router.state.store import StateStore
+from openhands_tiered_router.state.store import StateStore, Value
 from openhands_tiered_router.tiers import Tier
 
 
@@ -43,8 +43,7 @@ class Quote(NamedTuple):
     """Whether a price is known; else ``spend.usd`` is 0."""
 
 
-@dataclass(frozen=True, slots=True)
-class Admission:
+class Admission(NamedTuple):
     """What the budgets leave a call to choose from."""
 
     endpoints: frozenset[str]
@@ -127,13 +126,14 @@ class Account:
         """
         self.quotes = allowed = quotes
         caps: list[Tier] = []
-        standing = Standing()
+        standing = UNLIMITED
         for line in self._lines:
-            books = self._balance(line.key) if line.key else Balance()
-            allowed = _affordable(line, allowed, books)
-            soft = _soft_measure(line, books) if line.key else None
+            value = self.store.read(line.key) if line.key else None
+            held = ledger.committed(value).plus(self._elapsed)
+            allowed = self._affordable(line, allowed, held, value)
+            soft = _soft_measure(line, held) if line.key else None
             if soft is not None:
-                standing = _with_soft(standing, line, soft, books)
+                standing = _with_soft(standing, line, soft, self._balance(value))
                 caps.append(line.budget.soft_tier)
         if len(allowed) < len(quotes):
             caps.append(max(quote.tier for quote in allowed.values()))
@@ -180,19 +180,22 @@ class Account:
 
     def _settle(self, charge: Charge) -> None:
         self._settled = True
-        standing = Standing()
+        standing = UNLIMITED
         change = ledger.settle(
             self.id, charge.spend, label=charge.label, doubt=charge.doubt
         )
         for line in self._lines:
             if line.key is None:
                 continue
-            books = self.store.apply(line.key, change, ttl=line.budget.kept)
-            soft = _soft_measure(line, books)
+            value = self.store.apply(line.key, change, ttl=line.budget.kept)
+            held = ledger.committed(value)
+            soft = _soft_measure(line, held)
             if soft is not None:
+                books = ledger.balance(value)
                 standing = _with_soft(standing, line, soft, books)
-            measure = exceeded(line.limits, books.committed, self._least)
+            measure = exceeded(line.limits, held, self._least)
             if measure is not None and standing.hard is None:
+                books = ledger.balance(value)
                 text = messages.hard_notice(line.budget, measure, books, self._least)
                 standing = replace(standing, hard=text)
         self._say(standing)
@@ -203,10 +206,33 @@ class Account:
         outer = self.caller.session == self.caller.conversation
         return str(self.caller.purpose) if outer else f"sub-agent {self.caller.purpose}"
 
-    def _balance(self, key: str) -> Balance:
-        books = ledger.balance(self.store.read(key))
-        if self._elapsed is NOTHING:
-            return books
+    def _affordable(
+        self,
+        line: Line,
+        quotes: Mapping[str, Quote],
+        held: Spend,
+        value: Value | None,
+    ) -> Mapping[str, Quote]:
+        budget = line.budget
+        if budget.usd is not None and not budget.allow_unpriced:
+            priced = {k: q for k, q in quotes.items() if q.priced}
+            if not priced:
+                text = messages.unpriced_notice(budget, list(quotes))
+                raise Refused(text, budget.name, "price")
+            quotes = priced
+        fitting = {
+            key: quote
+            for key, quote in quotes.items()
+            if exceeded(line.limits, held, quote.spend) is None
+        }
+        if not fitting:
+            least = min(quote.spend for quote in quotes.values())
+            _refuse(line, self._balance(value), least)
+        return fitting
+
+    def _balance(self, value: Value | None) -> Balance:
+        """With the time that went by before the call."""
+        books = ledger.balance(value)
         return replace(books, spent=books.spent.plus(self._elapsed))
 
     def _since_last_step(self) -> Spend:
@@ -225,27 +251,6 @@ class Account:
             desk().note(self.caller.conversation, standing)
 
 
-def _affordable(
-    line: Line, quotes: Mapping[str, Quote], books: Balance
-) -> Mapping[str, Quote]:
-    budget = line.budget
-    if budget.usd is not None and not budget.allow_unpriced:
-        priced = {k: q for k, q in quotes.items() if q.priced}
-        if not priced:
-            text = messages.unpriced_notice(budget, list(quotes))
-            raise Refused(text, budget.name, "price")
-        quotes = priced
-    held = books.committed
-    fitting = {
-        key: quote
-        for key, quote in quotes.items()
-        if exceeded(line.limits, held, quote.spend) is None
-    }
-    if not fitting:
-        _refuse(line, books, min(quote.spend for quote in quotes.values()))
-    return fitting
-
-
 def _refuse(line: Line, books: Balance, expected: Spend) -> NoReturn:
     measure = exceeded(line.limits, books.committed, expected)
     assert measure is not None
@@ -256,9 +261,8 @@ def _refuse(line: Line, books: Balance, expected: Spend) -> NoReturn:
     raise Refused(text, line.budget.name, MEASURES[measure])
 
 
-def _soft_measure(line: Line, books: Balance) -> int | None:
+def _soft_measure(line: Line, held: Spend) -> int | None:
     """The first measure whose soft limit is reached; ``None``: none."""
-    held = books.committed
     for measure, limit in line.limits:
         if held[measure] >= line.budget.soft * limit:
             return measure

@@ -15,6 +15,7 @@ from openhands_tiered_router.guards.budget.limits import MEASURES, Budget, Scope
 
 
 MAX_CONVERSATIONS: Final = 1_000
+"""Remembered; past it the oldest begins anew at its next call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,10 @@ class Standing:
     """What to tell the user of a soft limit that was passed, by a name for it."""
     hard: str | None = None
     """Why the next call will not be sent; ``None``: as far as known it will."""
+
+
+UNLIMITED: Final = Standing()
+"""No limit is near."""
 
 
 class Desk:
@@ -89,9 +94,10 @@ class Desk:
         return replace(budget, **raised) if raised else budget
 
     def _put[T](self, known: OrderedDict[str, T], conversation: str, value: T) -> None:
+        if known.get(conversation) is value:
+            return
         with self._lock:
             known[conversation] = value
-            known.move_to_end(conversation)
             if len(known) > MAX_CONVERSATIONS:
                 known.popitem(last=False)
 

@@ -72,6 +72,14 @@ def balance(value: Value | None) -> Balance:
     )
 
 
+def committed(value: Value | None) -> Spend:
+    """``Balance.committed`` alone, which is all that most calls ask."""
+    if value is None:
+        return NOTHING
+    spent = Spend(*value["spent"])
+    return spent.plus(_reserved(value)) if value["open"] else spent
+
+
 def exceeded(limits: Limits, held: Spend, more: Spend) -> int | None:
     """The first measure, as its index in ``Spend``, without room for ``more``.
 
@@ -96,12 +104,10 @@ def reserve(
         books = value or _EMPTY
         if entry.id in books["open"] or entry.id in books["done"]:
             return value, None
-        spent = Spend(*books["spent"])
-        if entry.elapsed is not NOTHING:
-            spent = spent.plus(entry.elapsed)
-        held = spent.plus(_reserved(books)) if books["open"] else spent
+        held = committed(books).plus(entry.elapsed)
         if exceeded(limits, held, entry.expected) is not None:
             return value, balance(value)
+        spent = Spend(*books["spent"]).plus(entry.elapsed)
         usd, tokens, turns, _ = entry.expected
         line = [usd, tokens, turns, entry.owner, entry.label]
         opened = {**books["open"], entry.id: line}
@@ -112,8 +118,10 @@ def reserve(
 
 def settle(
     id: str, actual: Spend, *, label: str, doubt: int = 0
-) -> Callable[[Value | None], tuple[Value | None, Balance]]:
+) -> Callable[[Value | None], tuple[Value | None, Value | None]]:
     """The change that puts what a call cost in the place of what was reserved for it.
+
+    Its result is the books after it.
 
     Args:
         id: The call's.
@@ -122,10 +130,10 @@ def settle(
         doubt: The part of ``actual.usd``, nano-USD, that is an estimate.
     """
 
-    def change(value: Value | None) -> tuple[Value | None, Balance]:
+    def change(value: Value | None) -> tuple[Value | None, Value | None]:
         books = value or _EMPTY
         if id in books["done"]:
-            return value, balance(value)
+            return value, value
         parts = books["parts"]
         if actual.usd:
             known = label in parts or len(parts) < MAX_PARTS
@@ -138,7 +146,7 @@ def settle(
             "open": {k: v for k, v in books["open"].items() if k != id},
             "done": [*books["done"][1 - REMEMBERED :], id],
         }
-        return after, balance(after)
+        return after, after
 
     return change
 
