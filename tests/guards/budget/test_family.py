@@ -8,15 +8,18 @@ import time
 import pytest
 from openhands.sdk import Tool
 from openhands.sdk.conversation.state import ConversationExecutionStatus as Status
+from openhands.sdk.llm import Message, TextContent
 from openhands.sdk.tool import register_tool
 from openhands.tools.preset.default import register_builtins_agents
 from openhands.tools.task import TaskToolSet
 from openhands.tools.terminal import TerminalTool
 
-from openhands_tiered_router.guards.budget.limits import Budget
+from openhands_tiered_router.guards.budget.limits import Budget, Scope
 from openhands_tiered_router.guards.hold import holds
 from openhands_tiered_router.loopback import Reply, Request, ToolCall, faults
 from openhands_tiered_router.loopback.scripts import fixed
+from openhands_tiered_router.settings import RouterSettings
+from openhands_tiered_router.tiers import Tier
 from tests.guards.budget.conftest import books, routed, usd
 from tests.routed.conftest import World
 
@@ -97,3 +100,29 @@ async def test_an_interrupted_call_counts_as_estimated(world) -> None:
     assert now.open.usd == 0
     assert now.spent.usd == now.doubt > 0
     assert now.spent.turns == 0
+
+
+@pytest.mark.own_fault
+@pytest.mark.parametrize("is_async", [False, True])
+async def test_a_fault_of_the_budgets_fails_no_call(
+    world, is_async: bool, monkeypatch, caplog
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("the prompt")
+
+    monkeypatch.setattr("openhands_tiered_router.sdk.flow.quotes", broken)
+    router = routed(world, Budget(name="b", scope=Scope.PROJECT, usd=1.0))
+    messages = [Message(role="user", content=[TextContent(text="Hello")])]
+    if is_async:
+        await router.acompletion(messages)
+    else:
+        await asyncio.to_thread(router.completion, messages)
+    assert len(world.provider.charged) == 1
+    assert "budgets failed with ZeroDivisionError" in caplog.text
+    assert "the prompt" not in caplog.text
+
+
+def test_budgets_travel_with_a_stored_router(world) -> None:
+    budget = Budget(name="b", scope=Scope.DAY, usd=1.0, soft_tier=Tier.SIMPLE)
+    stored = routed(world, budget).settings.model_dump_json()
+    assert RouterSettings.model_validate_json(stored).budgets == (budget,)
