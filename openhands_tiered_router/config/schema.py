@@ -234,6 +234,8 @@ class DispatchConfig(Section):
     and only once that is known. 0: never."""
     queue: Annotated[Count, Field(ge=0, le=100_000)] = _DISPATCH.queue
     """Calls that may wait for an endpoint's rate limit; further ones fail at once."""
+    rate_headers: bool = _DISPATCH.rate_headers
+    """Keep to what a provider's rate-limit headers say is left."""
     slow_rest: Annotated[Number, Field(ge=0, le=86_400)] = _DISPATCH.slow_rest
     """Seconds for which equals of an endpoint past ``max_first_token`` or
     ``max_token_time`` are preferred; then it is measured afresh."""

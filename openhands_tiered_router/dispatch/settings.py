@@ -30,6 +30,8 @@ class DispatchSettings:
     is well; 0: never, short of ``attempt_timeout``."""
     queue: int = 100
     """Calls that may wait for an endpoint's rate limit; further ones fail at once."""
+    rate_headers: bool = True
+    """Keep to what rate-limit headers say is left."""
     slow_rest: float = 300.0
     """Seconds for which equals of an endpoint that became too slow are preferred."""
     breaker: BreakerSettings = field(default_factory=BreakerSettings)

@@ -79,6 +79,6 @@ class Allowance:
 
     def hearing(self, said: Said, now: float, number: int, spent: int) -> Self:
         """With what was said to a call; an older call's answer changes nothing."""
-        if not said or number < self.number:
+        if number < self.number:
             return self
         return type(self)(said=said, at=now, number=number, spent=spent)

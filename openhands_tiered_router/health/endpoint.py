@@ -32,6 +32,7 @@ class EndpointHealth:
         *,
         breaker: BreakerSettings | None = None,
         queue: int = 100,
+        rate_headers: bool = True,
         slow_rest: float = 300.0,
         store: StateStore | None = None,
     ) -> Self:
@@ -41,7 +42,7 @@ class EndpointHealth:
         counts = cell(Counts(), store, "rate", name)
         return cls(
             Breaker(breaker, state),
-            Limiter(limits, queue, counts),
+            Limiter(limits, queue, counts, heed=rate_headers),
             Latency(limits.max_first_token, limits.max_token_time, slow_rest),
         )
 

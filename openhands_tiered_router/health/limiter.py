@@ -24,10 +24,16 @@ class Limiter:
     """
 
     def __init__(
-        self, limits: Limits, queue: int, cell: Cell[Counts] | None = None
+        self,
+        limits: Limits,
+        queue: int,
+        cell: Cell[Counts] | None = None,
+        *,
+        heed: bool = True,
     ) -> None:
         self._limits = limits
         self._queue = queue
+        self._heed = heed
         self._cell = cell or Cell(Counts())
         self._counting = limits.rpm is not None or limits.tpm is not None
         self._line = Line()
@@ -120,10 +126,11 @@ class Limiter:
             tokens: What it used of the limit; ``None``: not known, the estimate stands.
             said: What the provider's headers say is left.
         """
-        with self._lock:
-            self._allowance = self._allowance.hearing(
-                said, now, ticket.number, ticket.spent
-            )
+        if self._heed and said:
+            with self._lock:
+                self._allowance = self._allowance.hearing(
+                    said, now, ticket.number, ticket.spent
+                )
         if self._limits.tpm is not None and tokens is not None:
             more = tokens - ticket.tokens
             self._cell.change(

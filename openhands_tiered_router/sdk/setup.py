@@ -97,6 +97,7 @@ class RouterSetup:
             endpoint.limits,
             breaker=self.dispatch.breaker,
             queue=self.dispatch.queue,
+            rate_headers=self.dispatch.rate_headers,
             slow_rest=self.dispatch.slow_rest,
             store=store_for(self.state),
         )

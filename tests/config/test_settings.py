@@ -33,6 +33,7 @@ def test_every_key_arrives() -> None:
         "short_wait": 0.5,
         "hang_timeout": 14.0,
         "queue": 15,
+        "rate_headers": False,
         "slow_rest": 16.0,
     }
     breaker = {

@@ -203,6 +203,12 @@ def test_calls_sent_since_are_taken_off_what_is_left() -> None:
     assert limiter.take(ticket(), 0) > 0
 
 
+def test_what_it_says_can_be_ignored() -> None:
+    limiter = Limiter(Limits(), queue=10, heed=False)
+    heard(limiter, 0, Said(requests=Level(1, 0, 86_400)))
+    assert limiter.take(ticket(), 0) == 0.0
+
+
 def test_what_it_says_delays_a_minute_at_most_and_can_be_overruled() -> None:
     limiter = Limiter(Limits(), queue=10)
     heard(limiter, 0, Said(requests=Level(1, 0, 86_400)))
