@@ -23,7 +23,7 @@ from .resolve.link import Linked
 
 EXTRACTOR: Final = 2
 """Version of queries and rules; bump it when the same bytes give other facts."""
-RESOLVER: Final = 1
+RESOLVER: Final = 2
 """Version of resolution; bump it when the same facts give other edges."""
 
 _SCHEMA: Final = """

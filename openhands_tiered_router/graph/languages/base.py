@@ -75,6 +75,9 @@ class Language:
     """Callees that are syntax rather than calls."""
     receiver_types: re.Pattern[str] | None = None
     """Finds, in a method's header, the type that it belongs to (group 1)."""
+    transparent: frozenset[str] = field(default_factory=frozenset)
+    """Methods that give an object like their own, or the one that it wraps, where its
+    type declares none of that name."""
     own_members: bool = True
     """Whether a bare name can mean a member of the enclosing type."""
     global_names: bool = False

@@ -32,7 +32,7 @@ QUERY: Final = """
 (struct_expression name: [(type_identifier) @c
   (scoped_type_identifier name: (type_identifier) @c)])
 (parameter type: (_) @t)
-(use_declaration) @i
+[(use_declaration) (extern_crate_declaration)] @i
 (function_item return_type: (_) @rt)
 (function_signature_item return_type: (_) @rt)
 (parameter pattern: (identifier) @v type: (_) @vt)
@@ -52,15 +52,25 @@ QUERY: Final = """
 """
 
 _USE: Final = re.compile(r"(?:pub(?:\s*\([^)]*\))?\s+)?use\s+(.*?);?\s*\Z", re.DOTALL)
+_CRATE: Final = re.compile(r"(?:pub\s+)?extern\s+crate\s+(\w+)(?:\s+as\s+(\w+))?")
+_TRANSPARENT: Final = (
+    "as_deref as_deref_mut as_mut as_ref borrow borrow_mut by_ref clone cloned copied"
+    " default expect get_mut into_inner lock ok to_owned unwrap unwrap_or_default"
+    " unwrap_or_else"
+)
 _MOD: Final = re.compile(r"(?:pub(?:\s*\([^)]*\))?\s+)?mod\s+(\w+)")
 
 
 def imports(text: str) -> Iterable[ImportParts]:
-    """Read ``mod x;`` and the tree of a ``use``."""
+    """Read ``mod x;``, ``extern crate x as y`` and the tree of a ``use``."""
     text = re.sub(r"//[^\n]*", "", text[text.rfind("]\n") + 1 :]).strip()
     module = _MOD.match(text)
     if module:
         yield f"self::{module[1]}", "", module[1]
+        return
+    crate = _CRATE.match(text)
+    if crate:
+        yield crate[1], "", crate[2] or crate[1]
         return
     used = _USE.match(text)
     if used:
@@ -101,5 +111,6 @@ LANGUAGE: Final = Language(
     imports=imports,
     test_path=re.compile(r"(?:^|/)(?:tests|benches)/|(?:^|/)tests?\.rs\Z"),
     test_marker=re.compile(r"#\[(?:\w+::)*test\b"),
+    transparent=frozenset(_TRANSPARENT.split()),
     own_members=False,
 )

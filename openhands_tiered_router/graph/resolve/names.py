@@ -113,9 +113,20 @@ class Names(Bindings):
         if len(parts) == 1:
             return self.symbol(path, head)
         found = self.holds(path, head)
-        if found is not None:
-            found = self.applied(found, parts[0], called_only=True)
+        if found is None:
+            return self.rooted(path, parts)
+        found = self.applied(found, parts[0], called_only=True)
         return self.follow(found, parts[1:])
+
+    def rooted(self, path: str, parts: list[str]) -> str | None:
+        """Resolve a Rust path that nothing imported: ``crate::a::B``, ``other::f``."""
+        if self.outline(path).language != "rust":
+            return None
+        for count in range(len(parts), 0, -1):
+            place = self.find_module(path, "::".join(parts[:count]))
+            if place:
+                return self.follow(place, parts[count:])
+        return None
 
     def follow(
         self, node: str | None, parts: list[str], *, callee: bool = False
@@ -148,6 +159,10 @@ class Names(Bindings):
         found = self.member(node, name)
         if found is None and not (last and (callee or "()" in part)):
             found = self.attribute(node, name)
+        if found is None and "()" in part and not callee:
+            path = path_of(node)
+            language = language_named(self.outline(path).language)
+            found = node if name in language.transparent else None
         return found
 
     def _entered(self, node: str) -> str:

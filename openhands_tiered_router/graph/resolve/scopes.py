@@ -109,12 +109,14 @@ class Scopes:
             return (self.names.applied(owner, parts[-1]) if owner else None), []
         owner = self.names.holds(self.path, bare(parts[0]))
         if owner is None:
-            return None, []
+            return self.names.rooted(self.path, parts), []
         return self.names.applied(owner, parts[0], called_only=True), []
 
     def head(self, scope: int, parts: list[str]) -> tuple[str | None, list[str], bool]:
         """Return (node, remaining parts, whether the first part is local)."""
         first = bare(parts[0])
+        if first == "super" and self.language.name == "rust":
+            return self.above(scope), parts[1:], True
         if first in SELF:
             return self.enclosing(scope, first), parts[1:], True
         at = scope
@@ -141,6 +143,15 @@ class Scopes:
         if entry is not None:
             return self.imported(entry), True
         return None, False
+
+    def above(self, scope: int) -> str | None:
+        """Return what ``super::`` of Rust means: of an inline module, the file."""
+        while scope >= 0:
+            header = self.facts.definitions[scope].signature
+            if header.startswith(("mod ", "pub mod ", "pub(crate) mod ")):
+                return self.path
+            scope = self.parents[scope]
+        return self.names.find_module(self.path, "super")
 
     def enclosing(self, scope: int, word: str) -> str | None:
         owner = enclosing_type(self.facts, scope)

@@ -211,6 +211,29 @@ def test_rust_crates(calls):
     }
 
 
+def test_rust_paths_without_an_import(calls):
+    found = calls(
+        {
+            "one/Cargo.toml": '[package]\nname = "one"\n',
+            "one/src/lib.rs": "pub extern crate two as other;\nmod m;\n"
+            "pub fn top() {}\nmod tests { fn t() { super::top(); } }\n",
+            "one/src/m.rs": "fn f() { crate::top(); super::top();\n"
+            "let b = two::B::default(); b.clone().unwrap().go(); }\n",
+            "two/Cargo.toml": '[package]\nname = "two"\n',
+            "two/src/lib.rs": "#[derive(Default, Clone)]\npub struct B;\n"
+            "impl B { pub fn go(&self) {} }\n",
+            "three/Cargo.toml": '[package]\nname = "three"\n',
+            "three/src/main.rs": "fn main() { one::other::B::default().go(); }\n",
+        }
+    )
+    assert found == {
+        ("one/src/lib.rs::tests.t", "one/src/lib.rs::top"),
+        ("one/src/m.rs::f", "one/src/lib.rs::top"),
+        ("one/src/m.rs::f", "two/src/lib.rs::B.go"),
+        ("three/src/main.rs::main", "two/src/lib.rs::B.go"),
+    }
+
+
 def test_java_packages(calls):
     found = calls(
         {
