@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
+from fastapi import HTTPException
 from litellm.integrations.custom_logger import CustomLogger
 
 from openhands_tiered_router.core.decision import Usage
@@ -24,6 +25,7 @@ from openhands_tiered_router.gateway import portability
 from openhands_tiered_router.gateway.call import MODEL, call_of, is_routed
 from openhands_tiered_router.gateway.routing import GatewayRouter, Route
 from openhands_tiered_router.gateway.settings import ANY_MODEL, WORKSPACES
+from openhands_tiered_router.guards.budget.errors import MaxBudgetReached
 
 
 logger = logging.getLogger(__name__)
@@ -53,6 +55,10 @@ class Gateway(CustomLogger):
             data["model"] = MODEL
         try:
             await self._direct(data, str(call_type))
+        except MaxBudgetReached as error:
+            # The name by which clients, the SDK among them, know not to try again.
+            detail = {"error": {"message": str(error), "type": "budget_exceeded"}}
+            raise HTTPException(429, detail) from None
         except Exception as error:
             # The routed name itself stands for the default tier.
             logger.error("not routed: %s; default tier serves", type(error).__name__)
@@ -64,9 +70,8 @@ class Gateway(CustomLogger):
         if call is None:
             return
         router = self._router or await asyncio.to_thread(self._open)
-        route = router.route(call)
-        keys = await asyncio.to_thread(router.admitted, route)
-        first, *others = [_target(router, route, key, data) for key in keys]
+        route = await asyncio.to_thread(router.set_out, call)
+        first, *others = [_target(router, route, key, data) for key in route.order]
         data.update(first, fallbacks=others, num_retries=0)
         self._remember(data["litellm_call_id"], route)
 
@@ -92,7 +97,8 @@ class Gateway(CustomLogger):
         if route is None or self._router is None:
             return
         logged = kwargs.get("standard_logging_object") or {}
-        self._router.answered(
+        await asyncio.to_thread(
+            self._router.answered,
             route,
             _key(logged),
             usage=_usage(logged),

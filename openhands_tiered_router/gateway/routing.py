@@ -6,9 +6,11 @@ an SDK conversation's calls do.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from collections import OrderedDict
+from collections.abc import Generator
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -24,12 +26,15 @@ from openhands_tiered_router.core.decision import (
 from openhands_tiered_router.core.request import Purpose, RoutingRequest
 from openhands_tiered_router.core.session import SessionState
 from openhands_tiered_router.dispatch.errors import kind_of, retry_after
+from openhands_tiered_router.dispatch.steps import Blocking, Reply, Step
 from openhands_tiered_router.fleet import RoutedCall, SessionRecord
 from openhands_tiered_router.gateway.call import GatewayCall
+from openhands_tiered_router.guards.budget.errors import MaxBudgetReached
 from openhands_tiered_router.health.endpoint import EndpointHealth
 from openhands_tiered_router.health.transitions import Permit
 from openhands_tiered_router.sdk.messages import prompt_tokens
 from openhands_tiered_router.sdk.setup import RouterSetup
+from openhands_tiered_router.sdk.spending import Caller, Spending, quotes
 from openhands_tiered_router.telemetry.ids import new_decision_id
 
 
@@ -44,13 +49,17 @@ class Route:
     """One request on its way."""
 
     call: GatewayCall
-    decision: Decision
     purpose: Purpose
     session: SessionRecord
-    turn: int
     began: float
     """Epoch seconds."""
-    overhead: float
+    state: SessionState = field(default_factory=SessionState)
+    """What went before."""
+    decision: Decision = field(init=False)
+    order: list[str] = field(default_factory=list)
+    """Keys of the endpoints to try, best first."""
+    spending: Spending = field(init=False)
+    overhead: float = 0.0
     """Seconds that the decision took, history included."""
     decision_id: str = field(default_factory=new_decision_id)
     attempts: list[Attempt] = field(default_factory=list)
@@ -58,20 +67,15 @@ class Route:
     """By endpoint key, what the breaker said when the request set out."""
     sent_at: float = 0.0
 
-    @property
-    def order(self) -> tuple[str, ...]:
-        """Keys of the endpoints to try, best first."""
-        return (self.decision.endpoint, *self.decision.fallbacks)
-
 
 class GatewayRouter:
-    """Routes requests by one configuration. Safe on one event loop; does no I/O but
-    that of a shared breaker's state."""
+    """Routes requests by one configuration. Safe under threads; its methods may wait
+    for shared state, so an event loop calls them in a thread."""
 
     def __init__(self, setup: RouterSetup, workspaces: str | None = "/") -> None:
         """
         Args:
-            setup: Engine, health and books.
+            setup: Engine, health, budgets and books.
             workspaces: Directory below which code graphs of the clients' workspaces
                 may be built; ``None``: nowhere.
         """
@@ -79,47 +83,35 @@ class GatewayRouter:
         self._workspaces = workspaces
         self._gave: OrderedDict[str, str] = OrderedDict()
 
-    def route(self, call: GatewayCall) -> Route:
-        """Decides; what goes wrong in here sends the request to the default tier."""
-        began, started = time.time(), time.perf_counter()
-        purpose = _purpose(call)
+    def set_out(self, call: GatewayCall) -> Route:
+        """Decides; what goes wrong in here sends the request to the default tier.
+
+        Raises:
+            MaxBudgetReached: A budget does not allow the call; says how to go on.
+        """
+        started = time.perf_counter()
         session = SessionRecord()
         if call.session_id is not None:
             session = self._setup.fleet.session(call.session_id)
-        state = session.state
-        try:
-            state = _read(call, purpose, session)
-            request = self._request(call, purpose, session, state)
-            decision = self._setup.decide(request, state, now=began)
-        except Exception as error:
-            # The type alone: a message could quote the prompt.
-            name = type(error).__name__
-            logger.error("routing failed with %s; default tier serves", name)
-            decision = self._setup.fallback_decision(name)
-        return Route(
-            call=call,
-            decision=self._bound(call, decision),
-            purpose=purpose,
-            session=session,
-            turn=state.turns,
-            began=began,
-            overhead=time.perf_counter() - started,
-            sent_at=began,
+        route = Route(
+            call=call, purpose=_purpose(call), session=session, began=time.time()
         )
-
-    def admitted(self, route: Route) -> list[str]:
-        """The endpoints whose breakers let the request pass, best first; all of them
-        if none does: without a router it would have gone out too. May wait for a
-        shared breaker's state.
-        """
-        for key in route.order:
-            breaker = self._health(key).breaker
-            permit = breaker.acquire(time.time())
-            if permit is Permit.PROBE and route.permits:
-                breaker.released()  # only the first is sure to be tried
-            elif permit:
-                route.permits[key] = permit
-        return list(route.permits) or list(route.order)
+        request = self._prepared(route)
+        spending = route.spending = self._spending(route, request)
+        _carry_out(spending.admit())
+        decision = self._decide(spending.capped(request), route)
+        route.decision = self._bound(call, decision)
+        route.overhead = time.perf_counter() - started
+        keys = (route.decision.endpoint, *route.decision.fallbacks)
+        able = spending.order([self._setup.endpoint(key) for key in keys])
+        route.order = self._admitted(route, [e.key for e in able] or list(keys))
+        try:
+            _carry_out(spending.reserve(route.order[0]))
+        except MaxBudgetReached:
+            self._release(route)
+            raise
+        route.sent_at = time.time()
+        return route
 
     def failed(self, route: Route, key: str, error: Exception) -> None:
         """An endpoint failed; another may be tried."""
@@ -147,46 +139,95 @@ class GatewayRouter:
             health.latency.answered(now, now - route.sent_at, usage.completion)
         else:
             health.latency.streamed(now, max(0.0, first_token - route.sent_at))
+        self._release(route)
         self._attempted(route, key, None, now)
         if response_id is not None:
             self._gave[response_id] = key
             if len(self._gave) > MAX_RESPONSES:
                 self._gave.popitem(last=False)
         self._learn(route, key, usage, now)
-        self._record(route, key, usage, cost, first_token, response_id)
+        self._settle(route, key, usage, cost, first_token, response_id)
 
     def gave_up(self, route: Route) -> None:
         """No endpoint answered, or the client left."""
-        for key, permit in route.permits.items():
-            if permit is Permit.PROBE:
-                self._health(key).breaker.released()
-        route.permits.clear()
-        self._record(route, None, Usage(), None, None, None)
+        self._release(route)
+        self._settle(route, None, Usage(), None, None, None)
 
     def wrote(self, route: Route, key: str) -> bool:
         """Whether that endpoint alone is known to have written the history."""
         served = route.session.state.warm.keys()
         return served == {self._setup.endpoint(key).cache_id}
 
-    def _request(
-        self,
-        call: GatewayCall,
-        purpose: Purpose,
-        session: SessionRecord,
-        state: SessionState,
-    ) -> RoutingRequest:
-        if session.tools_tokens is None:
-            session.tools_tokens = call.tools_tokens()
-            session.workspace = self._allowed(call.workspace())
+    def _prepared(self, route: Route) -> RoutingRequest | str:
+        """What the engine is asked; a name of what went wrong, if it cannot be."""
+        call, session = route.call, route.session
+        try:
+            route.state = _read(call, route.purpose, session)
+            if session.tools_tokens is None:
+                session.tools_tokens = call.tools_tokens()
+                session.workspace = self._allowed(call.workspace())
+        except Exception as error:
+            # The type alone: a message could quote the prompt.
+            return type(error).__name__
         return RoutingRequest(
             session_id=call.session_id,
-            purpose=purpose,
-            prompt_tokens=prompt_tokens(state, session.tools_tokens),
-            images=state.images,
+            purpose=route.purpose,
+            prompt_tokens=prompt_tokens(route.state, session.tools_tokens),
+            images=route.state.images,
             needs_tools=bool(call.tools),
             pin=call.pin,
             workspace=session.workspace,
         )
+
+    def _decide(self, request: RoutingRequest | str, route: Route) -> Decision:
+        if isinstance(request, RoutingRequest):
+            try:
+                return self._setup.decide(request, route.state, now=route.began)
+            except Exception as error:
+                request = type(error).__name__
+        logger.error("routing failed with %s; default tier serves", request)
+        return self._setup.fallback_decision(request)
+
+    def _spending(self, route: Route, request: RoutingRequest | str) -> Spending:
+        prompt = request.prompt_tokens if isinstance(request, RoutingRequest) else 0
+        session = route.call.session_id
+        caller = Caller(
+            conversation=session,
+            session=session,
+            purpose=route.purpose,
+            new_request=route.state.after_user,
+        )
+        return self._setup.spending(
+            caller,
+            lambda: quotes(
+                self._setup.endpoints.values(),
+                route.state,
+                prompt=prompt,
+                is_turn=route.purpose is Purpose.TURN,
+                now=route.began,
+                look_back=self._setup.engine.policy.cache_look_back,
+            ),
+        )
+
+    def _admitted(self, route: Route, keys: list[str]) -> list[str]:
+        """The endpoints whose breakers let the request pass, best first; all of them
+        if none does: without a router it would have gone out too.
+        """
+        for key in keys:
+            breaker = self._health(key).breaker
+            permit = breaker.acquire(time.time())
+            if permit is Permit.PROBE and route.permits:
+                breaker.released()  # only the first is sure to be tried
+            elif permit:
+                route.permits[key] = permit
+        return list(route.permits) or keys
+
+    def _release(self, route: Route) -> None:
+        """No probe stays under way once the request is over."""
+        for key, permit in route.permits.items():
+            if permit is Permit.PROBE:
+                self._health(key).breaker.released()
+        route.permits.clear()
 
     def _allowed(self, workspace: str | None) -> str | None:
         if workspace is None or self._workspaces is None:
@@ -229,7 +270,7 @@ class GatewayRouter:
                 endpoint.cache_id, usage, now, endpoint.tier
             )
 
-    def _record(
+    def _settle(
         self,
         route: Route,
         key: str | None,
@@ -253,7 +294,7 @@ class GatewayRouter:
             decision_id=route.decision_id,
             session_id=route.call.session_id,
             purpose=route.purpose,
-            turn=route.turn,
+            turn=route.state.turns,
             at=route.began,
             overhead=route.overhead,
             decision=route.decision,
@@ -261,6 +302,20 @@ class GatewayRouter:
         )
         route.session.calls.append(call)
         self._setup.record(call)
+        _carry_out(route.spending.settle(outcome))
+
+
+def _carry_out(steps: Generator[Step, Reply, None]) -> None:
+    """Does what a generator of steps waits for; no call is sent here."""
+    reply: Reply = None
+    with contextlib.suppress(StopIteration):
+        while True:
+            step = steps.send(reply)
+            assert isinstance(step, Blocking)
+            try:
+                reply = step.work()
+            except Exception as error:
+                reply = error
 
 
 def _purpose(call: GatewayCall) -> Purpose:

@@ -1,0 +1,166 @@
+"""Decisions for HTTP requests, without a proxy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from openhands_tiered_router.core.decision import Usage
+from openhands_tiered_router.core.fleet import Health
+from openhands_tiered_router.fleet import fleet
+from openhands_tiered_router.gateway.call import MODEL, GatewayCall, call_of
+from openhands_tiered_router.gateway.opening import open_router
+from openhands_tiered_router.gateway.routing import GatewayRouter, Route
+from openhands_tiered_router.guards.budget.errors import MaxBudgetReached
+from openhands_tiered_router.tiers import Tier
+
+
+CONFIG = """
+[[tiers.simple.endpoints]]
+model = "openai/gpt-4o-mini"
+[[tiers.simple.endpoints]]
+model = "openai/gpt-4.1-mini"
+[[tiers.complex.endpoints]]
+model = "openai/gpt-4o"
+[graph]
+enabled = false
+"""
+TOOLS = [
+    {
+        "type": "function",
+        "function": {
+            "name": "terminal",
+            "description": "Your current working directory is: /srv/app",
+        },
+    }
+]
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "tiered-router.toml"
+    path.write_text(CONFIG, encoding="utf-8")
+    monkeypatch.setenv("TIERED_ROUTER_CONFIG", str(path))
+    return path
+
+
+@pytest.fixture
+def router(config: Path) -> GatewayRouter:
+    return open_router({"OPENAI_API_KEY": "sk-x"}, workspaces="/srv")
+
+
+def call(text: str = "hi", model: str = MODEL, **data: Any) -> GatewayCall:
+    messages = [{"role": "user", "content": text}]
+    found = call_of({"model": model, "messages": messages, **data}, "acompletion")
+    assert found is not None
+    return found
+
+
+def answer(router: GatewayRouter, route: Route, **facts: Any) -> None:
+    known = {
+        "usage": Usage(prompt=100, completion=10),
+        "cost": 0.01,
+        "first_token": None,
+        "response_id": None,
+        **facts,
+    }
+    router.answered(route, route.order[0], **known)
+
+
+def test_a_conversation_is_followed_by_its_id(router: GatewayRouter) -> None:
+    for _ in range(2):
+        route = router.set_out(call(tools=TOOLS, litellm_session_id="one"))
+        answer(router, route)
+    record = fleet().session("one")
+    assert record.workspace == "/srv/app"
+    assert len(record.calls) == 2
+    assert record.state.warm.keys() == {router._setup.endpoint(route.order[0]).cache_id}
+    assert router.wrote(route, route.order[0])
+    assert not router.wrote(
+        route, "complex" if route.order[0] != "complex" else "simple"
+    )
+
+
+def test_a_tier_that_is_asked_for_serves(router: GatewayRouter) -> None:
+    route = router.set_out(call(model=f"{MODEL}/complex"))
+    assert route.decision.tier is Tier.COMPLEX
+    assert route.decision.pinned
+
+
+def test_a_failed_endpoint_is_passed_over_and_comes_back_by_one_probe(
+    router: GatewayRouter,
+) -> None:
+    first = router.set_out(call(model=f"{MODEL}/simple"))
+    broken = first.order[0]
+    router.failed(first, broken, ConnectionError())
+    router.gave_up(first)
+    assert router.set_out(call(model=f"{MODEL}/simple")).order[0] != broken
+    health = router._health(broken)
+    now = first.began + 40  # past the cooldown
+    assert health.breaker.health(now) is not Health.OPEN
+    assert health.breaker.acquire(now)
+    assert not health.breaker.acquire(now)
+
+
+def test_a_client_that_leaves_frees_the_probe(
+    router: GatewayRouter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = router.set_out(call(model=f"{MODEL}/complex"))
+    router.failed(first, "complex", ConnectionError())
+    later = first.began + 40
+    monkeypatch.setattr(
+        "openhands_tiered_router.gateway.routing.time.time", lambda: later
+    )
+    probing = router.set_out(call(model=f"{MODEL}/complex"))
+    assert not router._health("complex").breaker.acquire(later)
+    router.gave_up(probing)
+    assert router._health("complex").breaker.acquire(later)
+
+
+def test_who_keeps_the_history_goes_on(router: GatewayRouter) -> None:
+    route = router.set_out(call(model=f"{MODEL}/complex"))
+    answer(router, route, response_id="resp_1")
+    found = call_of(
+        {"model": MODEL, "input": "hi", "previous_response_id": "resp_1"}, "aresponses"
+    )
+    assert found is not None
+    assert router.set_out(found).order == ["complex"]
+
+
+def test_a_budget_that_is_spent_ends_the_call(config: Path) -> None:
+    budget = '[[budgets]]\nname = "day"\nscope = "day"\nusd = 0.011\n'
+    config.write_text(CONFIG + budget, encoding="utf-8")
+    router = open_router({"OPENAI_API_KEY": "sk-x"}, workspaces=None)
+    answer(router, router.set_out(call()), cost=0.011)
+    with pytest.raises(MaxBudgetReached, match="day"):
+        router.set_out(call())
+
+
+@pytest.mark.own_fault
+def test_its_own_fault_goes_to_the_default_tier(
+    router: GatewayRouter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = call()
+    monkeypatch.setattr(GatewayCall, "tools_tokens", lambda _: 1 // 0)
+    route = router.set_out(broken)
+    assert route.decision.tier is Tier.COMPLEX
+    assert route.decision.policy == "fallback"
+
+
+@pytest.mark.parametrize(
+    ("workspaces", "said", "used"),
+    [
+        ("/srv", "/srv/app", "/srv/app"),
+        ("/srv", "/srv/../etc", None),
+        ("/srv", "/srvother", None),
+        ("/", "/anything", "/anything"),
+        (None, "/srv/app", None),
+    ],
+)
+def test_only_what_is_allowed_is_read(
+    config: Path, workspaces: str | None, said: str, used: str | None
+) -> None:
+    router = open_router({"OPENAI_API_KEY": "sk-x"}, workspaces=workspaces)
+    assert router._allowed(said) == used
