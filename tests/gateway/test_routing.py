@@ -70,9 +70,10 @@ def answer(router: GatewayRouter, route: Route, **facts: Any) -> None:
 
 
 def test_a_conversation_is_followed_by_its_id(router: GatewayRouter) -> None:
-    for _ in range(2):
-        route = router.set_out(call(tools=TOOLS, litellm_session_id="one"))
-        answer(router, route)
+    route = router.set_out(call(tools=TOOLS, litellm_session_id="one"))
+    answer(router, route)
+    route = router.set_out(call(tools=TOOLS, litellm_session_id="one"))
+    answer(router, route)
     record = fleet().session("one")
     assert record.workspace == "/srv/app"
     assert len(record.calls) == 2
