@@ -128,7 +128,8 @@ def _place(url: str) -> str:
     """Host and port, without the password that a URL may hold."""
     try:
         parts = urlsplit(url)
-        return f"{parts.hostname}:{parts.port or 6379}"
+        host = parts.hostname or "(no host in the URL)"
+        return f"{host}:{parts.port or 6379}"
     except ValueError:
         return "(no valid URL)"
 

@@ -203,8 +203,9 @@ class Account:
     @property
     def label(self) -> str:
         """What kind of call it is, for the user."""
+        purpose = self.caller.purpose.value
         outer = self.caller.session == self.caller.conversation
-        return str(self.caller.purpose) if outer else f"sub-agent {self.caller.purpose}"
+        return purpose if outer else f"sub-agent {purpose}"
 
     def _affordable(
         self,

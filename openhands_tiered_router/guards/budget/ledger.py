@@ -6,27 +6,26 @@ answer was lost or a store came back, counts once. A reservation that nobody set
 because the process was killed, stays: it counts as spent, and is named as in doubt.
 
 A value is ``{"spent": [usd, tokens, turns, ms], "doubt": usd, "parts": {label: usd},
-"open": {id: [usd, tokens, turns, owner, label]}, "done": [id, ...]}``, money in
-nano-USD.
+"open": {id: [usd, tokens, turns, owner, label]}, "done": {id: 1}}``, money in nano-USD.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from openhands_tiered_router.guards.budget.limits import NOTHING, Limits, Spend
 from openhands_tiered_router.state.store import Value
 
 
-REMEMBERED: Final = 100
-"""Settled calls that are remembered by id: more than are under way at once."""
+REMEMBERED: Final = 64
+"""Settled calls that are remembered by id, since their changes may be made again."""
 MAX_PARTS: Final = 32
+"""Labels that are told apart; further ones are counted as ``other``."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(NamedTuple):
     """One call, as the ledger knows it."""
 
     id: str
@@ -144,8 +143,10 @@ def settle(
             "doubt": books["doubt"] + doubt,
             "parts": parts,
             "open": {k: v for k, v in books["open"].items() if k != id},
-            "done": [*books["done"][1 - REMEMBERED :], id],
+            "done": {**books["done"], id: 1},
         }
+        if len(after["done"]) > REMEMBERED:
+            del after["done"][next(iter(after["done"]))]
         return after, after
 
     return change
@@ -156,7 +157,7 @@ _EMPTY: Final[Value] = {
     "doubt": 0,
     "parts": {},
     "open": {},
-    "done": [],
+    "done": {},
 }
 
 

@@ -52,6 +52,9 @@ class Spend(NamedTuple):
     """Milliseconds of wall time."""
 
     def plus(self, other: Spend) -> Spend:
+        """The sum; measure by measure."""
+        if other is NOTHING:
+            return self
         return Spend(
             self.usd + other.usd,
             self.tokens + other.tokens,

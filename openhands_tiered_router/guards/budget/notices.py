@@ -24,9 +24,9 @@ def goes_on(event: Event) -> bool:
 
     A final message and the ``finish`` tool end the run by themselves.
     """
-    if isinstance(event, ActionEvent):
+    if isinstance(event, ActionEvent | ObservationEvent):
         return event.tool_name != FinishTool.name
-    return isinstance(event, ObservationEvent | AgentErrorEvent | Condensation)
+    return isinstance(event, AgentErrorEvent | Condensation)
 
 
 def tell_soft(conversation: LocalConversation, standing: Standing) -> list[str]:
