@@ -12,6 +12,7 @@ from openhands_tiered_router.guards.budget.limits import Budget
 from openhands_tiered_router.guards.confirm.settings import ConfirmSettings
 from openhands_tiered_router.guards.loop.settings import LoopSettings
 from openhands_tiered_router.guards.verify.settings import VerifySettings
+from openhands_tiered_router.skill_kit.settings import SkillSettings
 from openhands_tiered_router.state.settings import StateSettings
 from openhands_tiered_router.tiers import DEFAULT_MAX_COMPLEXITY, Endpoint, Tier
 
@@ -41,6 +42,7 @@ class RouterSettings(BaseModel):
     loops: LoopSettings = Field(default_factory=LoopSettings)
     verify: VerifySettings = Field(default_factory=VerifySettings)
     confirm: ConfirmSettings = Field(default_factory=ConfirmSettings)
+    skills: SkillSettings = Field(default_factory=SkillSettings)
     fitted: str | None = Field(
         default=None, description="File of models fitted to the user's own data."
     )

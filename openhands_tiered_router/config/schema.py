@@ -23,6 +23,7 @@ from openhands_tiered_router.config.sections.cache import CacheConfig
 from openhands_tiered_router.config.sections.confirm import ConfirmConfig
 from openhands_tiered_router.config.sections.explore import ExploreConfig
 from openhands_tiered_router.config.sections.loops import LoopsConfig
+from openhands_tiered_router.config.sections.skills import SkillsConfig
 from openhands_tiered_router.config.sections.state import StateConfig
 from openhands_tiered_router.config.sections.verify import VerifyConfig
 from openhands_tiered_router.core.policy import PROFILES, Policy
@@ -281,6 +282,7 @@ class RouterConfig(Section):
     loops: LoopsConfig = LoopsConfig()
     verify: VerifyConfig = VerifyConfig()
     confirm: ConfirmConfig = ConfirmConfig()
+    skills: SkillsConfig = SkillsConfig()
     _source: str = PrivateAttr(default="configuration")
     _warnings: tuple[Problem, ...] = PrivateAttr(default=())
 
@@ -347,6 +349,7 @@ _SECTIONS: dict[tuple[type[BaseModel], str], type[BaseModel]] = {
     (RouterConfig, "loops"): LoopsConfig,
     (RouterConfig, "verify"): VerifyConfig,
     (RouterConfig, "confirm"): ConfirmConfig,
+    (RouterConfig, "skills"): SkillsConfig,
     (RouterConfig, "budgets"): BudgetConfig,
     (RouterConfig, "state"): StateConfig,
     **{(TiersConfig, str(tier)): TierConfig for tier in Tier},

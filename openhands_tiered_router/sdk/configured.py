@@ -29,6 +29,7 @@ def settings_of(config: RouterConfig) -> RouterSettings:
         loops=config.loops.to_loops(),
         verify=config.verify.to_settings(),
         confirm=config.confirm.to_settings(),
+        skills=config.skills.to_skills(),
         telemetry=telemetry.enabled,
         telemetry_path=telemetry.path,
         telemetry_queue=telemetry.queue_size,

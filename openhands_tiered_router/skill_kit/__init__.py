@@ -1,0 +1,1 @@
+"""What a repository ships for its agents: skills, sub-agents, its own page of facts."""

@@ -1,0 +1,66 @@
+"""An SDK ``AgentContext`` that adds few skills to a message, the most relevant."""
+
+from __future__ import annotations
+
+import logging
+from typing import Self
+
+from openhands.sdk.context import AgentContext
+from openhands.sdk.llm import Message, TextContent
+from openhands.sdk.skills import Skill
+from pydantic import Field
+
+from openhands_tiered_router.skill_kit.relevance import by_relevance
+from openhands_tiered_router.skill_kit.settings import SkillSettings
+
+
+logger = logging.getLogger(__name__)
+
+
+class CappedContext(AgentContext):
+    """At most ``max_triggered`` skills a message; the SDK itself adds all of them.
+
+    A skill that is left out may still come with a later message that triggers it, and
+    the agent sees it in its list of skills as before. Works with any ``Agent``.
+    """
+
+    max_triggered: int = Field(default=SkillSettings().max_triggered, ge=0)
+
+    @classmethod
+    def of(cls, context: AgentContext, max_triggered: int) -> Self:
+        """The same context with a limit; loads nothing anew."""
+        fields = {n: getattr(context, n) for n in AgentContext.model_fields}
+        return cls.model_construct(**fields, max_triggered=max_triggered)
+
+    def get_user_message_suffix(
+        self, user_message: Message, skip_skill_names: list[str]
+    ) -> tuple[TextContent, list[str]] | None:
+        """See ``AgentContext.get_user_message_suffix``."""
+        skipped = list(skip_skill_names)
+        try:
+            skipped += self._left_out(user_message, skip_skill_names)
+        except Exception as error:  # the message must get through all the same
+            logger.error("skills not ranked: %s", type(error).__name__)
+        return super().get_user_message_suffix(user_message, skipped)
+
+    def _left_out(self, message: Message, skipped: list[str]) -> list[str]:
+        texts = (part.text for part in message.content if isinstance(part, TextContent))
+        asked = "\n".join(texts).strip()
+        triggered = {
+            skill.name: (skill, trigger)
+            for skill in self.skills
+            if skill.name not in skipped and (trigger := skill.match_trigger(asked))
+        }
+        if len(triggered) <= self.max_triggered:
+            return []
+        ranked = by_relevance(
+            asked, {name: _texts(skill) for name, (skill, _) in triggered.items()}
+        )
+        # A skill that is called by its command is wanted, whatever else is said.
+        ranked.sort(key=lambda name: not triggered[name][1].startswith("/"))
+        return ranked[self.max_triggered :]
+
+
+def _texts(skill: Skill) -> tuple[str, str]:
+    headline = " ".join((skill.description or "", *skill.get_triggers()))
+    return headline, skill.content
