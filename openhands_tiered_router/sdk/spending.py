@@ -74,10 +74,22 @@ class Spending:
         return replace(request, cap=known)
 
     def order(self, endpoints: Sequence[Endpoint]) -> list[Endpoint]:
-        """Those of the endpoints that can be paid for."""
+        """Those of the endpoints that can be paid for.
+
+        Raises:
+            MaxBudgetReached: None of them; those that can be may not serve the call.
+        """
         if self.admission is None:
             return list(endpoints)
-        return [e for e in endpoints if e.key in self.admission.endpoints]
+        paid = self.admission.endpoints
+        order = [endpoint for endpoint in endpoints if endpoint.key in paid]
+        if not order:
+            raise MaxBudgetReached(
+                f"The budgets leave {', '.join(sorted(paid))}, which may not serve "
+                "this call. To go on, raise a limit in [[budgets]] (in a script: "
+                "router.raise_budget) and run again; nothing is lost."
+            )
+        return order
 
     def reserve(self, endpoint: str) -> Generator[Step, Reply, None]:
         """Puts the call's expected cost aside.
@@ -120,20 +132,26 @@ class Spending:
             threading.Thread(target=account.settle, args=[charge]).start()
 
     def _charge(self, account: Account, outcome: Outcome | None) -> Charge:
-        """Exactly what the call took, where it was answered; else an estimate."""
-        reserved = self._reserved
-        tier = reserved.tier if reserved else ""
+        """What the call took; must not raise: it is over and paid for."""
+        try:
+            if outcome is not None:
+                return self._taken(account, outcome)
+        except Exception as error:
+            logger.error("cost not told: %s; estimated", type(error).__name__)
+        spend = self._reserved.spend if self._reserved else Spend()
+        return Charge(spend, spend.usd, account.label)
+
+    def _taken(self, account: Account, outcome: Outcome) -> Charge:
+        """Exactly, where it was answered; else an estimate."""
         spend, doubt = Spend(), 0
-        if outcome is None:
-            spend = reserved.spend if reserved else spend
-            return Charge(spend, spend.usd, f"{tier} {account.label}")
         for attempt in outcome.attempts:
             if attempt.error in PERHAPS_CHARGED:
                 estimate = account.quotes[attempt.endpoint].spend
                 spend = spend.plus(Spend(estimate.usd, estimate.tokens))
                 doubt += estimate.usd
+        serving = self._reserved
         if outcome.endpoint is not None:
-            tier = account.quotes[outcome.endpoint].tier
+            serving = account.quotes[outcome.endpoint]
             used = outcome.usage
             answer = Spend(
                 usd=nano(outcome.cost or 0.0),
@@ -143,7 +161,8 @@ class Spending:
             spend = spend.plus(answer)
         if account.caller.is_step:
             spend = spend.plus(Spend(ms=round(1e3 * outcome.seconds)))
-        return Charge(spend, doubt, f"{tier} {account.label}")
+        label = f"{serving.tier} {account.label}" if serving else account.label
+        return Charge(spend, doubt, label)
 
     def _done[T](self, work: Callable[[], T]) -> Generator[Step, Reply, T | None]:
         """Does it; on a fault of its own the call goes on without budgets."""

@@ -47,7 +47,7 @@ def hard_notice(
     state = "is used up" if over else "has no room for the next call"
     texts = [f"{_name(budget)} {state}: {_spent(budget, measure, books)}"]
     if not over and expected is not None:
-        texts.append(f"the next call is expected to take {_amount(measure, expected)}")
+        texts.append(f"The next call is expected to take {_amount(measure, expected)}")
     texts.append(
         f"To go on, raise {where or _where(budget, measure)} and run again; "
         "nothing is lost"

@@ -14,7 +14,8 @@ from openhands.tools.preset.default import register_builtins_agents
 from openhands.tools.task import TaskToolSet
 from openhands.tools.terminal import TerminalTool
 
-from openhands_tiered_router.guards.budget.limits import Budget, Scope
+from openhands_tiered_router.guards.budget.errors import MaxBudgetReached
+from openhands_tiered_router.guards.budget.limits import Budget, Scope, Spend
 from openhands_tiered_router.guards.hold import holds
 from openhands_tiered_router.loopback import Reply, Request, ToolCall, faults
 from openhands_tiered_router.loopback.scripts import fixed
@@ -120,6 +121,34 @@ async def test_a_fault_of_the_budgets_fails_no_call(
     assert len(world.provider.charged) == 1
     assert "budgets failed with ZeroDivisionError" in caplog.text
     assert "the prompt" not in caplog.text
+
+
+def test_what_can_be_paid_must_be_allowed_to_serve(world) -> None:
+    """These rules know no caps: what they want cannot be paid, so nothing is sent."""
+    budget = Budget(name="b", scope=Scope.PROJECT, usd=5e-4)
+    settings = RouterSettings(dispatch=world.quick, budgets=(budget,))
+    messages = [Message(role="user", content=[TextContent(text="Hello " * 500)])]
+    with pytest.raises(MaxBudgetReached, match="leave simple, which may not serve"):
+        world.router(settings=settings).completion(messages)
+    assert not world.provider.requests
+    assert books(budget).committed == Spend()
+
+
+@pytest.mark.own_fault
+def test_an_answer_that_cannot_be_priced_counts_as_estimated(
+    world, monkeypatch, caplog
+) -> None:
+    budget = Budget(name="b", scope=Scope.PROJECT, usd=1.0)
+
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("openhands_tiered_router.sdk.flow.usage.cost_of", broken)
+    messages = [Message(role="user", content=[TextContent(text="Hello")])]
+    routed(world, budget).completion(messages)
+    now = books(budget)
+    assert now.spent.usd == now.doubt > 0
+    assert now.open.usd == 0
 
 
 def test_budgets_travel_with_a_stored_router(world) -> None:
