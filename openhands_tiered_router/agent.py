@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from openhands.sdk import Agent, LocalConversation
 from openhands.sdk.agent import base as agent_base
+from openhands.sdk.context import AgentContext
 from openhands.sdk.conversation import (
     ConversationCallbackType,
     ConversationTokenCallbackType,
@@ -25,6 +26,8 @@ from openhands_tiered_router.guards.verify.agent import VerifiesFinish
 from openhands_tiered_router.guards.verify.finish import Finish
 from openhands_tiered_router.guards.within import watched
 from openhands_tiered_router.router import ComplexityRouter
+from openhands_tiered_router.skill_kit.context import CappedContext
+from openhands_tiered_router.skill_kit.settings import SkillSettings
 
 
 CONDENSER: Final = ":condenser"
@@ -69,6 +72,19 @@ class RoutedAgent(VerifiesFinish, Agent):
         if isinstance(value, dict) and value.get("llms_for_routing"):
             return ComplexityRouter.model_validate(value, context=info.context)
         return value
+
+    @field_validator("agent_context")
+    @classmethod
+    def _cap_skills(
+        cls, context: AgentContext | None, info: ValidationInfo
+    ) -> AgentContext | None:
+        """The SDK's own context, also one that was stored, gets a limit of skills."""
+        if type(context) is not AgentContext:
+            return context
+        llm = info.data.get("llm")
+        routed = isinstance(llm, ComplexityRouter)
+        settings = llm.settings.skills if routed else SkillSettings()
+        return CappedContext.of(context, settings.max_triggered)
 
     @property
     def verifies(self) -> bool:

@@ -11,11 +11,13 @@ from openhands.sdk import LocalConversation, Tool
 from openhands.sdk.context import AgentContext
 from openhands.sdk.event import Event
 from openhands.tools.preset.default import get_default_condenser, get_default_tools
+from openhands.tools.task import TaskToolSet
 
 from openhands_tiered_router.agent import CONDENSER, RoutedAgent
 from openhands_tiered_router.guards.confirm.analyzer import wait_for_all
 from openhands_tiered_router.guards.confirm.settings import Mode
 from openhands_tiered_router.router import ComplexityRouter
+from openhands_tiered_router.skill_kit.subagents import register_subagents
 
 
 def routed_agent(
@@ -23,12 +25,16 @@ def routed_agent(
 ) -> RoutedAgent:
     """The SDK's default headless agent on a router.
 
-    Terminal, file editor and task tracker unless ``tools`` says otherwise; a condenser
-    whose summaries are side requests; the skills of the workspace's repository.
+    Terminal, file editor and task tracker unless ``tools`` says otherwise, with
+    ``[skills] explorer`` the ``task`` tool too; a condenser whose summaries are side
+    requests; the skills of the workspace's repository, few at once.
     """
+    if tools is None:
+        with_task = router.settings.skills.explorer
+        tools = get_default_tools(enable_browser=False, enable_sub_agents=with_task)
     return RoutedAgent(
         llm=router,
-        tools=list(get_default_tools(enable_browser=False) if tools is None else tools),
+        tools=list(tools),
         condenser=get_default_condenser(
             router.model_copy(update={"usage_id": f"{router.usage_id}{CONDENSER}"})
         ),
@@ -58,8 +64,11 @@ def routed_conversation(
         conversation_id: A conversation that is kept there is resumed.
         options: Further arguments of the SDK's ``LocalConversation``.
     """
+    agent = routed_agent(router, tools=tools)
+    if any(tool.name == TaskToolSet.name for tool in agent.tools):
+        register_subagents(workspace)
     conversation = LocalConversation(
-        agent=routed_agent(router, tools=tools),
+        agent=agent,
         workspace=str(workspace),
         callbacks=[*router.callbacks(), *callbacks],
         persistence_dir=persistence_dir,
