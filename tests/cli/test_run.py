@@ -11,12 +11,15 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from click.testing import CliRunner, Result
 
 from openhands_tiered_router.cli.run import command
 from openhands_tiered_router.economics.price_book import default_price_book
+from openhands_tiered_router.guards.budget import ledger
+from openhands_tiered_router.guards.budget.limits import NANO, Budget
 from openhands_tiered_router.loopback import (
     LoopbackProvider,
     Reply,
@@ -24,6 +27,7 @@ from openhands_tiered_router.loopback import (
     ToolCall,
     faults,
 )
+from openhands_tiered_router.state.sqlite import SqliteStore
 
 
 MODELS = {"simple": "openai/gpt-4o-mini", "complex": "openai/gpt-4o"}
@@ -186,6 +190,31 @@ def test_ctrl_c_pauses_and_tells_how_to_resume(run, provider, tmp_path) -> None:
     found = re.search(r"tiered-router run --resume ([0-9a-f-]{36})", out)
     assert found
     assert run("--resume", found[1]).exit_code == 0
+
+
+def test_killed_under_a_budget_and_resumed(run, provider, tmp_path) -> None:
+    """What was answered counts as billed; the call under way, as estimated."""
+    provider.faults.at(2, faults.Hang())
+    arguments = ["--config", str(tmp_path / "router.json"), "--task", "Look around."]
+    arguments += ["--workspace", str(tmp_path / "workspace"), "--budget", "1"]
+    arguments += ["--state-dir", str(tmp_path / "state")]
+    program = "from openhands_tiered_router.cli.run import command; command()"
+    process = subprocess.Popen([sys.executable, "-c", program, *arguments])
+    deadline = time.monotonic() + 120
+    while len(provider.requests) < 2 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    (kept,) = (tmp_path / "state").iterdir()
+    id = str(UUID(kept.name))
+    assert run("--resume", id, "--budget", "1").exit_code == 0
+    key = Budget(name="--budget").key(id, 0.0)
+    assert key is not None
+    books = ledger.balance(SqliteStore(tmp_path / "state.sqlite3").read(key))
+    assert books.spent.usd / NANO == pytest.approx(provider.total_usd, abs=1e-8)
+    assert books.spent.turns == len(provider.charged) == 3
+    assert books.open.turns == 1
+    assert 0 < books.open.usd < NANO / 10
 
 
 def test_unverified_work_has_its_own_exit_code(run) -> None:
