@@ -43,10 +43,8 @@ def judge(turns: Sequence[LoggedTurn], config: RouterConfig) -> Judgement:
     Raises:
         LogError: The turns were served by other models than it names.
     """
-    tiers = tier_set(config)
-    policy = Redecider(tiers, policy_of(config), config.cache.one_hour)
+    policy = redecider_of(config, turns)
     wanted = [policy.tier(turn) for turn in turns]
-    _check_models(turns, wanted, tiers, config.source)
     try:
         support = support_of(turns, wanted)
     except TooFewError as error:
@@ -55,6 +53,17 @@ def judge(turns: Sequence[LoggedTurn], config: RouterConfig) -> Judgement:
     return Judgement(
         policy=config.source, support=support, outcomes=outcomes, notes=tuple(notes)
     )
+
+
+def redecider_of(config: RouterConfig, turns: Sequence[LoggedTurn]) -> Redecider:
+    """Decides those turns by the configuration's policy.
+
+    Raises:
+        LogError: They were served by other models than it names.
+    """
+    tiers = tier_set(config)
+    _check_models(turns, tiers, config.source)
+    return Redecider(tiers, policy_of(config), config.cache.one_hour)
 
 
 def _outcomes(
@@ -80,11 +89,9 @@ def _outcomes(
     return found, notes
 
 
-def _check_models(
-    turns: Sequence[LoggedTurn], wanted: Sequence[Tier], tiers: TierSet, source: str
-) -> None:
+def _check_models(turns: Sequence[LoggedTurn], tiers: TierSet, source: str) -> None:
     """Outcomes of one model say nothing about another."""
-    for tier in sorted(set(wanted)):
+    for tier in tiers.tiers():
         named = {e.model for e in tiers.of(tier)}
         served = {t.model for t in turns if t.tier is tier and t.model}
         if served and not served <= named:

@@ -31,12 +31,41 @@ class _Graphs:
     kept: Path | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Output:
+    """Where a fit goes."""
+
+    output: Path | None
+    fitted: Path | None
+    plot: Path | None
+    as_json: bool
+
+    def take_up(
+        self, part: str, content: dict[str, Any], evidence: dict[str, Any]
+    ) -> None:
+        """Into the file for the configuration, if one was given."""
+        from openhands_tiered_router.calibrate.fitted_file import write_part
+
+        if self.fitted is not None:
+            write_part(self.fitted, part, content, evidence)
+
+    def say(self) -> None:
+        """What was written."""
+        files = [p for p in (self.output, self.fitted, self.plot) if p]
+        for path in files:
+            click.echo(f"written to {path}")
+        if not files:
+            click.echo("not written: no --output, no --fitted")
+
+
 _EPILOG: Final = """\b
 Examples:
   tiered-router calibrate --from prompts.jsonl.gz
   tiered-router calibrate --from prompts.jsonl issues.jsonl --clones ~/src -o my.json
   tiered-router route --profile my.json < requests.jsonl
   tiered-router calibrate --from sessions.jsonl.gz -o next_turn.json
+  tiered-router calibrate --from sessions.jsonl.gz --fitted fitted.json
+  tiered-router calibrate --undo fitted.json
   tiered-router calibrate --from telemetry --policy thrifty.toml
 
 \b
@@ -67,7 +96,6 @@ class _Source(click.Path):
     "--from",
     "sources",
     multiple=True,
-    required=True,
     type=_Source(exists=True, dir_okay=False, path_type=Path),
     help="Prompts, issues or sessions (JSON Lines, plain or gzipped); or a telemetry "
     "file, or the word telemetry for the usual one.",
@@ -107,6 +135,22 @@ class _Source(click.Path):
     type=click.Path(dir_okay=False, path_type=Path),
     help="Profile file to write; without it the fit is only shown.",
 )
+@click.option(
+    "--fitted",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File for [policy] fitted: takes up what was fitted, and keeps the version "
+    "before. From telemetry: the economy that is shown to be cheaper.",
+)
+@click.option(
+    "--undo",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Go back to the version before in such a file, and do nothing else.",
+)
+@click.option(
+    "--plot",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="With sessions: write the model's reliability (HTML with SVG).",
+)
 @click.option("--json", "as_json", is_flag=True, help="Report in JSON.")
 @click.pass_context
 def command(
@@ -118,6 +162,9 @@ def command(
     leave_out: tuple[str, ...],
     policies: tuple[Path, ...],
     output: Path | None,
+    fitted: Path | None,
+    undo: Path | None,
+    plot: Path | None,
     as_json: bool,
 ) -> None:
     """Fit the weights of decisions to data, and say how good the fit is.
@@ -128,23 +175,29 @@ def command(
     score, in which what they hold no samples for stays as it is; sessions give the
     model of the next turn, and cannot be mixed with the others. No text is kept.
 
-    From telemetry that was recorded with [explore] on, nothing is fitted: it tells
-    what the policy of each --policy would have cost and achieved.
+    From telemetry that was recorded with [explore] on, it tells what the policy of
+    each --policy would have cost and achieved.
     """
     from openhands_tiered_router.calibrate.logs import is_telemetry
     from openhands_tiered_router.calibrate.numeric import MissingExtraError
     from openhands_tiered_router.calibrate.samples import holds_sessions
 
-    paths = (*sources, *more)
+    paths, into = (*sources, *more), _Output(output, fitted, plot, as_json)
+    if bool(paths) == bool(undo):
+        raise click.UsageError("give either --from with files, or --undo")
     try:
+        if undo is not None:
+            _go_back(undo)
+            return
         if len(paths) == 1 and is_telemetry(paths[0]):
             from openhands_tiered_router.cli.off_policy import judge_policies
 
-            context.exit(judge_policies(paths[0], policies or (None,), as_json))
+            configs = policies or (None,)
+            context.exit(judge_policies(paths[0], configs, as_json, fitted))
         if all(map(holds_sessions, paths)):
-            _fit_sessions(paths, output, as_json)
+            _fit_sessions(paths, into)
         else:
-            _fit_task(paths, _Graphs(clones, kept_graphs), leave_out, output, as_json)
+            _fit_task(paths, _Graphs(clones, kept_graphs), leave_out, into)
     except (ValueError, MissingExtraError, OSError) as error:
         click.echo(f"error: {error}", err=True)
         context.exit(UNUSABLE)
@@ -154,8 +207,7 @@ def _fit_task(
     paths: Sequence[Path],
     graphs: _Graphs,
     leave_out: Sequence[str],
-    output: Path | None,
-    as_json: bool,
+    into: _Output,
 ) -> None:
     from openhands_tiered_router.calibrate.profile import write_profile
     from openhands_tiered_router.calibrate.samples import read_samples
@@ -164,7 +216,7 @@ def _fit_task(
 
     current = default_weights()
     samples = [sample for path in paths for sample in read_samples(path)]
-    with _progress(quiet=as_json) as report:
+    with _progress(quiet=into.as_json) as report:
         fitted = calibrate_task(
             samples,
             current,
@@ -172,32 +224,38 @@ def _fit_task(
             leave_out=leave_out,
             report=report,
         )
-    if output is not None:
-        write_profile(output, fitted.profile)
-    if as_json:
+    if into.output is not None:
+        write_profile(into.output, fitted.profile)
+    into.take_up("task", fitted.profile, fitted.profile["fit"])
+    if into.as_json:
         click.echo(json.dumps(fitted.profile, indent=1))
     else:
-        _show(fitted, current, output)
+        _show(fitted, current)
+        into.say()
 
 
-def _fit_sessions(paths: Sequence[Path], output: Path | None, as_json: bool) -> None:
+def _fit_sessions(paths: Sequence[Path], into: _Output) -> None:
     from openhands_tiered_router.calibrate.next_turn import (
         fit_next_turn,
         write_next_turn,
     )
     from openhands_tiered_router.replay.sessions import read_sessions
 
-    with _progress(quiet=as_json) as report:
+    with _progress(quiet=into.as_json) as report:
         report("sessions")
         fit = fit_next_turn([s for path in paths for s in read_sessions(path)])
-    if output is not None:
-        write_next_turn(fit, output)
-    if as_json:
+    if into.output is not None:
+        write_next_turn(fit, into.output)
+    into.take_up("next_turn", fit.data, fit.data["fitted"])
+    if into.plot is not None:
+        from openhands_tiered_router.calibrate.plot import reliability_page
+
+        into.plot.write_text(reliability_page(fit.data["fitted"]), "utf-8")
+    if into.as_json:
         click.echo(json.dumps(fit.data))
         return
-    for name, value in fit.data["fitted"].items():
-        click.echo(f"{name}: {value}")
-    click.echo(f"written to {output}" if output else "not written: no --output")
+    _show_model(fit.data["fitted"])
+    into.say()
 
 
 @contextmanager
@@ -209,7 +267,29 @@ def _progress(*, quiet: bool) -> Iterator[Callable[[str], None]]:
         yield lambda what: status.update(f"fitting: {what}")
 
 
-def _show(fitted: Calibration, current: TaskWeights, output: Path | None) -> None:
+def _go_back(path: Path) -> None:
+    from openhands_tiered_router.calibrate.fitted_file import undo
+
+    click.echo(f"{path}: version {undo(path)} is in force again")
+
+
+def _show_model(fitted: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    for name, value in fitted.items():
+        if name != "reliability":
+            console.print(f"{name}: {value}", highlight=False)
+    table = Table(title="Reliability, on held-out tasks", box=None)
+    for column in ("turns", "predicted", "mechanical"):
+        table.add_column(column, justify="right")
+    for count, predicted, share in fitted["reliability"]:
+        table.add_row(str(count), f"{predicted:.3f}", f"{share:.3f}")
+    console.print(table)
+
+
+def _show(fitted: Calibration, current: TaskWeights) -> None:
     from rich.console import Console
 
     console = Console()
@@ -220,7 +300,6 @@ def _show(fitted: Calibration, current: TaskWeights, output: Path | None) -> Non
         )
     for name, figure in fitted.issues.items():
         console.print(f"issues, held-out repositories, {name}: mean AUC {figure}")
-    console.print(f"written to {output}" if output else "not written: no --output")
 
 
 def _weights_table(profile: dict[str, Any], current: TaskWeights) -> Any:

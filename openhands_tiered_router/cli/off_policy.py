@@ -13,7 +13,9 @@ import click
 
 if TYPE_CHECKING:
     from openhands_tiered_router.calibrate.judge import Judgement
+    from openhands_tiered_router.calibrate.logs import LoggedTurn
     from openhands_tiered_router.calibrate.off_policy import Estimate
+    from openhands_tiered_router.config import RouterConfig
 
 DONE: Final = 0
 REFUSED: Final = 3
@@ -21,7 +23,10 @@ REFUSED: Final = 3
 
 
 def judge_policies(
-    telemetry: Path, configs: Sequence[Path | None], as_json: bool
+    telemetry: Path,
+    configs: Sequence[Path | None],
+    as_json: bool,
+    fitted: Path | None = None,
 ) -> int:
     """Prints what each policy would have cost and achieved; returns the exit code.
 
@@ -29,6 +34,7 @@ def judge_policies(
         telemetry: The file.
         configs: Configuration files; ``None``: the one that other commands find.
         as_json: JSON instead of a table.
+        fitted: File for ``[policy] fitted``: takes up a cheaper ``economy``.
 
     Raises:
         ValueError: A file cannot be used.
@@ -40,6 +46,9 @@ def judge_policies(
     from openhands_tiered_router.config import open_config
 
     turns = read_turns(telemetry)
+    if fitted is not None:
+        with numerics():
+            return _tune(turns, open_config(configs[0]), fitted, as_json)
     with numerics():
         found = [judge(turns, open_config(path)) for path in configs]
     if as_json:
@@ -47,6 +56,41 @@ def judge_policies(
     else:
         _show(found)
     return REFUSED if any(j.refusal for j in found) else DONE
+
+
+def _tune(
+    turns: Sequence[LoggedTurn], config: RouterConfig, fitted: Path, as_json: bool
+) -> int:
+    """Puts a cheaper ``economy`` into the file, if the logs show one."""
+    from openhands_tiered_router.calibrate.fitted_file import write_part
+    from openhands_tiered_router.calibrate.judge import redecider_of
+    from openhands_tiered_router.calibrate.off_policy import TooFewError
+    from openhands_tiered_router.calibrate.tune import tune
+
+    try:
+        found = tune(turns, redecider_of(config, turns))
+    except TooFewError as error:
+        click.echo(f"nothing written: {error}", err=True)
+        return REFUSED
+    evidence = asdict(found)
+    version = write_part(fitted, "policy", {"economy": found.economy}, evidence)
+    if as_json:
+        click.echo(json.dumps(evidence, indent=1))
+        return DONE
+    outcomes = {"USD a turn": found.usd}
+    if found.clean is not None:
+        outcomes["turns without a failed tool call"] = found.clean
+    from rich.console import Console
+
+    console = Console()
+    console.print(
+        f"economy {found.economy:g}, on {found.sessions} sessions that it was not "
+        "chosen on:",
+        highlight=False,
+    )
+    console.print(_table(outcomes))
+    click.echo(f"written to {fitted}, version {version}")
+    return DONE
 
 
 def _plain(judgement: Judgement) -> dict[str, Any]:
@@ -58,7 +102,7 @@ def _show(found: Sequence[Judgement]) -> None:
 
     console = Console()
     for judgement in found:
-        console.print(judgement.policy, style="bold", highlight=False)
+        console.print(judgement.policy, style="bold", highlight=False, soft_wrap=True)
         support = judgement.support
         if support is not None:
             console.print(
