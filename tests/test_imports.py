@@ -82,6 +82,8 @@ def test_the_core_imports_neither_the_sdk_nor_litellm(layer: str) -> None:
         "from openhands_tiered_router.cli import tiered_router as t;"
         "t.main(['--help'], standalone_mode=False)",
         "from openhands_tiered_router.core import engine, rules",
+        "from openhands_tiered_router.guards.budget import book;"
+        "from openhands_tiered_router.state import stores",
     ],
 )
 def test_start_up_imports_no_heavy_library(program: str) -> None:
