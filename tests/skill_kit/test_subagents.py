@@ -1,0 +1,153 @@
+"""Work that is handed on runs on the sub-agent's tier, and is paid for once."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+from openhands.sdk import LocalConversation
+from openhands.sdk.subagent import get_agent_factory
+from openhands.tools.task import TaskToolSet
+
+from openhands_tiered_router import ComplexityRouter, RoutedAgent, routed_conversation
+from openhands_tiered_router.core.rules import RULES
+from openhands_tiered_router.loopback import Reply, Request, ToolCall
+from openhands_tiered_router.settings import RouterSettings
+from openhands_tiered_router.skill_kit.settings import SkillSettings
+from openhands_tiered_router.skill_kit.subagents import explorer, register_subagents
+
+
+SEARCH = ("ls", "cat notes.txt", "false")
+
+
+def handed_on(subagent: str, prompt: str = "What is in notes.txt?") -> Reply:
+    arguments = {"subagent_type": subagent, "prompt": prompt}
+    return Reply(tool_calls=(ToolCall("task", arguments),))
+
+
+def script(world, task: Reply):
+    """The parent hands the search on, and ends with what it is told."""
+
+    def answer(request: Request) -> Reply:
+        if "task" in request.tools:
+            return task if request.turn == 0 else world.finish()
+        if not request.tools:
+            return Reply(text="A title.")
+        if request.turn < len(SEARCH):
+            return world.terminal(SEARCH[request.turn])
+        return world.finish("notes.txt:1 holds an a")
+
+    return answer
+
+
+def conversation(world, router: ComplexityRouter) -> LocalConversation:
+    made = routed_conversation(router, world.workspace, visualizer=None)
+    world.conversations.append(made)
+    return made
+
+
+def with_explorer(world, **fields) -> ComplexityRouter:
+    settings = RouterSettings(dispatch=world.quick, skills=SkillSettings(explorer=True))
+    return world.router(settings=settings, **fields).with_rules(RULES)
+
+
+def served(world) -> tuple[set[str], set[str]]:
+    """The models of the parent's calls, and of the sub-agent's."""
+    parent = {r.model for r in world.provider.requests if "task" in r.tools}
+    return parent, {r.model for r in world.provider.requests if "task" not in r.tools}
+
+
+@pytest.mark.parametrize("sync", [True, False])
+async def test_the_explorer_runs_on_the_simple_tier(world, sync: bool) -> None:
+    world.provider.script = script(world, handed_on("explorer"))
+    made = conversation(world, with_explorer(world))
+    made.send_message("Find it.")
+    made.run() if sync else await made.arun()
+    assert served(world)[1] == {"gpt-4o-mini"}
+    assert len(world.provider.charged) == 6
+    assert world.spent(made) == pytest.approx(world.provider.total_usd, rel=1e-12)
+    told = [m for m in world.provider.requests[-1].messages if m.tool_results]
+    assert "notes.txt:1 holds an a" in told[-1].tool_results[0].text
+
+
+def test_its_context_is_short_and_its_own(world) -> None:
+    world.provider.script = script(world, handed_on("explorer"))
+    made = conversation(world, with_explorer(world))
+    made.send_message("Find it, in words that only the parent sees.")
+    made.run()
+    parent, *_ = world.provider.requests
+    own = next(r for r in world.provider.requests if "task" not in r.tools)
+    assert own.messages[0].role == "system"
+    assert own.messages[0].text.startswith(explorer().system_prompt[:80])
+    assert len(own.messages[0].text) < len(parent.messages[0].text) / 4
+    assert set(own.tools) == {"terminal", "finish"}
+    assert "words that only the parent sees" not in str(own.body)
+
+
+def test_a_prompt_cannot_raise_it(world) -> None:
+    task = handed_on("explorer", "[tier: reasoning] What is in notes.txt?")
+    world.provider.script = script(world, task)
+    made = conversation(world, with_explorer(world))
+    made.send_message("Find it.")
+    made.run()
+    assert served(world)[1] == {"gpt-4o-mini"}
+
+
+def test_the_project_names_tiers_up_to_the_default(world, caplog) -> None:
+    folder = world.workspace / ".agents" / "agents"
+    folder.mkdir(parents=True)
+    for name, tier in (("cheap", "medium"), ("dear", "reasoning"), ("odd", "huge")):
+        text = f"---\nname: {name}\ntier: {tier}\ntools: [terminal]\n---\nLook.\n"
+        (folder / f"{name}.md").write_text(text)
+    (folder / "plain.md").write_text("---\nname: plain\n---\nLook.\n")
+    with caplog.at_level(logging.WARNING):
+        assert register_subagents(world.workspace) == ["cheap", "dear", "explorer"]
+    assert "odd.md" in caplog.text
+    assert "the tiers are simple" in caplog.text
+    router = world.router()
+    pins = {
+        name: get_agent_factory(name).factory_func(router).llm._pin  # pyright: ignore
+        for name in ("cheap", "dear")
+    }
+    assert {name: pin and str(pin) for name, pin in pins.items()} == {
+        "cheap": "medium",
+        "dear": None,
+    }
+    assert router._pin is None, "the parent's own router is left alone"
+    assert "tier reasoning is not pinned" in caplog.text
+
+
+def test_beside_a_plain_model_it_is_a_plain_sub_agent(world) -> None:
+    register_subagents(world.workspace)
+    agent = get_agent_factory("explorer").factory_func(world.llm("openai/gpt-4o"))
+    assert not isinstance(agent, RoutedAgent)
+    assert agent.llm.model == "openai/gpt-4o"
+
+
+def test_a_definition_of_the_project_goes_first(world) -> None:
+    folder = world.workspace / ".agents" / "agents"
+    folder.mkdir(parents=True)
+    text = "---\nname: explorer\ntier: medium\ntools: [terminal]\n---\nOur own words.\n"
+    (folder / "explorer.md").write_text(text)
+    register_subagents(world.workspace)
+    agent = get_agent_factory("explorer").factory_func(world.router())
+    assert agent.system_prompt == "Our own words."
+
+
+def test_off_by_default(world, tmp_path: Path) -> None:
+    made = conversation(world, world.router())
+    names = {tool.name for tool in made.agent.tools}
+    assert TaskToolSet.name not in names
+    with pytest.raises(ValueError, match="Unknown agent"):
+        get_agent_factory("explorer")
+
+
+def test_verification_is_left_to_the_parent(world) -> None:
+    settings = RouterSettings(verify={"enabled": True}, dispatch=world.quick)  # pyright: ignore
+    register_subagents(world.workspace)
+    router = world.router(settings=settings)
+    agent = get_agent_factory("explorer").factory_func(router)
+    assert isinstance(agent, RoutedAgent)
+    assert not agent.verifies
+    assert RoutedAgent(llm=router).verifies
