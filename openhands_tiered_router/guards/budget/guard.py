@@ -38,7 +38,7 @@ class RoutedBudgetGuard(Guard):
         if standing is None or not notices.goes_on(event):
             return
         for name in notices.tell_soft(conversation, standing):
-            self._note(id, "soft", limit=name)
+            self._note(id, "soft_limit", limit=name)
         if notices.hold_hard(conversation, standing):
             self._note(id, "held", limit="")
 

@@ -178,7 +178,7 @@ def test_refusals_and_pauses_are_on_record(world, tmp_path: Path) -> None:
         "SELECT guard, kind FROM guard_events WHERE guard = 'budget' ORDER BY rowid"
     )
     assert rows.fetchall() == [
-        ("budget", "soft"),
+        ("budget", "soft_limit"),
         ("budget", "held"),
         ("budget", "refused"),
     ]
