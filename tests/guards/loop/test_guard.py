@@ -12,6 +12,7 @@ from openhands.sdk import LocalConversation, Tool
 from openhands.sdk.conversation.state import ConversationExecutionStatus as Status
 from openhands.sdk.event import ObservationEvent
 from openhands.tools.file_editor import FileEditorTool
+from openhands.tools.terminal import TerminalObservation
 
 from openhands_tiered_router.guards.hold import hold_of, holds
 from openhands_tiered_router.guards.loop.guard import LoopGuard
@@ -184,7 +185,8 @@ def test_searches_without_a_match_are_no_failures(world) -> None:
     codes = [
         e.observation.exit_code
         for e in conversation.state.events
-        if isinstance(e, ObservationEvent) and e.tool_name == "terminal"
+        if isinstance(e, ObservationEvent)
+        and isinstance(e.observation, TerminalObservation)
     ]
     assert codes == [1, 1, 1, 1]
 

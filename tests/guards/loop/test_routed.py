@@ -10,6 +10,7 @@ from openhands.sdk.conversation.state import ConversationExecutionStatus as Stat
 from openhands.tools.file_editor import FileEditorTool
 
 from openhands_tiered_router.core.rules import RULES
+from openhands_tiered_router.fleet import fleet
 from openhands_tiered_router.guards.hold import Hold, notice_of
 from openhands_tiered_router.guards.loop.guard import LoopGuard
 from openhands_tiered_router.guards.loop.settings import LoopSettings
@@ -54,7 +55,7 @@ def test_a_runaway_gets_a_stronger_model_for_some_turns(world) -> None:
             "A stronger model takes a look at it.",
         )
     ]
-    calls = conversation.agent.llm.calls(conversation.id)
+    calls = fleet().calls(str(conversation.id))
     floors = [str(call.decision.floor) for call in calls]
     assert floors == ["None"] * 3 + ["reasoning"] * 5 + ["None"] * 3
 
