@@ -19,6 +19,7 @@ _COMMANDS: Final = {
     "route": "Decide for messages on standard input.",
     "run": "Run an agent on a task, headless.",
     "serve": "Serve the router over HTTP, for any client.",
+    "skills": "Put skills for agents into a repository.",
     "verdict": "Say what became of the work; see how good the verifier is.",
 }
 """Each command's line in the help, kept here so that the help imports none of them."""

@@ -1,0 +1,182 @@
+"""Putting our skills and sub-agents into a repository, and taking them out."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from openhands_tiered_router.skill_kit.package import skills, subagents
+from openhands_tiered_router.skill_kit.stamp import Origin, origin, stamped
+
+
+class Layout(StrEnum):
+    """Where a repository keeps its skills."""
+
+    AGENTS = "agents"
+    """``.agents``: the SDK's first place, and other agents' too."""
+    OPENHANDS = "openhands"
+    """``.openhands``."""
+    MICROAGENTS = "microagents"
+    """``.openhands/microagents``, one file a skill: before the SDK, deprecated."""
+
+    @property
+    def skills(self) -> PurePosixPath:
+        """The directory of skills, from the repository's root."""
+        base = ".agents" if self is Layout.AGENTS else ".openhands"
+        flat = self is Layout.MICROAGENTS
+        return PurePosixPath(base, "microagents" if flat else "skills")
+
+    def skill(self, name: str) -> PurePosixPath:
+        """The file of a skill."""
+        if self is Layout.MICROAGENTS:
+            return self.skills / f"{name}.md"
+        return self.skills / name / "SKILL.md"
+
+    def subagent(self, name: str) -> PurePosixPath:
+        """The file of a sub-agent's definition."""
+        return self.skills.parent / "agents" / f"{name}.md"
+
+
+class State(StrEnum):
+    """What a file in the repository is, compared with ours."""
+
+    ABSENT = "absent"
+    CURRENT = "current"
+    OUTDATED = "outdated"
+    """Ours, of another version; nobody has edited it."""
+    CHANGED = "changed"
+    """Edited, or somebody else's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One file that belongs into a repository."""
+
+    name: str
+    path: Path
+    text: str
+    """What it should hold."""
+    state: State
+
+
+class InstallError(Exception):
+    """A file cannot be read or written; names it, and why."""
+
+
+def items(root: Path, layout: Layout, names: Iterable[str] = ()) -> list[Item]:
+    """Our files for the repository at ``root``, as they are there now.
+
+    Args:
+        root: The repository.
+        layout: Where it keeps its skills.
+        names: Of skills and sub-agents; all if empty.
+
+    Raises:
+        ValueError: A name is not one of ours; lists those that are.
+        InstallError: A file cannot be read, or a link leads out of ``root``.
+    """
+    ours = {
+        **{n: (layout.skill(n), source) for n, source in skills().items()},
+        **{n: (layout.subagent(n), source) for n, source in subagents().items()},
+    }
+    wanted = list(dict.fromkeys(names)) or list(ours)
+    if unknown := [name for name in wanted if name not in ours]:
+        raise ValueError(f"no skill {unknown[0]!r}; there are {', '.join(ours)}")
+    return [_item(name, inside(root, ours[name][0]), ours[name][1]) for name in wanted]
+
+
+def inside(root: Path, path: PurePosixPath) -> Path:
+    """``path`` below ``root``.
+
+    Raises:
+        InstallError: A link on the way leads out of it.
+    """
+    full = root / path
+    if not full.resolve().is_relative_to(root.resolve()):
+        raise InstallError(f"{full} leads out of {root}: a link is in the way")
+    return full
+
+
+def _item(name: str, path: Path, source: Path) -> Item:
+    text = stamped(source.read_text(encoding="utf-8"))
+    return Item(name, path, text, state_of(path, text))
+
+
+def state_of(path: Path, text: str) -> State:
+    """How a file compares with the ``text`` that we would write there."""
+    found = read(path)
+    if found is None:
+        return State.ABSENT
+    if found.replace("\r\n", "\n") == text:
+        return State.CURRENT
+    return State.OUTDATED if origin(found) is Origin.OURS else State.CHANGED
+
+
+def read(path: Path) -> str | None:
+    """The text of a file; ``None`` if there is none.
+
+    Raises:
+        InstallError: It is there and cannot be read as text.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InstallError(f"{path} cannot be read: {_reason(error)}") from None
+
+
+def write(path: Path, text: str) -> None:
+    """Writes a file at once or not at all.
+
+    Raises:
+        InstallError: It cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Beside the file, since a rename must not cross file systems.
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+                file.write(text)
+            os.chmod(name, _MODE)
+            os.replace(name, path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise InstallError(f"{path} cannot be written: {_reason(error)}") from None
+
+
+_MODE: Final = 0o644
+
+
+def remove(path: Path, root: Path) -> None:
+    """Deletes a file, and the directories below ``root`` that it leaves empty.
+
+    Raises:
+        InstallError: It cannot be deleted.
+    """
+    try:
+        path.unlink()
+    except OSError as error:
+        raise InstallError(f"{path} cannot be deleted: {_reason(error)}") from None
+    with contextlib.suppress(OSError):  # not empty
+        for folder in _between(path.parent, root):
+            folder.rmdir()
+
+
+def _between(folder: Path, root: Path) -> Iterator[Path]:
+    while folder != root and root in folder.parents:
+        yield folder
+        folder = folder.parent
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or type(error).__name__
