@@ -114,8 +114,9 @@ _EDITORS: Final = frozenset(
     {"file_editor", "str_replace_editor", "planning_file_editor"}
 )
 _FAILURE: Final = re.compile(
-    r"FAILED|(?<!\b0 )\bfailed\b|Traceback \(most recent|Error:|error:"
-    r"|AssertionError|FAIL:"
+    # Each begins with a letter: ``\b`` there makes the search twenty times as slow.
+    r"FAILED|failed\b(?<!\b0 failed)(?<!\wfailed)|Traceback \(most recent"
+    r"|Error:|error:|AssertionError|FAIL:"
 )
 _EXIT_CODE: Final = re.compile(
     r"\[Command finished with exit code (-?\d+)\]|<returncode>(-?\d+)</returncode>"
