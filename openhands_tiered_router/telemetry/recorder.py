@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +15,7 @@ from openhands_tiered_router.telemetry.records import (
     Detail,
     GuardEvent,
     OutcomeRecord,
+    Record,
     ToolResult,
     Verdict,
 )
@@ -61,8 +62,8 @@ class TelemetryRecorder:
         parent_conversation_id: str | None = None,
     ) -> None:
         """Puts a decision on record; see ``DecisionRecord`` for the arguments."""
-        if self._writer is not None:
-            self._writer.put(
+        if self._wanted:
+            self._put(
                 DecisionRecord(
                     decision_id=decision_id,
                     conversation_id=conversation_id,
@@ -87,8 +88,8 @@ class TelemetryRecorder:
         model: str | None = None,
     ) -> None:
         """Completes a decision's row; see ``OutcomeRecord`` for the arguments."""
-        if self._writer is not None:
-            self._writer.put(
+        if self._wanted:
+            self._put(
                 OutcomeRecord(
                     decision_id=decision_id,
                     conversation_id=conversation_id,
@@ -101,8 +102,8 @@ class TelemetryRecorder:
 
     def record_tool_result(self, result: ToolResult) -> None:
         """Puts a tool call on record, or what is newly known of one."""
-        if self._writer is not None:
-            self._writer.put(result)
+        if self._wanted:
+            self._put(result)
 
     def note(
         self,
@@ -114,8 +115,8 @@ class TelemetryRecorder:
         **detail: Detail,
     ) -> None:
         """Puts an event of a guard on record; see ``GuardEvent`` for the arguments."""
-        if self._writer is not None:
-            self._writer.put(
+        if self._wanted:
+            self._put(
                 GuardEvent(
                     conversation_id=conversation_id,
                     time=time,
@@ -127,8 +128,8 @@ class TelemetryRecorder:
 
     def record_verdict(self, verdict: Verdict) -> None:
         """Puts a judge's word on a conversation's work on record."""
-        if self._writer is not None:
-            self._writer.put(verdict)
+        if self._wanted:
+            self._put(verdict)
 
     def flush(self, timeout: float = EXIT_SECONDS) -> bool:
         """Waits, at most that many seconds, until all that is on record is in the file.
@@ -141,6 +142,30 @@ class TelemetryRecorder:
     def stats(self) -> WriterStats | None:
         """How the writer is doing; ``None``: nothing is recorded."""
         return None if self._writer is None else self._writer.stats()
+
+    @property
+    def _wanted(self) -> bool:
+        return self._writer is not None or bool(_observers)
+
+    def _put(self, record: Record) -> None:
+        if self._writer is not None:
+            self._writer.put(record)
+        for observer in _observers:
+            observer(record)
+
+
+_observers: tuple[Callable[[Record], None], ...] = ()
+
+
+def observe(observer: Callable[[Record], None]) -> None:
+    """Has every record of this process shown to ``observer``, before it is written.
+
+    Also those of a disabled recorder. It is called on the path of model calls: it must
+    neither block nor raise.
+    """
+    global _observers
+    if observer not in _observers:
+        _observers = (*_observers, observer)
 
 
 _recorders: Final[dict[Path, TelemetryRecorder]] = {}
