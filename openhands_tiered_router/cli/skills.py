@@ -90,7 +90,8 @@ def install(
     force: bool,
 ) -> None:
     """Write them into the repository in DIR; never over a file that was edited."""
-    from openhands_tiered_router.skill_kit.install import State, write
+    from openhands_tiered_router.skill_kit.install import State
+    from openhands_tiered_router.textfiles import write
 
     found = _items(root, layout, names)
     edited = () if force else (State.CHANGED,)
@@ -145,8 +146,9 @@ def repo(
     """
     from openhands_tiered_router.cli.graph_output import progress
     from openhands_tiered_router.graph.build import build_graph
-    from openhands_tiered_router.skill_kit.install import Layout, write
+    from openhands_tiered_router.skill_kit.install import Layout
     from openhands_tiered_router.skill_kit.repo_page import NAME, page_for
+    from openhands_tiered_router.textfiles import write
 
     with progress() as report:
         graph = build_graph(root, progress=report)
@@ -187,11 +189,11 @@ def _items(root: Path, layout: str, names: Sequence[str]) -> list[Item]:
 
 
 def _try[**P, T](work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    from openhands_tiered_router.skill_kit.install import InstallError
+    from openhands_tiered_router.textfiles import TextFileError
 
     try:
         return work(*args, **kwargs)
-    except InstallError as error:
+    except TextFileError as error:
         raise click.UsageError(str(error)) from None
 
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
-from typing import Final
 
 from openhands_tiered_router.skill_kit.package import skills, subagents
 from openhands_tiered_router.skill_kit.stamp import Origin, origin, stamped
+from openhands_tiered_router.textfiles import TextFileError, read, reason_of
 
 
 class Layout(StrEnum):
@@ -65,10 +63,6 @@ class Item:
     state: State
 
 
-class InstallError(Exception):
-    """A file cannot be read or written; names it, and why."""
-
-
 def items(root: Path, layout: Layout, names: Iterable[str] = ()) -> list[Item]:
     """Our files for the repository at ``root``, as they are there now.
 
@@ -79,7 +73,7 @@ def items(root: Path, layout: Layout, names: Iterable[str] = ()) -> list[Item]:
 
     Raises:
         ValueError: A name is not one of ours; lists those that are.
-        InstallError: A file cannot be read, or a link leads out of ``root``.
+        TextFileError: A file cannot be read, or a link leads out of ``root``.
     """
     ours = {
         **{n: (layout.skill(n), source) for n, source in skills().items()},
@@ -95,11 +89,11 @@ def inside(root: Path, path: PurePosixPath) -> Path:
     """``path`` below ``root``.
 
     Raises:
-        InstallError: A link on the way leads out of it.
+        TextFileError: A link on the way leads out of it.
     """
     full = root / path
     if not full.resolve().is_relative_to(root.resolve()):
-        raise InstallError(f"{full} leads out of {root}: a link is in the way")
+        raise TextFileError(f"{full} leads out of {root}: a link is in the way")
     return full
 
 
@@ -118,55 +112,16 @@ def state_of(path: Path, text: str) -> State:
     return State.OUTDATED if origin(found) is Origin.OURS else State.CHANGED
 
 
-def read(path: Path) -> str | None:
-    """The text of a file; ``None`` if there is none.
-
-    Raises:
-        InstallError: It is there and cannot be read as text.
-    """
-    try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InstallError(f"{path} cannot be read: {_reason(error)}") from None
-
-
-def write(path: Path, text: str) -> None:
-    """Writes a file at once or not at all.
-
-    Raises:
-        InstallError: It cannot be written.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # Beside the file, since a rename must not cross file systems.
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-                file.write(text)
-            os.chmod(name, _MODE)
-            os.replace(name, path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise InstallError(f"{path} cannot be written: {_reason(error)}") from None
-
-
-_MODE: Final = 0o644
-
-
 def remove(path: Path, root: Path) -> None:
     """Deletes a file, and the directories below ``root`` that it leaves empty.
 
     Raises:
-        InstallError: It cannot be deleted.
+        TextFileError: It cannot be deleted.
     """
     try:
         path.unlink()
     except OSError as error:
-        raise InstallError(f"{path} cannot be deleted: {_reason(error)}") from None
+        raise TextFileError(f"{path} cannot be deleted: {reason_of(error)}") from None
     with contextlib.suppress(OSError):  # not empty
         for folder in _between(path.parent, root):
             folder.rmdir()
@@ -176,7 +131,3 @@ def _between(folder: Path, root: Path) -> Iterator[Path]:
     while folder != root and root in folder.parents:
         yield folder
         folder = folder.parent
-
-
-def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or type(error).__name__

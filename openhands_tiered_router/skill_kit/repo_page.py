@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Final
 
 from openhands_tiered_router.graph.snapshot import CodeGraph
-from openhands_tiered_router.skill_kit.install import read
 from openhands_tiered_router.skill_kit.manifests import (
     LOOKED_FOR,
     Fact,
@@ -17,6 +16,7 @@ from openhands_tiered_router.skill_kit.manifests import (
 )
 from openhands_tiered_router.skill_kit.repo_graph import DEPTH, GraphFacts, graph_facts
 from openhands_tiered_router.skill_kit.stamp import Origin, origin, stamped
+from openhands_tiered_router.textfiles import read
 
 
 NAME: Final = "repo.md"
@@ -43,7 +43,7 @@ def page_for(graph: CodeGraph, path: Path) -> Page:
     """The page for the repository of ``graph``, with the notes of the file at ``path``.
 
     Raises:
-        InstallError: The file cannot be read.
+        TextFileError: The file cannot be read.
     """
     before = (read(path) or "").replace("\r\n", "\n")
     generated, found, notes = before.partition(NOTES)

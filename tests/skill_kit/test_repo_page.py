@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from openhands_tiered_router.graph.build import build_graph
-from openhands_tiered_router.skill_kit.install import write
 from openhands_tiered_router.skill_kit.manifests import _package_json, manifests
 from openhands_tiered_router.skill_kit.repo_graph import GraphFacts, Ripple, graph_facts
 from openhands_tiered_router.skill_kit.repo_page import NOTES, Page, page_for, render
+from openhands_tiered_router.textfiles import write
 
 
 FILES = {

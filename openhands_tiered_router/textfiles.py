@@ -1,0 +1,56 @@
+"""Text files that a command reads and writes, with errors that a user can act on."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Final
+
+
+_MODE: Final = 0o644
+
+
+class TextFileError(Exception):
+    """A file cannot be used; names it, and why."""
+
+
+def read(path: Path) -> str | None:
+    """The text of a file; ``None`` if there is none.
+
+    Raises:
+        TextFileError: It is there and cannot be read as text.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise TextFileError(f"{path} cannot be read: {reason_of(error)}") from None
+
+
+def write(path: Path, text: str) -> None:
+    """Writes a file at once or not at all.
+
+    Raises:
+        TextFileError: It cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Beside the file, since a rename must not cross file systems.
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+                file.write(text)
+            os.chmod(name, _MODE)
+            os.replace(name, path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise TextFileError(f"{path} cannot be written: {reason_of(error)}") from None
+
+
+def reason_of(error: Exception) -> str:
+    """Why a file could not be used, without its content."""
+    return getattr(error, "strerror", None) or type(error).__name__
