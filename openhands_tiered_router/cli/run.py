@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import click
+
+from openhands_tiered_router.cli.headless import (
+    EXIT_USAGE,
+    default_state_dir,
+    limited,
+    quiet_sdk,
+    router_of,
+    run_to_end,
+)
 
 
 if TYPE_CHECKING:
@@ -19,16 +26,6 @@ if TYPE_CHECKING:
 
     from openhands_tiered_router import ComplexityRouter
     from openhands_tiered_router.cli.turns import Reporter
-
-
-EXIT_ERROR: Final = 1
-EXIT_USAGE: Final = 2
-EXIT_LIMIT: Final = 3
-EXIT_STUCK: Final = 4
-EXIT_UNVERIFIED: Final = 5
-EXIT_BUDGET: Final = 6
-EXIT_HELD: Final = 7
-EXIT_PAUSED: Final = 130
 
 
 @click.command(
@@ -91,27 +88,27 @@ def command(
     if task is None and resume is None:
         raise click.UsageError("give a --task, or a conversation to --resume")
     text = _task_text(task)
-    _quiet_sdk()
+    quiet_sdk()
     from openhands_tiered_router.cli.turns import Reporter
     from openhands_tiered_router.config import ConfigError
 
     reporter = Reporter(as_json=as_json)
     try:
         with reporter.waiting("Loading the OpenHands SDK"):
-            router = _router(config, verify)
+            router = router_of(config, verify)
             if budget is not None:
-                router = _limited(router, budget)
+                router = limited(router, budget)
     except ConfigError as error:
         click.echo(str(error), err=True)
         sys.exit(EXIT_USAGE)
-    directory = state_dir or _default_state_dir()
+    directory = state_dir or default_state_dir()
     conversation = _conversation(
         router, reporter, workspace, directory, max_iterations, resume
     )
     reporter.begin(router, conversation)
     if text is not None:
         conversation.send_message(text)
-    code = asyncio.run(_run(conversation, reporter))
+    code = asyncio.run(run_to_end(conversation, reporter))
     reporter.end(code)
     conversation.close()
     sys.exit(code)
@@ -134,40 +131,6 @@ def _task_text(task: str | None) -> str | None:
     if not task.strip():
         raise click.BadParameter("the task is empty", param_hint="--task")
     return task
-
-
-def _quiet_sdk() -> None:
-    """The SDK logs to the terminal by default; here the turns are the output."""
-    os.environ.setdefault("OPENHANDS_SUPPRESS_BANNER", "1")
-    os.environ.setdefault("LOG_LEVEL", "ERROR")
-    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
-
-
-def _router(config: str | None, verify: bool | None) -> ComplexityRouter:
-    from openhands_tiered_router import ComplexityRouter
-
-    router = ComplexityRouter.from_config(config)
-    if verify is None:
-        return router
-    chosen = router.settings.verify.model_copy(update={"enabled": verify})
-    settings = router.settings.model_copy(update={"verify": chosen})
-    return router.model_copy(update={"settings": settings})
-
-
-def _limited(router: ComplexityRouter, usd: float) -> ComplexityRouter:
-    """The router under one more budget."""
-    from openhands_tiered_router.guards.budget.limits import Budget
-    from openhands_tiered_router.guards.budget.messages import COMMAND_LINE
-
-    budgets = (*router.settings.budgets, Budget(name=COMMAND_LINE, usd=usd))
-    settings = router.settings.model_copy(update={"budgets": budgets})
-    return router.model_copy(update={"settings": settings})
-
-
-def _default_state_dir() -> Path:
-    from platformdirs import user_state_path
-
-    return user_state_path("tiered-router", appauthor=False) / "conversations"
 
 
 def _conversation(
@@ -195,55 +158,3 @@ def _conversation(
         visualizer=None,
         delete_on_close=False,
     )
-
-
-async def _run(conversation: LocalConversation, reporter: Reporter) -> int:
-    """Runs to the end; the first Ctrl-C pauses, a second one kills."""
-    loop = asyncio.get_running_loop()
-
-    def interrupt() -> None:
-        loop.remove_signal_handler(signal.SIGINT)
-        conversation.interrupt()
-
-    with contextlib.suppress(NotImplementedError):  # Windows: Ctrl-C raises instead
-        loop.add_signal_handler(signal.SIGINT, interrupt)
-    try:
-        await conversation.arun()
-    except Exception as error:
-        reporter.failed(error)
-    return _exit_code(conversation)
-
-
-def _exit_code(conversation: LocalConversation) -> int:
-    from openhands.sdk.conversation.state import ConversationExecutionStatus as Status
-    from openhands.sdk.event.conversation_error import ConversationErrorEvent
-
-    status = conversation.state.execution_status
-    if status is Status.FINISHED:
-        return EXIT_UNVERIFIED if _is_unverified(conversation) else 0
-    if status is Status.PAUSED:
-        return _exit_code_of_pause(conversation)
-    if status is Status.STUCK:
-        return EXIT_STUCK
-    errors = [
-        e for e in conversation.state.events if isinstance(e, ConversationErrorEvent)
-    ]
-    codes = {"MaxIterationsReached": EXIT_LIMIT, "MaxBudgetReached": EXIT_BUDGET}
-    return codes.get(errors[-1].code, EXIT_ERROR) if errors else EXIT_ERROR
-
-
-def _exit_code_of_pause(conversation: LocalConversation) -> int:
-    from openhands_tiered_router.guards.budget.notices import NAME
-    from openhands_tiered_router.guards.hold import holds
-
-    guards = {hold.guard for hold in holds(conversation.state)}
-    if NAME in guards:
-        return EXIT_BUDGET
-    return EXIT_HELD if guards else EXIT_PAUSED
-
-
-def _is_unverified(conversation: LocalConversation) -> bool:
-    from openhands_tiered_router.guards.verify.memory import Status, verification_of
-
-    verification = verification_of(conversation.state)
-    return verification is not None and verification.status is Status.UNVERIFIED

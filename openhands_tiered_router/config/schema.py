@@ -23,6 +23,7 @@ from openhands_tiered_router.config.sections.cache import CacheConfig
 from openhands_tiered_router.config.sections.confirm import ConfirmConfig
 from openhands_tiered_router.config.sections.explore import ExploreConfig
 from openhands_tiered_router.config.sections.loops import LoopsConfig
+from openhands_tiered_router.config.sections.resolver import ResolverConfig
 from openhands_tiered_router.config.sections.skills import SkillsConfig
 from openhands_tiered_router.config.sections.state import StateConfig
 from openhands_tiered_router.config.sections.verify import VerifyConfig
@@ -283,6 +284,7 @@ class RouterConfig(Section):
     verify: VerifyConfig = VerifyConfig()
     confirm: ConfirmConfig = ConfirmConfig()
     skills: SkillsConfig = SkillsConfig()
+    resolver: ResolverConfig = ResolverConfig()
     _source: str = PrivateAttr(default="configuration")
     _warnings: tuple[Problem, ...] = PrivateAttr(default=())
 
@@ -350,6 +352,7 @@ _SECTIONS: dict[tuple[type[BaseModel], str], type[BaseModel]] = {
     (RouterConfig, "verify"): VerifyConfig,
     (RouterConfig, "confirm"): ConfirmConfig,
     (RouterConfig, "skills"): SkillsConfig,
+    (RouterConfig, "resolver"): ResolverConfig,
     (RouterConfig, "budgets"): BudgetConfig,
     (RouterConfig, "state"): StateConfig,
     **{(TiersConfig, str(tier)): TierConfig for tier in Tier},

@@ -25,6 +25,7 @@ from openhands_tiered_router.config.sections.cache import CacheConfig
 from openhands_tiered_router.config.sections.confirm import ConfirmConfig
 from openhands_tiered_router.config.sections.explore import ExploreConfig
 from openhands_tiered_router.config.sections.loops import LoopsConfig
+from openhands_tiered_router.config.sections.resolver import ResolverConfig
 from openhands_tiered_router.config.sections.skills import SkillsConfig
 from openhands_tiered_router.config.sections.state import StateConfig
 from openhands_tiered_router.config.sections.verify import VerifyConfig
@@ -41,6 +42,7 @@ SECTIONS = [
     GraphConfig,
     LoopsConfig,
     PolicyConfig,
+    ResolverConfig,
     SkillsConfig,
     StateConfig,
     TelemetryConfig,

@@ -1,0 +1,1 @@
+"""From an issue to a verified patch, branch or pull request; see docs/resolver.md."""
