@@ -30,6 +30,8 @@ import httpx
 from openhands_tiered_router.loopback import LoopbackProvider
 
 
+TURNS = 40
+"""Of each session."""
 KEY = "sk-benchmark-0123456789"
 HISTORY: list[dict[str, object]] = [
     {"role": "system", "content": "You are a coding agent. " * 200},
@@ -102,10 +104,14 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def call(client: httpx.Client, address: str, model: str, session: str) -> float:
-    """Seconds of one call."""
-    body = {"model": model, "messages": history(20), "tools": [TOOL]}
-    headers = {"authorization": f"Bearer {KEY}", "x-litellm-session-id": session}
+def call(client: httpx.Client, address: str, model: str, number: int) -> float:
+    """Seconds of one call: the sessions are an agent's, and grow turn by turn."""
+    session, turn = divmod(number, TURNS)
+    body = {"model": model, "messages": history(turn), "tools": [TOOL]}
+    headers = {
+        "authorization": f"Bearer {KEY}",
+        "x-litellm-session-id": f"session-{session}",
+    }
     began = time.perf_counter()
     answer = client.post(f"{address}/v1/chat/completions", json=body, headers=headers)
     seconds = time.perf_counter() - began
@@ -166,16 +172,16 @@ def report(calls: int, ours_at: str, bare_at: str) -> None:
     sides = ((ours_at, "complexity-router"), (bare_at, "gpt-4o"))
     times: dict[str, list[float]] = {ours_at: [], bare_at: []}
     with httpx.Client(timeout=60) as client:
-        for number in range(-20, calls):
+        for number in range(-TURNS, calls):
             for address, model in sides:
-                seconds = call(client, address, model, f"session-{number}")
+                seconds = call(client, address, model, number)
                 if number >= 0:
                     times[address].append(seconds)
     ours, bare = times[ours_at], times[bare_at]
     low, high = ratio_interval(ours, bare)
     print(f"machine: {platform.machine()}, {os.cpu_count()} cores, load before")
     print(f"  {os.getloadavg()[0]:.1f}; Python {platform.python_version()}")
-    print(f"calls: {calls} each, 42 messages, one client")
+    print(f"calls: {calls} each, of sessions that grow by {TURNS} turns, one client")
     for name, values in (("gateway", ours), ("bare proxy", bare)):
         p99 = statistics.quantiles(values, n=100)[98]
         print(f"{name:11} median {statistics.median(values) * 1e3:.1f} ms, "
@@ -192,7 +198,7 @@ def crowd(address: str, model: str, clients: int = 16, calls: int = 320) -> str:
         with ThreadPoolExecutor(clients) as pool:
             began = time.perf_counter()
             jobs = [
-                pool.submit(call, one, address, model, f"crowd-{n % clients}")
+                pool.submit(call, one, address, model, 10_000 * TURNS + n)
                 for n in range(calls)
             ]
             errors = sum(job.exception() is not None for job in jobs)
