@@ -75,9 +75,9 @@ def on_tier(
 ) -> Callable[[LLM], Agent]:
     """An SDK factory of sub-agents on ``tier``.
 
-    The definition's text is the whole system prompt, not a suffix of the SDK's own of
-    some 3,800 tokens, and ``finish`` the only tool beside those that it names.
-    With a plain ``LLM`` the agents are those of ``make``.
+    The definition's text is the whole system prompt, not a suffix of the SDK's own,
+    which is ten times as long as ``explorer``'s; and ``finish`` is the only tool beside
+    those that it names. With a plain ``LLM`` the agents are those of ``make``.
 
     A file cannot buy a model: a tier above the router's default one is not pinned.
     """

@@ -14,7 +14,8 @@ from openhands_tiered_router.loopback import LoopbackProvider, Reply, Request, T
 
 
 ROOT = Path(__file__).parents[2]
-EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+OFFLINE = ROOT / "examples" / "explore_cheaply.py"
+EXAMPLES = sorted(set((ROOT / "examples").glob("*.py")) - {OFFLINE})
 MODELS = {"simple": "openai/gpt-4o-mini", "complex": "openai/gpt-4o"}
 
 
@@ -63,3 +64,14 @@ def test_example(
         assert "the user wants a plan" in out
     if path.stem == "resume":
         assert f"${provider.total_usd:.4f}" in out
+
+
+def test_exploring_with_the_sub_agent_pays_from_six_reads_on(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It has a provider of its own, and checks what was booked against its bill."""
+    monkeypatch.setattr(sys, "argv", [str(OFFLINE), "1", "6"])
+    runpy.run_path(str(OFFLINE), run_name="__main__")
+    lines = capfd.readouterr().out.splitlines()
+    saved = [line.split()[-1] for line in lines if line.endswith("%")]
+    assert [each[0] for each in saved] == ["-", "+", "-", "+"]
