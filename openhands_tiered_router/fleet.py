@@ -118,6 +118,10 @@ class Fleet:
                 known = self._endpoints.setdefault(endpoint_id, make())
         return known
 
+    def known(self, endpoint_id: str) -> EndpointHealth | None:
+        """The same; ``None``: it was not called yet."""
+        return self._endpoints.get(endpoint_id)
+
     def health(self, endpoint_id: str, now: float, short_wait: float) -> Health:
         """See ``EndpointHealth.health``."""
         known = self._endpoints.get(endpoint_id)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from openhands.sdk.event import Event
 from openhands.sdk.llm import LLMResponse, Message
@@ -26,17 +27,22 @@ from openhands_tiered_router.config import (
     open_config,
 )
 from openhands_tiered_router.core.engine import Rule
+from openhands_tiered_router.core.rules import RULES
 from openhands_tiered_router.dispatch.steps import Blocking, Pause, Reply, Step
 from openhands_tiered_router.fleet import RoutedCall
 from openhands_tiered_router.guards.budget.desk import desk
 from openhands_tiered_router.sdk.configured import settings_of
 from openhands_tiered_router.sdk.flow import CallArguments, CallFlow
 from openhands_tiered_router.sdk.guards import watchers
+from openhands_tiered_router.sdk.reload import Version, live_config, newest_version
 from openhands_tiered_router.sdk.setup import RouterSetup, Unshared
-from openhands_tiered_router.sdk.tiered_llm import TieredLLM
+from openhands_tiered_router.sdk.tiered_llm import TieredLLM, TierName
 from openhands_tiered_router.settings import RouterSettings
 from openhands_tiered_router.telemetry import TelemetryRecorder
 from openhands_tiered_router.tiers import Tier
+
+
+_taking_up = threading.Lock()
 
 
 class ComplexityRouter(TieredLLM):
@@ -97,11 +103,17 @@ class ComplexityRouter(TieredLLM):
     def _configured(
         cls, config: RouterConfig, environ: Mapping[str, str], fields: dict[str, Any]
     ) -> Self:
+        settings = settings_of(config)
         own = {
             "llms_for_routing": build_llms(config, environ),
-            "settings": settings_of(config),
+            "settings": settings,
             "default_tier": str(config.default_tier),
         }
+        if own.keys() & fields.keys():
+            # What was given goes before the file, also before its changes.
+            own["settings"] = settings.model_copy(update={"config_file": None})
+        elif settings.config_file:
+            live_config(settings.config_file).was_read(config)
         return cls(**{**own, **fields})
 
     @model_validator(mode="before")
@@ -165,6 +177,31 @@ class ComplexityRouter(TieredLLM):
             ValueError: There is no such budget or limit.
         """
         desk().raise_limits(self.settings.budgets, name, limits)
+
+    def reload(self, config: str | Path | RouterConfig | None = None) -> None:
+        """Works by the configuration as it is now, from the next call on.
+
+        Reads files, so not for an event loop. See docs/configuration.md for what does
+        not change while a conversation runs.
+
+        Args:
+            config: Another one, for this router alone, which then follows no file.
+                ``None``: the file that it was made from, for all routers of the process
+                that follow that.
+
+        Raises:
+            ConfigError: It cannot be used; what was in force stays so.
+            ValueError: The router was not made from a file, and none is given.
+        """
+        if config is not None:
+            config = (
+                open_config(config) if not isinstance(config, RouterConfig) else config
+            )
+            self._take_up(Version.of(config))
+        elif self.settings.config_file is None:
+            raise ValueError("this router follows no file; pass a configuration")
+        else:
+            live_config(self.settings.config_file).reload()
 
     def with_rules(self, rules: Sequence[Rule]) -> Self:
         """A copy that decides by those rules, in that order; it keeps these books.
@@ -317,7 +354,7 @@ class ComplexityRouter(TieredLLM):
                 return time.sleep(step.seconds)
             if isinstance(step, Blocking):
                 return step.work()
-            llm = self.llms_for_routing[step.endpoint]
+            llm = flow.llms[step.endpoint]
             return llm.generate(**flow.call_kwargs(step))
         except Exception as error:
             return error
@@ -328,12 +365,16 @@ class ComplexityRouter(TieredLLM):
                 return await asyncio.sleep(step.seconds)
             if isinstance(step, Blocking):
                 return await asyncio.to_thread(step.work)
-            llm = self.llms_for_routing[step.endpoint]
+            llm = flow.llms[step.endpoint]
             return await llm.agenerate(**flow.call_kwargs(step))
         except Exception as error:
             return error
 
     def _flow(self, call: CallArguments) -> CallFlow:
+        newest = newest_version(self.settings.config_file)
+        if newest is not None and newest is not self._setup.version:
+            self._take_up(newest)
+        # The setup first: an older one finds all of its models in newer ones.
         return CallFlow(
             setup=self._ready(),
             llms=self.llms_for_routing,
@@ -342,6 +383,26 @@ class ComplexityRouter(TieredLLM):
             router_pin=self._pin,
             outer=self._outer,
         )
+
+    def _take_up(self, version: Version) -> None:
+        """Swaps models and settings; no disk, no network with the standard rules."""
+        rules = self._setup.rules
+        with _taking_up:
+            if version is self._setup.version:
+                return
+            self._take_over(version.llms)
+            gone = self.llms_for_routing.keys() - version.llms.keys()
+            settings = version.settings.model_copy(
+                update={"retired": tuple(sorted(gone))}
+            )
+            self.settings = settings
+            self.default_tier = cast(TierName, str(version.default_tier))
+            self._setup.value = (
+                version.setup
+                if rules == RULES
+                else RouterSetup.of(version.llms, settings, version.default_tier, rules)
+            )
+            self._setup.version = version
 
     def _ready(self) -> RouterSetup:
         """The setup, made at the first call: constructors run at every snapshot."""
@@ -352,6 +413,9 @@ class ComplexityRouter(TieredLLM):
                 self.llms_for_routing, self.settings, default, self._setup.rules
             )
             self._setup.value = setup
+            if self.settings.config_file is not None:
+                live = live_config(self.settings.config_file)
+                live.start(setup, self.settings.reload)
         return setup
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from openhands_tiered_router.config.reload_settings import ReloadSettings
 from openhands_tiered_router.core.exploration import Exploration
 from openhands_tiered_router.core.policy import Policy
 from openhands_tiered_router.dispatch.settings import DispatchSettings
@@ -12,6 +13,7 @@ from openhands_tiered_router.guards.budget.limits import Budget
 from openhands_tiered_router.guards.confirm.settings import ConfirmSettings
 from openhands_tiered_router.guards.loop.settings import LoopSettings
 from openhands_tiered_router.guards.verify.settings import VerifySettings
+from openhands_tiered_router.metrics.settings import MetricsSettings
 from openhands_tiered_router.skill_kit.settings import SkillSettings
 from openhands_tiered_router.state.settings import StateSettings
 from openhands_tiered_router.tiers import DEFAULT_MAX_COMPLEXITY, Endpoint, Tier
@@ -43,6 +45,16 @@ class RouterSettings(BaseModel):
     verify: VerifySettings = Field(default_factory=VerifySettings)
     confirm: ConfirmSettings = Field(default_factory=ConfirmSettings)
     skills: SkillSettings = Field(default_factory=SkillSettings)
+    metrics: MetricsSettings = Field(default_factory=MetricsSettings)
+    reload: ReloadSettings = Field(default_factory=ReloadSettings)
+    config_file: str | None = Field(
+        default=None, description="File that all this is from, to follow its changes."
+    )
+    retired: tuple[str, ...] = Field(
+        default=(),
+        description="Keys in `llms_for_routing` that a changed configuration no longer "
+        "has: they keep their books, and serve no more.",
+    )
     fitted: str | None = Field(
         default=None, description="File of models fitted to the user's own data."
     )

@@ -23,6 +23,8 @@ from openhands_tiered_router.config.sections.cache import CacheConfig
 from openhands_tiered_router.config.sections.confirm import ConfirmConfig
 from openhands_tiered_router.config.sections.explore import ExploreConfig
 from openhands_tiered_router.config.sections.loops import LoopsConfig
+from openhands_tiered_router.config.sections.metrics import MetricsConfig
+from openhands_tiered_router.config.sections.reload import ReloadConfig
 from openhands_tiered_router.config.sections.resolver import ResolverConfig
 from openhands_tiered_router.config.sections.skills import SkillsConfig
 from openhands_tiered_router.config.sections.state import StateConfig
@@ -284,6 +286,8 @@ class RouterConfig(Section):
     verify: VerifyConfig = VerifyConfig()
     confirm: ConfirmConfig = ConfirmConfig()
     skills: SkillsConfig = SkillsConfig()
+    metrics: MetricsConfig = MetricsConfig()
+    reload: ReloadConfig = ReloadConfig()
     resolver: ResolverConfig = ResolverConfig()
     _source: str = PrivateAttr(default="configuration")
     _warnings: tuple[Problem, ...] = PrivateAttr(default=())
@@ -352,6 +356,8 @@ _SECTIONS: dict[tuple[type[BaseModel], str], type[BaseModel]] = {
     (RouterConfig, "verify"): VerifyConfig,
     (RouterConfig, "confirm"): ConfirmConfig,
     (RouterConfig, "skills"): SkillsConfig,
+    (RouterConfig, "metrics"): MetricsConfig,
+    (RouterConfig, "reload"): ReloadConfig,
     (RouterConfig, "resolver"): ResolverConfig,
     (RouterConfig, "budgets"): BudgetConfig,
     (RouterConfig, "state"): StateConfig,

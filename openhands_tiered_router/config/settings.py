@@ -34,13 +34,19 @@ def policy_of(config: RouterConfig) -> Policy:
     return policy
 
 
+def file_of(config: RouterConfig) -> Path | None:
+    """The file that it was read from; ``None``: it came from elsewhere."""
+    path = Path(config.source)
+    return path.absolute() if path.is_file() else None
+
+
 def fitted_path(config: RouterConfig) -> Path | None:
     """The file named as ``fitted``, seen from the configuration's own."""
     name = config.policy.fitted
     if name is None:
         return None
-    own = Path(config.source)
-    base = own.parent if own.is_file() else Path()
+    own = file_of(config)
+    base = own.parent if own else Path()
     return (base / Path(name).expanduser()).absolute()
 
 

@@ -48,6 +48,13 @@ class Breaker:
             return Health.OPEN
         return Health.SUSPECT if now < state.suspect_until else Health.HEALTHY
 
+    def openness(self, now: float) -> float:
+        """1: open; 0.5: half-open, the next call is a probe; 0: closed. Never waits."""
+        state = self._cell.last
+        if state.opened_at is None:
+            return 0.0
+        return 1.0 if state.shut(now) else 0.5
+
     @property
     def retry_at(self) -> float:
         """Before this time the provider asked not to be called; 0: never asked."""

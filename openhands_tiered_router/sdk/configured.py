@@ -8,13 +8,13 @@ from openhands_tiered_router.config import (
     policy_of,
     tier_set,
 )
-from openhands_tiered_router.config.settings import fitted_path
+from openhands_tiered_router.config.settings import file_of, fitted_path
 from openhands_tiered_router.settings import RouterSettings
 
 
 def settings_of(config: RouterConfig) -> RouterSettings:
     """All that the configuration says beside the models."""
-    tiers, fitted = tier_set(config), fitted_path(config)
+    tiers, fitted, file = tier_set(config), fitted_path(config), file_of(config)
     telemetry = config.telemetry
     return RouterSettings(
         endpoints=tiers.endpoints,
@@ -30,6 +30,9 @@ def settings_of(config: RouterConfig) -> RouterSettings:
         verify=config.verify.to_settings(),
         confirm=config.confirm.to_settings(),
         skills=config.skills.to_skills(),
+        metrics=config.metrics.to_metrics(),
+        reload=config.reload.to_reload(),
+        config_file=str(file) if file else None,
         telemetry=telemetry.enabled,
         telemetry_path=telemetry.path,
         telemetry_queue=telemetry.queue_size,

@@ -20,7 +20,9 @@ def tier_set(llms: Mapping[str, LLM], settings: RouterSettings) -> TierSet:
     """The engine's view of the models: as configured, else read off the ``LLM``."""
     known = {e.key: e for e in settings.endpoints}
     endpoints = tuple(
-        known.get(key) or endpoint_of(key, llm) for key, llm in llms.items()
+        known.get(key) or endpoint_of(key, llm)
+        for key, llm in llms.items()
+        if key not in settings.retired
     )
     return TierSet(endpoints, settings.max_complexity)
 

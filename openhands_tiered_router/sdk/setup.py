@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from openhands.sdk.llm import LLM
 
@@ -23,6 +23,8 @@ from openhands_tiered_router.guards.budget.book import Account, Refused
 from openhands_tiered_router.guards.budget.desk import desk
 from openhands_tiered_router.guards.budget.limits import Budget
 from openhands_tiered_router.health.endpoint import EndpointHealth
+from openhands_tiered_router.metrics.serving import serve_as_configured
+from openhands_tiered_router.metrics.sources import sources
 from openhands_tiered_router.need.task import TaskScoreRule
 from openhands_tiered_router.sdk.endpoints import tier_set
 from openhands_tiered_router.sdk.graphs import live_graphs
@@ -39,6 +41,10 @@ from openhands_tiered_router.telemetry.recorder import (
 )
 from openhands_tiered_router.telemetry.records import AGENT_TURN
 from openhands_tiered_router.tiers import Endpoint, Tier
+
+
+if TYPE_CHECKING:
+    from openhands_tiered_router.sdk.reload import Version
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,10 +73,13 @@ class RouterSetup:
         if settings.graph:
             rules = _with_graphs(rules)
         policy = replace(settings.policy, base_tier=default_tier)
+        recorder = _recorder(settings)
+        sources.add(tiers.endpoints, settings.budgets, settings.state, recorder)
+        serve_as_configured(settings.metrics)
         return cls(
             engine=Engine(tiers, rules, policy),
             dispatch=settings.dispatch,
-            recorder=_recorder(settings),
+            recorder=recorder,
             endpoints={e.key: e for e in tiers.endpoints},
             cache=settings.cache,
             budgets=settings.budgets,
@@ -169,6 +178,7 @@ class RouterSetup:
             purpose=AGENT_TURN if call.purpose == "turn" else str(call.purpose),
             model=self.endpoints[call.decision.endpoint].model,
             overhead_us=call.overhead * 1e6,
+            tiers=self.engine.tiers,
         )
         self.recorder.record_outcome(
             call.decision_id,
@@ -199,11 +209,13 @@ class Unshared:
     The rules go along to copies, but not into a pickle: they are code.
     """
 
-    __slots__ = ("rules", "value")
+    __slots__ = ("rules", "value", "version")
 
     def __init__(self, rules: Sequence[Rule] = RULES) -> None:
         self.rules = tuple(rules)
         self.value: RouterSetup | None = None
+        self.version: Version | None = None
+        """The changed configuration that it was made from; ``None``: the first one."""
 
     def __copy__(self) -> Unshared:
         return Unshared(self.rules)

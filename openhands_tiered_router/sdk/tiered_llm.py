@@ -28,6 +28,8 @@ _FOR_TIERS = frozenset(
 )
 """Fields that the SDK sets on copies of an agent's LLM, meaning all of its calls;
 others tell the tiers apart."""
+_OF_THE_HOST = frozenset({"stream", "log_completions", "log_completions_folder"})
+"""Fields that whoever runs the agent has set; a changed configuration leaves them."""
 
 
 class TieredLLM(RouterLLM):
@@ -161,6 +163,32 @@ class TieredLLM(RouterLLM):
             llm.restore_metrics(self.metrics)
         self.llms_for_routing = clones
 
+    def _take_over(self, llms: Mapping[str, LLM]) -> None:
+        """Goes on with clones of those models, on the books of those they replace.
+
+        The SDK counts what it registered when a conversation began. So a model keeps
+        the ``Metrics`` of the one that had its key, and one under a new key shares the
+        default tier's: sums stay exact, though the latter's usage id is not told apart
+        until the conversation is opened anew. Keys that are gone stay for their books.
+        """
+        default, own = self._default_llm(), dict(self.llms_for_routing)
+        for key, llm in llms.items():
+            before = own.get(key)
+            if before is None or not _alike(before, llm):
+                own[key] = self._in_place_of(before or default, key, llm)
+        self.llms_for_routing = own
+
+    def _in_place_of(self, before: LLM, key: str, llm: LLM) -> LLM:
+        fields = {name: getattr(before, name) for name in _OF_THE_HOST}
+        own = {"usage_id": f"{self.usage_id}:{key}", "num_retries": 1}
+        clone = llm.model_copy(update={**fields, **own})
+        clone.reset_metrics()
+        clone.restore_metrics(before.metrics)
+        told = before.telemetry
+        clone.telemetry.set_stats_update_callback(told._stats_update_callback)
+        clone.telemetry.set_log_completions_callback(told._log_completions_callback)
+        return clone
+
     # -- what the SDK asks of an LLM ---------------------------------------------
 
     def uses_responses_api(self) -> bool:
@@ -228,6 +256,13 @@ def _not_ours(llms: Mapping[str, Any]) -> dict[str, Any]:
         else llm
         for key, llm in llms.items()
     }
+
+
+def _alike(ours: LLM, llm: LLM) -> bool:
+    """Whether a clone of ours would still be one of ``llm``."""
+    apart = _OWN_TO_EACH | _OF_THE_HOST | {"num_retries"}
+    names = type(llm).model_fields.keys() - apart
+    return all(getattr(ours, name) == getattr(llm, name) for name in names)
 
 
 def _field_values(llm: LLM) -> dict[str, Any]:

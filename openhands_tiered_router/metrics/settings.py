@@ -1,0 +1,14 @@
+"""Where metrics are served."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricsSettings:
+    """Nothing is served, and nothing counted, without a port."""
+
+    port: int | None = None
+    host: str = "127.0.0.1"
+    """Metrics tell what is spent; they have no password."""
