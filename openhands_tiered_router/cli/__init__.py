@@ -17,6 +17,7 @@ _COMMANDS: Final = {
     "graph": "Build and ask the code graph of a workspace.",
     "init": "Write a configuration file.",
     "replay": "Tell what routing would have cost on recorded sessions.",
+    "resolve": "Resolve an issue: a verified patch, branch or pull request.",
     "route": "Decide for messages on standard input.",
     "run": "Run an agent on a task, headless.",
     "serve": "Serve the router over HTTP, for any client.",

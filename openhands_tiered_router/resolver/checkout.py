@@ -24,6 +24,13 @@ from openhands_tiered_router.resolver.git import Git
 _GITLINK: Final = "160000"
 _COPY_SECONDS: Final = 3_600.0
 
+_REMAINS: Final = (
+    "__pycache__/", "*.py[co]", ".pytest_cache/", ".mypy_cache/", ".ruff_cache/",
+    ".hypothesis/", ".coverage", ".venv/", "node_modules/", ".DS_Store",
+)  # fmt: skip
+"""What running a project leaves behind, for repositories that do not ignore it
+themselves; files of these names that are committed stay."""
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -154,7 +161,10 @@ class Checkout:
     @contextmanager
     def _index(self) -> Iterator[Git]:
         with tempfile.TemporaryDirectory(prefix="tiered-router-") as name:
-            yield Git(self.git_dir, self.copy, Path(name) / "index")
+            excluded = Path(name) / "exclude"
+            excluded.write_text("\n".join(_REMAINS), encoding="utf-8")
+            settings = {"core.excludesFile": str(excluded)}
+            yield Git(self.git_dir, self.copy, Path(name) / "index", settings)
 
     def commit(self, tree: str, parent: str, message: str) -> str:
         """A commit of a tree; on no branch yet."""

@@ -1,0 +1,131 @@
+"""The agent that ``resolve`` sets to work on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from openhands_tiered_router.cli.headless import exit_code, run_to_end
+from openhands_tiered_router.cli.turns import Reporter
+from openhands_tiered_router.resolver import prompt
+from openhands_tiered_router.resolver.hidden import hidden
+from openhands_tiered_router.resolver.work import Done, TierCost, Work
+
+
+if TYPE_CHECKING:
+    from openhands.sdk import LocalConversation
+    from openhands.sdk.conversation.conversation_stats import ConversationStats
+
+    from openhands_tiered_router import ComplexityRouter
+    from openhands_tiered_router.guards.verify.memory import Verification
+
+
+OTHERS: Final = "other"
+"""Calls that no tier served."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalAgent:
+    """A routed agent in a directory of this machine. One for each run."""
+
+    router: ComplexityRouter
+    conversations: Path
+    """Where they are kept."""
+    reporter: Reporter
+    max_iterations: int
+    keep: tuple[str, ...] = ()
+    """Variables that the agent may see though they may hold secrets; globs."""
+
+    def __call__(self, work: Work) -> Done:
+        variables = self.router.settings.key_variables.values()
+        with hidden(variables, self.keep):
+            conversation = self._conversation(work)
+            try:
+                return self._run(conversation, work)
+            finally:
+                conversation.close()
+
+    def _conversation(self, work: Work) -> LocalConversation:
+        from openhands_tiered_router import routed_conversation
+
+        return routed_conversation(
+            self.router,
+            work.directory,
+            callbacks=[self.reporter.event],
+            persistence_dir=self.conversations,
+            conversation_id=work.conversation,
+            max_iteration_per_run=self.max_iterations,
+            visualizer=None,
+            delete_on_close=False,
+        )
+
+    def _run(self, conversation: LocalConversation, work: Work) -> Done:
+        self.reporter.begin(self.router, conversation)
+        said = list(_messages(conversation, work))
+        for message in said:
+            conversation.send_message(message)
+        if said or not _is_finished(conversation):
+            code = asyncio.run(run_to_end(conversation, self.reporter))
+        else:
+            code = exit_code(conversation)
+        verification = _verification(conversation)
+        return Done(
+            exit_code=code,
+            status=conversation.state.execution_status.value,
+            verification=verification.reason if verification else "",
+            verified=verification is not None and verification.status == "verified",
+            tiers=tier_costs(conversation.conversation_stats),
+        )
+
+
+def _messages(conversation: LocalConversation, work: Work) -> Iterator[str]:
+    from openhands.sdk.event import MessageEvent
+
+    from openhands_tiered_router.guards.verify.judgement import Reason
+
+    events = conversation.state.events
+    if not any(isinstance(e, MessageEvent) and e.source == "user" for e in events):
+        yield work.task
+        return
+    yield from work.news
+    verification = _verification(conversation)
+    if work.news or verification is None or not _is_finished(conversation):
+        return
+    if verification.status == "unverified" and verification.reason:
+        reason = Reason(verification.reason).told
+        yield prompt.UNVERIFIED.format(reason=reason)
+
+
+def _is_finished(conversation: LocalConversation) -> bool:
+    return conversation.state.execution_status.value == "finished"
+
+
+def _verification(conversation: LocalConversation) -> Verification | None:
+    from openhands_tiered_router.guards.verify.memory import verification_of
+
+    return verification_of(conversation.state)
+
+
+def tier_costs(stats: ConversationStats) -> dict[str, TierCost]:
+    """What each tier came to, in all runs; its books carry its name at their end."""
+    from openhands_tiered_router.tiers import Tier
+
+    names = [str(tier) for tier in Tier]
+    found: dict[str, TierCost] = {}
+    for usage_id, metrics in stats.usage_to_metrics.items():
+        key = usage_id.rpartition(":")[2].partition("/")[0]
+        name = key if key in names else OTHERS
+        total = metrics.accumulated_token_usage
+        tokens = total.prompt_tokens + total.completion_tokens if total else 0
+        calls = len(metrics.token_usages)
+        before = found.get(name, TierCost(usd=0.0, calls=0, tokens=0))
+        if calls or metrics.accumulated_cost:
+            found[name] = TierCost(
+                usd=before.usd + metrics.accumulated_cost,
+                calls=before.calls + calls,
+                tokens=before.tokens + tokens,
+            )
+    return {name: found[name] for name in [*names, OTHERS] if name in found}
