@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings, strategies as st
 
 from openhands_tiered_router.graph.build import build_graph
-from openhands_tiered_router.skill_kit.manifests import _package_json, manifests
+from openhands_tiered_router.skill_kit.manifests import (
+    _WORD,
+    LOOKED_FOR,
+    _package_json,
+    manifests,
+)
 from openhands_tiered_router.skill_kit.repo_graph import GraphFacts, Ripple, graph_facts
 from openhands_tiered_router.skill_kit.repo_page import NOTES, Page, page_for, render
 from openhands_tiered_router.textfiles import write
@@ -159,3 +166,37 @@ def test_this_repository() -> None:
     facts = graph_facts(build_graph(Path(__file__).parents[2], persistent=False))
     assert "openhands_tiered_router/tiers.py" in [path for path, _ in facts.hubs]
     assert facts.ripples[0].tests > 10
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["scripts", "bin", "main", "name", "test", "a`\nb"]),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=8,
+)
+
+
+@given(JSON)
+@settings(deadline=None)
+def test_any_package_json(data: object) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "package.json").write_text(json.dumps(data))
+        found = manifests(Path(folder))
+    assert all(_WORD.fullmatch(fact.value) for fact in found.entries)
+
+
+@pytest.mark.parametrize("name", LOOKED_FOR)
+@given(text=st.text(max_size=60))
+@settings(deadline=None, max_examples=30)
+def test_any_text_as_a_manifest(name: str, text: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, name).write_text(text, encoding="utf-8")
+        found = manifests(Path(folder))
+    assert set(found.unreadable) <= {name}
+    assert all("\n" not in fact.value for fact in found.commands)

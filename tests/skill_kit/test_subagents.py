@@ -13,6 +13,7 @@ from openhands.tools.task import TaskToolSet
 from openhands_tiered_router import ComplexityRouter, RoutedAgent, routed_conversation
 from openhands_tiered_router.core.rules import RULES
 from openhands_tiered_router.loopback import Reply, Request, ToolCall
+from openhands_tiered_router.loopback.faults import server_error
 from openhands_tiered_router.settings import RouterSettings
 from openhands_tiered_router.skill_kit.settings import SkillSettings
 from openhands_tiered_router.skill_kit.subagents import explorer, register_subagents
@@ -151,3 +152,38 @@ def test_verification_is_left_to_the_parent(world) -> None:
     assert isinstance(agent, RoutedAgent)
     assert not agent.verifies
     assert RoutedAgent(llm=router).verifies
+
+
+def test_a_task_that_is_taken_up_again_stays_on_its_tier(world) -> None:
+    first = handed_on("explorer")
+    again = {"subagent_type": "explorer", "prompt": "And?", "resume": "task_00000001"}
+    more = Reply(tool_calls=(ToolCall("task", again),))
+    search = script(world, first)
+
+    def answer(request: Request) -> Reply:
+        if "task" in request.tools and request.turn == 1:
+            return more
+        if "task" not in request.tools and request.turn > len(SEARCH):
+            return world.finish("Nothing else.")
+        return search(request)
+
+    world.provider.script = answer
+    made = conversation(world, with_explorer(world))
+    made.send_message("Find it.")
+    made.run()
+    assert served(world)[1] == {"gpt-4o-mini"}
+    told = [m for m in world.provider.requests[-1].messages if m.tool_results]
+    assert "Nothing else." in told[-1].tool_results[0].text
+    assert world.spent(made) == pytest.approx(world.provider.total_usd, rel=1e-12)
+
+
+def test_the_next_tier_serves_it_when_its_own_is_down(world) -> None:
+    world.provider.script = script(world, handed_on("explorer"))
+    world.provider.faults.always(server_error(503), model="gpt-4o-mini")
+    made = conversation(world, with_explorer(world))
+    made.send_message("Find it.")
+    made.run()
+    charged = {c.model for c in world.provider.charged[1:-1]}
+    assert charged == {"gpt-4o"}
+    told = [m for m in world.provider.requests[-1].messages if m.tool_results]
+    assert "notes.txt:1 holds an a" in told[-1].tool_results[0].text
