@@ -108,7 +108,7 @@ def _turn(row: Sequence, verdicts: dict[int, int]) -> LoggedTurn | None:
 _TURNS: Final = """
     SELECT c.key, c.id, d.time, d.tier, d.model, d.cost, d.answered,
         (SELECT max(failed) FROM tool_results t
-         WHERE t.conversation = c.key AND t.response_id = d.response_id),
+         WHERE t.conversation = c.key AND t.response = d.response),
         s.situation
     FROM situations s
     JOIN decisions d ON d.key = s.decision

@@ -162,7 +162,7 @@ def with_result(action: Action, entry: Entry) -> Action:
         failed=failed,
         exit_code=exit_code,
         tool_error=entry.text.startswith(_TOOL_ERROR),
-        result=hash(_steady(entry.text)),
+        result=hash(steady(entry.text)),
         result_chars=len(entry.text),
         result_lines=entry.text.count("\n"),
         result_cues=result_cues(entry.text),
@@ -176,7 +176,7 @@ def _signature(call: ToolCall, arguments: Mapping[str, Any]) -> int:
     return hash((call.name, json.dumps(own)))
 
 
-def _steady(text: str) -> str:
+def steady(text: str) -> str:
     """The text without what differs from run to run; a huge one as it is."""
     return _VARYING.sub("", text) if len(text) <= _SCANNED else text
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from openhands_tiered_router.core.decision import (
     Attempt,
     Candidate,
+    Decision,
     Dimension,
     ErrorKind,
     Reason,
@@ -23,42 +25,61 @@ from openhands_tiered_router.telemetry.records import Detail
 from openhands_tiered_router.tiers import Tier
 
 
-def encode_names(names: Iterable[str]) -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """The parts of a decision that are stored apart."""
+
+    fallbacks: tuple[str, ...] = ()
+    candidates: tuple[Candidate, ...] = ()
+    reasons: tuple[Reason, ...] = ()
+    dimensions: tuple[Dimension, ...] = ()
+
+
+def encode_explanation(decision: Decision) -> str:
+    parts = (
+        _encode_names(decision.fallbacks),
+        _encode_candidates(decision.candidates),
+        _encode_reasons(decision.reasons),
+        _encode_dimensions(decision.dimensions),
+    )
+    return f"[{','.join(parts)}]"
+
+
+def _encode_names(names: Iterable[str]) -> str:
     return _dump([clean.name(n) for n in names])
 
 
-def decode_names(text: str) -> tuple[str, ...]:
-    return tuple(json.loads(text))
-
-
-def encode_candidates(candidates: Iterable[Candidate]) -> str:
+def _encode_candidates(candidates: Iterable[Candidate]) -> str:
     return _dump([_sparse(_candidate(c)) for c in candidates])
 
 
-def decode_candidates(text: str) -> tuple[Candidate, ...]:
-    return tuple(
-        Candidate(**(fields | {"tier": Tier.parse(fields["tier"])}))
-        for fields in json.loads(text)
+def decode_explanation(text: str) -> Explanation:
+    """Of the four parts in one JSON list.
+
+    Raises:
+        ValueError, TypeError, KeyError: It is something else.
+    """
+    fallbacks, candidates, reasons, dimensions = json.loads(text)
+    return Explanation(
+        fallbacks=tuple(fallbacks),
+        candidates=tuple(
+            Candidate(**(fields | {"tier": Tier.parse(fields["tier"])}))
+            for fields in candidates
+        ),
+        reasons=tuple(Reason(rule, said) for rule, said in reasons),
+        dimensions=tuple(
+            Dimension(name, _number(value), _number(weight), evidence)
+            for name, value, weight, evidence in dimensions
+        ),
     )
 
 
-def encode_reasons(reasons: Iterable[Reason]) -> str:
+def _encode_reasons(reasons: Iterable[Reason]) -> str:
     return _dump([[clean.name(r.rule), clean.text(r.text)] for r in reasons])
 
 
-def decode_reasons(text: str) -> tuple[Reason, ...]:
-    return tuple(Reason(rule, said) for rule, said in json.loads(text))
-
-
-def encode_dimensions(dimensions: Iterable[Dimension]) -> str:
+def _encode_dimensions(dimensions: Iterable[Dimension]) -> str:
     return _dump([_dimension(d) for d in dimensions])
-
-
-def decode_dimensions(text: str) -> tuple[Dimension, ...]:
-    return tuple(
-        Dimension(name, _number(value), _number(weight), evidence)
-        for name, value, weight, evidence in json.loads(text)
-    )
 
 
 def encode_attempts(attempts: Iterable[Attempt]) -> str:
@@ -85,14 +106,20 @@ def finite(number: float | None) -> float | None:
     return number if number is not None and math.isfinite(number) else None
 
 
+def rounded(number: float | None, digits: int) -> float | None:
+    """A finite number without the digits that nobody reads."""
+    known = finite(number)
+    return None if known is None else round(known, digits)
+
+
 def _candidate(candidate: Candidate) -> dict[str, Any]:
     excluded = candidate.excluded
     return {
         "endpoint": clean.name(candidate.endpoint),
         "tier": str(candidate.tier),
         "excluded": None if excluded is None else clean.text(excluded),
-        "cost_now": finite(candidate.cost_now),
-        "cost_return": finite(candidate.cost_return),
+        "cost_now": rounded(candidate.cost_now, 9),
+        "cost_return": rounded(candidate.cost_return, 9),
         "warm_tokens": candidate.warm_tokens or None,
     }
 
@@ -100,8 +127,8 @@ def _candidate(candidate: Candidate) -> dict[str, Any]:
 def _dimension(dimension: Dimension) -> list[str | float | None]:
     return [
         clean.name(dimension.name),
-        finite(dimension.value),
-        finite(dimension.weight),
+        rounded(dimension.value, 6),
+        rounded(dimension.weight, 6),
         clean.text(dimension.evidence),
     ]
 

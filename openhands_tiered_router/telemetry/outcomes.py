@@ -10,8 +10,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from openhands_tiered_router.core.actions import ActionKind, action_of, result_of
+from openhands_tiered_router.core.actions import (
+    Action,
+    ActionKind,
+    action_of,
+    result_of,
+)
 from openhands_tiered_router.core.entry import Entry, ToolCall
+from openhands_tiered_router.telemetry.fingerprints import fingerprint
 from openhands_tiered_router.telemetry.recorder import TelemetryRecorder
 from openhands_tiered_router.telemetry.records import ToolResult, ToolStatus
 
@@ -27,6 +33,9 @@ MAX_PENDING: Final = 1_000
 CUT_SHORT: Final = re.compile("Tool call (interrupted|cancelled)")
 """How the SDK's error text begins for calls that a pause or interrupt ended: no fault
 of the model, and only the text tells them from those that are."""
+
+CHANGES: Final = frozenset({ActionKind.EDIT, ActionKind.SCRIPT})
+"""Kinds of action that write the file that they name."""
 
 _log = logging.getLogger(__name__)
 
@@ -112,6 +121,7 @@ class ToolOutcomes:
             tool_name=event.tool_name,
             time=self._clock(),
             action_kind=action.kind,
+            target=_target(action),
         )
         self._pending[event.tool_call_id] = result, self._timer()
         if len(self._pending) > MAX_PENDING:
@@ -133,6 +143,7 @@ class ToolOutcomes:
             exit_code=code,
             is_error=observation.is_error,
             failed=failed,
+            failure=fingerprint(event.tool_name, observation.text) if failed else None,
         )
 
     def _answered(
@@ -143,6 +154,7 @@ class ToolOutcomes:
         failed: bool | None = None,
         exit_code: int | None = None,
         is_error: bool | None = None,
+        failure: int | None = None,
     ) -> None:
         asked, since = self._pending.pop(event.tool_call_id, (None, 0.0))
         result = asked or self._of_earlier_process(event)
@@ -154,6 +166,7 @@ class ToolOutcomes:
                 exit_code=exit_code,
                 is_error=is_error,
                 failed=failed,
+                failure=failure,
                 seconds=self._timer() - since if asked else None,
             )
         )
@@ -173,3 +186,10 @@ def exit_code_of(observation: object) -> int | None:
     """A terminal's; other tools have none. Read off by name: any tool may have one."""
     code = getattr(observation, "exit_code", None)
     return code if isinstance(code, int) and not isinstance(code, bool) else None
+
+
+def _target(action: Action) -> int | None:
+    """What stands for the file that an action changes."""
+    if action.kind not in CHANGES or not action.paths:
+        return None
+    return fingerprint(*action.paths[:1])

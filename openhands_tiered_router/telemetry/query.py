@@ -1,50 +1,35 @@
-"""Reading the telemetry file, while others write it."""
+"""Questions to the telemetry file."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from openhands_tiered_router.core.decision import Decision, Outcome, Usage
-from openhands_tiered_router.telemetry import encoding
-from openhands_tiered_router.telemetry.records import ToolResult, ToolStatus
+from openhands_tiered_router.core.decision import Usage
+from openhands_tiered_router.telemetry.files import (
+    READ_SECONDS,
+    TelemetryReadError,
+    reading,
+)
+from openhands_tiered_router.telemetry.packing import own_id
+from openhands_tiered_router.telemetry.records import AGENT_TURN
 from openhands_tiered_router.telemetry.rows import stored_conversation_id
-from openhands_tiered_router.telemetry.schema import UnusableFile, version_of
-from openhands_tiered_router.tiers import Tier
+from openhands_tiered_router.telemetry.tier_sets import decode_tier_set
+from openhands_tiered_router.telemetry.turns import Turn, read_turns, tier_of, usage_of
+from openhands_tiered_router.tiers import Tier, TierSet
 
 
-READ_SECONDS: Final = 2.0
-"""Wait for a writer that is just changing the file as a whole, which is rare."""
-
-
-class TelemetryReadError(Exception):
-    """The file cannot be read; the message names it, the trouble and the remedy."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Turn:
-    """A decision as it stands on record, with its consequences so far."""
-
-    decision_id: str
-    conversation_id: str | None
-    parent_conversation_id: str | None
-    turn: int | None
-    purpose: str | None
-    time: float | None
-    model: str | None
-    overhead_us: float | None
-    decision: Decision | None
-    """``None``: only its outcome reached the file."""
-    outcome: Outcome | None
-    """``None``: not there yet, or lost."""
-    served_tier: Tier | None
-    served_model: str | None
-    tools: tuple[ToolResult, ...]
-    """Of the answer's tool calls, oldest first."""
+__all__ = [
+    "READ_SECONDS",
+    "ConversationTotals",
+    "TelemetryFile",
+    "TelemetryReadError",
+    "Totals",
+    "Turn",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,11 +71,31 @@ class TelemetryFile:
     def turns(self, conversation_id: str | None) -> list[Turn]:
         """A conversation's decisions, in order of time."""
         name = stored_conversation_id(conversation_id)
-        with self._reading() as connection:
+        with self.reading() as connection:
             if connection is None:
                 return []
-            rows = connection.execute(_TURNS, {"id": name}).fetchall()
-            return [_turn(r, _tools(connection, r, conversation_id)) for r in rows]
+            return read_turns(connection, "c.id = :id", {"id": name})
+
+    def decision(self, decision_id: str) -> Turn | None:
+        """The decision of that id; ``None``: there is none."""
+        with self.reading() as connection:
+            if connection is None:
+                return None
+            values = {"id": own_id(decision_id)}
+            return next(iter(read_turns(connection, "r.id = :id", values)), None)
+
+    def newest(self, count: int, since: float = 0.0) -> list[Turn]:
+        """The agents' latest turns, oldest first.
+
+        Args:
+            count: How many at most.
+            since: Seconds since the epoch.
+        """
+        with self.reading() as connection:
+            if connection is None:
+                return []
+            values = {"count": count, "since": since, "purpose": AGENT_TURN}
+            return read_turns(connection, _NEWEST, values)
 
     def conversations(self, since: float = 0.0) -> list[ConversationTotals]:
         """Those that had a decision since then, the latest first.
@@ -99,7 +104,7 @@ class TelemetryFile:
             since: Seconds since the epoch. A conversation's totals are over all of
                 its decisions, older ones too.
         """
-        with self._reading() as connection:
+        with self.reading() as connection:
             if connection is None:
                 return []
             rows = connection.execute(_CONVERSATIONS, {"since": since})
@@ -114,18 +119,18 @@ class TelemetryFile:
             since: Seconds since the epoch, included.
             until: Seconds since the epoch, not included.
         """
-        with self._reading() as connection:
+        with self.reading() as connection:
             if connection is None:
                 return {}
             rows = connection.execute(_BY_TIER, {"since": since, "until": until})
-            return {_tier(r["tier"]): _totals(r) for r in rows}
+            return {tier_of(r["tier"]): _totals(r) for r in rows}
 
     def turns_to_finish(self) -> dict[str, list[int]]:
         """Turns of each conversation that was finished, up to then, unordered.
 
         By model, as named in the configuration: the one that served most of them.
         """
-        with self._reading() as connection:
+        with self.reading() as connection:
             if connection is None:
                 return {}
             found: dict[str, list[int]] = {}
@@ -135,106 +140,24 @@ class TelemetryFile:
 
     def lost(self, since: float = 0.0) -> int:
         """How many records never reached the file, as far as it knows."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             if connection is None:
                 return 0
             sql = "SELECT coalesce(sum(count), 0) FROM losses WHERE time >= ?"
             (count,) = connection.execute(sql, (since,)).fetchone()
             return count
 
-    @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection | None]:
-        """A connection; ``None``: there is nothing to read."""
-        try:
-            if not self._path.exists():
-                yield None
-                return
-            uri = f"{self._path.absolute().as_uri()}?mode=ro"
-            with closing(sqlite3.connect(uri, READ_SECONDS, uri=True)) as connection:
-                connection.row_factory = sqlite3.Row
-                yield connection if version_of(connection) else None
-        except UnusableFile as error:
-            raise TelemetryReadError(f"{self._path}: {error}") from None
-        except (sqlite3.Error, OSError) as error:
-            raise TelemetryReadError(
-                f"{self._path} cannot be read: {error}. If it stays so, move the file "
-                "away; the router begins a new one"
-            ) from error
+    def tier_sets(self) -> dict[int, TierSet]:
+        """What decisions were chosen from, with the prices of then, by key."""
+        with self.reading() as connection:
+            if connection is None:
+                return {}
+            rows = connection.execute("SELECT key, endpoints FROM tier_sets")
+            return {key: decode_tier_set(endpoints) for key, endpoints in rows}
 
-
-def _turn(row: sqlite3.Row, tools: tuple[ToolResult, ...]) -> Turn:
-    return Turn(
-        decision_id=row["id"],
-        conversation_id=row["conversation_id"] or None,
-        parent_conversation_id=row["parent_id"],
-        turn=row["turn"],
-        purpose=row["purpose"],
-        time=row["time"],
-        model=row["model"],
-        overhead_us=row["overhead_us"],
-        decision=None if row["tier"] is None else _decision(row),
-        outcome=None if row["answered"] is None else _outcome(row),
-        served_tier=_tier(row["served_tier"]),
-        served_model=row["served_model"],
-        tools=tools,
-    )
-
-
-def _decision(row: sqlite3.Row) -> Decision:
-    return Decision(
-        tier=Tier.parse(row["tier"]),
-        endpoint=row["endpoint"],
-        fallbacks=encoding.decode_names(row["fallbacks"] or "[]"),
-        need=Tier.parse(row["need"]),
-        floor=_tier(row["floor"]),
-        cap=_tier(row["cap"]),
-        pinned=bool(row["pinned"]),
-        score=row["score"],
-        p_mechanical=row["p_mechanical"],
-        candidates=encoding.decode_candidates(row["candidates"] or "[]"),
-        reasons=encoding.decode_reasons(row["reasons"] or "[]"),
-        dimensions=encoding.decode_dimensions(row["dimensions"] or "[]"),
-        propensity=row["propensity"],
-        policy=row["policy"],
-    )
-
-
-def _outcome(row: sqlite3.Row) -> Outcome:
-    return Outcome(
-        endpoint=row["served_endpoint"],
-        attempts=encoding.decode_attempts(row["attempts"]),
-        usage=_usage(row),
-        cost=row["cost"],
-        seconds=row["seconds"],
-        first_token_seconds=row["first_token_seconds"],
-        response_id=row["response_id"],
-    )
-
-
-def _tools(
-    connection: sqlite3.Connection, turn: sqlite3.Row, conversation_id: str | None
-) -> tuple[ToolResult, ...]:
-    if turn["response_id"] is None:
-        return ()
-    rows = connection.execute(_TOOLS, (turn["conversation"], turn["response_id"]))
-    return tuple(_tool_result(r, conversation_id) for r in rows)
-
-
-def _tool_result(row: sqlite3.Row, conversation_id: str | None) -> ToolResult:
-    return ToolResult(
-        conversation_id=conversation_id,
-        response_id=row["response_id"],
-        tool_call_id=row["tool_call_id"],
-        tool_name=row["tool_name"],
-        time=row["time"],
-        status=ToolStatus(row["status"]),
-        action_kind=row["action_kind"],
-        exit_code=row["exit_code"],
-        is_error=_flag(row["is_error"]),
-        failed=_flag(row["failed"]),
-        seconds=row["seconds"],
-        rework=_flag(row["rework"]),
-    )
+    def reading(self) -> AbstractContextManager[sqlite3.Connection | None]:
+        """A connection for questions of your own; see ``files.reading``."""
+        return reading(self._path)
 
 
 def _conversation(row: sqlite3.Row) -> ConversationTotals:
@@ -253,26 +176,8 @@ def _totals(row: sqlite3.Row) -> Totals:
         failed=row["failed"],
         unpriced=row["unpriced"],
         cost=row["cost"],
-        usage=_usage(row),
+        usage=usage_of(row),
     )
-
-
-def _usage(row: sqlite3.Row) -> Usage:
-    return Usage(
-        prompt=row["prompt_tokens"],
-        completion=row["completion_tokens"],
-        cache_read=row["cache_read_tokens"],
-        cache_write=row["cache_write_tokens"],
-        reasoning=row["reasoning_tokens"],
-    )
-
-
-def _tier(name: str | None) -> Tier | None:
-    return None if name is None else Tier.parse(name)
-
-
-def _flag(value: int | None) -> bool | None:
-    return None if value is None else bool(value)
 
 
 _SUMS: Final = """
@@ -287,20 +192,11 @@ _SUMS: Final = """
     coalesce(sum(reasoning_tokens), 0) AS reasoning_tokens
 """
 
-_TURNS: Final = """
-    SELECT d.*, c.id AS conversation_id, c.parent_id,
-        e.fallbacks, e.candidates, e.reasons, e.dimensions
-    FROM conversations c
-    JOIN decisions d ON d.conversation = c.key
-    LEFT JOIN explanations e ON e.decision = d.key
-    WHERE c.id = :id
-    ORDER BY d.time, d.key
-"""
-
-_TOOLS: Final = """
-    SELECT * FROM tool_results WHERE conversation = ? AND response_id = ?
-    ORDER BY time, tool_call_id
-"""
+_NEWEST: Final = """d.key IN (
+    SELECT key FROM decision_rows
+    WHERE time >= :since AND purpose = (SELECT key FROM names WHERE name = :purpose)
+    ORDER BY time DESC LIMIT :count
+)"""
 
 _CONVERSATIONS: Final = f"""
     SELECT c.id AS conversation_id, c.parent_id,

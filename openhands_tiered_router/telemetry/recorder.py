@@ -25,7 +25,7 @@ from openhands_tiered_router.telemetry.writer import (
     Writer,
     WriterStats,
 )
-from openhands_tiered_router.tiers import Tier
+from openhands_tiered_router.tiers import Tier, TierSet
 
 
 class TelemetryRecorder:
@@ -60,6 +60,7 @@ class TelemetryRecorder:
         model: str | None = None,
         overhead_us: float | None = None,
         parent_conversation_id: str | None = None,
+        tiers: TierSet | None = None,
     ) -> None:
         """Puts a decision on record; see ``DecisionRecord`` for the arguments."""
         if self._wanted:
@@ -74,6 +75,7 @@ class TelemetryRecorder:
                     model=model,
                     overhead_us=overhead_us,
                     decision=decision,
+                    tiers=tiers,
                 )
             )
 

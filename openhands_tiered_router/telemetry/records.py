@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from openhands_tiered_router.core.decision import Decision, Outcome
-from openhands_tiered_router.tiers import Tier
+from openhands_tiered_router.tiers import Tier, TierSet
 
 
 AGENT_TURN = "agent"
@@ -32,6 +32,8 @@ class DecisionRecord:
     overhead_us: float | None = None
     """Time that deciding took, microseconds."""
     decision: Decision
+    tiers: TierSet | None = None
+    """What it was chosen from, with prices; ``None``: not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,8 +96,10 @@ class ToolResult:
     has not run."""
     seconds: float | None = None
     """From the model's answer to the result, waiting for sibling calls included."""
-    rework: bool | None = None
-    """Whether a later turn had to do it again; ``None``: not judged."""
+    target: int | None = None
+    """Stands for the file that it changed, equal within a process; not the path."""
+    failure: int | None = None
+    """Stands for how it failed, equal within a process; not what was said."""
 
 
 type Detail = str | int | float | bool | None

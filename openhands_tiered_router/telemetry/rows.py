@@ -6,8 +6,14 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any, Final
 
-from openhands_tiered_router.core.decision import Decision, ErrorKind, Outcome
-from openhands_tiered_router.telemetry import clean, encoding
+from openhands_tiered_router.core.decision import (
+    Attempt,
+    Candidate,
+    Decision,
+    ErrorKind,
+    Outcome,
+)
+from openhands_tiered_router.telemetry import clean, encoding, packing
 from openhands_tiered_router.telemetry.records import (
     DecisionRecord,
     GuardEvent,
@@ -18,13 +24,36 @@ from openhands_tiered_router.telemetry.records import (
     Verdict,
 )
 from openhands_tiered_router.telemetry.situations import encode_situation
-from openhands_tiered_router.tiers import Tier
+from openhands_tiered_router.telemetry.tier_sets import encode_tier_set
 
 
 type Statement = tuple[str, Mapping[str, Any]]
 
 NO_CONVERSATION: Final = ""
 """Stands for ``None`` in the table of conversations, so that keys are never NULL."""
+
+NAMED: Final = frozenset(
+    {
+        "purpose",
+        "policy",
+        "endpoint",
+        "model",
+        "weighed",
+        "served_endpoint",
+        "served_model",
+        "error_kind",
+        "tool_name",
+        "status",
+        "action_kind",
+    }
+)
+"""Columns that hold a key of the table of names."""
+
+PENDING: Final = 1
+"""Key of that status, by the migration."""
+
+SAME_SECONDS: Final = 0.01
+"""Seconds that a single request may be shorter than its call and still be left out."""
 
 
 def stored_conversation_id(conversation_id: str | None) -> str:
@@ -52,10 +81,17 @@ def statements(record: Record) -> Iterator[Statement]:
 
 
 def _decision(record: DecisionRecord) -> Iterator[Statement]:
-    yield _conversation(record.conversation_id, record.parent_conversation_id)
+    parent = record.parent_conversation_id
+    yield _conversation(record.conversation_id, record.time, parent)
     columns = _decision_columns(record)
-    yield _upsert_sql(tuple(columns), ()), columns
-    yield _EXPLANATION, _explanation(record.decision) | {"id": columns["id"]}
+    if record.tiers is not None:
+        endpoints = encode_tier_set(record.tiers)
+        yield _TIER_SET, {"endpoints": endpoints}
+        columns["tier_set"] = endpoints
+    yield from _upsert(columns)
+    text = encoding.encode_explanation(record.decision)
+    yield _TASK, {"id": columns["id"], "text": text}
+    yield _EXPLANATION, {"id": columns["id"], "text": text}
     if record.decision.situation is not None:
         situation = encode_situation(record.decision.situation)
         yield _SITUATION, {"id": columns["id"], "situation": situation}
@@ -66,53 +102,57 @@ def _decision_columns(record: DecisionRecord) -> dict[str, Any]:
     chosen = next(
         (c for c in decision.candidates if c.endpoint == decision.endpoint), None
     )
+    other = _weighed(decision)
     return {
-        "id": clean.identifier(record.decision_id),
+        "id": packing.own_id(record.decision_id),
         "conversation": stored_conversation_id(record.conversation_id),
         "turn": record.turn,
         "purpose": clean.name(record.purpose),
         "time": encoding.finite(record.time),
         "policy": clean.name(decision.policy),
-        "tier": str(decision.tier),
+        "tier": decision.tier,
         "endpoint": clean.name(decision.endpoint),
         "model": _name(record.model),
-        "need": str(decision.need),
-        "floor": _tier(decision.floor),
-        "cap": _tier(decision.cap),
+        "need": decision.need,
+        "floor": decision.floor,
+        "cap": decision.cap,
         "pinned": decision.pinned,
-        "score": encoding.finite(decision.score),
-        "p_mechanical": encoding.finite(decision.p_mechanical),
+        "score": _millionths(decision.score),
+        "p_mechanical": _millionths(decision.p_mechanical),
         "propensity": encoding.finite(decision.propensity),
-        "estimated_now": encoding.finite(chosen.cost_now) if chosen else None,
-        "estimated_return": encoding.finite(chosen.cost_return) if chosen else None,
-        "overhead_us": encoding.finite(record.overhead_us),
+        "estimated_now": _billionths(chosen.cost_now if chosen else None),
+        "estimated_return": _billionths(chosen.cost_return if chosen else None),
+        "weighed": _name(other.endpoint if other else None),
+        "weighed_now": _billionths(other.cost_now if other else None),
+        "weighed_return": _billionths(other.cost_return if other else None),
+        "overhead_us": packing.scaled(record.overhead_us, 1),
     }
 
 
-def _explanation(decision: Decision) -> dict[str, str]:
-    return {
-        "fallbacks": encoding.encode_names(decision.fallbacks),
-        "candidates": encoding.encode_candidates(decision.candidates),
-        "reasons": encoding.encode_reasons(decision.reasons),
-        "dimensions": encoding.encode_dimensions(decision.dimensions),
-    }
+def _weighed(decision: Decision) -> Candidate | None:
+    """What was weighed against the choice: of those priced, the least dear now."""
+    priced = (
+        c
+        for c in decision.candidates
+        if c.endpoint != decision.endpoint and encoding.finite(c.cost_now) is not None
+    )
+    return min(priced, key=lambda c: c.cost_now or 0.0, default=None)
 
 
 def _outcome(record: OutcomeRecord) -> Iterator[Statement]:
-    yield _conversation(record.conversation_id, None)
-    columns = _outcome_columns(record)
-    yield _upsert_sql(tuple(columns), ("conversation", "time")), columns
+    yield _conversation(record.conversation_id, record.time, None)
+    yield from _upsert(_outcome_columns(record), keep=("conversation", "time"))
 
 
 def _outcome_columns(record: OutcomeRecord) -> dict[str, Any]:
     outcome, usage = record.outcome, record.outcome.usage
     response = outcome.response_id
     return {
-        "id": clean.identifier(record.decision_id),
+        "id": packing.own_id(record.decision_id),
         "conversation": stored_conversation_id(record.conversation_id),
         "time": encoding.finite(record.time),
         "answered": outcome.endpoint is not None,
-        "served_tier": _tier(record.tier),
+        "served_tier": record.tier,
         "served_endpoint": _name(outcome.endpoint),
         "served_model": _name(record.model),
         "prompt_tokens": usage.prompt,
@@ -121,12 +161,22 @@ def _outcome_columns(record: OutcomeRecord) -> dict[str, Any]:
         "cache_write_tokens": usage.cache_write,
         "reasoning_tokens": usage.reasoning,
         "cost": encoding.finite(outcome.cost),
-        "seconds": encoding.finite(outcome.seconds),
-        "first_token_seconds": encoding.finite(outcome.first_token_seconds),
-        "attempts": encoding.encode_attempts(outcome.attempts),
+        "seconds": _millionths(outcome.seconds),
+        "first_token_seconds": _millionths(outcome.first_token_seconds),
+        "attempts": _attempts(outcome),
         "error_kind": _error_kind(outcome),
-        "response_id": None if response is None else clean.identifier(response),
+        "response": None if response is None else packing.foreign_id(response),
     }
+
+
+def _attempts(outcome: Outcome) -> str | None:
+    """``None``: the usual; one request, which took as long as the call."""
+    match outcome.attempts:
+        case (Attempt(endpoint=endpoint, error=None, seconds=seconds),):
+            late = abs(outcome.seconds - seconds)
+            if endpoint == outcome.endpoint and late < SAME_SECONDS:
+                return None
+    return encoding.encode_attempts(outcome.attempts)
 
 
 def _error_kind(outcome: Outcome) -> ErrorKind | None:
@@ -139,7 +189,7 @@ def _error_kind(outcome: Outcome) -> ErrorKind | None:
 def _tool_result(record: ToolResult) -> Iterator[Statement]:
     columns = {
         "conversation": stored_conversation_id(record.conversation_id),
-        "tool_call_id": clean.identifier(record.tool_call_id),
+        "call": packing.foreign_id(record.tool_call_id),
         "tool_name": clean.name(record.tool_name),
         "time": record.time,
         "status": record.status,
@@ -147,19 +197,20 @@ def _tool_result(record: ToolResult) -> Iterator[Statement]:
         "exit_code": record.exit_code,
         "is_error": record.is_error,
         "failed": record.failed,
-        "seconds": encoding.finite(record.seconds),
-        "rework": record.rework,
+        "seconds": _millionths(record.seconds),
+        "target": record.target,
+        "failure": record.failure,
     }
+    yield _conversation(record.conversation_id, record.time, None)
+    yield from _new_names(columns)
     if record.response_id is None:
         yield _LATE_RESULT, columns
         return
-    yield _conversation(record.conversation_id, None)
-    response = {"response_id": clean.identifier(record.response_id)}
-    yield _TOOL_RESULT, columns | response
+    yield _TOOL_RESULT, columns | {"response": packing.foreign_id(record.response_id)}
 
 
 def _guard_event(record: GuardEvent) -> Iterator[Statement]:
-    yield _conversation(record.conversation_id, None)
+    yield _conversation(record.conversation_id, record.time, None)
     yield (
         _GUARD_EVENT,
         {
@@ -173,7 +224,7 @@ def _guard_event(record: GuardEvent) -> Iterator[Statement]:
 
 
 def _verdict(record: Verdict) -> Iterator[Statement]:
-    yield _conversation(record.conversation_id, None)
+    yield _conversation(record.conversation_id, record.time, None)
     yield (
         _VERDICT,
         {
@@ -191,15 +242,33 @@ def _verdict(record: Verdict) -> Iterator[Statement]:
     )
 
 
-def _conversation(conversation_id: str | None, parent: str | None) -> Statement:
+def _conversation(
+    conversation_id: str | None, time: float, parent: str | None
+) -> Statement:
     return _CONVERSATION, {
         "id": stored_conversation_id(conversation_id),
+        "last": encoding.finite(time),
         "parent_id": None if parent is None else clean.identifier(parent),
     }
 
 
-def _tier(tier: Tier | None) -> str | None:
-    return None if tier is None else str(tier)
+def _new_names(columns: Mapping[str, Any]) -> Iterator[Statement]:
+    for column in NAMED & columns.keys():
+        if columns[column] is not None:
+            yield _NAME, {"name": columns[column]}
+
+
+def _upsert(columns: dict[str, Any], keep: tuple[str, ...] = ()) -> Iterator[Statement]:
+    yield from _new_names(columns)
+    yield _upsert_sql(tuple(columns), keep), columns
+
+
+def _millionths(value: float | None) -> int | None:
+    return packing.scaled(value, packing.MILLIONTH)
+
+
+def _billionths(value: float | None) -> int | None:
+    return packing.scaled(value, packing.BILLIONTH)
 
 
 def _name(value: str | None) -> str | None:
@@ -226,47 +295,91 @@ _VERDICT: Final = f"""
 """
 
 _CONVERSATION: Final = """
-    INSERT INTO conversations (id, parent_id) VALUES (:id, :parent_id)
-    ON CONFLICT (id) DO UPDATE SET parent_id = excluded.parent_id
-    WHERE excluded.parent_id IS NOT NULL
+    INSERT INTO conversations (id, parent_id, last) VALUES (:id, :parent_id, :last)
+    ON CONFLICT (id) DO UPDATE SET
+        parent_id = coalesce(excluded.parent_id, parent_id),
+        last = max(coalesce(last, excluded.last), coalesce(excluded.last, last)),
+        stale = 1
 """
 
-_EXPLANATION: Final = """
-    INSERT OR REPLACE INTO explanations
-    SELECT key, :fallbacks, :candidates, :reasons, :dimensions
-    FROM decisions WHERE id = :id
+_NAME: Final = "INSERT INTO names (name) VALUES (:name) ON CONFLICT DO NOTHING"
+
+_TIER_SET: Final = """
+    INSERT INTO tier_sets (endpoints) VALUES (:endpoints) ON CONFLICT DO NOTHING
+"""
+
+_LATEST_TASK: Final = """
+    FROM decision_rows d LEFT JOIN tasks t ON t.key =
+        (SELECT max(key) FROM tasks WHERE conversation = d.conversation)
+    WHERE d.id = :id
+"""
+
+# The first explanation of a task is kept whole, the next ones as how they differ.
+_TASK: Final = f"""
+    INSERT INTO tasks (conversation, body) SELECT d.conversation, packed(:text)
+    {_LATEST_TASK} AND is_unlike(:text, t.body)
+"""
+
+_EXPLANATION: Final = f"""
+    INSERT OR REPLACE INTO explanation_rows
+    SELECT d.key, t.key, packed(:text, t.body) {_LATEST_TASK}
 """
 
 _SITUATION: Final = """
     INSERT OR REPLACE INTO situations
-    SELECT key, :situation FROM decisions WHERE id = :id
+    SELECT key, :situation FROM decision_rows WHERE id = :id
 """
+
+
+def _value(column: str) -> str:
+    """What to store of a column's parameter."""
+    if column == "conversation":
+        return _KEY_OF
+    if column == "tier_set":
+        return "(SELECT key FROM tier_sets WHERE endpoints = :tier_set)"
+    if column in NAMED:
+        return f"(SELECT key FROM names WHERE name = :{column})"
+    return f":{column}"
+
+
+_TOOL_COLUMNS: Final = (
+    "conversation",
+    "response",
+    "call",
+    "tool_name",
+    "time",
+    "status",
+    "action_kind",
+    "exit_code",
+    "is_error",
+    "failed",
+    "seconds",
+    "target",
+    "failure",
+)
 
 # A result that comes late, or twice, completes the row and takes nothing from it.
 _TOOL_RESULT: Final = f"""
-    INSERT INTO tool_results VALUES (
-        {_KEY_OF}, :response_id, :tool_call_id, :tool_name, :time, :status,
-        :action_kind, :exit_code, :is_error, :failed, :seconds, :rework
-    )
+    INSERT INTO tool_rows VALUES ({", ".join(map(_value, _TOOL_COLUMNS))})
     ON CONFLICT DO UPDATE SET
         time = max(time, excluded.time),
-        status = iif(excluded.status = 'pending', status, excluded.status),
+        status = iif(excluded.status = {PENDING}, status, excluded.status),
         action_kind = coalesce(excluded.action_kind, action_kind),
         exit_code = coalesce(excluded.exit_code, exit_code),
         is_error = coalesce(excluded.is_error, is_error),
         failed = coalesce(excluded.failed, failed),
         seconds = coalesce(excluded.seconds, seconds),
-        rework = coalesce(excluded.rework, rework)
+        target = coalesce(excluded.target, target),
+        failure = coalesce(excluded.failure, failure)
 """
 
 _LATE_RESULT: Final = f"""
-    UPDATE tool_results SET
-        time = :time, status = :status, exit_code = :exit_code,
-        is_error = :is_error, failed = :failed
-    WHERE (conversation, response_id, tool_call_id) = (
-        SELECT conversation, response_id, tool_call_id FROM tool_results
-        WHERE conversation = {_KEY_OF} AND tool_call_id = :tool_call_id
-            AND status = 'pending'
+    UPDATE tool_rows SET
+        time = :time, status = {_value("status")}, exit_code = :exit_code,
+        is_error = :is_error, failed = :failed, failure = :failure
+    WHERE (conversation, response, call) = (
+        SELECT conversation, response, call FROM tool_rows
+        WHERE conversation = {_KEY_OF} AND call = :call AND status = {PENDING}
         ORDER BY time DESC LIMIT 1
     )
 """
@@ -280,10 +393,10 @@ def _upsert_sql(names: tuple[str, ...], keep: tuple[str, ...]) -> str:
         names: The columns; the parameters have the same names.
         keep: Those that stay as they are if the row is there.
     """
-    values = ", ".join(_KEY_OF if n == "conversation" else f":{n}" for n in names)
+    values = ", ".join(map(_value, names))
     changed = (n for n in names if n not in ("id", *keep))
     changes = ", ".join(f"{n} = excluded.{n}" for n in changed)
     return (
-        f"INSERT INTO decisions ({', '.join(names)}) VALUES ({values}) "
+        f"INSERT INTO decision_rows ({', '.join(names)}) VALUES ({values}) "
         f"ON CONFLICT (id) DO UPDATE SET {changes}"
     )

@@ -12,6 +12,7 @@ from itertools import chain, count
 from pathlib import Path
 from typing import IO, Final
 
+from openhands_tiered_router.telemetry.packing import is_unlike, packed
 from openhands_tiered_router.telemetry.records import Record
 from openhands_tiered_router.telemetry.rows import statements
 from openhands_tiered_router.telemetry.schema import migrate, version_of
@@ -27,6 +28,8 @@ BUSY_SECONDS: Final = 0.25
 because a fork waits for the writer to come out of SQLite."""
 
 _PRAGMAS: Final = (
+    # Before the first table, or not at all: what retention frees goes back to the disk.
+    "PRAGMA auto_vacuum = INCREMENTAL",
     "PRAGMA journal_mode = WAL",
     # Safe against a kill in WAL mode; only a power cut can cost the last commits.
     "PRAGMA synchronous = NORMAL",
@@ -113,6 +116,8 @@ class Store:
             for pragma in _PRAGMAS:
                 connection.execute(pragma)
             migrate(connection)
+            connection.create_function("packed", -1, packed, deterministic=True)
+            connection.create_function("is_unlike", 2, is_unlike, deterministic=True)
         except BaseException:
             connection.close()
             raise

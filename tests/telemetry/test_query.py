@@ -39,7 +39,8 @@ from openhands_tiered_router.tiers import Tier
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=40).filter(
     lambda t: not any(sign in t for sign in ("sk", "pk", "rk", "eyJ", "//", "Bearer"))
 )
-numbers = st.floats(allow_nan=False, allow_infinity=False)
+# The file keeps six decimals.
+numbers = st.integers(-(10**12), 10**12).map(lambda n: n / 1e6)
 counts = st.integers(0, 2**53)
 tiers = st.sampled_from(Tier)
 
@@ -108,7 +109,8 @@ tool_results = st.builds(
     is_error=st.none() | st.booleans(),
     failed=st.none() | st.booleans(),
     seconds=st.none() | numbers,
-    rework=st.none() | st.booleans(),
+    target=st.none() | st.integers(0, 2**31),
+    failure=st.none() | st.integers(0, 2**31),
 )
 
 
@@ -127,7 +129,7 @@ def decided(decision: Decision, turn: int = 0) -> DecisionRecord:
         purpose="agent",
         time=10.0 + turn,
         model="openai/small",
-        overhead_us=312.5,
+        overhead_us=312,
         decision=decision,
     )
 
@@ -170,7 +172,7 @@ def test_any_decision_comes_back_as_it_was(
     assert (turn.decision_id, turn.conversation_id) == ("d0", "c")
     assert (turn.parent_conversation_id, turn.turn, turn.time) == ("p", 0, 10.0)
     assert (turn.purpose, turn.model) == ("agent", "openai/small")
-    assert turn.overhead_us == 312.5
+    assert turn.overhead_us == 312
     assert (turn.served_tier, turn.served_model) == (Tier.COMPLEX, "openai/large")
 
 
@@ -211,7 +213,7 @@ def test_reading_works_while_another_writes(
     assert writer.flush(30)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        other.execute("DELETE FROM decisions")
+        other.execute("DELETE FROM decision_rows")
         assert [t.decision_id for t in TelemetryFile(path).turns("c")] == ["d1"]
 
 

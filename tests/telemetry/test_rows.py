@@ -39,7 +39,7 @@ DONE = replace(
     failed=True,
     seconds=2.0,
 )
-REWORK = replace(ASKED, time=3.0, action_kind=None, rework=True)
+CHANGED = replace(ASKED, time=3.0, action_kind=None, target=7)
 
 
 def tools_of(path: Path, *records: Record, conversation: str = "c") -> list[ToolResult]:
@@ -66,12 +66,12 @@ def tools_of(path: Path, *records: Record, conversation: str = "c") -> list[Tool
     return [t for turn in TelemetryFile(path).turns(conversation) for t in turn.tools]
 
 
-@pytest.mark.parametrize("records", list(permutations([ASKED, DONE, REWORK])))
+@pytest.mark.parametrize("records", list(permutations([ASKED, DONE, CHANGED])))
 def test_what_is_known_adds_up_in_any_order(
     path: Path, records: tuple[ToolResult, ...]
 ) -> None:
     (tool,) = tools_of(path, *records)
-    assert tool == replace(DONE, action_kind="test", rework=True)
+    assert tool == replace(DONE, action_kind="test", target=7)
 
 
 def test_the_same_call_id_in_another_answer_is_another_call(path: Path) -> None:

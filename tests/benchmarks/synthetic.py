@@ -1,0 +1,322 @@
+"""Makes a telemetry file of made-up conversations, as large as you like.
+
+    uv run python tests/benchmarks/synthetic.py telemetry.sqlite3 --turns 1000000
+
+Sessions have the shape of recorded ones: 76 turns, prompts from 1.6 k growing by 320
+tokens a turn, 55-60 % of turns mechanical. Nothing is learned from what they say; it is
+about how large and how fast files are.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import UUID
+
+from openhands_tiered_router.core.decision import (
+    Attempt,
+    Candidate,
+    Decision,
+    Dimension,
+    ErrorKind,
+    Outcome,
+    Reason,
+    Usage,
+)
+from openhands_tiered_router.economics.costs import call_cost
+from openhands_tiered_router.telemetry.records import (
+    DecisionRecord,
+    GuardEvent,
+    OutcomeRecord,
+    Record,
+    ToolResult,
+    ToolStatus,
+    Verdict,
+)
+from openhands_tiered_router.telemetry.store import Store
+from openhands_tiered_router.tiers import Endpoint, Prices, Tier, TierSet
+
+
+TURNS = 76
+BATCH = 4_000
+START = 1_750_000_000.0
+"""Of the first conversation, seconds since the epoch."""
+
+MECHANICAL = ("search", "read", "list", "git", "run")
+HARD = ("edit", "test", "script", "snippet")
+DIMENSIONS = (
+    "request_length",
+    "code_share",
+    "reasoning_cues",
+    "question_ambiguity",
+    "breadth",
+    "constraints",
+    "turn_depth",
+    "tool_history",
+    "recent_failures",
+    "context_fill",
+    "localisation_ambiguity",
+    "match_complexity",
+    "dependency_depth",
+    "community_spread",
+    "blast_radius",
+)
+
+
+def _endpoint(tier: Tier, model: str, price: float) -> Endpoint:
+    prices = Prices(
+        input=price, output=5 * price, cache_read=price / 10, cache_write=1.25 * price
+    )
+    return Endpoint(key=str(tier), tier=tier, model=model, prices=prices)
+
+
+TIERS = TierSet(
+    (
+        _endpoint(Tier.SIMPLE, "anthropic/claude-haiku-4-5", 1e-6),
+        _endpoint(Tier.MEDIUM, "anthropic/claude-sonnet-4-5", 3e-6),
+        _endpoint(Tier.COMPLEX, "anthropic/claude-opus-4-5", 5e-6),
+        _endpoint(Tier.REASONING, "openai/gpt-5.2-pro", 21e-6),
+    )
+)
+SPARE = _endpoint(Tier.COMPLEX, "bedrock/claude-opus-4-5", 5e-6)
+
+
+def records(
+    turns: int, *, seed: int = 1, since: float = START, spacing: float = 600.0
+) -> Iterator[Record]:
+    """The records of that many turns, conversation by conversation.
+
+    Args:
+        turns: Of agents; side requests come on top.
+        seed: Another one, other numbers.
+        since: Time of the first conversation, seconds since the epoch.
+        spacing: Seconds from the start of one conversation to the next one's.
+    """
+    rng = random.Random(seed)
+    for n in range(-(-turns // TURNS)):
+        count = min(TURNS, turns - n * TURNS)
+        yield from _conversation(rng, n, count, since + n * spacing)
+
+
+def _conversation(
+    rng: random.Random, n: int, turns: int, start: float
+) -> Iterator[Record]:
+    name = str(UUID(int=rng.getrandbits(128)))
+    task = [(d, round(rng.random(), 6), round(rng.random(), 4)) for d in DIMENSIONS]
+    warm: dict[str, int] = {}
+    now, failed = start, False
+    for turn in range(turns):
+        p = 0.0 if turn == 0 or failed else round(rng.betavariate(2, 1.4), 6)
+        prompt = 1_600 + 320 * turn + rng.randrange(200)
+        decision = _decision(rng, task, turn, p, prompt, warm)
+        output = rng.randrange(60, 600)
+        yield from (
+            call := _call(rng, name, turn, now, decision, (prompt, output, warm))
+        )
+        mechanical = rng.random() < p
+        kind = rng.choice(MECHANICAL if mechanical else HARD)
+        failed = rng.random() < (0.1 if mechanical else 0.2)
+        now += rng.uniform(3, 15)
+        outcome = call[1]
+        assert isinstance(outcome, OutcomeRecord)
+        yield _tool(rng, name, outcome, now, kind, failed)
+    if n % 20 == 0:
+        yield _guard(name, now, "budget", "soft_limit", limit="day")
+    if n % 25 == 0:
+        error = str(ErrorKind.OVERLOADED)
+        yield _guard(name, now, "breaker", "opened", endpoint="complex", error=error)
+        yield _guard(name, now + 60, "breaker", "closed", endpoint="complex", error="")
+    if n % 3 == 0:
+        accepted = rng.random() < 0.6
+        reason = "passed" if accepted else "tests_fail"
+        yield Verdict(
+            conversation_id=name, time=now, accepted=accepted, reason=reason, tests=4
+        )
+    if n % 9 == 0:
+        yield Verdict(
+            conversation_id=name,
+            time=now + 1,
+            judge="ci",
+            accepted=rng.random() < 0.6,
+            reason="ci",
+        )
+
+
+def _decision(
+    rng: random.Random,
+    task: list[tuple[str, float, float]],
+    turn: int,
+    p: float,
+    prompt: int,
+    warm: dict[str, int],
+) -> Decision:
+    costs = {
+        e.key: call_cost(e.prices, prompt=prompt, warm=warm.get(e.key, 0), output=250)
+        for e in TIERS.endpoints
+        if e.prices
+    }
+    weak, strong = costs["simple"], costs["complex"]
+    later, leak = rng.random() * 0.01, (1 - p) * 0.03
+    tier = Tier.SIMPLE if weak + leak < strong + later and p else Tier.COMPLEX
+    text = (
+        f"complex ${strong:.4f} now, ${later:.4f} later, $0.0000 if too weak; "
+        f"simple ${weak:.4f} now, $0.0000 later, ${leak:.4f} if too weak"
+    )
+    said = f"mechanical with probability {p:.2f} after {rng.choice(MECHANICAL)}"
+    values = [
+        Dimension(d, v, w, "no code graph")
+        if d != "turn_depth"
+        else Dimension(d, turn / 76, w, f"{turn} turns")
+        for d, v, w in task
+    ]
+    values[9] = Dimension(
+        "context_fill", prompt / 2e5, 0.04, f"{prompt} of 200000 tokens"
+    )
+    priced = {"simple": (weak, 0.0), "complex": (strong, later)} if p else {}
+    return Decision(
+        tier=tier,
+        endpoint=str(tier),
+        fallbacks=("complex", "reasoning") if tier == Tier.SIMPLE else ("reasoning",),
+        need=tier,
+        score=0.4 + turn / 1e4 + task[0][1] / 10,
+        p_mechanical=p,
+        candidates=tuple(
+            Candidate(
+                endpoint=e.key,
+                tier=e.tier,
+                cost_now=priced.get(e.key, (None, None))[0],
+                cost_return=priced.get(e.key, (None, None))[1],
+                warm_tokens=warm.get(e.key, 0) if e.key in priced else 0,
+            )
+            for e in TIERS.endpoints
+        ),
+        reasons=(
+            Reason("task_score", f"complexity {0.4 + turn / 1e4:.2f}: {task[0][0]}"),
+            Reason("next_turn", said if p else "first turn on a request"),
+            *([Reason("economics", text)] if p else []),
+        ),
+        dimensions=tuple(values),
+    )
+
+
+def _call(
+    rng: random.Random,
+    name: str,
+    turn: int,
+    now: float,
+    decision: Decision,
+    tokens: tuple[int, int, dict[str, int]],
+) -> list[Record]:
+    prompt, output, warm = tokens
+    served = next(e for e in TIERS.endpoints if e.key == decision.endpoint)
+    seconds = 0.4 + output / 90 + rng.random()
+    attempts = (Attempt(endpoint=served.key, error=None, seconds=seconds),)
+    if rng.random() < 0.01:
+        served = TIERS.endpoints[3]
+        first = Attempt(
+            endpoint=decision.endpoint, error=ErrorKind.OVERLOADED, seconds=0.5
+        )
+        attempts = (first, Attempt(endpoint=served.key, error=None, seconds=seconds))
+    cached, warm[served.key] = warm.get(served.key, 0), prompt
+    assert served.prices is not None
+    milliseconds = round(now * 1000) << 80
+    made = str(UUID(int=milliseconds | 0x7 << 76 | 0x2 << 62 | rng.getrandbits(60)))
+    decided = DecisionRecord(
+        decision_id=made,
+        conversation_id=name,
+        turn=turn,
+        time=now,
+        model=next(e.model for e in TIERS.endpoints if e.key == decision.endpoint),
+        overhead_us=rng.lognormvariate(5.8, 0.4),
+        decision=decision,
+        tiers=TIERS,
+    )
+    outcome = Outcome(
+        endpoint=served.key,
+        attempts=attempts,
+        usage=Usage(
+            prompt=prompt,
+            completion=output,
+            cache_read=cached,
+            cache_write=prompt - cached,
+        ),
+        cost=call_cost(served.prices, prompt=prompt, warm=cached, output=output),
+        seconds=sum(a.seconds for a in attempts),
+        first_token_seconds=0.3 + rng.random(),
+        response_id=f"chatcmpl-{rng.getrandbits(128):032x}",
+    )
+    ended = OutcomeRecord(
+        decision_id=made,
+        conversation_id=name,
+        time=now,
+        outcome=outcome,
+        tier=served.tier,
+        model=served.model,
+    )
+    return [decided, ended]
+
+
+def _tool(
+    rng: random.Random,
+    name: str,
+    asked: OutcomeRecord,
+    now: float,
+    kind: str,
+    failed: bool,
+) -> ToolResult:
+    return ToolResult(
+        conversation_id=name,
+        response_id=asked.outcome.response_id,
+        tool_call_id=f"call_{rng.getrandbits(96):024x}",
+        tool_name="file_editor" if kind in ("edit", "read") else "terminal",
+        time=now,
+        status=ToolStatus.DONE,
+        action_kind=kind,
+        exit_code=1 if failed else 0,
+        is_error=False,
+        failed=failed,
+        seconds=rng.random(),
+        target=rng.randrange(8) if kind == "edit" else None,
+        failure=rng.randrange(2**31) if failed else None,
+    )
+
+
+def _guard(name: str, now: float, guard: str, kind: str, **detail: str) -> GuardEvent:
+    return GuardEvent(
+        conversation_id=name, time=now, guard=guard, kind=kind, detail=detail
+    )
+
+
+def fill(path: Path, turns: int, *, seed: int = 1) -> None:
+    """Writes the records of that many turns, as the router's writer does."""
+    store, batch = Store(path), []
+    for record in records(turns, seed=seed):
+        batch.append(record)
+        if len(batch) == BATCH:
+            store.write(batch)
+            batch.clear()
+    store.write(batch)
+    store.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("path", type=Path)
+    parser.add_argument("--turns", type=int, default=1_000_000)
+    parser.add_argument("--seed", type=int, default=1)
+    asked = parser.parse_args()
+    began = time.perf_counter()
+    fill(asked.path, asked.turns, seed=asked.seed)
+    size = sum(p.stat().st_size for p in asked.path.parent.glob(asked.path.name + "*"))
+    seconds = time.perf_counter() - began
+    print(
+        f"{asked.turns:,} turns in {seconds:.0f} s; {size / 1e6:.1f} MB, "
+        f"{size / asked.turns:.0f} bytes a turn"
+    )
+
+
+if __name__ == "__main__":
+    main()
