@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from openhands_tiered_router.config import ConfigError, RouterConfig
     from openhands_tiered_router.conversation import routed_conversation
     from openhands_tiered_router.core.decision import Decision
+    from openhands_tiered_router.metrics.serving import serve_metrics
     from openhands_tiered_router.router import ComplexityRouter
+    from openhands_tiered_router.sdk.reload import reload_config, reload_on_sighup
     from openhands_tiered_router.tiers import Tier
 
 
@@ -26,7 +28,10 @@ __all__ = [
     "RoutedAgent",
     "RouterConfig",
     "Tier",
+    "reload_config",
+    "reload_on_sighup",
     "routed_conversation",
+    "serve_metrics",
 ]
 
 _HOMES: Final = {
@@ -36,7 +41,10 @@ _HOMES: Final = {
     "RoutedAgent": "agent",
     "RouterConfig": "config",
     "Tier": "tiers",
+    "reload_config": "sdk.reload",
+    "reload_on_sighup": "sdk.reload",
     "routed_conversation": "conversation",
+    "serve_metrics": "metrics.serving",
 }
 
 
