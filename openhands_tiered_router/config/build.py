@@ -13,7 +13,7 @@ from openhands_tiered_router.config.endpoint import EndpointConfig
 from openhands_tiered_router.config.errors import ConfigError, Problem
 from openhands_tiered_router.config.keys import key_for
 from openhands_tiered_router.config.problems import did_you_mean, explain, render_path
-from openhands_tiered_router.config.profiles import profile_dir
+from openhands_tiered_router.config.profiles import profile_dir, profile_secret
 from openhands_tiered_router.config.redact import shown
 from openhands_tiered_router.config.resolve import Target, resolve_targets, tier_set
 from openhands_tiered_router.config.schema import RouterConfig
@@ -161,7 +161,11 @@ def _llm(
 
 def _from_profile(name: str, fields: dict[str, Any], environ: Mapping[str, str]) -> LLM:
     from openhands.sdk.llm import LLMProfileStore
+    from openhands.sdk.utils.cipher import Cipher
 
-    llm = LLMProfileStore(profile_dir(environ)).load(name).model_copy(update=fields)
+    secret = profile_secret(environ)
+    cipher = Cipher(secret) if secret else None
+    stored = LLMProfileStore(profile_dir(environ)).load(name, cipher=cipher)
+    llm = stored.model_copy(update=fields)
     llm.reset_metrics()  # a copy keeps counting with the original's prices
     return llm

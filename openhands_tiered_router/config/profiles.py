@@ -28,6 +28,12 @@ def profile_dir(environ: Mapping[str, str] | None = None) -> Path:
     return (Path(base) if base else Path.home() / ".openhands") / "profiles"
 
 
+def profile_secret(environ: Mapping[str, str]) -> str | None:
+    """What an agent-server encrypts the keys in its profiles with, if it does."""
+    names = ("OH_SECRET_KEY", "SESSION_API_KEY", "OH_SESSION_API_KEYS_0")
+    return next((environ[name] for name in names if environ.get(name)), None)
+
+
 def read_profile(name: str, directory: Path) -> dict[str, Any]:
     """The fields of the profile ``name`` that decisions need; no secret.
 

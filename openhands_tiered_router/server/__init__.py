@@ -1,0 +1,1 @@
+"""Both ways onto an OpenHands agent-server; see docs/agent-server.md."""
