@@ -136,8 +136,8 @@ def _tool_result(row: sqlite3.Row, conversation_id: str | None) -> ToolResult:
         status=ToolStatus(row["status"]),
         action_kind=row["action_kind"],
         exit_code=row["exit_code"],
-        is_error=_flag(row["is_error"]),
-        failed=_flag(row["failed"]),
+        is_error=flag(row["is_error"]),
+        failed=flag(row["failed"]),
         seconds=row["seconds"],
         target=row["target"],
         failure=row["failure"],
@@ -158,7 +158,7 @@ def tier_of(name: str | None) -> Tier | None:
     return None if name is None else Tier.parse(name)
 
 
-def _flag(value: int | None) -> bool | None:
+def flag(value: int | None) -> bool | None:
     return None if value is None else bool(value)
 
 
