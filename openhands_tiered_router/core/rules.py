@@ -13,7 +13,7 @@ from openhands_tiered_router.core.request import Purpose
 from openhands_tiered_router.economics.lifetime import cache_lifetime
 from openhands_tiered_router.economics.rule import economics
 from openhands_tiered_router.need.escalation import escalation
-from openhands_tiered_router.need.next_turn import NextTurnModel, default_model
+from openhands_tiered_router.need.next_turn import PredictsTurns, default_model
 from openhands_tiered_router.need.risk import RiskSource, risk
 from openhands_tiered_router.need.task import task_score
 from openhands_tiered_router.tiers import Endpoint, Tier
@@ -54,7 +54,7 @@ def side_request(draft: Draft) -> Draft:
 class NextTurn:
     """How probable it is that the coming turn is mechanical."""
 
-    model: NextTurnModel | None = None
+    model: PredictsTurns | None = None
     """``None``: the one that comes with the package."""
 
     def __call__(self, draft: Draft) -> Draft:

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from openhands_tiered_router.core.session import SessionState
 from openhands_tiered_router.need.next_turn_features import NAMES, features
@@ -36,6 +36,14 @@ class Tree:
     threshold: Sequence[float]
     """Up to and including it goes left."""
     right: Sequence[int]
+
+
+class PredictsTurns(Protocol):
+    """What tells how probable a mechanical turn is."""
+
+    def probability(self, session: SessionState) -> float:
+        """P(the coming turn is mechanical), in [0, 1]."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
