@@ -39,8 +39,9 @@ class Git:
     directory: Path | None = None
     """The git directory; ``None``: none yet."""
     tree: Path | None = None
-    """The working tree, with an index in ``index``."""
+    """The working tree; where commands run."""
     index: Path | None = None
+    """``None``: the git directory's own."""
     settings: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Settings of git that may hold credentials; they go into the environment of the
     process alone, so that neither its arguments nor a file has them."""
@@ -83,7 +84,8 @@ class Git:
         kept = {k: v for k, v in os.environ.items() if k not in _OTHERS}
         places = {
             "GIT_DIR": self.directory,
-            "GIT_WORK_TREE": self.tree,
+            # Without a git directory git looks for one around the tree.
+            "GIT_WORK_TREE": self.tree if self.directory else None,
             "GIT_INDEX_FILE": self.index,
         }
         chosen = {**_SAFE, **self.settings}
