@@ -54,10 +54,10 @@ class VerifiesFinish(_Base):
             super().step(conversation, on_event=on_event, on_token=on_token)
             return
         finish.tell_router()
+        if finish.is_new():
+            with finish.safely():
+                finish.remember(finish.begun())
         if not finish.interrupted():
-            if finish.is_new():
-                with finish.safely():
-                    finish.remember(finish.begun())
             super().step(conversation, on_event=on_event, on_token=on_token)
         if finish.ended():
             with finish.safely(), finish.held_back():
@@ -75,10 +75,10 @@ class VerifiesFinish(_Base):
             await super().astep(conversation, on_event=on_event, on_token=on_token)
             return
         finish.tell_router()
+        if finish.is_new():
+            with finish.safely():
+                finish.remember(await asyncio.to_thread(finish.begun))
         if not finish.interrupted():
-            if finish.is_new():
-                with finish.safely():
-                    finish.remember(await asyncio.to_thread(finish.begun))
             await super().astep(conversation, on_event=on_event, on_token=on_token)
         if finish.ended():
             with finish.safely(), finish.held_back():
@@ -95,7 +95,7 @@ class VerifiesFinish(_Base):
 
         def _mark_conversation_finished(self, state: ConversationState) -> None:
             """Leaves the end to the verdict: a client of the agent-server that waits
-            for the end goes away at once. Older SDKs do not ask, and show it early."""
+            for the end goes away at once. SDK 1.50 does not ask, and shows it early."""
             if not self.verifies:
                 state.execution_status = ConversationExecutionStatus.FINISHED
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import sqlite3
 import time
 from contextlib import closing
@@ -206,6 +207,35 @@ def test_a_stored_conversation_remembers_what_the_change_is_against(
     assert (resumed.base, resumed.rejected) == (known.base, 2)
     assert resumed.reason == "tests_fail"
     assert shop.world.tiers(router, again) == ["complex"]
+
+
+def test_a_process_that_is_killed_while_it_verifies_verifies_when_it_resumes(
+    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, killed = tmp_path / "kept", tmp_path / "killed"
+    judge = Finish.judge
+
+    def at_the_kill(finish: Finish) -> Judged:
+        shutil.copytree(kept, killed)  # the disk as a kill would leave it
+        return judge(finish)
+
+    monkeypatch.setattr(Finish, "judge", at_the_kill)
+    shop.script([RIGHT])
+    first = shop.conversation(persistence_dir=str(kept))
+    first.send_message("Correct the total.")
+    first.run()
+    monkeypatch.undo()
+    reset_fleet()
+    router = shop.router()
+    again = shop.conversation(
+        router, persistence_dir=str(killed), conversation_id=first.id
+    )
+    assert verification_of(again.state) != verification_of(first.state)
+    again.run()
+    assert verification_of(again.state) == verification_of(first.state)
+    assert again.state.execution_status is Status.FINISHED
+    # The SDK goes back to the last step that it had saved: one call is made again.
+    assert len(router.calls(first.id)) == 1
 
 
 def test_a_question_that_changes_nothing_is_answered_in_peace(shop: Shop) -> None:
