@@ -58,8 +58,8 @@ def test_facts_of_a_project(root: Path) -> None:
     assert "- `p` is `p.app:main` (pyproject.toml)" in text
     assert "- `p/__main__.py`" in text
     assert "- `p/base.py`: 4 files\n" in text
-    assert "- `p/base.py`: 5 files; 1 tests, nearest `tests/test_base.py`" in text
-    assert "- `tests/`: 1 test files" in text
+    assert "- `p/base.py`: 5 files; 1 test file, nearest `tests/test_base.py`" in text
+    assert "- `tests/`: 1 test file" in text
 
 
 def test_an_empty_project_is_told_so(tmp_path: Path) -> None:
