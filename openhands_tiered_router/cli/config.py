@@ -162,16 +162,18 @@ def _files(
         tiers = {tier: make(tier) for tier in map(str, config.tiers.configured())}
         if form == "headless":
             return {FORMS[form]: forms.headless(make(None), tiers)}
-        _say_keys(tiers)
+        _say(tiers)
         return {_PROFILE.format(t): forms.profile(c) for t, c in tiers.items()}
     except ConfigError as error:
         click.echo(str(error), err=True)
         sys.exit(EXIT_USAGE)
 
 
-def _say_keys(tiers: dict[str, Client]) -> None:
-    """A profile cannot name a variable: on standard error, so that it is said."""
+def _say(tiers: dict[str, Client]) -> None:
+    """A profile has no room for notes: on standard error, so that they are said."""
     for tier, client in tiers.items():
+        for note in client.notes:
+            click.echo(f"{tier}: {note}", err=True)
         if client.key_variable:
             click.echo(
                 f"{tier}: no key in the profile. The SDK uses {client.key_variable} if "

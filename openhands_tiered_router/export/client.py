@@ -87,7 +87,7 @@ def direct(
     table = config.endpoints()[chosen]
     target = resolve_targets(config, environ)[chosen]
     found = key_for(table, target, environ, book)
-    notes = ["No routing: this is one model, of the tier " + str(endpoint.tier) + "."]
+    notes = [f"No routing: this is one model, of the tier {endpoint.tier}."]
     if table.api_key is not None:
         notes.append("Its key stands in the configuration, and is not written here.")
     address = target.base_url

@@ -161,6 +161,7 @@ def test_profiles_load_in_the_sdk(path: Path, tmp_path: Path) -> None:
     result = run(path, "export", "--for", "profiles", "--output", tmp_path / "profiles")
     assert result.exit_code == 0, result.output
     assert "ANTHROPIC_API_KEY" in result.stderr
+    assert "complex: Its key stands in the configuration" in result.stderr
     store = LLMProfileStore(str(tmp_path / "profiles"))
     assert sorted(name.removesuffix(".json") for name in store.list()) == [
         "tiered-router-complex",
