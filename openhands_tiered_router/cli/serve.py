@@ -88,7 +88,9 @@ def command(
         click.echo(str(error), err=True)
         sys.exit(EXIT_USAGE)
     if print_config:
-        click.echo(json.dumps(proxy.settings, indent=2))
+        from openhands_tiered_router.export.shown import without_secrets
+
+        click.echo(json.dumps(without_secrets(proxy.settings), indent=2))
         return
     local = host in _LOCAL
     key = _key(local=local, allow_remote=allow_remote, no_key=no_key)

@@ -48,6 +48,16 @@ def test_the_proxys_configuration_is_printed(tmp_path: Path) -> None:
     assert names == ["complexity-router", "complexity-router/complex"]
 
 
+def test_no_secret_is_printed(tmp_path: Path) -> None:
+    path = tmp_path / "with-header.toml"
+    header = 'extra_headers = { Authorization = "Bearer s3cr3t" }\n'
+    path.write_text(CONFIG + header, encoding="utf-8")
+    result = serve(tmp_path, "--config", str(path), "--print-config")
+    assert result.exit_code == 0, result.output
+    assert "extra_headers" in result.output
+    assert "s3cr3t" not in result.output
+
+
 def test_a_bad_configuration_is_told(tmp_path: Path) -> None:
     (tmp_path / "bad.toml").write_text("[tiers]\n", encoding="utf-8")
     result = serve(tmp_path, "--config", str(tmp_path / "bad.toml"))
