@@ -65,6 +65,12 @@ class RouterSettings(BaseModel):
     telemetry_queue: int = Field(
         default=10_000, ge=1, description="Records that may wait for the disk."
     )
+    telemetry_keep_days: int | None = Field(
+        default=365, ge=1, description="Days that a conversation stays on record."
+    )
+    telemetry_max_megabytes: int | None = Field(
+        default=4_000, ge=1, description="Size that the record may have, 10^6 bytes."
+    )
     graph: bool = Field(default=True, description="Use the workspace's code graph.")
     key_variables: dict[str, str] = Field(
         default_factory=dict,

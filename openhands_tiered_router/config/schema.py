@@ -255,6 +255,12 @@ class TelemetryConfig(Section):
     queue_size: Annotated[Count, Field(ge=1, le=1_000_000)] = 10_000
     """Rows that wait for the writer at most; further ones are dropped and counted,
     so that a slow disk never slows a call."""
+    keep_days: Annotated[Count, Field(ge=0)] = 365
+    """Days after its last record that a conversation is removed: a year to compare
+    with. 0: never."""
+    max_megabytes: Annotated[Count, Field(ge=0)] = 4_000
+    """Size of the file, 10^6 bytes, above which the oldest conversations are removed:
+    room for 10 million turns. 0: no limit."""
 
 
 class GraphConfig(Section):

@@ -36,6 +36,8 @@ def settings_of(config: RouterConfig) -> RouterSettings:
         telemetry=telemetry.enabled,
         telemetry_path=telemetry.path,
         telemetry_queue=telemetry.queue_size,
+        telemetry_keep_days=telemetry.keep_days or None,
+        telemetry_max_megabytes=telemetry.max_megabytes or None,
         graph=config.graph.enabled,
         key_variables={
             key: endpoint.api_key_env

@@ -41,6 +41,7 @@ from openhands_tiered_router.telemetry.recorder import (
     recorder_for,
 )
 from openhands_tiered_router.telemetry.records import AGENT_TURN
+from openhands_tiered_router.telemetry.removal import Retention
 from openhands_tiered_router.tiers import Endpoint, Tier
 
 
@@ -238,4 +239,5 @@ def _recorder(settings: RouterSettings) -> TelemetryRecorder:
     path = settings.telemetry_path or path_from(os.environ)
     if path is None:
         return TelemetryRecorder.disabled()
-    return recorder_for(path, queue_size=settings.telemetry_queue)
+    keep = Retention(settings.telemetry_keep_days, settings.telemetry_max_megabytes)
+    return recorder_for(path, queue_size=settings.telemetry_queue, keep=keep)

@@ -89,7 +89,7 @@ def turn_facts(
     Raises:
         TelemetryReadError: It cannot be read.
     """
-    sql, values = _ALL, {"since": since, "until": until}
+    sql, values = _ALL, dict[str, float | str](since=since, until=until)
     if conversation_id is not None:
         sql = _ONE
         values["id"] = stored_conversation_id(conversation_id)

@@ -19,9 +19,11 @@ from openhands_tiered_router.telemetry.records import (
     ToolResult,
     Verdict,
 )
+from openhands_tiered_router.telemetry.removal import Retention
 from openhands_tiered_router.telemetry.writer import (
     DEFAULT_QUEUE_SIZE,
     EXIT_SECONDS,
+    KEEP_ALL,
     Writer,
     WriterStats,
 )
@@ -174,20 +176,24 @@ _recorders: Final[dict[Path, TelemetryRecorder]] = {}
 
 
 def recorder_for(
-    path: Path | str, *, queue_size: int = DEFAULT_QUEUE_SIZE
+    path: Path | str,
+    *,
+    queue_size: int = DEFAULT_QUEUE_SIZE,
+    keep: Retention = KEEP_ALL,
 ) -> TelemetryRecorder:
     """The process's one recorder for a file; nothing is opened before the first record.
 
     Args:
         path: The file; it and its directory are made when missing. ``~`` is known.
         queue_size: Records that may wait; counts only for the path's first caller.
+        keep: How much the file may hold; likewise.
     """
     absolute = Path(os.path.abspath(os.path.expanduser(path)))
     if known := _recorders.get(absolute):
         return known
     # No lock, which a forked child could inherit locked: who comes second gets the
     # first one's, and a writer that was never used has neither thread nor file.
-    recorder = TelemetryRecorder(Writer(absolute, queue_size=queue_size))
+    recorder = TelemetryRecorder(Writer(absolute, queue_size=queue_size, keep=keep))
     return _recorders.setdefault(absolute, recorder)
 
 

@@ -14,6 +14,7 @@ from typing import IO, Final
 
 from openhands_tiered_router.telemetry.packing import is_unlike, packed
 from openhands_tiered_router.telemetry.records import Record
+from openhands_tiered_router.telemetry.removal import Retention, trim
 from openhands_tiered_router.telemetry.rows import statements
 from openhands_tiered_router.telemetry.schema import migrate, version_of
 
@@ -79,6 +80,10 @@ class Store:
                 raise
             self._set_aside(error)
         return self._write(batch)
+
+    def trim(self, keep: Retention, now: float) -> bool:
+        """Removes some of what is beyond the limits; see ``removal.trim``."""
+        return trim(self._open(), keep, now)
 
     def close(self) -> None:
         connection, self._connection = self._connection, None

@@ -17,6 +17,7 @@ from queue import Empty, SimpleQueue
 from typing import Final
 
 from openhands_tiered_router.telemetry.records import Loss, Record
+from openhands_tiered_router.telemetry.removal import Retention
 from openhands_tiered_router.telemetry.schema import UnusableFile
 from openhands_tiered_router.telemetry.store import BUSY_SECONDS, Store, is_busy
 
@@ -37,6 +38,11 @@ _RETRY_SECONDS: Final = 0.05
 _MAX_RETRY_SECONDS: Final = 5.0
 _PATIENCE_SECONDS: Final = 1.0
 """Pause from which on another process's transaction is worth a warning."""
+
+_TRIM_SECONDS: Final = 3_600.0
+"""Between looks for what is beyond the limits, while there is nothing of it."""
+
+KEEP_ALL: Final = Retention()
 
 _log = logging.getLogger(__name__)
 
@@ -73,8 +79,15 @@ class Writer:
     the first record, and again in a forked child.
     """
 
-    def __init__(self, path: Path, *, queue_size: int = DEFAULT_QUEUE_SIZE) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        queue_size: int = DEFAULT_QUEUE_SIZE,
+        keep: Retention = KEEP_ALL,
+    ) -> None:
         self.path = path
+        self._keep = keep
         self._limit = queue_size
         self._warned: set[str] = set()
         self._off = False
@@ -90,6 +103,7 @@ class Writer:
         self._io_lock = threading.Lock()
         self._stop = threading.Event()
         self._deadline = 0.0
+        self._trim_at = 0.0
         self._store = Store(self.path)
         self._written = self._dropped = self._rejected = self._told = 0
 
@@ -159,6 +173,7 @@ class Writer:
             batch, waiters = self._gather()
             if batch and not self._off:
                 self._persist(batch)
+                self._trim()
             for waiter in waiters:
                 waiter.done.set()
         with self._io_lock:
@@ -210,6 +225,19 @@ class Writer:
         self._told += untold
         self._rejected += rejected
         self._written += len(batch) - rejected
+
+    def _trim(self) -> None:
+        """Now and then removes a little of what is beyond the limits."""
+        if time.monotonic() < self._trim_at or self._off or self._keep == KEEP_ALL:
+            return
+        self._trim_at = time.monotonic() + _TRIM_SECONDS
+        try:
+            with self._io_lock:
+                if self._store.trim(self._keep, time.time()):
+                    self._trim_at = 0.0
+        except (sqlite3.Error, OSError, UnusableFile) as error:
+            if not is_busy(error):
+                self._warn("old telemetry cannot be removed from %s: %s", error)
 
     def _pause(self, seconds: float) -> None:
         if self._stop.is_set():

@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import argparse
 import random
+import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from uuid import UUID
 
@@ -44,6 +46,12 @@ TURNS = 76
 BATCH = 4_000
 START = 1_750_000_000.0
 """Of the first conversation, seconds since the epoch."""
+
+SPACING = 600.0
+"""Seconds from the start of one conversation to the next one's."""
+
+MADE = 15_200
+"""Turns of 200 conversations: what is made rather than copied."""
 
 MECHANICAL = ("search", "read", "list", "git", "run")
 HARD = ("edit", "test", "script", "snippet")
@@ -85,7 +93,7 @@ SPARE = _endpoint(Tier.COMPLEX, "bedrock/claude-opus-4-5", 5e-6)
 
 
 def records(
-    turns: int, *, seed: int = 1, since: float = START, spacing: float = 600.0
+    turns: int, *, seed: int = 1, since: float = START, spacing: float = SPACING
 ) -> Iterator[Record]:
     """The records of that many turns, conversation by conversation.
 
@@ -291,15 +299,63 @@ def _guard(name: str, now: float, guard: str, kind: str, **detail: str) -> Guard
 
 
 def fill(path: Path, turns: int, *, seed: int = 1) -> None:
-    """Writes the records of that many turns, as the router's writer does."""
+    """Writes that many turns: up to ``MADE`` as the router's writer does, which takes
+    a millisecond each; the rest are copies of these with other times and ids."""
+    made = min(turns, MADE)
     store, batch = Store(path), []
-    for record in records(turns, seed=seed):
+    for record in records(made, seed=seed):
         batch.append(record)
         if len(batch) == BATCH:
             store.write(batch)
             batch.clear()
     store.write(batch)
     store.close()
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.create_function("later_id", 2, _later_id)
+        rows = {t: _last_key(connection, t) for t in _COPIED}
+        for n in range(1, -(-turns // made)):
+            _copy(connection, rows, n)
+
+
+_COPIED = ("conversations", "decision_rows", "tasks", "guard_events", "verdicts")
+
+
+def _last_key(connection: sqlite3.Connection, table: str) -> int:
+    return connection.execute(f"SELECT max(key) FROM {table}").fetchone()[0]
+
+
+def _later_id(stored: bytes, milliseconds: int) -> bytes:
+    return (int.from_bytes(stored) + (milliseconds << 80)).to_bytes(16)
+
+
+def _copy(connection: sqlite3.Connection, rows: dict[str, int], n: int) -> None:
+    later = n * rows["conversations"] * SPACING
+    values = {t: n * last for t, last in rows.items()}
+    values |= {"n": n, "later": later, "ms": round(later * 1000)}
+    changed = {
+        "id": "later_id(id, :ms)",
+        "conversation": "conversation + :conversations",
+        "time": "time + :later",
+        "decision": "decision + :decision_rows",
+        "task": "task + :tasks",
+    }
+    connection.execute("BEGIN")
+    for table in (*_COPIED, "tool_rows", "explanation_rows"):
+        info = connection.execute(f"PRAGMA table_info({table})").fetchall()
+        columns = [name for _, name, *_ in info]
+        own = {"key": f"key + :{table}"}
+        if table == "conversations":
+            own |= {"id": "id || '-' || :n", "last": "last + :later"}
+        chosen = ", ".join((changed | own).get(c, c) for c in columns)
+        first = {
+            "explanation_rows": "WHERE decision <= :first_decision_rows",
+            "tool_rows": "WHERE conversation <= :first_conversations",
+        }.get(table, f"WHERE key <= :first_{table}")
+        connection.execute(
+            f"INSERT INTO {table} SELECT {chosen} FROM {table} {first}",
+            values | {f"first_{t}": last for t, last in rows.items()},
+        )
+    connection.execute("COMMIT")
 
 
 def main() -> None:
