@@ -22,6 +22,7 @@ _COMMANDS: Final = {
     "run": "Run an agent on a task, headless.",
     "serve": "Serve the router over HTTP, for any client.",
     "skills": "Put skills for agents into a repository.",
+    "telemetry": "Show, export and remove what is on record.",
     "verdict": "Say what became of the work; see how good the verifier is.",
 }
 """Each command's line in the help, kept here so that the help imports none of them."""

@@ -25,6 +25,7 @@ class TurnFacts:
     decision_id: str
     conversation: int
     """Key of the conversation: equal for turns of the same one."""
+    conversation_id: str | None
     turn: int | None
     purpose: str | None
     time: float | None
@@ -103,6 +104,7 @@ def _facts(row: sqlite3.Row) -> TurnFacts:
     return TurnFacts(
         **{name: row[name] for name in _AS_THEY_ARE},
         decision_id=own_id_text(row["stored_id"]),
+        conversation_id=row["conversation_id"] or None,
         tier=tier_of(row["tier"]),
         need=tier_of(row["need"]),
         floor=tier_of(row["floor"]),
@@ -154,12 +156,13 @@ _TOOLS: Final = """
 """
 
 _SPAN: Final = f"""
-    SELECT d.*, r.id AS stored_id,
+    SELECT d.*, r.id AS stored_id, c.id AS conversation_id,
         CASE WHEN d.attempts IS NULL THEN coalesce(d.answered, 0)
             ELSE json_array_length(d.attempts) END AS requests,
         (SELECT count(*) {_TOOLS}) AS tool_calls,
         (SELECT coalesce(sum(failed), 0) {_TOOLS}) AS tool_failures
     FROM decisions d JOIN decision_rows r ON r.key = d.key
+    JOIN conversations c ON c.key = d.conversation
     WHERE d.time >= :since AND d.time < :until
 """
 
