@@ -13,7 +13,7 @@ import openhands_tiered_router
 
 
 PACKAGE = Path(openhands_tiered_router.__file__).parent
-FRONTS = {"sdk", "router", "agent", "conversation", "cli", "demo"}
+FRONTS = {"sdk", "router", "agent", "conversation", "cli", "gateway", "demo"}
 LAYERS = {
     "tiers": FRONTS | {"core", "need", "config", "dispatch", "telemetry", "fleet"},
     "core": FRONTS | {"config", "dispatch", "telemetry", "fleet", "health", "history"},
