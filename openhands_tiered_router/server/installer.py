@@ -99,7 +99,7 @@ def install(state: ConversationState, params: Mapping[str, Any]) -> None:
         most = router.settings.skills.max_triggered
         values["agent_context"] = CappedContext.of(agent.agent_context, most)
     # The agent is frozen, and its conversation holds this very object.
-    agent.__dict__.update(values)
+    vars(agent).update(values)
     object.__setattr__(agent, "__class__", StockRoutedAgent)
 
 

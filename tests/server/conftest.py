@@ -1,0 +1,195 @@
+"""A real agent-server in a process of its own, and models on this machine."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from openhands_tiered_router.economics.price_book import default_price_book
+from openhands_tiered_router.loopback import LoopbackProvider, Reply, ToolCall
+from openhands_tiered_router.loopback.exchange import Request
+from openhands_tiered_router.loopback.server import HOST
+from tests.routed.conftest import _no_hidden_fault, world
+
+
+__all__ = ["_no_hidden_fault", "world"]
+
+MODELS = {
+    "simple": "openai/gpt-4o-mini",
+    "medium": "openai/gpt-4o",
+    "complex": "anthropic/claude-sonnet-4-5",
+}
+ENDED = ("finished", "error", "paused", "stuck")
+PATIENCE = 40.0
+"""Seconds; a start takes some ten on an idle machine."""
+
+
+class AgentServer:
+    """``python -m openhands.agent_server`` on a port of its own, with a client."""
+
+    def __init__(self, home: Path, port: int) -> None:
+        self.home = home
+        self.url = f"http://{HOST}:{port}"
+        self.telemetry = home / "telemetry.sqlite3"
+        self.http = httpx.Client(base_url=self.url, timeout=60)
+        self._port = port
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Starts it with what the documentation says, and waits until it serves."""
+        modules = "openhands_tiered_router.server.preload"
+        options = ["--port", str(self._port), "--import-modules", modules]
+        with (self.home / "server.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "openhands.agent_server", *options],
+                cwd=self.home,
+                env=self._environment(),
+                stdout=log,
+                stderr=log,
+            )
+        deadline = time.monotonic() + PATIENCE
+        while not self._serves():
+            if time.monotonic() > deadline or self._process.poll() is not None:
+                raise RuntimeError((self.home / "server.log").read_text()[-3000:])
+            time.sleep(0.05)
+
+    def _environment(self) -> dict[str, str]:
+        kept = {k: v for k, v in os.environ.items() if not k.startswith("OH_")}
+        return {
+            **kept,
+            "HOME": str(self.home),
+            "OH_SECRET_KEY": "of this test",
+            "OH_ENABLE_VSCODE": "false",
+            "OH_PRELOAD_TOOLS": "false",
+            "OH_CONVERSATIONS_PATH": str(self.home / "conversations"),
+            "OH_BASH_EVENTS_DIR": str(self.home / "bash"),
+            "TIERED_ROUTER_TELEMETRY": str(self.telemetry),
+            "TIERED_ROUTER_STATE": str(self.home / "state.sqlite3"),
+        }
+
+    def _serves(self) -> bool:
+        try:
+            return self.http.get("/ready").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
+        if self._process is not None:
+            self._process.send_signal(how)
+            self._process.wait(PATIENCE)
+
+    def ask(self, method: str, path: str, body: Any = None) -> Any:
+        """What it answers; an error is one of the test."""
+        response = self.http.request(method, f"/api{path}", json=body)
+        assert response.is_success, response.text
+        return response.json()
+
+    def begin(self, agent: dict[str, Any], workspace: Path, message: str) -> str:
+        """Starts a conversation, which runs; its id."""
+        said = {"role": "user", "content": [{"type": "text", "text": message}]}
+        body = {
+            "agent": agent,
+            "workspace": {"working_dir": str(workspace)},
+            "initial_message": {**said, "run": True},
+            "tool_module_qualnames": {"terminal": "openhands.tools.terminal"},
+        }
+        return self.ask("POST", "/conversations", body)["id"]
+
+    def say(self, conversation: str, message: str) -> None:
+        said = {"role": "user", "content": [{"type": "text", "text": message}]}
+        path = f"/conversations/{conversation}/events"
+        self.ask("POST", path, {**said, "run": True})
+
+    def ended(self, conversation: str, *, runs: int = 1) -> dict[str, Any]:
+        """The conversation, once it has come to the end of that many runs."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            info = self.ask("GET", f"/conversations/{conversation}")
+            ends = [
+                e
+                for e in self.events(conversation)
+                if e["kind"] == "ConversationStateUpdateEvent"
+                and e["key"] == "execution_status"
+                and e["value"] in ENDED
+            ]
+            if info["execution_status"] in ENDED and len(ends) >= runs:
+                return info
+            assert time.monotonic() < deadline, info["execution_status"]
+            time.sleep(0.05)
+
+    def events(self, conversation: str) -> list[dict[str, Any]]:
+        path = f"/conversations/{conversation}/events/search?limit=100"
+        return self.ask("GET", path)["items"]
+
+
+def cost(info: dict[str, Any]) -> float:
+    """USD of a conversation over all its usage ids, as the server tells it."""
+    metrics = info["stats"]["usage_to_metrics"].values()
+    return sum(each["accumulated_cost"] for each in metrics)
+
+
+def run(command: str) -> Reply:
+    return Reply(tool_calls=(ToolCall("terminal", {"command": command}),))
+
+
+def script(request: Request) -> Reply:
+    """Works in the way that the user's last message names."""
+    if not request.tools:
+        return Reply(text="A summary.")
+    said = [m.text for m in request.messages if m.role == "user"]
+    if "fail" in said[-1]:
+        return run("false")
+    last = max(i for i, m in enumerate(request.messages) if m.role == "user")
+    done = sum(m.role == "assistant" for m in request.messages[last:])
+    wait = "sleep 60" if "hang" in said[-1] else "cat notes.txt"
+    turns = [run("ls"), run(wait), run("echo b > notes.txt")]
+    return turns[done] if done < len(turns) else Reply(text="Done.")
+
+
+@pytest.fixture(scope="module")
+def models() -> Iterator[LoopbackProvider]:
+    listed = {
+        m.partition("/")[2]: default_price_book().prices(m) for m in MODELS.values()
+    }
+    prices = {model: price for model, price in listed.items() if price}
+    with LoopbackProvider(script, prices=prices) as provider:
+        yield provider
+
+
+@pytest.fixture(scope="module")
+def server(
+    tmp_path_factory: pytest.TempPathFactory, models: LoopbackProvider
+) -> Iterator[AgentServer]:
+    """A server that runs, with an LLM profile for each model."""
+    server = AgentServer(tmp_path_factory.mktemp("server"), free_port())
+    server.start()
+    for tier, model in MODELS.items():
+        body = {"llm": llm(models, model), "include_secrets": True}
+        server.ask("POST", f"/profiles/for-{tier}", body)
+    yield server
+    server.stop()
+    server.http.close()
+    shutil.rmtree(server.home / "conversations")
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind((HOST, 0))
+        return found.getsockname()[1]
+
+
+def llm(models: LoopbackProvider, model: str, **fields: Any) -> dict[str, Any]:
+    path = "" if model.startswith("anthropic/") else "/v1"
+    address = {"base_url": models.base_url + path, "api_key": "sk-of-this-test"}
+    return {"model": model, **address, **fields}

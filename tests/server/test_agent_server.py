@@ -1,0 +1,219 @@
+"""Both ways onto a real agent-server: run, kill -9, restart, resume, fork, guards."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from openhands_tiered_router import ComplexityRouter
+from openhands_tiered_router.config import parse_config
+from openhands_tiered_router.conversation import routed_agent
+from openhands_tiered_router.loopback import LoopbackProvider
+from openhands_tiered_router.server.installer import NAME
+from openhands_tiered_router.telemetry.query import TelemetryFile
+from tests.server.conftest import MODELS, AgentServer, cost, llm
+
+
+WAYS = ("kind", "tool")
+TOOLS = [{"name": "terminal"}]
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    path = tmp_path / "workspace"
+    path.mkdir()
+    (path / "notes.txt").write_text("a\n")
+    return path
+
+
+def agent_of(way: str, models: LoopbackProvider, **more: Any) -> dict[str, Any]:
+    """An agent as its client sends it; ``more`` are sections of the configuration."""
+    if way == "kind":
+        endpoints = {t: {"endpoints": [llm(models, m)]} for t, m in MODELS.items()}
+        config = parse_config({"tiers": endpoints, **more}, "test")
+        agent = routed_agent(ComplexityRouter.from_config(config))
+        sent = agent.model_dump(mode="json", context={"expose_secrets": True})
+        return {**sent, "tools": TOOLS}
+    tiers = {tier: f"for-{tier}" for tier in MODELS}
+    installer = {"name": NAME, "params": {"tiers": tiers, **more}}
+    plain = llm(models, "openai/gpt-4.1", usage_id="agent")
+    condenser = {"kind": "LLMSummarizingCondenser", "llm": plain}
+    tools = [*TOOLS, installer]
+    return {"kind": "Agent", "llm": plain, "condenser": condenser, "tools": tools}
+
+
+def served(models: LoopbackProvider, conversation: str) -> list[str]:
+    """The models of a conversation's turns; a server also has titles made."""
+    turns = (r for r in models.requests if r.tools)
+    return [r.model for r in turns if r.session == conversation]
+
+
+def billed(models: LoopbackProvider, conversation: str) -> float:
+    own = {r.number for r in models.requests if r.session == conversation}
+    return sum(c.usd or 0 for c in models.charged if c.number in own)
+
+
+def test_a_kill_changes_neither_tiers_nor_money(
+    server: AgentServer, models: LoopbackProvider, place: Path
+) -> None:
+    agents = {way: agent_of(way, models) for way in WAYS}
+    plain = llm(models, "openai/gpt-4.1-mini", usage_id="switched")
+    first, again = "Add a line to the notes.", "Add another line to the notes."
+    talks, calm, hanging = (
+        {way: server.begin(agents[way], place, text) for way in WAYS}
+        for text in (first, first, "hang on, then write")
+    )
+    before = {way: server.ended(talks[way]) for way in WAYS}
+    for way in WAYS:
+        server.ended(calm[way])
+        server.say(calm[way], again)
+    for way in WAYS:
+        server.ended(calm[way], runs=2)
+        path = f"/conversations/{calm[way]}/switch_llm"
+        server.ask("POST", path, {"llm": plain})
+        wait_for(lambda way=way: len(served(models, hanging[way])) == 2)
+    server.stop(signal.SIGKILL)
+    server.start()
+    for way in WAYS:
+        info = server.ask("GET", f"/conversations/{talks[way]}")
+        assert info["agent"] == before[way]["agent"]
+        assert cost(info) == cost(before[way])
+        server.say(talks[way], again)
+        server.say(hanging[way], "Go on.")
+        server.say(calm[way], again)
+    for way in WAYS:
+        info = server.ended(talks[way], runs=2)
+        assert info["execution_status"] == "finished"
+        assert len(set(served(models, talks[way]))) == 2
+        assert served(models, talks[way]) == served(models, calm[way])[:8]
+        assert cost(info) == pytest.approx(billed(models, talks[way]))
+        assert cost(info) > cost(before[way]) > 0
+        # What was called, but not answered in full when the server died, is unknown.
+        assert server.ended(hanging[way], runs=2)["execution_status"] == "finished"
+        assert set(served(models, hanging[way])) <= {
+            m.split("/")[1] for m in MODELS.values()
+        }
+        # The switch holds: a router is not put over the user's choice.
+        assert server.ended(calm[way], runs=3)["execution_status"] == "finished"
+        assert served(models, calm[way])[8:] == ["gpt-4.1-mini"] * 4
+        check_fork(server, models, talks[way], again)
+
+
+def check_fork(
+    server: AgentServer, models: LoopbackProvider, source: str, message: str
+) -> None:
+    fork = server.ask("POST", f"/conversations/{source}/fork", {})["id"]
+    server.say(fork, message)
+    info = server.ended(fork, runs=3)
+    assert info["execution_status"] == "finished"
+    assert served(models, fork) == served(models, source)[4:]
+    assert cost(info) == pytest.approx(billed(models, fork))
+
+
+def wait_for(condition: Any, patience: float = 20) -> None:
+    deadline = time.monotonic() + patience
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_guards_and_telemetry_are_there(
+    server: AgentServer, models: LoopbackProvider, place: Path, way: str
+) -> None:
+    budget = {"name": "three", "scope": "conversation", "turns": 3}
+    failing = server.begin(
+        agent_of(way, models, loops={"failures": 4}), place, "Let it fail."
+    )
+    short = server.begin(agent_of(way, models, budgets=[budget]), place, "Add a line.")
+    for conversation, guard in ((failing, "loop"), (short, "budget")):
+        assert server.ended(conversation)["execution_status"] == "paused"
+        codes = [e.get("code") for e in server.events(conversation)]
+        assert codes.count(f"PausedByGuard:{guard}") == 1
+    assert len(served(models, failing)) == 4
+    assert len(served(models, short)) == 3
+    record = TelemetryFile(server.telemetry)
+    wait_for(lambda: sum(len(t.tools) for t in record.turns(failing)) == 4)
+
+
+def test_what_a_client_sees_of_the_tool_is_a_stock_agent(
+    server: AgentServer, models: LoopbackProvider, place: Path
+) -> None:
+    conversation = server.begin(agent_of("tool", models), place, "Add a line.")
+    info = server.ended(conversation)
+    agent = info["agent"]
+    assert (agent["kind"], agent["llm"]["model"]) == ("Agent", "openai/gpt-4.1")
+    assert "sk-of-this-test" not in json.dumps(info)
+    usage = {f"{NAME}:{tier}" for tier in MODELS}
+    usage |= {f"{NAME}:condenser:{tier}" for tier in MODELS}
+    assert set(info["stats"]["usage_to_metrics"]) == usage
+    updates = [e for e in server.events(conversation) if e.get("key") == "stats"]
+    assert len(updates) == sum(r.session == conversation for r in models.requests)
+
+
+def test_a_client_without_the_package_reads_on(
+    server: AgentServer, models: LoopbackProvider, place: Path
+) -> None:
+    conversation = server.begin(agent_of("tool", models), place, "Add a line.")
+    info = server.ended(conversation)
+    read = subprocess.run(
+        [sys.executable, "-c", CLIENT, server.url, conversation, str(place)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert read.returncode == 0, read.stderr[-2000:]
+    seen = json.loads(read.stdout.splitlines()[-1])
+    assert seen["cost"] == pytest.approx(cost(info))
+    assert seen["actions"] == 3
+    assert seen["agent"] == "Agent"
+
+
+CLIENT = """
+import importlib.abc, json, sys
+class Hidden(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name.partition(".")[0] == "openhands_tiered_router":
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Hidden())
+from openhands.sdk import Agent, Conversation, Workspace
+from openhands.sdk.event import ActionEvent
+from openhands.sdk.llm import LLM
+import openhands.tools.terminal
+url, conversation_id, place = sys.argv[1:]
+conversation = Conversation(
+    agent=Agent(llm=LLM(model="openai/gpt-4.1")),
+    workspace=Workspace(host=url, working_dir=place),
+    conversation_id=conversation_id,
+    visualizer=None,
+    delete_on_close=False,
+)
+state = conversation.state
+print(json.dumps({
+    "cost": conversation.conversation_stats.get_combined_metrics().accumulated_cost,
+    "actions": sum(isinstance(e, ActionEvent) for e in state.events),
+    "agent": type(state.agent).__name__,
+}))
+conversation.close()
+"""
+
+
+def test_bad_params_are_told_to_the_client(
+    server: AgentServer, models: LoopbackProvider, place: Path
+) -> None:
+    agent = agent_of("tool", models, budgetz=[])
+    body = {"agent": agent, "workspace": {"working_dir": str(place)}}
+    said = {"role": "user", "content": [{"type": "text", "text": "Add a line."}]}
+    answer = server.http.post(
+        "/api/conversations", json=body | {"initial_message": said}
+    )
+    assert answer.status_code == 500
+    assert "budgetz: is not a known key. Did you mean budgets?" in answer.text
+    assert "sk-of-this-test" not in answer.text
