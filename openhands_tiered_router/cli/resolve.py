@@ -119,9 +119,9 @@ def command(issue: str | None, repo: str | None, demo: bool, **options: Any) -> 
         raise click.UsageError("give an issue, or --demo")
     quiet_sdk()
     if issue is None:
-        from openhands_tiered_router.cli.resolve_demo import run_demo
+        from openhands_tiered_router.cli import resolve_demo
 
-        sys.exit(run_demo(chosen))
+        sys.exit(resolve_demo.run_demo(chosen))
     given = click.get_text_stream("stdin").read() if issue == "-" else ""
     sys.exit(resolve(issue, repo, given, chosen))
 
@@ -132,14 +132,11 @@ def resolve(issue: str, repo: str | None, given: str, options: Options) -> int:
     from openhands_tiered_router.resolver.errors import ResolveError, UsageProblem
 
     try:
-        plan = _plan(issue, repo, given, options)
-        return _locked(plan)
-    except (ConfigError, UsageProblem) as error:
+        return _locked(_plan(issue, repo, given, options))
+    except (ConfigError, ResolveError) as error:
         click.echo(f"Error: {error}", err=True)
-        return EXIT_USAGE
-    except ResolveError as error:
-        click.echo(f"Error: {error}", err=True)
-        return EXIT_ERROR
+        wrong = isinstance(error, ConfigError | UsageProblem)
+        return EXIT_USAGE if wrong else EXIT_ERROR
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -266,11 +263,25 @@ def _resolve(plan: _Plan, state: Path) -> int:
 
 def _worker(plan: _Plan, reporter: Reporter, conversations: Path) -> Worker:
     from openhands_tiered_router.cli.resolve_agent import LocalAgent
+    from openhands_tiered_router.cli.resolve_remote import RemoteAgent
+    from openhands_tiered_router.resolver.settings import Sandbox
+    from openhands_tiered_router.tiers import Tier
 
     options, settings, wishes = plan.options, plan.settings, plan.wishes
     usd = options.budget or min(wishes.usd or settings.usd, settings.max_usd)
     router = limited(router_of(options.config, options.verify), usd)
-    router.pin(options.tier or wishes.tier)
+    tier = Tier.parse(options.tier) if options.tier else wishes.tier
+    if plan.sandbox is not Sandbox.LOCAL:
+        return RemoteAgent(
+            router=router,
+            reporter=reporter,
+            sandbox=plan.sandbox,
+            settings=settings,
+            max_iterations=options.max_iterations,
+            api_key=os.environ.get("OH_SESSION_API_KEYS_0"),
+            tier=tier,
+        )
+    router.pin(tier)
     return LocalAgent(
         router=router,
         conversations=conversations,
