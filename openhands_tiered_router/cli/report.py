@@ -1,0 +1,133 @@
+"""``tiered-router report``: what routing cost and saved, from the record."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+
+UNUSABLE: Final = 2
+
+_UNITS: Final = {"h": 3_600.0, "d": 86_400.0, "w": 604_800.0}
+
+_MISROUTES: Final = 50
+
+
+class _Since(click.ParamType):
+    """``7d``, ``12h``, ``2w`` back from now, or a date."""
+
+    name = "time"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        from datetime import datetime
+
+        if isinstance(value, float):
+            return value
+        if match := re.fullmatch(r"(\d{1,6})([hdw])", value):
+            return time.time() - int(match[1]) * _UNITS[match[2]]
+        try:
+            return datetime.fromisoformat(value).timestamp()
+        except ValueError:
+            self.fail(f"{value!r} is neither like 7d or 12h nor a date", param, ctx)
+
+
+@click.command(name="report")
+@click.option(
+    "--since",
+    type=_Since(),
+    default="7d",
+    show_default=True,
+    help="From when on: 12h, 7d, 4w, or a date such as 2026-05-01.",
+)
+@click.option("--conversation", metavar="ID", help="Only this one, of any time.")
+@click.option(
+    "--html",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write a page with plots; it needs no network.",
+)
+@click.option("--misroutes", is_flag=True, help="List misrouted turns, worst first.")
+@click.option(
+    "--telemetry",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File with the record; by default the one that routers write.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
+def command(
+    since: float,
+    conversation: str | None,
+    html: Path | None,
+    misroutes: bool,
+    telemetry: Path | None,
+    as_json: bool,
+) -> None:
+    """Tell what routing cost and saved, where it was wrong, what broke.
+
+    Comparisons are estimates; the page and docs/report.md say how they are made.
+
+    \b
+    Exit code:  0  done, also when nothing is on record
+                2  the record cannot be read, or the page not written
+    """
+    from openhands_tiered_router.report.build import UnknownConversationError, build
+    from openhands_tiered_router.telemetry.query import TelemetryReadError
+
+    path = telemetry or _recorded()
+    try:
+        report = build(
+            path,
+            since=0.0 if conversation else since,
+            conversation_id=conversation,
+            misrouted=_MISROUTES if misroutes or as_json else 10,
+        )
+    except (TelemetryReadError, UnknownConversationError) as error:
+        raise _failure(str(error)) from None
+    if html is not None:
+        _write(html, report)
+    if as_json:
+        from openhands_tiered_router.report.plain import plain
+
+        click.echo(json.dumps(plain(report), indent=1))
+        return
+    from rich.console import Console
+
+    from openhands_tiered_router.report.terminal import show, show_misroutes
+
+    console = Console(highlight=False)
+    if misroutes:
+        show_misroutes(console, report, telemetry)
+    else:
+        show(console, report)
+    if html is not None:
+        click.echo(f"Page: {html}")
+
+
+def _recorded() -> Path:
+    from openhands_tiered_router.telemetry.location import path_from
+
+    path = path_from(os.environ)
+    if path is None:
+        raise _failure("telemetry is off; name its file with --telemetry")
+    return path
+
+
+def _write(html: Path, report: Any) -> None:
+    from openhands_tiered_router.report.html import page
+
+    try:
+        html.write_text(page(report), "utf-8")
+    except OSError as error:
+        raise _failure(f"{html}: cannot be written: {error.strerror}") from None
+
+
+def _failure(text: str) -> click.ClickException:
+    failure = click.ClickException(text)
+    failure.exit_code = UNUSABLE
+    return failure

@@ -1,0 +1,199 @@
+"""A report for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from openhands_tiered_router.report import words
+from openhands_tiered_router.report.build import Report
+from openhands_tiered_router.report.calibration import LEAST, Bin
+from openhands_tiered_router.telemetry.assess import Misroute
+
+
+def show(console: Console, report: Report) -> None:
+    """Prints all figures."""
+    if not report.tiers:
+        console.print("Nothing is on record for that time.")
+        return
+    calls = sum(g.calls for g in report.tiers)
+    cost = sum(g.cost for g in report.tiers)
+    console.print(f"[bold]{words.usd(cost)}[/bold] for {calls:,} calls")
+    _spend(console, report)
+    _tiers(console, report)
+    _solved(console, report)
+    _receipts(console, report)
+    _calibration(console, report)
+    _guards(console, report)
+    _latency(console, report)
+    _say(console, words.notes(report))
+
+
+def show_misroutes(
+    console: Console, report: Report, telemetry: Path | None = None
+) -> None:
+    """Prints the misrouted turns with what speaks for it, and how to look closer."""
+    if not report.misroutes:
+        console.print("No misrouted turn is on record for that time.")
+    option = "" if telemetry is None else f" --telemetry {telemetry}"
+    for m in report.misroutes:
+        _misroute(console, m, option)
+    _say(console, words.notes(report))
+
+
+def _misroute(console: Console, m: Misroute, option: str) -> None:
+    quality = "?" if m.quality is None else str(m.quality)
+    kind = "hard" if m.hard else "mechanical"
+    line = Text.assemble(
+        (f"{m.provision}-provisioned", "bold"),
+        f"  quality {quality}  {kind} turn on {m.tier}  {words.usd(m.cost)}",
+    )
+    console.print(line, soft_wrap=True)
+    said = ", ".join(map(str, m.signs)) or "none"
+    console.print(Text(f"  signs: {said}"), soft_wrap=True)
+    where = f"  conversation {m.conversation_id}, turn {m.turn}"
+    console.print(Text(where), soft_wrap=True)
+    explain = f"  tiered-router explain --decision {m.decision_id}{option}"
+    console.print(Text(explain, style="dim"), soft_wrap=True)
+    if m.conversation_id:
+        folder = m.conversation_id.replace("-", "")
+        replay = f"  tiered-router replay ~/.openhands/conversations/{folder}"
+        console.print(Text(replay, style="dim"), soft_wrap=True)
+
+
+def _spend(console: Console, report: Report) -> None:
+    s = report.savings
+    rows = [("routed", words.usd(s.spent), "")]
+    for a in s.alternatives:
+        name = f"always {a.tier} ({', '.join(a.models)})"
+        rows.append((name, words.usd(a.usd), words.percent(a.saving)))
+    conversations = f"{s.conversations:,} conversations, {s.turns:,} turns"
+    _table(console, f"Spend: {conversations}", ("", "USD", "saved against it"), rows)
+    _say(console, [*words.split(report), *words.against_mix(report)])
+    _say(console, [words.METHOD["single"], words.METHOD["mix"]])
+    _say(console, [words.METHOD["interval"], words.honoured(report)])
+
+
+def _tiers(console: Console, report: Report) -> None:
+    calls = sum(g.calls for g in report.tiers)
+    rows = [
+        (
+            str(g.key[0] or "?"),
+            f"{g.calls:,}",
+            f"{g.calls / calls:.0%}",
+            words.usd(g.cost),
+            f"{g.hard:,}",
+            f"{g.leaked:,}",
+            "?" if g.quality is None else f"{g.quality:.0f}",
+        )
+        for g in report.tiers
+    ]
+    head = ("tier", "calls", "share", "USD", "hard", "leaked", "quality")
+    _table(console, "Tiers", head, rows)
+    judged = ", ".join(
+        f"{g.calls:,} {g.key[0] or 'unknown'}" for g in report.provisions
+    )
+    _say(console, [f"Provisioning: {judged}", words.METHOD["hard"]])
+    _say(console, [words.METHOD["quality"]])
+
+
+def _solved(console: Console, report: Report) -> None:
+    rows = [
+        (
+            s.tier,
+            f"{s.solved:,}",
+            f"{s.failed:,}",
+            f"{s.unknown:,}",
+            words.dollars(s.per_solved),
+        )
+        for s in report.solved
+    ]
+    head = ("mostly", "solved", "failed", "unknown", "USD a solved task")
+    _table(console, "Solved tasks", head, rows)
+    _say(console, [words.METHOD["solved"]])
+    v = report.verifier
+    said = (
+        f"Verifier: {v.verified:,} judged, {v.accepted:,} accepted; good work accepted"
+    )
+    _say(console, [f"{said}: {words.rate(v.true_accept)}"])
+    _say(console, [f"bad work accepted: {words.rate(v.false_accept)}"])
+
+
+def _receipts(console: Console, report: Report) -> None:
+    r = report.receipts
+    rows = [
+        ("held", f"{r.held:,}", ""),
+        ("of these, against a cheaper call", f"{r.held_against_cheaper:,}", ""),
+        ("expected to save by that", "", words.usd(r.held_gain)),
+        ("switched", f"{r.switched:,}", words.usd(-r.switch_cost)),
+    ]
+    _table(console, "Caches", ("", "turns", "USD"), rows)
+    _say(console, [words.METHOD["switch"]])
+
+
+def _calibration(console: Console, report: Report) -> None:
+    off = report.next_turn_error
+    title = "Next turn mechanical"
+    title += "" if off is None else f" (expected calibration error {off:.3f})"
+    _bins(console, title, report.next_turn)
+    _bins(console, "Solved, by the task's score", report.task_score)
+    _say(console, [words.METHOD["score"]])
+
+
+def _bins(console: Console, title: str, bins: Sequence[Bin]) -> None:
+    rows = []
+    for b in bins:
+        low, high = b.observed.interval
+        thin = b.observed.count < LEAST or b.observed.share is None
+        seen = "too few" if thin else f"{b.observed.share:.2f} ({low:.2f}-{high:.2f})"
+        rows.append((f"{b.predicted:.2f}", seen, f"{b.observed.count:,}"))
+    _table(console, title, ("predicted", "seen", "cases"), rows)
+
+
+def _guards(console: Console, report: Report) -> None:
+    rows = [(g, k, what, f"{n:,}") for g, k, what, n in report.guards]
+    _table(console, "Guards", ("guard", "event", "of", "times"), rows)
+    failed = [
+        (str(g.key[0] or "?"), f"{g.failovers:,}", f"{g.failed:,}")
+        for g in report.endpoints
+        if g.failovers or g.failed
+    ]
+    _table(console, "Failovers", ("endpoint", "took over", "failed"), failed)
+    days = {d.key[0] for d in report.days if d.key[0]}
+    if days:
+        cost = sum(d.cost for d in report.days)
+        _say(console, [f"Burn: {words.usd(cost / len(days))} a day with calls"])
+
+
+def _latency(console: Console, report: Report) -> None:
+    rows = []
+    for measure, found in report.latency:
+        for p in found:
+            values = (f"{v:.4g}" for v in (p.p50, p.p95, p.p99))
+            rows.append((measure, str(p.key[0]), f"{p.count:,}", *values))
+    head = ("latency", "tier", "calls", "P50", "P95", "P99")
+    _table(console, "Latency", head, rows)
+
+
+def _table(
+    console: Console, title: str, head: Sequence[str], rows: Iterable[Sequence[str]]
+) -> None:
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for i, name in enumerate(head):
+        table.add_column(name, justify="right" if i else "left")
+    for row in rows:
+        table.add_row(*map(Text, row))
+    console.print()
+    if table.row_count:
+        console.print(table)
+    else:
+        console.print(f"[italic]{title}[/italic]: nothing on record")
+
+
+def _say(console: Console, lines: Iterable[str]) -> None:
+    for line in lines:
+        console.print(Text(line))

@@ -1,0 +1,143 @@
+"""Figures in words, the same on the page and in the terminal."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from openhands_tiered_router.report.build import Report
+from openhands_tiered_router.report.intervals import LEAST, Estimate
+from openhands_tiered_router.telemetry.verdicts import Rate
+
+
+METHOD: Final = {
+    "single": (
+        "Estimate: each conversation's recorded tokens, had one model served them all; "
+        "of each prompt, what the turn before had sent is taken for cached within the "
+        "cache's lifetime, and another model is taken to need the same turns."
+    ),
+    "mix": (
+        "Estimate: whole conversations put at random on the best single or the "
+        "cheapest model, in the share that costs what was spent."
+    ),
+    "interval": (
+        "Intervals: 95 %, percentile bootstrap over conversations; none below "
+        f"{LEAST} conversations."
+    ),
+    "switch": (
+        "Tokens that the turn before had sent and the new endpoint did not have "
+        "cached, at its price of writing less that of reading."
+    ),
+    "hard": (
+        "A turn is hard if it then did more than look, list or search; leaked: served "
+        "by a tier below the one that it was weighed against."
+    ),
+    "solved": (
+        "Solved: the last verdict of people or CI, else the verifier's, accepts; the "
+        "cost of failed tasks is included, tasks without a verdict are left out."
+    ),
+    "score": "The score ranks tasks; it is no probability of success.",
+    "quality": "0 to 100, from what followed the turn; telemetry.md has the formula.",
+}
+
+
+def usd(value: float | None) -> str:
+    if value is None:
+        return "not known"
+    sign, size = ("-" if value < 0 else ""), abs(value)
+    return f"{sign}${size:,.2f}" if size >= 1 else f"{sign}${size:.4f}"
+
+
+def percent(estimate: Estimate | None) -> str:
+    if estimate is None:
+        return "not known"
+    if estimate.low is None or estimate.high is None:
+        return f"{estimate.value:.1%}; too few conversations for an interval"
+    low, high = f"{estimate.low:.1%}", f"{estimate.high:.1%}"
+    return f"{estimate.value:.1%} (95 % interval {low} to {high})"
+
+
+def dollars(estimate: Estimate | None) -> str:
+    if estimate is None:
+        return "none solved"
+    if estimate.low is None or estimate.high is None:
+        return f"{usd(estimate.value)}; too few for an interval"
+    return f"{usd(estimate.value)} ({usd(estimate.low)} to {usd(estimate.high)})"
+
+
+def rate(found: Rate) -> str:
+    if found.share is None:
+        return "not known: no verdicts of people or CI yet"
+    low, high = found.interval
+    return f"{found.share:.0%} of {found.count:,} (95 % {low:.0%} to {high:.0%})"
+
+
+def split(report: Report) -> list[str]:
+    """The saving, part by part; each says of what it is."""
+    s = report.savings
+    if s.top is None or s.by_model is None or s.by_routing is None:
+        return ["No priced turns whose tier set is on record: nothing to compare with."]
+    said = [
+        f"choice of model (always {s.best} instead of always {s.top}): "
+        f"{usd(s.by_model)}",
+        f"routing (instead of always {s.best}): {usd(s.by_routing)}",
+    ]
+    if s.by_routing < 0:
+        said.append(f"Routing cost more than always {s.best} would have.")
+    return said
+
+
+def against_mix(report: Report) -> list[str]:
+    s = report.savings
+    if s.leak is None:
+        return ["Hard-turn leak: not known, no turn is judged yet."]
+    said = [f"Hard-turn leak: {percent(s.leak)}"]
+    if s.mix is None or s.leak_over_mix is None:
+        said.append("No random mix of models costs what was spent.")
+    else:
+        said.append(
+            f"A random mix at equal cost leaks {1 - s.mix:.1%}; difference: "
+            f"{percent(s.leak_over_mix)}"
+        )
+    return said
+
+
+def honoured(report: Report) -> str:
+    share = report.receipts.honoured
+    if share is None:
+        return "Cache hits: no held turns to check the estimates with."
+    return (
+        f"Check: of the tokens that the estimates take for cached, providers read "
+        f"{share:.0%} from their caches on held turns."
+    )
+
+
+def provisioning(report: Report) -> str:
+    found = (f"{g.calls:,} {g.key[0] or 'not known'}" for g in report.provisions)
+    return f"Provisioning of turns: {', '.join(found)}"
+
+
+def verifier(report: Report) -> list[str]:
+    v = report.verifier
+    return [
+        f"Verifier, whole record: {v.verified:,} judged, {v.accepted:,} accepted",
+        f"good work that it accepted: {rate(v.true_accept)}",
+        f"bad work that it accepted: {rate(v.false_accept)}",
+    ]
+
+
+def notes(report: Report) -> list[str]:
+    """What the figures lack."""
+    said: list[str] = []
+    unpriced = sum(g.unpriced for g in report.tiers)
+    if unpriced:
+        said.append(f"{unpriced:,} answered calls have no known price: in no sum here.")
+    if report.savings.left_out > 1e-9:
+        left = usd(report.savings.left_out)
+        said.append(f"{left} of agent's turns have no prices on record to compare.")
+    if report.unassessed:
+        said.append(
+            f"{report.unassessed:,} conversations are not judged yet: run this again."
+        )
+    if report.lost:
+        said.append(f"{report.lost:,} records never reached the file.")
+    return said
