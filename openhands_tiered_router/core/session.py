@@ -123,8 +123,12 @@ class SessionState:
     """The tier whose answer has not been folded in yet."""
     answered_by: str | None = None
     """``cache_id`` of the endpoint that answered last."""
+    edited_by: Tier | None = None
+    """The tier that served the last edit; not known of a history read anew."""
     verification: int = 0
     """Verifications that failed since the last that passed; from outside."""
+    rejected_work_of: Tier | None = None
+    """``edited_by`` when the last of them failed."""
     nudge: Nudge | None = None
 
     @property
@@ -211,7 +215,13 @@ class SessionState:
 
     def verified(self, passed: bool) -> SessionState:
         """The state after a verification of the work, made outside the model."""
-        return replace(self, verification=0 if passed else self.verification + 1)
+        if passed:
+            return replace(self, verification=0, rejected_work_of=None)
+        return replace(
+            self,
+            verification=self.verification + 1,
+            rejected_work_of=self.edited_by,
+        )
 
     def nudged(self, asked: Nudge) -> SessionState:
         """The state after a guard asked for a stronger model; the higher one counts."""
@@ -235,7 +245,9 @@ class SessionState:
             tally=max(self.tally, rebuilt.tally, key=lambda tally: tally.turns),
             pace=self.pace,
             served=self.served,
+            edited_by=self.edited_by,
             verification=self.verification,
+            rejected_work_of=self.rejected_work_of,
             nudge=self.nudge,
         )
 
@@ -260,6 +272,7 @@ def _fold_assistant(state: SessionState, entry: Entry) -> SessionState:
     actions = tuple(action_of(c) for c in entry.calls)
     before = state.last
     known = _files(before.actions) if before else frozenset()
+    edits = any(action.kind is ActionKind.EDIT for action in actions)
     turn = Turn(
         actions=actions,
         text_chars=len(entry.text),
@@ -273,6 +286,7 @@ def _fold_assistant(state: SessionState, entry: Entry) -> SessionState:
         recent=(*state.recent, turn)[-RECENT_TURNS:],
         since_user=state.since_user + 1,
         tally=state.tally.turn(turn.kind, turn.hard, state.served, state.context),
+        edited_by=state.served if edits else state.edited_by,
         served=None,
     )
 

@@ -21,10 +21,16 @@ Sign = Callable[[SessionState, Policy], Tier | None]
 
 
 def verification_failed(session: SessionState, policy: Policy) -> Tier | None:
-    """A check from outside found the work wrong: base tier, then the one above."""
+    """A check from outside found the work wrong: the tier above the one that did it.
+
+    Never below the base tier; where it is not known who did it, that and then the one
+    above.
+    """
     if not session.verification:
         return None
-    return policy.base_tier if session.verification == 1 else policy.base_tier.up()
+    base, worked = policy.base_tier, session.rejected_work_of
+    least = base if session.verification == 1 else base.up()
+    return least if worked is None else max(least, worked.up())
 
 
 def failures_in_a_row(session: SessionState, policy: Policy) -> Tier | None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
+from openhands_tiered_router.core.decision import Usage
 from openhands_tiered_router.core.entry import Entry, ToolCall
 from openhands_tiered_router.core.policy import Policy
 from openhands_tiered_router.core.session import Nudge, SessionState
@@ -24,6 +27,18 @@ def after(*steps: tuple[str, str, int]) -> SessionState:
                 Entry(role="tool", text=output, call_id=str(i), exit_code=code),
             ]
         )
+    return state
+
+
+def edited(state: SessionState, *, by: Tier) -> SessionState:
+    """After an edit that one tier served, and a finish that the weakest did."""
+    calls = [
+        (by, ToolCall("e", "file_editor", '{"command": "create", "path": "a.py"}')),
+        (Tier.SIMPLE, ToolCall("f", "finish", "{}")),
+    ]
+    for tier, call in calls:
+        state = state.after_call(str(tier), Usage(prompt=10), 1.0, tier)
+        state = state.fold([Entry(role="assistant", calls=(call,))])
     return state
 
 
@@ -65,6 +80,30 @@ def test_failed_verification_raises_and_a_second_one_raises_more() -> None:
         "verification_failed",
     )
     assert escalation(once.verified(True), POLICY) is None
+
+
+@pytest.mark.parametrize(
+    ("worked", "floor"),
+    [
+        (Tier.SIMPLE, Tier.COMPLEX),
+        (Tier.COMPLEX, Tier.REASONING),
+        (Tier.REASONING, Tier.REASONING),
+    ],
+)
+def test_failed_verification_asks_for_more_than_what_did_the_work(
+    worked: Tier, floor: Tier
+) -> None:
+    state = edited(after(), by=worked).verified(False)
+    assert escalation(state, POLICY) == (floor, "verification_failed")
+
+
+def test_mending_what_was_rejected_is_no_new_evidence() -> None:
+    policy = Policy(base_tier=Tier.SIMPLE)
+    state = edited(after(), by=Tier.SIMPLE).verified(False)
+    mended = edited(state, by=Tier.MEDIUM)
+    assert escalation(mended, policy) == (Tier.MEDIUM, "verification_failed")
+    rejected = escalation(mended.verified(False), policy)
+    assert rejected == (Tier.COMPLEX, "verification_failed")
 
 
 def test_long_search_without_a_result_is_no_progress() -> None:
