@@ -122,7 +122,7 @@ def command(issue: str | None, repo: str | None, demo: bool, **options: Any) -> 
         from openhands_tiered_router.cli import resolve_demo
 
         sys.exit(resolve_demo.run_demo(chosen))
-    given = click.get_text_stream("stdin").read() if issue == "-" else ""
+    given = sys.stdin.read() if issue == "-" else ""
     sys.exit(resolve(issue, repo, given, chosen))
 
 
