@@ -247,16 +247,6 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         )
         """,
         """
-        CREATE TABLE texts (
-            key INTEGER PRIMARY KEY,
-            conversation INTEGER NOT NULL REFERENCES conversations (key),
-            time REAL NOT NULL,
-            response,
-            kind TEXT NOT NULL,
-            body BLOB NOT NULL
-        )
-        """,
-        """
         UPDATE conversations SET last =
             (SELECT max(time) FROM decisions WHERE conversation = key)
         """,
@@ -321,7 +311,6 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         "CREATE INDEX decisions_by_conversation ON decision_rows (conversation, time)",
         "CREATE INDEX decisions_by_time ON decision_rows (time)",
         "CREATE INDEX tasks_by_conversation ON tasks (conversation)",
-        "CREATE INDEX texts_by_conversation ON texts (conversation, time)",
         f"""
         CREATE VIEW decisions AS SELECT
             d.key,

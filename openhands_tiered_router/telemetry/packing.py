@@ -7,6 +7,7 @@ changes; a better one gets the next version number.
 from __future__ import annotations
 
 import math
+import re
 import zlib
 from functools import lru_cache
 from hashlib import blake2b
@@ -24,6 +25,9 @@ BILLIONTH: Final = 1e9
 
 SHORT_ID: Final = 20
 """Characters up to which an id of others is kept as it is; OpenAI's have 29 or 38."""
+
+_MARK: Final = "blake2b:"
+_DIGEST: Final = re.compile(f"{_MARK}[0-7][0-9a-f]{{15}}")
 
 _DEFLATE: Final = -15
 """Window bits of a bare stream: a header and a checksum would be a tenth of it."""
@@ -71,12 +75,15 @@ def digest(value: str) -> int:
 
 
 def foreign_id(value: str) -> str | int:
-    """A provider's id: as it is while short, else its digest. Equal ids stay equal."""
+    """A provider's id: as it is while short, else its digest. Equal ids stay equal,
+    and one that was read from the file is what it was there."""
+    if _DIGEST.fullmatch(value):
+        return int(value[len(_MARK) :], 16)
     return clean.identifier(value) if len(value) <= SHORT_ID else digest(value)
 
 
 def foreign_id_text(stored: str | int) -> str:
-    return stored if isinstance(stored, str) else f"blake2b:{stored:016x}"
+    return stored if isinstance(stored, str) else f"{_MARK}{stored:016x}"
 
 
 def own_id(value: str) -> bytes | str:

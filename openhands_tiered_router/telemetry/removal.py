@@ -66,18 +66,27 @@ def trim(connection: sqlite3.Connection, keep: Retention, now: float) -> bool:
     connection.execute("BEGIN IMMEDIATE")
     try:
         delete_conversations(connection, keys)
-        values = {"nobody": NO_CONVERSATION, "old": old}
-        connection.execute(_SINGLE_EXPLANATIONS, values)
-        single = connection.execute(_SINGLE_CALLS, values)
+        single = _delete_single_calls(connection, old)
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
-    if not keys and not single.rowcount:
+    if not keys and not single:
         return False
     connection.execute(f"PRAGMA incremental_vacuum({_FREED})").fetchall()
     return True
+
+
+def _delete_single_calls(connection: sqlite3.Connection, old: float) -> int:
+    """Deletes old calls outside of conversations; how many there were."""
+    values = {"nobody": NO_CONVERSATION, "old": old}
+    connection.execute(_SINGLE_EXPLANATIONS, values)
+    deleted = connection.execute(_SINGLE_CALLS, values).rowcount
+    if deleted:
+        connection.execute(_SINGLE_TOOLS, values)
+        connection.execute(_SINGLE_TASKS, values)
+    return deleted
 
 
 def _beyond(connection: sqlite3.Connection, keep: Retention, now: float) -> list[int]:
@@ -184,13 +193,18 @@ _OLDEST: Final = """
     ORDER BY last LIMIT :most
 """
 
-_SINGLE: Final = """
-    FROM decision_rows WHERE time < :old
-    AND conversation = (SELECT key FROM conversations WHERE id = :nobody)
-"""
+_NOBODY: Final = "conversation = (SELECT key FROM conversations WHERE id = :nobody)"
+_SINGLE: Final = f"FROM decision_rows WHERE time < :old AND {_NOBODY}"
 _SINGLE_CALLS: Final = f"DELETE {_SINGLE}"
 _SINGLE_EXPLANATIONS: Final = f"""
     DELETE FROM explanation_rows WHERE decision IN (SELECT key {_SINGLE})
+"""
+_SINGLE_TOOLS: Final = f"DELETE FROM tool_rows WHERE time < :old AND {_NOBODY}"
+_SINGLE_TASKS: Final = f"""
+    DELETE FROM tasks WHERE {_NOBODY} AND key NOT IN (
+        SELECT task FROM explanation_rows WHERE task IS NOT NULL
+        AND decision IN (SELECT key FROM decision_rows WHERE {_NOBODY})
+    )
 """
 
 _FAMILY: Final = """

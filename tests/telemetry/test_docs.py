@@ -19,19 +19,16 @@ PAGE = Path(__file__).parents[2].joinpath("docs", "telemetry.md").read_text()
 def connection() -> Iterator[sqlite3.Connection]:
     connection = sqlite3.connect(":memory:", isolation_level=None)
     schema.migrate(connection)
-    connection.execute("INSERT INTO conversations VALUES (1, '...', NULL)")
+    connection.execute("INSERT INTO conversations (key, id) VALUES (1, '...')")
+    connection.execute("INSERT INTO names VALUES (10, 'complex')")
     connection.execute(
-        "INSERT INTO decisions (key, id, conversation, turn, time, tier, cost,"
-        " answered, response_id)"
-        " VALUES (1, 'd', 1, 4, unixepoch(), 'simple', 0.5, 1, 'r')"
-    )
-    reasons = '[["next_turn", "first turn"], ["choose", "the only one"]]'
-    connection.execute(
-        "INSERT INTO explanations VALUES (1, '[]', '[]', ?, '[]')", (reasons,)
+        "INSERT INTO decision_rows (key, id, conversation, turn, time, tier, cost,"
+        " answered, response, estimated_now, weighed, weighed_now)"
+        " VALUES (1, 'd', 1, 4, unixepoch(), 0, 0.5, 1, 'r', 250000000, 10, 750000000)"
     )
     connection.executemany(
-        "INSERT INTO tool_results (conversation, response_id, tool_call_id, tool_name,"
-        " time, status, failed) VALUES (1, 'r', ?, 'terminal', 1, 'done', ?)",
+        "INSERT INTO tool_rows (conversation, response, call, tool_name, time, status,"
+        " failed) VALUES (1, 'r', ?, 10, 1, 2, ?)",
         [("a", 1), ("b", 0)],
     )
     yield connection
@@ -53,12 +50,13 @@ def test_the_example_queries_answer(connection: sqlite3.Connection) -> None:
     assert answers == [
         [("simple", 1, 0.5)],
         [("simple", 0.5, 0)],
-        [(4, "simple", 0.5, "first turn; the only one")],
+        [(4, "simple", 0.25, "complex", 0.75)],
     ]
 
 
 def test_every_column_is_described(connection: sqlite3.Connection) -> None:
-    tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+    sql = "SELECT name FROM sqlite_master WHERE type IN ('table', 'view')"
+    tables = connection.execute(sql)
     for (table,) in tables.fetchall():
         assert f"`{table}`" in PAGE
         for _, column, *_ in connection.execute(f"PRAGMA table_info({table})"):
