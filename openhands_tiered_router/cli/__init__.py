@@ -16,14 +16,18 @@ _COMMANDS: Final = {
     "explain": "Show how a decision comes about.",
     "graph": "Build and ask the code graph of a workspace.",
     "init": "Write a configuration file.",
+    "metrics": "Serve numbers to Prometheus.",
     "replay": "Tell what routing would have cost on recorded sessions.",
+    "report": "Tell what routing cost, saved and got wrong.",
     "resolve": "Resolve an issue: a verified patch, branch or pull request.",
     "route": "Decide for messages on standard input.",
     "run": "Run an agent on a task, headless.",
     "serve": "Serve the router over HTTP, for any client.",
     "skills": "Put skills for agents into a repository.",
     "telemetry": "Show, export and remove what is on record.",
+    "status": "One line on what runs and costs, for prompts and bars.",
     "verdict": "Say what became of the work; see how good the verifier is.",
+    "watch": "Watch running conversations.",
 }
 """Each command's line in the help, kept here so that the help imports none of them."""
 
