@@ -31,8 +31,9 @@ MODELS = {
     "complex": "anthropic/claude-sonnet-4-5",
 }
 ENDED = ("finished", "error", "paused", "stuck")
-PATIENCE = 40.0
-"""Seconds; a start takes some ten on an idle machine."""
+KEY = "sk-of-this-test"
+PATIENCE = 100.0
+"""Seconds; a start takes some ten on an idle machine, far more on a busy one."""
 
 
 class AgentServer:
@@ -69,6 +70,7 @@ class AgentServer:
         return {
             **kept,
             "HOME": str(self.home),
+            "LOOPBACK_KEY": KEY,
             "OH_SECRET_KEY": "of this test",
             "OH_ENABLE_VSCODE": "false",
             "OH_PRELOAD_TOOLS": "false",
@@ -157,6 +159,11 @@ def script(request: Request) -> Reply:
     return turns[done] if done < len(turns) else Reply(text="Done.")
 
 
+@pytest.fixture(autouse=True)
+def _key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOOPBACK_KEY", KEY)
+
+
 @pytest.fixture(scope="module")
 def models() -> Iterator[LoopbackProvider]:
     listed = {
@@ -191,5 +198,6 @@ def free_port() -> int:
 
 def llm(models: LoopbackProvider, model: str, **fields: Any) -> dict[str, Any]:
     path = "" if model.startswith("anthropic/") else "/v1"
-    address = {"base_url": models.base_url + path, "api_key": "sk-of-this-test"}
-    return {"model": model, **address, **fields}
+    address = {"base_url": models.base_url + path}
+    key = {} if "api_key_env" in fields else {"api_key": KEY}
+    return {"model": model, **address, **key, **fields}

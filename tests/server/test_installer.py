@@ -88,7 +88,7 @@ def test_its_params_are_no_tool_to_the_model(world: World, config: Path) -> None
 
 
 def test_the_guards_come_along(world: World, config: Path) -> None:
-    world.provider.script = lambda request: world.terminal("false")
+    world.provider.script = lambda _: world.terminal("false")
     conversation = talk(world, {"config": str(config)})
     run(conversation)
     assert conversation.state.execution_status is Status.PAUSED
@@ -134,7 +134,7 @@ def test_a_condenser_on_the_agents_model_is_routed(
 def test_streaming_is_the_clients_choice(world: World, config: Path) -> None:
     base = world.llm("openai/gpt-4.1", stream=True, usage_id="agent")
     conversation = talk(
-        world, {"config": str(config)}, llm=base, token_callbacks=[lambda chunk: None]
+        world, {"config": str(config)}, llm=base, token_callbacks=[lambda _: None]
     )
     run(conversation)
     assert {r.stream for r in world.provider.requests if r.tools} == {True}
