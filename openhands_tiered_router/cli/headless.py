@@ -24,6 +24,7 @@ EXIT_STUCK: Final = 4
 EXIT_UNVERIFIED: Final = 5
 EXIT_BUDGET: Final = 6
 EXIT_HELD: Final = 7
+EXIT_WAITING: Final = 8
 EXIT_PAUSED: Final = 130
 
 
@@ -82,7 +83,12 @@ def exit_code(conversation: LocalConversation) -> int:
     from openhands.sdk.conversation.state import ConversationExecutionStatus as Status
     from openhands.sdk.event.conversation_error import ConversationErrorEvent
 
+    from openhands_tiered_router.cli.confirming import waits
+
     status = conversation.state.execution_status
+    ended = status in (Status.FINISHED, Status.WAITING_FOR_CONFIRMATION)
+    if ended and waits(conversation):
+        return EXIT_WAITING
     if status is Status.FINISHED:
         return EXIT_UNVERIFIED if _is_unverified(conversation) else 0
     if status is Status.PAUSED:

@@ -11,8 +11,10 @@ from uuid import UUID
 
 import click
 
+from openhands_tiered_router.cli.confirming import ask, can_ask, stopped
 from openhands_tiered_router.cli.headless import (
     EXIT_USAGE,
+    EXIT_WAITING,
     default_state_dir,
     limited,
     quiet_sdk,
@@ -35,7 +37,7 @@ Exit codes:
   1  it ended with an error     4  it was stuck in a loop
   2  usage or configuration     5  it finished, and the work is not verified
   6  a budget is used up        7  another guard paused it; --resume goes on
-                              130  paused with Ctrl-C; --resume goes on
+  8  actions wait for a yes   130  paused with Ctrl-C; --resume goes on
 \b
 Examples:
   tiered-router run --task "Fix the failing test"
@@ -108,7 +110,12 @@ def command(
     reporter.begin(router, conversation)
     if text is not None:
         conversation.send_message(text)
-    code = asyncio.run(run_to_end(conversation, reporter))
+    asks = not as_json and can_ask()
+    code = EXIT_WAITING if stopped(conversation) else None
+    while code is None or (code == EXIT_WAITING and asks):
+        if code is not None:
+            ask(conversation)
+        code = asyncio.run(run_to_end(conversation, reporter))
     reporter.end(code)
     conversation.close()
     sys.exit(code)
