@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from openhands_tiered_router.telemetry.records import AGENT_TURN
 from openhands_tiered_router.tiers import Endpoint, LongContextPrices, Prices, Tier
 
 
@@ -107,7 +106,7 @@ def conversation_sums(
         where=span.where(),
         columns="," + columns if columns else "",
     )
-    cursor = connection.execute(sql, span.values() | {"agent": AGENT_TURN})
+    cursor = connection.execute(sql, span.values())
     return [_conversation(r, kinds) for r in cursor]
 
 
@@ -161,6 +160,7 @@ def _conversation(row: sqlite3.Row, kinds: tuple[Caching, ...]) -> ConversationS
     )
 
 
+# The literal is records.AGENT_TURN, whose module is too slow to import for a prompt.
 # Turns before the span count as what a cache still holds: only the sums are cut to it.
 _SUMS: Final = """
     WITH turns AS (
@@ -170,7 +170,7 @@ _SUMS: Final = """
             time - lag(time + coalesce(seconds, 0) / 1e6) OVER before AS gap
         FROM decision_rows
         WHERE answered = 1
-            AND purpose = (SELECT key FROM names WHERE name = :agent){only}
+            AND purpose = (SELECT key FROM names WHERE name = 'agent'){only}
         WINDOW before AS (PARTITION BY conversation ORDER BY time)
     )
     SELECT conversation, tier_set, count(*) AS turns, total(cost) AS cost,
