@@ -90,13 +90,15 @@ def turn_facts(
     Raises:
         TelemetryReadError: It cannot be read.
     """
-    sql, values = _ALL, dict[str, float | str](since=since, until=until)
+    where, values = "last >= :since", dict[str, float | str](since=since, until=until)
     if conversation_id is not None:
-        sql = _ONE
-        values["id"] = stored_conversation_id(conversation_id)
+        where, values["id"] = "id = :id", stored_conversation_id(conversation_id)
     with file.reading() as connection:
-        if connection is not None:
-            yield from map(_facts, connection.execute(sql, values))
+        if connection is None:
+            return
+        sql = f"SELECT key FROM conversations WHERE {where} ORDER BY key"
+        for (key,) in connection.execute(sql, values).fetchall():
+            yield from map(_facts, connection.execute(_ONE, values | {"key": key}))
 
 
 def _facts(row: sqlite3.Row) -> TurnFacts:
@@ -155,7 +157,7 @@ _TOOLS: Final = """
     FROM tool_rows t WHERE t.conversation = d.conversation AND t.response = d.response
 """
 
-_SPAN: Final = f"""
+_ONE: Final = f"""
     SELECT d.*, r.id AS stored_id, c.id AS conversation_id,
         CASE WHEN d.attempts IS NULL THEN coalesce(d.answered, 0)
             ELSE json_array_length(d.attempts) END AS requests,
@@ -163,12 +165,6 @@ _SPAN: Final = f"""
         (SELECT coalesce(sum(failed), 0) {_TOOLS}) AS tool_failures
     FROM decisions d JOIN decision_rows r ON r.key = d.key
     JOIN conversations c ON c.key = d.conversation
-    WHERE d.time >= :since AND d.time < :until
-"""
-
-_ALL: Final = f"{_SPAN} ORDER BY d.conversation, d.time, d.key"
-
-_ONE: Final = f"""
-    {_SPAN} AND d.conversation = (SELECT key FROM conversations WHERE id = :id)
+    WHERE d.conversation = :key AND d.time >= :since AND d.time < :until
     ORDER BY d.time, d.key
 """

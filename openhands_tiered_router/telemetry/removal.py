@@ -164,7 +164,9 @@ def _purge(
     decisions = delete_conversations(connection, keys)
     connection.execute(_unused_names())
     connection.execute("COMMIT")
-    # Rows that grew or moved before have left bytes in pages; a rewrite has none.
+    # Rows that grew or moved before have left bytes in pages; a rewrite has none. It
+    # also makes a file of an earlier release one that can shrink.
+    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     connection.execute("VACUUM")
     (busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     if busy:

@@ -346,6 +346,32 @@ while True:
     assert {f"d{n}" for n in range(flushed + 1)} <= ids
 
 
+def test_a_killed_process_loses_at_most_what_the_queue_holds(path: Path) -> None:
+    process = start(
+        """
+writer = Writer(Path(sys.argv[1]), queue_size=100)
+n = 0
+while True:
+    if writer.stats().waiting < 100:
+        writer.put(record(f"d{n}"))
+        print(n, flush=True)
+        n += 1
+""",
+        path,
+    )
+    assert process.stdout is not None
+    put = [int(process.stdout.readline()) for _ in range(3_000)][-1]
+    process.kill()
+    put = max([put, *map(int, process.communicate()[0].splitlines()[:-1])])
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        (written,) = connection.execute("SELECT count(*) FROM decisions").fetchone()
+        (lost,) = connection.execute("SELECT count(*) FROM losses").fetchone()
+    assert lost == 0
+    # The queue, and the batch that was taken from it and not yet committed.
+    assert put + 1 - written <= 100 + 100 + 1
+
+
 def test_the_end_of_the_interpreter_writes_what_waits(path: Path, ids: Ids) -> None:
     process = start("for n in range(20): writer.put(record(f'd{n}'))", path)
     _, errors = process.communicate(timeout=60)

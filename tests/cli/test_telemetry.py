@@ -1,0 +1,135 @@
+"""``tiered-router telemetry``: what is on record, exported and removed."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from openhands_tiered_router.cli import tiered_router
+from openhands_tiered_router.core.decision import Decision, Outcome, Usage
+from openhands_tiered_router.telemetry.records import DecisionRecord, OutcomeRecord
+from openhands_tiered_router.telemetry.store import Store
+from openhands_tiered_router.tiers import Tier
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "t.sqlite3"
+    store = Store(path)
+    for name, turns in (("a", 2), ("b", 1)):
+        for n in range(turns):
+            decision = Decision(tier=Tier.SIMPLE, endpoint="simple", need=Tier.SIMPLE)
+            outcome = Outcome(
+                endpoint="complex",
+                attempts=(),
+                usage=Usage(prompt=7),
+                cost=0.25,
+                response_id="r",
+            )
+            key = f"{name}{n}"
+            store.write(
+                [
+                    DecisionRecord(
+                        decision_id=key,
+                        conversation_id=name,
+                        time=1.0 + n,
+                        turn=n,
+                        decision=decision,
+                    ),
+                    OutcomeRecord(
+                        decision_id=key,
+                        conversation_id=name,
+                        time=1.0 + n,
+                        outcome=outcome,
+                        tier=Tier.COMPLEX,
+                    ),
+                ]
+            )
+    store.close()
+    return path
+
+
+def ask(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(tiered_router, ["telemetry", *map(str, arguments)])
+
+
+def test_stats_counts(file: Path) -> None:
+    found = json.loads(ask("stats", "--json", "--telemetry", file).stdout)
+    assert (found["conversations"], found["decisions"]) == (2, 3)
+    assert found["bytes"] == file.stat().st_size
+    shown = ask("stats", "--telemetry", file).stdout
+    assert str(file) in shown
+    assert "3 decisions" in shown
+
+
+def test_stats_of_a_missing_file_are_nought(tmp_path: Path) -> None:
+    path = tmp_path / "none.sqlite3"
+    assert json.loads(ask("stats", "--json", "--telemetry", path).stdout)["bytes"] == 0
+    assert not path.exists()
+
+
+def test_json_lines_and_csv_hold_the_same(file: Path) -> None:
+    lines = ask("export", "--telemetry", file).stdout.splitlines()
+    rows = [json.loads(line) for line in lines]
+    assert [r["decision_id"] for r in rows] == ["a0", "a1", "b0"]
+    assert [r["conversation_id"] for r in rows] == ["a", "a", "b"]
+    assert (rows[0]["tier"], rows[0]["served_tier"]) == ("simple", "complex")
+    assert (rows[0]["cost"], rows[0]["prompt"]) == (0.25, 7)
+    text = ask("export", "--telemetry", file, "--format", "csv").stdout
+    table = list(csv.DictReader(io.StringIO(text)))
+    blank = [{k: "" if v is None else str(v) for k, v in r.items()} for r in rows]
+    assert table == blank
+
+
+def test_an_export_goes_to_a_file_and_takes_one_conversation(
+    file: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.jsonl"
+    done = ask("export", "--telemetry", file, "--conversation", "b", "--out", out)
+    assert done.stderr == "1 decisions\n"
+    assert json.loads(out.read_text())["decision_id"] == "b0"
+    assert ask("export", "--telemetry", file, "--days", "1").stdout == ""
+
+
+def test_parquet_without_its_library_is_an_error_that_says_so(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    out = tmp_path / "out.parquet"
+    failed = ask("export", "--telemetry", file, "--format", "parquet", "--out", out)
+    assert failed.exit_code == 2
+    assert "needs pyarrow" in failed.stderr
+    assert not out.exists()
+
+
+def test_parquet_holds_what_json_lines_do(file: Path, tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    out = tmp_path / "out.parquet"
+    ask("export", "--telemetry", file, "--format", "parquet", "--out", out)
+    lines = ask("export", "--telemetry", file).stdout.splitlines()
+    assert parquet.read_table(out).to_pylist() == [json.loads(n) for n in lines]
+
+
+def test_purge_removes_one_and_knows_when_there_is_none(file: Path) -> None:
+    done = ask("purge", "a", "--telemetry", file)
+    assert done.stdout == "Removed 1 conversations, 2 decisions\n"
+    left = ask("export", "--telemetry", file).stdout
+    assert [json.loads(n)["decision_id"] for n in left.splitlines()] == ["b0"]
+    again = ask("purge", "a", "--telemetry", file)
+    assert again.exit_code == 2
+    assert "no conversation a" in again.stderr
+
+
+def test_a_file_that_is_no_telemetry_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("x" * 5_000)
+    for command in (["stats"], ["export"], ["purge", "a"]):
+        failed = ask(*command, "--telemetry", path)
+        assert failed.exit_code == 2
+        assert "notes.txt" in failed.stderr
