@@ -69,7 +69,7 @@ class Gateway(CustomLogger):
         call = call_of(data, call_type)
         if call is None:
             return
-        router = self._router or await asyncio.to_thread(self._open)
+        router = self._router or await self._opened()
         route = await asyncio.to_thread(router.set_out, call)
         first, *others = [_target(router, route, key, data) for key in route.order]
         data.update(first, fallbacks=others, num_retries=0)
@@ -128,12 +128,19 @@ class Gateway(CustomLogger):
         if route is not None and self._router is not None:
             await asyncio.to_thread(self._router.gave_up, route)
 
-    def _open(self) -> GatewayRouter:
+    async def _opened(self) -> GatewayRouter:
         """Reads the configuration, at the first request: this module is imported while
         the proxy reads its own."""
+        from openhands_tiered_router.gateway.deployments import replace_models
         from openhands_tiered_router.gateway.opening import open_router
 
-        self._router = open_router(os.environ, workspaces=os.environ.get(WORKSPACES))
+        loop = asyncio.get_running_loop()
+        self._router = await asyncio.to_thread(
+            open_router,
+            os.environ,
+            os.environ.get(WORKSPACES),
+            lambda config: replace_models(config, loop),
+        )
         return self._router
 
     def _remember(self, call_id: str, route: Route) -> None:

@@ -10,7 +10,7 @@ import contextlib
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -49,6 +49,8 @@ class Route:
     """One request on its way."""
 
     call: GatewayCall
+    setup: RouterSetup
+    """What was in force when it came: it ends on that."""
     purpose: Purpose
     session: SessionRecord
     began: float
@@ -69,13 +71,15 @@ class Route:
 
 
 class GatewayRouter:
-    """Routes requests by one configuration. Safe under threads; its methods may wait
-    for shared state, so an event loop calls them in a thread."""
+    """Routes requests by one configuration at a time. Safe under threads; its methods
+    may wait for shared state, so an event loop calls them in a thread."""
 
-    def __init__(self, setup: RouterSetup, workspaces: str | None = "/") -> None:
+    def __init__(
+        self, setup: Callable[[], RouterSetup], workspaces: str | None = "/"
+    ) -> None:
         """
         Args:
-            setup: Engine, health, budgets and books.
+            setup: Engine, health, budgets and books, as they are in force now.
             workspaces: Directory below which code graphs of the clients' workspaces
                 may be built; ``None``: nowhere.
         """
@@ -90,20 +94,24 @@ class GatewayRouter:
             MaxBudgetReached: A budget does not allow the call; says how to go on.
         """
         started = time.perf_counter()
-        session = SessionRecord()
+        setup, session = self._setup(), SessionRecord()
         if call.session_id is not None:
-            session = self._setup.fleet.session(call.session_id)
+            session = setup.fleet.session(call.session_id)
         route = Route(
-            call=call, purpose=_purpose(call), session=session, began=time.time()
+            call=call,
+            setup=setup,
+            purpose=_purpose(call),
+            session=session,
+            began=time.time(),
         )
         request = self._prepared(route)
         spending = route.spending = self._spending(route, request)
         _carry_out(spending.admit())
         decision = self._decide(spending.capped(request), route)
-        route.decision = self._bound(call, decision)
+        route.decision = self._bound(route, decision)
         route.overhead = time.perf_counter() - started
         keys = (route.decision.endpoint, *route.decision.fallbacks)
-        able = spending.order([self._setup.endpoint(key) for key in keys])
+        able = spending.order([setup.endpoint(key) for key in keys])
         route.order = self._admitted(route, [e.key for e in able] or list(keys))
         try:
             _carry_out(spending.reserve(route.order[0]))
@@ -117,7 +125,7 @@ class GatewayRouter:
         """An endpoint failed; another may be tried."""
         now, kind = time.time(), kind_of(error)
         permit = route.permits.pop(key, Permit.FREE)
-        self._health(key).breaker.failed(kind, now, retry_after(error), permit)
+        self._health(route, key).breaker.failed(kind, now, retry_after(error), permit)
         self._attempted(route, key, kind, now)
 
     def answered(
@@ -133,7 +141,7 @@ class GatewayRouter:
         """An endpoint answered. ``first_token``: epoch seconds of a stream's first."""
         now = time.time()
         permit = route.permits.pop(key, Permit.FREE)
-        health = self._health(key)
+        health = self._health(route, key)
         health.breaker.succeeded(now, began=route.sent_at, permit=permit)
         if first_token is None:
             health.latency.answered(now, now - route.sent_at, usage.completion)
@@ -156,7 +164,7 @@ class GatewayRouter:
     def wrote(self, route: Route, key: str) -> bool:
         """Whether that endpoint alone is known to have written the history."""
         served = route.session.state.warm.keys()
-        return served == {self._setup.endpoint(key).cache_id}
+        return served == {route.setup.endpoint(key).cache_id}
 
     def _prepared(self, route: Route) -> RoutingRequest | str:
         """What the engine is asked; a name of what went wrong, if it cannot be."""
@@ -182,11 +190,11 @@ class GatewayRouter:
     def _decide(self, request: RoutingRequest | str, route: Route) -> Decision:
         if isinstance(request, RoutingRequest):
             try:
-                return self._setup.decide(request, route.state, now=route.began)
+                return route.setup.decide(request, route.state, now=route.began)
             except Exception as error:
                 request = type(error).__name__
         logger.error("routing failed with %s; default tier serves", request)
-        return self._setup.fallback_decision(request)
+        return route.setup.fallback_decision(request)
 
     def _spending(self, route: Route, request: RoutingRequest | str) -> Spending:
         prompt = request.prompt_tokens if isinstance(request, RoutingRequest) else 0
@@ -197,15 +205,15 @@ class GatewayRouter:
             purpose=route.purpose,
             new_request=route.state.after_user,
         )
-        return self._setup.spending(
+        return route.setup.spending(
             caller,
             lambda: quotes(
-                self._setup.endpoints.values(),
+                route.setup.endpoints.values(),
                 route.state,
                 prompt=prompt,
                 is_turn=route.purpose is Purpose.TURN,
                 now=route.began,
-                look_back=self._setup.engine.policy.cache_look_back,
+                look_back=route.setup.engine.policy.cache_look_back,
             ),
         )
 
@@ -214,7 +222,7 @@ class GatewayRouter:
         if none does: without a router it would have gone out too.
         """
         for key in keys:
-            breaker = self._health(key).breaker
+            breaker = self._health(route, key).breaker
             permit = breaker.acquire(time.time())
             if permit is Permit.PROBE and route.permits:
                 breaker.released()  # only the first is sure to be tried
@@ -226,7 +234,7 @@ class GatewayRouter:
         """No probe stays under way once the request is over."""
         for key, permit in route.permits.items():
             if permit is Permit.PROBE:
-                self._health(key).breaker.released()
+                self._health(route, key).breaker.released()
         route.permits.clear()
 
     def _allowed(self, workspace: str | None) -> str | None:
@@ -236,22 +244,22 @@ class GatewayRouter:
         inside = (workspace.rstrip("/") + "/").startswith(root)
         return workspace if inside and ".." not in workspace.split("/") else None
 
-    def _bound(self, call: GatewayCall, decision: Decision) -> Decision:
+    def _bound(self, route: Route, decision: Decision) -> Decision:
         """A history that a provider keeps can go on nowhere else."""
-        key = self._gave.get(call.continues or "")
-        if key is None:
+        key = self._gave.get(route.call.continues or "")
+        if key is None or key not in route.setup.endpoints:
             return decision
         reason = Reason("continues", "its provider keeps the history")
         return replace(
             decision,
-            tier=self._setup.endpoint(key).tier,
+            tier=route.setup.endpoint(key).tier,
             endpoint=key,
             fallbacks=(),
             reasons=(*decision.reasons, reason),
         )
 
-    def _health(self, key: str) -> EndpointHealth:
-        return self._setup.health_of(self._setup.endpoint(key))
+    def _health(self, route: Route, key: str) -> EndpointHealth:
+        return route.setup.health_of(route.setup.endpoint(key))
 
     def _attempted(
         self, route: Route, key: str, error: ErrorKind | None, now: float
@@ -263,7 +271,7 @@ class GatewayRouter:
     def _learn(self, route: Route, key: str, usage: Usage, now: float) -> None:
         if route.purpose is not Purpose.TURN or route.call.session_id is None:
             return
-        endpoint, session = self._setup.endpoint(key), route.session
+        endpoint, session = route.setup.endpoint(key), route.session
         with session.lock:
             session.answers = session.state.turns + 1
             session.state = session.state.after_call(
@@ -301,7 +309,7 @@ class GatewayRouter:
             outcome=outcome,
         )
         route.session.calls.append(call)
-        self._setup.record(call)
+        route.setup.record(call)
         _carry_out(route.spending.settle(outcome))
 
 

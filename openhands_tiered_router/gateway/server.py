@@ -15,6 +15,7 @@ from openhands_tiered_router.config import ConfigSource
 from openhands_tiered_router.config.find import VARIABLE as CONFIG_VARIABLE
 from openhands_tiered_router.gateway.proxy_config import ProxyConfig
 from openhands_tiered_router.gateway.settings import KEY
+from openhands_tiered_router.metrics.settings import MULTIPROCESS
 
 
 _ENVIRONMENT: Final = {
@@ -83,8 +84,10 @@ def serve(
         os.environ["LITELLM_MASTER_KEY"] = key  # else it warns of having none
     with _file(settings) as path:
         os.environ["CONFIG_FILE_PATH"] = str(path)
+        if binding.workers > 1:
+            os.environ.setdefault(MULTIPROCESS, str(path.parent))
         uvicorn.run(
-            "litellm.proxy.proxy_server:app",
+            "openhands_tiered_router.gateway.app:app",
             host=binding.host,
             port=binding.port,
             workers=binding.workers,

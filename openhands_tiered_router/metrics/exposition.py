@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
@@ -12,13 +13,10 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from openhands_tiered_router.metrics.asked import Asked
 from openhands_tiered_router.metrics.counted import Counted
+from openhands_tiered_router.metrics.followed import Followed
+from openhands_tiered_router.metrics.settings import MULTIPROCESS
 from openhands_tiered_router.metrics.sources import sources
 from openhands_tiered_router.telemetry.recorder import observe
-
-
-MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
-"""prometheus-client's own variable: the directory where worker processes count
-together. It must be set before that is imported."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +35,28 @@ class Exposition:
     def __init__(self) -> None:
         counted_in = CollectorRegistry()
         self._asked = Asked(sources)
-        observe(Counted(counted_in).see)
+        self._counted = Counted(counted_in)
+        self._followed: Followed | None = None
+        observe(self._counted.see)
         self._registry = counted_in
         if os.environ.get(MULTIPROCESS):
             self._registry = CollectorRegistry()
             MultiProcessCollector(self._registry)
         self._registry.register(self._asked)
 
+    def follow(self, path: Path) -> None:
+        """Counts what other processes put on record in that file, from now on.
+
+        Raises:
+            TelemetryReadError: It cannot be read.
+        """
+        self._followed = Followed(path, self._counted.see)
+
     def answer(self, path: str, accept: str = "") -> Answer:
         """May ask shared state, so not for an event loop."""
         if path == "/metrics":
+            if self._followed is not None:
+                self._followed.catch_up()
             encode, content_type = choose_encoder(accept)
             return Answer(200, content_type, encode(self._registry))
         if path == "/health/live":

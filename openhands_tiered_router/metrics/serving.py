@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from openhands_tiered_router.metrics.settings import MetricsSettings
@@ -47,7 +48,9 @@ class MetricsServer:
         self._thread.join()
 
 
-def serve_metrics(port: int = 0, host: str = "127.0.0.1") -> MetricsServer:
+def serve_metrics(
+    port: int = 0, host: str = "127.0.0.1", *, follow: Path | None = None
+) -> MetricsServer:
     """Serves what the routers of this process do: ``/metrics``, ``/health/live`` and
     ``/health/ready``. Counting begins here.
 
@@ -55,9 +58,12 @@ def serve_metrics(port: int = 0, host: str = "127.0.0.1") -> MetricsServer:
         port: 0: a free one; see ``MetricsServer.address``.
         host: Metrics tell what is spent, and there is no password: mind who can
             connect to any other than this.
+        follow: A telemetry file, to count what other processes record there. Not one
+            that this process writes: that would count twice.
 
     Raises:
         MetricsError: The extra ``metrics`` is missing, or the port is taken.
+        TelemetryReadError: The file to follow cannot be read.
     """
     try:
         from openhands_tiered_router.metrics.exposition import exposition
@@ -66,6 +72,8 @@ def serve_metrics(port: int = 0, host: str = "127.0.0.1") -> MetricsServer:
             f"metrics need prometheus-client ({error}); "
             "install it with: pip install 'openhands-tiered-router[metrics]'"
         ) from None
+    if follow is not None:
+        exposition().follow(follow)
     try:
         return MetricsServer(exposition(), host, port)
     except (OSError, OverflowError) as error:

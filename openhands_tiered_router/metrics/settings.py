@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
+
+
+MULTIPROCESS: Final = "PROMETHEUS_MULTIPROC_DIR"
+"""prometheus-client's own variable: the directory where worker processes count
+together. It must be set before that is imported."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -76,6 +76,8 @@ class LiveConfig:
         self.path = path
         self.newest: Version | None = None
         """``None``: as it was when the routers were made."""
+        self.prepare: Callable[[RouterConfig], None] = lambda _: None
+        """Called before a version is in force; what it raises keeps the old one."""
         self._watch = FileWatch([path])
         self._lock = threading.Lock()
         self._wake = threading.Event()
@@ -98,6 +100,7 @@ class LiveConfig:
                 self._watch.take()
                 config = load_config(self.path)
                 version = Version.of(config)
+                self.prepare(config)
             except Exception:
                 self._note("rejected")
                 raise

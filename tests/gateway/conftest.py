@@ -35,6 +35,9 @@ class Gateway:
     provider: LoopbackProvider
     address: str
     telemetry: Path
+    config: Path
+    process: subprocess.Popen[bytes]
+    log: Path
     key: str = KEY
 
     def get(self, path: str, key: str | None = KEY) -> httpx.Response:
@@ -42,10 +45,12 @@ class Gateway:
         return httpx.get(f"{self.address}{path}", headers=headers, timeout=20)
 
 
-def write_config(path: Path, provider: LoopbackProvider) -> Path:
+def write_config(
+    path: Path, provider: LoopbackProvider, models: dict[str, str] = MODELS
+) -> Path:
     tables = (
         f'[[tiers.{tier}.endpoints]]\nmodel = "{model}"\nbase_url = "{address}"\n'
-        for tier, model in MODELS.items()
+        for tier, model in models.items()
         for address in [
             provider.base_url + ("/v1" if model.startswith("openai") else "")
         ]
@@ -86,7 +91,14 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
             stdout=log,
             stderr=log,
         )
-        running = Gateway(provider, f"http://127.0.0.1:{port}", telemetry)
+        running = Gateway(
+            provider,
+            f"http://127.0.0.1:{port}",
+            telemetry,
+            config,
+            process,
+            home / "log",
+        )
         try:
             _wait(running, process, home / "log")
             yield running

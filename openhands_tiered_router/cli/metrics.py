@@ -1,0 +1,71 @@
+"""``tiered-router metrics``: numbers for Prometheus, from the telemetry file."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from pathlib import Path
+from typing import Final
+
+import click
+
+
+UNUSABLE: Final = 2
+
+_EPILOG: Final = """\b
+Examples:
+  tiered-router metrics
+  tiered-router metrics --port 9500 --telemetry runs/telemetry.sqlite3
+
+\b
+Exit code:  0  stopped
+            2  the port, the record or the configuration cannot be used
+"""
+
+
+@click.command(epilog=_EPILOG)
+@click.option(
+    "--port", default=9464, show_default=True, type=click.IntRange(0, 65535),
+    help="Port; 0: a free one.",
+)  # fmt: skip
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to bind.")
+@click.option(
+    "--telemetry",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File with the record; by default the one that routers write.",
+)
+@click.option("--config", help="Configuration with budgets to show; optional.")
+def command(port: int, host: str, telemetry: Path | None, config: str | None) -> None:
+    """Serve what all routers of this user put on record, to Prometheus.
+
+    It counts from its start on, also short runs that no scrape would meet. Breakers and
+    lines are known to the routers' own processes alone: see [metrics] port.
+    """
+    from openhands_tiered_router.config import ConfigError
+    from openhands_tiered_router.metrics.serving import MetricsError, serve_metrics
+    from openhands_tiered_router.telemetry.location import path_from
+    from openhands_tiered_router.telemetry.query import TelemetryReadError
+
+    path = telemetry or path_from(os.environ)
+    if path is None:
+        raise click.UsageError("telemetry is switched off; name a file")
+    try:
+        if config is not None:
+            _note_budgets(config)
+        server = serve_metrics(port, host, follow=path)
+    except (ConfigError, MetricsError, TelemetryReadError) as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(UNUSABLE)
+    click.echo(f"Serving {server.address}/metrics of {path}; stop with Ctrl-C.")
+    threading.Event().wait()
+
+
+def _note_budgets(config: str) -> None:
+    from openhands_tiered_router.config import open_config
+    from openhands_tiered_router.metrics.sources import sources
+    from openhands_tiered_router.telemetry.recorder import TelemetryRecorder
+
+    read = open_config(config)
+    budgets = [budget.to_budget() for budget in read.budgets]
+    sources.add((), budgets, read.state.to_state(), TelemetryRecorder.disabled())
