@@ -143,13 +143,12 @@ def _recorded(source: _Source) -> Decision:
     path = source.telemetry or standard_path()
     file = TelemetryFile(path)
     try:
-        for conversation in file.conversations():
-            for turn in file.turns(conversation.conversation_id):
-                if turn.decision_id == source.decision and turn.decision is not None:
-                    return turn.decision
+        turn = file.decision(source.decision or "")
     except TelemetryReadError as error:
         raise ValueError(str(error)) from None
-    raise ValueError(f"{path}: holds no decision {source.decision}")
+    if turn is None or turn.decision is None:
+        raise ValueError(f"{path}: holds no decision {source.decision}")
+    return turn.decision
 
 
 def _plain(decision: Decision) -> dict[str, Any]:
