@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @click.command(name="status")
 @click.option(
     "--telemetry",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=click.Path(path_type=Path),
     help="File with the record; by default the one that routers write.",
 )
 def command(telemetry: Path | None) -> None:
