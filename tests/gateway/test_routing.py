@@ -14,6 +14,7 @@ from openhands_tiered_router.gateway.call import MODEL, GatewayCall, call_of
 from openhands_tiered_router.gateway.opening import open_router
 from openhands_tiered_router.gateway.routing import GatewayRouter, Route
 from openhands_tiered_router.guards.budget.errors import MaxBudgetReached
+from openhands_tiered_router.sdk.reload import reload_config
 from openhands_tiered_router.tiers import Tier
 
 
@@ -77,7 +78,9 @@ def test_a_conversation_is_followed_by_its_id(router: GatewayRouter) -> None:
     record = fleet().session("one")
     assert record.workspace == "/srv/app"
     assert len(record.calls) == 2
-    assert record.state.warm.keys() == {router._setup.endpoint(route.order[0]).cache_id}
+    assert record.state.warm.keys() == {
+        router._setup().endpoint(route.order[0]).cache_id
+    }
     assert router.wrote(route, route.order[0])
     assert not router.wrote(
         route, "complex" if route.order[0] != "complex" else "simple"
@@ -98,7 +101,7 @@ def test_a_failed_endpoint_is_passed_over_and_comes_back_by_one_probe(
     router.failed(first, broken, ConnectionError())
     router.gave_up(first)
     assert router.set_out(call(model=f"{MODEL}/simple")).order[0] != broken
-    health = router._health(broken)
+    health = router._health(first, broken)
     now = first.began + 40  # past the cooldown
     assert health.breaker.health(now) is not Health.OPEN
     assert health.breaker.acquire(now)
@@ -115,9 +118,9 @@ def test_a_client_that_leaves_frees_the_probe(
         "openhands_tiered_router.gateway.routing.time.time", lambda: later
     )
     probing = router.set_out(call(model=f"{MODEL}/complex"))
-    assert not router._health("complex").breaker.acquire(later)
+    assert not router._health(probing, "complex").breaker.acquire(later)
     router.gave_up(probing)
-    assert router._health("complex").breaker.acquire(later)
+    assert router._health(probing, "complex").breaker.acquire(later)
 
 
 def test_who_keeps_the_history_goes_on(router: GatewayRouter) -> None:
@@ -165,3 +168,19 @@ def test_only_what_is_allowed_is_read(
 ) -> None:
     router = open_router({"OPENAI_API_KEY": "sk-x"}, workspaces=workspaces)
     assert router._allowed(said) == used
+
+
+def test_a_request_ends_on_the_configuration_that_it_came_under(
+    config: Path, router: GatewayRouter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-x")
+    before = router.set_out(call(model=f"{MODEL}/simple"))
+    config.write_text(
+        'graph.enabled = false\n[[tiers.complex.endpoints]]\nmodel = "openai/gpt-4o"\n',
+        encoding="utf-8",
+    )
+    reload_config(config)
+    after = router.set_out(call(model=f"{MODEL}/simple"))
+    assert (before.decision.tier, after.decision.tier) == (Tier.SIMPLE, Tier.COMPLEX)
+    answer(router, before)  # by an endpoint that is gone
+    answer(router, after)
