@@ -160,7 +160,8 @@ class Account:
             if refused is not None:
                 self._settle(Charge(NOTHING, label=entry.label))
         if refused is not None:
-            _refuse(*refused, quote.spend)
+            line, books = refused
+            _refuse(line, self._by_now(books), quote.spend)
         self._mark(self.now)
 
     def settle(self, charge: Charge) -> None:
@@ -232,8 +233,10 @@ class Account:
         return fitting
 
     def _balance(self, value: Value | None) -> Balance:
+        return self._by_now(ledger.balance(value))
+
+    def _by_now(self, books: Balance) -> Balance:
         """With the time that went by before the call."""
-        books = ledger.balance(value)
         return replace(books, spent=books.spent.plus(self._elapsed))
 
     def _since_last_step(self) -> Spend:

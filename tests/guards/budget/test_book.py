@@ -124,3 +124,14 @@ def test_raising_a_limit_needs_a_known_name() -> None:
     desk().raise_limits(budgets, "b", {"usd": 2.0})
     assert desk().current(budgets[0]).usd == 2.0
     assert desk().current(Budget(name="b", scope=Scope.DAY)).usd is None
+
+
+def test_a_call_that_lost_its_time_to_another_conversation_is_refused() -> None:
+    store, budget = MemoryStore(), Budget(name="b", scope=Scope.USER, seconds=100.0)
+    desk().mark("c", 0.0)
+    slower = account(store, budget, now=50.0)
+    slower.admit(QUOTES)
+    spend(account(store, budget, conversation="d", session="d"), ms=60_000)
+    with pytest.raises(Refused, match="110 s of 100 s"):
+        slower.reserve("simple")
+    assert ledger.committed(store.read("budget:user:b")).ms == 60_000
