@@ -144,9 +144,12 @@ def unpacked(body: bytes, like: bytes | None = None) -> str:
     try:
         dictionary = _DICTIONARIES[version] + (b"" if like is None else _plain(like))
         stream = zlib.decompressobj(_DEFLATE, zdict=dictionary)
-        return (stream.decompress(body[1:]) + stream.flush()).decode()
+        raw = stream.decompress(body[1:]).decode()
     except (KeyError, zlib.error, UnicodeDecodeError) as error:
         raise ValueError(f"not readable: {type(error).__name__}") from None
+    if not stream.eof:
+        raise ValueError("not readable: it was cut")
+    return raw
 
 
 @lru_cache(64)

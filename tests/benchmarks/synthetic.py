@@ -342,11 +342,11 @@ def _copy(connection: sqlite3.Connection, rows: dict[str, int], n: int) -> None:
     connection.execute("BEGIN")
     for table in (*_COPIED, "tool_rows", "explanation_rows"):
         info = connection.execute(f"PRAGMA table_info({table})").fetchall()
-        columns = [name for _, name, *_ in info]
+        columns: list[str] = [name for _, name, *_ in info]
         own = {"key": f"key + :{table}"}
         if table == "conversations":
             own |= {"id": "id || '-' || :n", "last": "last + :later"}
-        chosen = ", ".join((changed | own).get(c, c) for c in columns)
+        chosen = ", ".join({**changed, **own}.get(c, c) for c in columns)
         first = {
             "explanation_rows": "WHERE decision <= :first_decision_rows",
             "tool_rows": "WHERE conversation <= :first_conversations",
