@@ -101,8 +101,7 @@ class DegradingStore:
                 return self._retry_at is None
             try:
                 while self._pending:
-                    key, change, ttl = self._pending[0]
-                    self._shared.apply(key, change, ttl=ttl)
+                    self._make_again(*self._pending[0])
                     self._pending.popleft()
                 self._shared.read("")
             except StateUnavailable:
@@ -111,6 +110,15 @@ class DegradingStore:
             self._copy, self._retry_at = MemoryStore(), None
         self._say(False, "shared state is back; local changes have been made there")
         return True
+
+    def _make_again(self, key: str, change: Change[Any], ttl: float | None) -> None:
+        try:
+            self._shared.apply(key, change, ttl=ttl)
+        except StateUnavailable:
+            raise
+        except Exception as error:
+            # The value there may be another release's; the rest must not wait for it.
+            _log.error("shared state: a change is lost: %s", type(error).__name__)
 
     def _left(self, error: StateUnavailable) -> None:
         with self._lock:

@@ -58,7 +58,7 @@ class RedisStore:
         current = self._get(name)
         deadline = time.monotonic() + PATIENCE
         while True:
-            value, result = change(_decoded(current))
+            value, result = change(self._decoded(current))
             if value is None and not current:
                 return result
             after = b"" if value is None else msgspec.json.encode(value)
@@ -70,7 +70,7 @@ class RedisStore:
             time.sleep(random.uniform(0, 0.0005))
 
     def read(self, key: str) -> Value | None:
-        return _decoded(self._get(PREFIX + key))
+        return self._decoded(self._get(PREFIX + key))
 
     def after_fork(self) -> None:
         """The client itself notices that it is in another process."""
@@ -85,6 +85,12 @@ class RedisStore:
         values = [before, after, milliseconds]
         done, current = self._ask(lambda _, script: script([name], values))
         return bool(done), current
+
+    def _decoded(self, raw: bytes) -> Value | None:
+        try:
+            return msgspec.json.decode(raw) if raw else None
+        except msgspec.DecodeError as error:
+            raise self._unavailable(type(error).__name__) from None
 
     def _ask(self, request: Callable[[Redis, Any], Any]) -> Any:
         try:
@@ -132,7 +138,3 @@ def _place(url: str) -> str:
         return f"{host}:{parts.port or 6379}"
     except ValueError:
         return "(no valid URL)"
-
-
-def _decoded(raw: bytes) -> Value | None:
-    return msgspec.json.decode(raw) if raw else None

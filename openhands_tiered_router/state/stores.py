@@ -44,7 +44,7 @@ def durable_store_for(settings: StateSettings) -> StateStore:
 def standard_path(environ: Mapping[str, str]) -> Path:
     """Where the SQLite file is if the configuration does not say."""
     if named := environ.get(VARIABLE, "").strip():
-        return Path(named).expanduser().absolute()
+        return _absolute(named)
     directory = platformdirs.user_state_path("tiered-router", appauthor=False)
     return directory / "state.sqlite3"
 
@@ -58,11 +58,16 @@ def forget_stores() -> None:
 def _open(settings: StateSettings, environ: Mapping[str, str]) -> StateStore:
     if settings.backend == "sqlite":
         path = settings.path
-        named = Path(path).expanduser().absolute() if path else standard_path(environ)
-        return DegradingStore(SqliteStore(named))
+        place = _absolute(path) if path else standard_path(environ)
+        return DegradingStore(SqliteStore(place))
     if settings.backend == "redis":
         return DegradingStore(RedisStore(environ.get(settings.url_env or "", "")))
     return MemoryStore()
+
+
+def _absolute(path: str) -> Path:
+    """``Path.expanduser`` raises where there is no such user, which would end a run."""
+    return Path(os.path.abspath(os.path.expanduser(path)))
 
 
 def _after_fork() -> None:

@@ -8,15 +8,21 @@ import os
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from openhands_tiered_router.state.degrading import DegradingStore
 from openhands_tiered_router.state.memory import SWEEP_AT, MemoryStore
-from openhands_tiered_router.state.redis import RedisStore
+from openhands_tiered_router.state.redis import PREFIX, RedisStore, _client
 from openhands_tiered_router.state.settings import StateSettings
 from openhands_tiered_router.state.sqlite import SqliteStore
-from openhands_tiered_router.state.store import StateStore, StateUnavailable, Value
+from openhands_tiered_router.state.store import (
+    Change,
+    StateStore,
+    StateUnavailable,
+    Value,
+)
 from openhands_tiered_router.state.stores import durable_store_for, store_for
 from tests.state.conftest import RedisServer
 
@@ -146,6 +152,36 @@ def test_redis_may_go_away_and_come_back(
     assert "geheim" not in caplog.text
 
 
+def test_a_value_that_is_not_ours_is_told(redis_server: RedisServer) -> None:
+    _client(redis_server.url).set(f"{PREFIX}a", b"not JSON")
+    store = RedisStore(redis_server.url)
+    with pytest.raises(StateUnavailable, match="DecodeError"):
+        store.read("a")
+    assert DegradingStore(store).apply("a", add) == 1
+
+
+def test_a_change_that_cannot_be_made_later_is_lost_alone(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Away(MemoryStore):
+        there = False
+
+        def apply(self, key: str, change: Change, *, ttl: float | None = None) -> Any:
+            if not self.there:
+                raise StateUnavailable("away")
+            return super().apply(key, change, ttl=ttl)
+
+    shared, now = Away(), 0.0
+    store = DegradingStore(shared, clock=lambda: now)
+    assert [store.apply(key, add) for key in "abc"] == [1, 1, 1]
+    shared.there, now = True, 60.0
+    shared.apply("b", lambda _: ({"n": "of another release"}, None))
+    assert store.apply("c", add) == 2
+    assert not store.away
+    assert shared.read("a") == {"n": 1}
+    assert "TypeError" in caplog.text
+
+
 def test_reads_and_changes_go_on_from_what_was_last_seen(
     redis_server: RedisServer,
 ) -> None:
@@ -165,3 +201,13 @@ def test_one_store_for_one_place(tmp_path: Path) -> None:
     assert not durable.local
     assert durable is store_for(StateSettings(backend="sqlite"))
     assert durable_store_for(StateSettings(backend="memory")).local
+
+
+def test_a_home_that_is_nobodys_ends_no_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = StateSettings(backend="sqlite", path="~nobody-of-that-name/s.sqlite3")
+    assert store_for(settings).apply("a", add) == 1
+    monkeypatch.setenv("TIERED_ROUTER_STATE", "~nobody-of-that-name/t.sqlite3")
+    assert durable_store_for(StateSettings()).apply("a", add) == 1
