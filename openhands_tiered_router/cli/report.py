@@ -88,7 +88,7 @@ def command(
             misrouted=_MISROUTES if misroutes or as_json else 10,
         )
     except (TelemetryReadError, UnknownConversationError) as error:
-        raise _failure(str(error)) from None
+        raise _Failure(str(error)) from None
     if html is not None:
         _write(html, report)
     if as_json:
@@ -114,7 +114,7 @@ def _recorded() -> Path:
 
     path = path_from(os.environ)
     if path is None:
-        raise _failure("telemetry is off; name its file with --telemetry")
+        raise _Failure("telemetry is off; name its file with --telemetry")
     return path
 
 
@@ -124,10 +124,8 @@ def _write(html: Path, report: Any) -> None:
     try:
         html.write_text(page(report), "utf-8")
     except OSError as error:
-        raise _failure(f"{html}: cannot be written: {error.strerror}") from None
+        raise _Failure(f"{html}: cannot be written: {error.strerror}") from None
 
 
-def _failure(text: str) -> click.ClickException:
-    failure = click.ClickException(text)
-    failure.exit_code = UNUSABLE
-    return failure
+class _Failure(click.ClickException):
+    exit_code = UNUSABLE

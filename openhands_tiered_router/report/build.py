@@ -118,7 +118,7 @@ def build(
             conversation_id=conversation_id,
             unassessed=left,
             lost=file.lost(since),
-            tiers=folded(sums.result(), 1),
+            tiers=tuple(sorted(folded(sums.result(), 1), key=_strength)),
             days=folded(sums.result(), 0, 1),
             endpoints=folded(sums.result(), 2),
             provisions=folded(sums.result(), 3),
@@ -216,6 +216,12 @@ class _Questions:
             key = event.guard, event.kind, _object(event)
             found[key] = found.get(key, 0) + 1
         return tuple((*key, n) for key, n in sorted(found.items()))
+
+
+def _strength(group: Group) -> int:
+    """Weakest tier first; lost decisions before them."""
+    name = group.key[0]
+    return -1 if name is None else Tier.parse(str(name))
 
 
 def _object(event: GuardEvent) -> str:

@@ -151,7 +151,7 @@ def _bins(console: Console, title: str, bins: Sequence[Bin]) -> None:
         thin = b.observed.count < LEAST or b.observed.share is None
         seen = "too few" if thin else f"{b.observed.share:.2f} ({low:.2f}-{high:.2f})"
         rows.append((f"{b.predicted:.2f}", seen, f"{b.observed.count:,}"))
-    _table(console, title, ("predicted", "seen", "cases"), rows)
+    _table(console, title, ("mean", "seen", "cases"), rows)
 
 
 def _guards(console: Console, report: Report) -> None:

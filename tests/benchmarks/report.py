@@ -1,0 +1,77 @@
+"""How long report, watch and status take on a large file.
+
+    uv run python tests/benchmarks/synthetic.py telemetry.sqlite3 --turns 1000000
+    uv run python tests/benchmarks/report.py telemetry.sqlite3
+
+Each command runs as a process of its own, start and imports included.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+
+COMMANDS = {
+    "report": (["report", "--since", "2020-01-01"], 1),
+    "watch --once": (["watch", "--once"], 5),
+    "status": (["status"], 9),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("path", type=Path)
+    path = parser.parse_args().path
+    print(f"{platform.platform()}, {os.cpu_count()} cores, Python {sys.version[:6]}")
+    print(f"{path.stat().st_size / 1e6:.0f} MB; load {os.getloadavg()[0]:.1f}")
+    for name, (words, times) in COMMANDS.items():
+        found = sorted(_seconds([*words, "--telemetry", str(path)], times))
+        wall, cpu = found[len(found) // 2]
+        shown = f"median of {times}" if times > 1 else "once"
+        print(f"{name:<13} {wall:.3f} s wall, {cpu:.3f} s processor ({shown})")
+    look, cpu = _look(path)
+    print(
+        f"{'watch, a look':<13} {look:.3f} s wall, {cpu:.3f} s processor (median of 9)"
+    )
+
+
+def _seconds(words: list[str], times: int) -> list[tuple[float, float]]:
+    found: list[tuple[float, float]] = []
+    program = str(Path(sys.executable).with_name("tiered-router"))
+    for _ in range(times):
+        wall, cpu = time.perf_counter(), _cpu()
+        subprocess.run([program, *words], check=True, stdout=subprocess.DEVNULL)
+        found.append((time.perf_counter() - wall, _cpu() - cpu))
+    return found
+
+
+def _cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _look(path: Path) -> tuple[float, float]:
+    """What each refresh costs, as of the file's last record."""
+    from openhands_tiered_router.report.now import now
+    from openhands_tiered_router.telemetry.query import TelemetryFile
+
+    (newest,) = TelemetryFile(path).newest(1)
+    within = time.time() - (newest.time or 0.0) + 600
+    found: list[tuple[float, float]] = []
+    for _ in range(9):
+        wall, cpu = time.perf_counter(), time.process_time()
+        now(path, within)
+        TelemetryFile(path).newest(12)
+        found.append((time.perf_counter() - wall, time.process_time() - cpu))
+    return sorted(found)[4]
+
+
+if __name__ == "__main__":
+    main()
