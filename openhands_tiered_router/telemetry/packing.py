@@ -104,9 +104,9 @@ def scaled(value: float | None, per: float) -> int | None:
 
     What is not zero does not become zero.
     """
-    if value is None or not math.isfinite(value):
+    if value is None or not math.isfinite(parts := value * per):
         return None
-    whole = round(value * per)
+    whole = round(parts)
     if whole == 0 and value:
         whole = 1 if value > 0 else -1
     return whole if abs(whole) < 2**63 else None

@@ -298,8 +298,8 @@ def _guard(name: str, now: float, guard: str, kind: str, **detail: str) -> Guard
     )
 
 
-def fill(path: Path, turns: int, *, seed: int = 1) -> None:
-    """Writes that many turns: up to ``MADE`` as the router's writer does, which takes
+def fill(path: Path, turns: int, *, seed: int = 1) -> int:
+    """Writes that many turns or some more, and tells how many: up to ``MADE`` as the router's writer does, which takes
     a millisecond each; the rest are copies of these with other times and ids."""
     made = min(turns, MADE)
     store, batch = Store(path), []
@@ -315,6 +315,7 @@ def fill(path: Path, turns: int, *, seed: int = 1) -> None:
         rows = {t: _last_key(connection, t) for t in _COPIED}
         for n in range(1, -(-turns // made)):
             _copy(connection, rows, n)
+    return made * -(-turns // made)
 
 
 _COPIED = ("conversations", "decision_rows", "tasks", "guard_events", "verdicts")
@@ -365,12 +366,12 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
     began = time.perf_counter()
-    fill(asked.path, asked.turns, seed=asked.seed)
+    turns = fill(asked.path, asked.turns, seed=asked.seed)
     size = sum(p.stat().st_size for p in asked.path.parent.glob(asked.path.name + "*"))
     seconds = time.perf_counter() - began
     print(
-        f"{asked.turns:,} turns in {seconds:.0f} s; {size / 1e6:.1f} MB, "
-        f"{size / asked.turns:.0f} bytes a turn"
+        f"{turns:,} turns in {seconds:.0f} s; {size / 1e6:.1f} MB, "
+        f"{size / turns:.0f} bytes a turn"
     )
 
 
