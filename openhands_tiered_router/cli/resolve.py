@@ -268,7 +268,8 @@ def _worker(plan: _Plan, reporter: Reporter, conversations: Path) -> Worker:
     from openhands_tiered_router.tiers import Tier
 
     options, settings, wishes = plan.options, plan.settings, plan.wishes
-    usd = options.budget or min(wishes.usd or settings.usd, settings.max_usd)
+    labelled = min(wishes.usd, settings.max_usd) if wishes.usd else settings.usd
+    usd = options.budget or labelled
     router = limited(router_of(options.config, options.verify), usd)
     tier = Tier.parse(options.tier) if options.tier else wishes.tier
     if plan.sandbox is not Sandbox.LOCAL:

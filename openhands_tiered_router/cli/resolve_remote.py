@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
+
 from openhands_tiered_router.cli.headless import (
     EXIT_BUDGET,
     EXIT_ERROR,
@@ -24,6 +26,7 @@ from openhands_tiered_router.cli.headless import (
 )
 from openhands_tiered_router.cli.resolve_agent import tier_costs
 from openhands_tiered_router.cli.turns import Reporter
+from openhands_tiered_router.resolver import prompt
 from openhands_tiered_router.resolver.errors import ResolveError
 from openhands_tiered_router.resolver.git import Git
 from openhands_tiered_router.resolver.hidden import hidden
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
     from openhands.sdk.workspace import RemoteWorkspace
 
     from openhands_tiered_router import ComplexityRouter
+    from openhands_tiered_router.guards.verify.memory import Verification
     from openhands_tiered_router.tiers import Tier
 
 
@@ -46,6 +50,10 @@ ROOT: Final = "/tmp/tiered-router"
 SECONDS: Final = 600.0
 """For copying the repository there, and for a run's last words."""
 RUN_SECONDS: Final = 86_400.0
+POLL_SECONDS: Final = 0.5
+
+_DEEDS: Final = ("ObservationEvent", "MessageEvent", "ConversationErrorEvent")
+"""Kinds of event of which each run leaves one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,8 +118,10 @@ class RemoteAgent:
         place = shlex.quote(directory)
         _there(
             workspace,
-            f"rm -rf {place} && git clone -q {place}.bundle {place} && "
-            f"rm {place}.bundle && cd {place} && git remote remove origin && "
+            # The directory itself stays: shells of an earlier run are in it.
+            f"mkdir -p {place} && cd {place} && find . -mindepth 1 -delete && "
+            f"git clone -q {place}.bundle . && rm {place}.bundle && "
+            "git remote remove origin && "
             "git config user.name tiered-router && "
             "git config user.email tiered-router@localhost && git tag -f brought",
         )
@@ -147,12 +157,16 @@ class RemoteAgent:
             delete_on_close=False,
         )
         try:
-            for message in self._messages(conversation, work):
+            said = self._messages(conversation, work)
+            for message in said:
                 conversation.send_message(message)
-            try:
-                conversation.run(timeout=RUN_SECONDS)
-            except Exception as error:
-                self.reporter.failed(error)
+            finished = conversation.state.execution_status.value == "finished"
+            if said or not finished:
+                try:
+                    conversation.run(timeout=RUN_SECONDS)
+                    _wait_for_end(conversation)
+                except Exception as error:
+                    self.reporter.failed(error)
             return _done(conversation)
         finally:
             conversation.close()
@@ -164,19 +178,62 @@ class RemoteAgent:
 
         events = conversation.state.events
         if any(isinstance(e, MessageEvent) and e.source == "user" for e in events):
-            return work.news
+            return work.news or _again(conversation)
         marker = f"[tier: {self.tier}]\n\n" if self.tier is not None else ""
         return (marker + work.task,)
 
 
-def _done(conversation: RemoteConversation) -> Done:
+def _wait_for_end(conversation: RemoteConversation) -> None:
+    """A client that comes back is told of the end of the run before, and takes it for
+    the end of this one."""
+    waiting = Retrying(
+        retry=retry_if_result(lambda ended: not ended),
+        wait=wait_fixed(POLL_SECONDS),
+        stop=stop_after_delay(RUN_SECONDS),
+    )
+    waiting(_has_ended, conversation)
+
+
+def _has_ended(conversation: RemoteConversation) -> bool:
+    """Whether it stands still, and something came after the last message to it."""
+    client, path = conversation.workspace.client, _path(conversation)
+    if client.get(path).json().get("execution_status") == "running":
+        return False
+    query = {"limit": 50, "sort_order": "TIMESTAMP_DESC"}
+    newest = client.get(f"{path}/events/search", params=query).json()["items"]
+    for event in newest:
+        if event["kind"] == "MessageEvent" and event["source"] == "user":
+            return False
+        if event["kind"] in _DEEDS:
+            return True
+    return False
+
+
+def _path(conversation: RemoteConversation) -> str:
+    return f"/api/conversations/{conversation.id}"
+
+
+def _again(conversation: RemoteConversation) -> tuple[str, ...]:
+    """What sends an agent back that finished without a verification that passed."""
+    from openhands_tiered_router.guards.verify.judgement import Reason
+
+    found = _verification(conversation)
+    finished = conversation.state.execution_status.value == "finished"
+    if not finished or found is None or found.status != "unverified":
+        return ()
+    return (prompt.UNVERIFIED.format(reason=Reason(found.reason).told),)
+
+
+def _verification(conversation: RemoteConversation) -> Verification | None:
     from openhands_tiered_router.guards.verify.memory import verification_of
 
-    path = f"/api/conversations/{conversation.id}"
-    found = conversation.workspace.client.get(path).json()
-    verification = verification_of(
-        cast("ConversationState", _Stored(found.get("agent_state") or {}))
-    )
+    found = conversation.workspace.client.get(_path(conversation)).json()
+    stored = _Stored(found.get("agent_state") or {})
+    return verification_of(cast("ConversationState", stored))
+
+
+def _done(conversation: RemoteConversation) -> Done:
+    verification = _verification(conversation)
     verified = verification is not None and verification.status == "verified"
     status = conversation.state.execution_status.value
     code = _exit_code(status, list(conversation.state.events))

@@ -29,14 +29,19 @@ def test_the_change_comes_back_from_the_server(
 ) -> None:
     content = json.loads(config.read_text()) | {"resolver": {"host": agent_server.url}}
     config.write_text(json.dumps(content))
-    provider.script = by_turn(commands("pwd > /dev/null", FIX))
+    unfit = commands("echo x > other.txt")
+    provider.script = by_turn([*unfit, *commands(FIX)])
     common = ["--config", str(config), "--state-dir", str(tmp_path / "kept")]
     arguments = ["It breaks.", str(project), "--sandbox", "remote", *common, "--json"]
+    unverified = CliRunner().invoke(command, arguments)
+    assert unverified.exit_code == 5, unverified.output
+    assert (Path(last(unverified)["kept_in"]) / "other.txt").exists()
     result = CliRunner().invoke(command, arguments)
     assert result.exit_code == 0, result.output
     end = last(result)
     assert end["sandbox"] == "remote"
     assert end["verified"]
+    assert end["resumed"]
     assert end["cost_usd"] == pytest.approx(provider.total_usd)
     branch = end["delivered"]["branch"]
     assert git(project, "show", f"{branch}:code.py") == "value = 2"

@@ -41,7 +41,10 @@ class Agent:
 
 
 def write(name: str, text: str) -> Callable[[Path], None]:
-    return lambda root: (root / name).write_text(text) and None
+    def deed(root: Path) -> None:
+        (root / name).write_text(text)
+
+    return deed
 
 
 def fix(root: Path) -> None:
