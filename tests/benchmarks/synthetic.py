@@ -299,8 +299,11 @@ def _guard(name: str, now: float, guard: str, kind: str, **detail: str) -> Guard
 
 
 def fill(path: Path, turns: int, *, seed: int = 1) -> int:
-    """Writes that many turns or some more, and tells how many: up to ``MADE`` as the router's writer does, which takes
-    a millisecond each; the rest are copies of these with other times and ids."""
+    """Writes that many turns or some more, and tells how many.
+
+    Up to ``MADE`` are made as the router's writer does it, which takes a millisecond
+    each; the rest are copies of these with other times and ids.
+    """
     made = min(turns, MADE)
     store, batch = Store(path), []
     for record in records(made, seed=seed):
