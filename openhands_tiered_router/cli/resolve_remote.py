@@ -81,6 +81,9 @@ class RemoteAgent:
                     self._bring(workspace, work, directory)
                     done = self._run(workspace, work)
                     self._fetch(workspace, work, directory)
+                    if done.exit_code == 0:
+                        place = shlex.quote(directory)
+                        _there(workspace, f"cd / && rm -rf {place} {place}.patch")
                     return done
         except (httpx.HTTPError, RuntimeError, OSError) as error:
             raise ResolveError(

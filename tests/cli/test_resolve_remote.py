@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from openhands_tiered_router.cli.resolve import command
+from openhands_tiered_router.cli.resolve_remote import ROOT
 from openhands_tiered_router.loopback.scripts import by_turn
 from tests.cli.test_resolve import FIX, KEY, commands, config, last  # noqa: F401
 from tests.resolver.conftest import git
@@ -43,6 +44,7 @@ def test_the_change_comes_back_from_the_server(
     assert end["verified"]
     assert end["resumed"]
     assert end["cost_usd"] == pytest.approx(provider.total_usd)
+    assert not Path(ROOT, end["conversation"].replace("-", "")).exists()
     branch = end["delivered"]["branch"]
     assert git(project, "show", f"{branch}:code.py") == "value = 2"
     assert KEY not in result.output
