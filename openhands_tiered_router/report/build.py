@@ -5,7 +5,8 @@ from __future__ import annotations
 import sqlite3
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +22,7 @@ from openhands_tiered_router.report.solved import (
 )
 from openhands_tiered_router.report.sums import (
     Caching,
+    ConversationSums,
     Span,
     conversation_sums,
     levels,
@@ -39,6 +41,20 @@ from openhands_tiered_router.tiers import Tier, TierSet
 
 ASSESS_SECONDS: Final = 1.0
 """Time spent on judging new turns first; what is left over is said."""
+
+
+PARTS: Final = 4
+"""In which the longest questions are asked, side by side."""
+
+# Rows are written about in order of time, so that keys cut times well enough.
+_CUTS: Final = """
+    WITH RECURSIVE cuts (n) AS (
+        SELECT 1 UNION ALL SELECT n + 1 FROM cuts WHERE n + 1 < :parts
+    )
+    SELECT time FROM cuts JOIN decision_rows
+        ON key = (SELECT max(key) FROM decision_rows) * n / :parts
+    WHERE time IS NOT NULL
+"""
 
 
 class UnknownConversationError(ValueError):
@@ -105,12 +121,15 @@ def build(
     # SQLite works outside the interpreter's lock: the questions run side by side.
     with ThreadPoolExecutor() as pool:
         ask = _Questions(file, span, conversation_id)
-        main = pool.submit(ask.main)
+        parts = [pool.submit(ask.sums, i) for i in range(PARTS)]
+        slices = [pool.submit(ask.groups, *s) for s in ask.slices()]
         slow = pool.submit(ask.latency)
-        sums = pool.submit(ask.groups)
+        base = pool.submit(ask.base)
         cached = pool.submit(ask.receipts)
         bins = pool.submit(ask.next_turn)
-        figures = main.result()
+        sums = [s for part in parts for s in part.result()]
+        solved = ask.solved()
+        totals = [g for part in slices for g in part.result()]
         return Report(
             made=time.time(),
             since=since,
@@ -118,13 +137,13 @@ def build(
             conversation_id=conversation_id,
             unassessed=left,
             lost=file.lost(since),
-            tiers=tuple(sorted(folded(sums.result(), 1), key=_strength)),
-            days=folded(sums.result(), 0, 1),
-            endpoints=folded(sums.result(), 2),
-            provisions=folded(sums.result(), 3),
-            savings=figures[0],
-            solved=figures[1],
-            task_score=figures[2],
+            tiers=tuple(sorted(folded(totals, 1), key=_strength)),
+            days=folded(totals, 0, 1),
+            endpoints=folded(totals, 2),
+            provisions=folded(totals, 3),
+            savings=savings(sums, file.tier_sets(), base.result()),
+            solved=by_tier(sums, solved),
+            task_score=calibration.task_score(sums, solved),
             receipts=cached.result(),
             next_turn=bins.result(),
             next_turn_error=calibration.error(bins.result()),
@@ -164,23 +183,34 @@ class _Questions:
     span: Span
     conversation_id: str | None
 
-    def main(
-        self,
-    ) -> tuple[Savings, tuple[SolvedByTier, ...], tuple[Bin, ...]]:
-        sets = self.file.tier_sets()
+    def sums(self, part: int) -> list[ConversationSums]:
+        sets = self.file.tier_sets().values()
+        kinds = [Caching.of(e) for t in sets for e in t.endpoints]
+        span = replace(self.span, part=(part, PARTS))
         with self.file.reading() as connection:
             if connection is None:
-                return savings([], {}, None), (), ()
-            kinds = [Caching.of(e) for t in sets.values() for e in t.endpoints]
-            sums = conversation_sums(connection, self.span, kinds)
-            solved = solved_conversations(connection)
-            base = base_tier(connection, self.span)
-        scored = calibration.task_score(sums, solved)
-        return savings(sums, sets, base), by_tier(sums, solved), scored
+                return []
+            return conversation_sums(connection, span, kinds)
 
-    def groups(self) -> list[Group]:
+    def base(self) -> Tier | None:
+        with self.file.reading() as connection:
+            return None if connection is None else base_tier(connection, self.span)
+
+    def solved(self) -> dict[int, bool]:
+        with self.file.reading() as connection:
+            return {} if connection is None else solved_conversations(connection)
+
+    def slices(self) -> list[tuple[float, float]]:
+        """The span in parts with about equally many decisions."""
+        with self.file.reading() as connection:
+            if connection is None:
+                return []
+            cuts = [r["time"] for r in connection.execute(_CUTS, {"parts": PARTS})]
+        inner = sorted({c for c in cuts if self.span.since < c < self.span.until})
+        return list(pairwise([self.span.since, *inner, self.span.until]))
+
+    def groups(self, since: float, until: float) -> list[Group]:
         by: list[By] = ["day", "tier", "endpoint", "provision"]
-        since, until = self.span.since, self.span.until
         if self.conversation_id is None:
             return groups(self.file, by, since, until)
         name = stored_conversation_id(self.conversation_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from openhands_tiered_router.report.intervals import (
@@ -63,9 +63,11 @@ def savings(
     base: Tier | None,
 ) -> Savings:
     """Computes them; ``base`` is the stronger side of most choices."""
-    usable = [s for s in sums if _prices_known(s, tier_sets)]
-    rows = _rows(usable, tier_sets)
-    tiers = sorted({t for s in usable for t in _set(s, tier_sets).tiers()})
+    firsts = {k: [_first(found, t) for t in Tier] for k, found in tier_sets.items()}
+    priced = [(s, _singles(s, firsts)) for s in sums]
+    usable = [s for s, usd in priced if usd is not None]
+    rows = _rows((s, usd) for s, usd in priced if usd is not None)
+    tiers = sorted({t for k in _keys(usable) for t in tier_sets[k].tiers()})
     whole = [sum(column) for column in zip(*rows, strict=True)] or [0.0] * _WIDTH
     top = tiers[-1] if tiers else None
     able = [t for t in tiers if base is None or t >= base] or tiers[-1:]
@@ -104,44 +106,40 @@ _SPENT, _TURNS, _HARD, _LEAKED, _COST = range(5)
 _WIDTH = _COST + len(Tier)
 
 
-def _rows(
-    usable: Sequence[ConversationSums], tier_sets: Mapping[int, TierSet]
-) -> list[Row]:
+def _rows(priced: Iterable[tuple[ConversationSums, list[float]]]) -> list[Row]:
     """One a conversation, whatever number of tier sets it went through."""
     found: dict[int, list[float]] = {}
-    for s in usable:
+    for s, usd in priced:
         row = found.setdefault(s.conversation, [0.0] * _WIDTH)
-        added = [s.cost, s.turns, s.hard, s.leaked]
-        added += [_single(s, _set(s, tier_sets), t) or 0.0 for t in Tier]
+        added = [s.cost, s.turns, s.hard, s.leaked, *usd]
         found[s.conversation] = [a + b for a, b in zip(row, added, strict=True)]
     return list(found.values())
 
 
-def _set(sums: ConversationSums, tier_sets: Mapping[int, TierSet]) -> TierSet:
-    assert sums.tier_set is not None
-    return tier_sets[sums.tier_set]
+def _singles(
+    sums: ConversationSums, firsts: Mapping[int, Sequence[Endpoint]]
+) -> list[float] | None:
+    """USD by tier, had its first endpoint served all; ``None``: not all are known."""
+    if sums.tier_set is None or sums.tier_set not in firsts:
+        return None
+    usd = [sums.single(e) for e in firsts[sums.tier_set]]
+    known = [u for u in usd if u is not None]
+    return known if len(known) == len(usd) else None
+
+
+def _keys(usable: Iterable[ConversationSums]) -> tuple[int, ...]:
+    return tuple(dict.fromkeys(s.tier_set for s in usable if s.tier_set is not None))
 
 
 def _first(tiers: TierSet, tier: Tier) -> Endpoint:
     return tiers.of(tiers.serving(tier))[0]
 
 
-def _single(sums: ConversationSums, tiers: TierSet, tier: Tier) -> float | None:
-    return sums.single(_first(tiers, tier))
-
-
-def _prices_known(sums: ConversationSums, tier_sets: Mapping[int, TierSet]) -> bool:
-    tiers = None if sums.tier_set is None else tier_sets.get(sums.tier_set)
-    if tiers is None:
-        return False
-    return all(_single(sums, tiers, t) is not None for t in tiers.tiers())
-
-
 def _models(
     usable: Sequence[ConversationSums], tier_sets: Mapping[int, TierSet], tier: Tier
 ) -> tuple[str, ...]:
-    keys = dict.fromkeys(s.tier_set for s in usable if s.tier_set is not None)
-    return tuple(dict.fromkeys(_first(tier_sets[k], tier).model for k in keys))
+    firsts = (_first(tier_sets[k], tier).model for k in _keys(usable))
+    return tuple(dict.fromkeys(firsts))
 
 
 def _saving(tier: Tier) -> Statistic:

@@ -20,6 +20,8 @@ class Span:
     """Seconds since the epoch, not included."""
     conversation: int | None = None
     """Key of the only conversation; ``None``: all."""
+    part: tuple[int, int] = (0, 1)
+    """Of how many parts of the conversations this is which: they are independent."""
 
     def where(self, time: str = "time", conversation: str = "conversation") -> str:
         one = f" AND {conversation} = :only" if self.conversation is not None else ""
@@ -100,14 +102,25 @@ def conversation_sums(
     kinds = tuple(dict.fromkeys(cachings))
     columns = ", ".join(c for i, k in enumerate(kinds) for c in _columns(i, k))
     only = " AND conversation = :only" if span.conversation is not None else ""
+    if span.part[1] > 1:
+        only += " AND conversation BETWEEN :first AND :last"
     sql = _SUMS.format(
         levels=levels(connection),
         only=only,
         where=span.where(),
         columns="," + columns if columns else "",
     )
-    cursor = connection.execute(sql, span.values())
+    first, last = _part(connection, span)
+    cursor = connection.execute(sql, span.values() | {"first": first, "last": last})
     return [_conversation(r, kinds) for r in cursor]
+
+
+def _part(connection: sqlite3.Connection, span: Span) -> tuple[int, int]:
+    """Its first and last key."""
+    (most,) = connection.execute("SELECT max(key) FROM conversations").fetchone()
+    which, parts = span.part
+    step = (most or 0) // parts + 1
+    return which * step, (which + 1) * step - 1
 
 
 def levels(connection: sqlite3.Connection) -> str:
