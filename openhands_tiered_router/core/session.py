@@ -28,9 +28,10 @@ RECENT_TURNS: Final = 12
 TYPICAL_GROWTH: Final = 350.0
 """Tokens that a turn adds to the prompt: mean of the recorded sessions."""
 
-_MARKER: Final = re.compile(
+MARKER: Final = re.compile(
     r"\[tier:\s*(simple|medium|complex|reasoning|auto)\s*\]", re.IGNORECASE
 )
+"""By which a user's message pins the tier of the turns after it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -253,7 +254,7 @@ class SessionState:
 
 
 def _fold_user(state: SessionState, entry: Entry) -> SessionState:
-    markers = _MARKER.findall(entry.text)
+    markers = MARKER.findall(entry.text)
     pin = state.pin
     if markers:
         last = markers[-1].lower()
