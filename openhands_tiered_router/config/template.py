@@ -19,8 +19,15 @@ from openhands_tiered_router.config.schema import (
 from openhands_tiered_router.config.sections.breaker import BreakerConfig
 from openhands_tiered_router.config.sections.budgets import BudgetConfig
 from openhands_tiered_router.config.sections.cache import CacheConfig
+from openhands_tiered_router.config.sections.confirm import ConfirmConfig
 from openhands_tiered_router.config.sections.explore import ExploreConfig
+from openhands_tiered_router.config.sections.loops import LoopsConfig
+from openhands_tiered_router.config.sections.metrics import MetricsConfig
+from openhands_tiered_router.config.sections.reload import ReloadConfig
+from openhands_tiered_router.config.sections.resolver import ResolverConfig
+from openhands_tiered_router.config.sections.skills import SkillsConfig
 from openhands_tiered_router.config.sections.state import StateConfig
+from openhands_tiered_router.config.sections.verify import VerifyConfig
 from openhands_tiered_router.economics.price_book import PriceBook
 from openhands_tiered_router.tiers import Prices, Tier
 
@@ -48,6 +55,13 @@ _SECTIONS: Final[Mapping[str, type[BaseModel]]] = {
     "state": StateConfig,
     "explore": ExploreConfig,
     "cache": CacheConfig,
+    "loops": LoopsConfig,
+    "verify": VerifyConfig,
+    "confirm": ConfirmConfig,
+    "skills": SkillsConfig,
+    "resolver": ResolverConfig,
+    "metrics": MetricsConfig,
+    "reload": ReloadConfig,
 }
 
 
@@ -101,7 +115,10 @@ def _per_million(prices: Prices) -> str:
 
 
 def _section(name: str, model: type[BaseModel]) -> Iterator[str]:
-    yield f"# [{name}]"
+    required = any(f.is_required() for f in model.model_fields.values())
+    # A table that needs more than its defaults stays a comment when the # is removed.
+    mark = "# #" if required else "#"
+    yield f"{mark} [{name}]"
     for key, field in model.model_fields.items():
         for line in (field.description or "").replace("``", "").splitlines():
             yield f"#   # {line.strip()}"
@@ -111,7 +128,7 @@ def _section(name: str, model: type[BaseModel]) -> Iterator[str]:
         elif default is None:
             yield f"#   # {key} is not set"
         else:
-            yield f"#   {key} = {_value(default)}"
+            yield f"{mark}   {key} = {_value(default)}"
     yield ""
 
 

@@ -37,6 +37,12 @@ def terminal(shell_command: str) -> Reply:
     return Reply(tool_calls=(ToolCall("terminal", {"command": shell_command}),))
 
 
+def missing_file(number: int) -> Reply:
+    """Fails on any machine; a loaded one's terminal may answer a turn late."""
+    arguments = {"command": "view", "path": f"/nowhere/{number}"}
+    return Reply(tool_calls=(ToolCall("file_editor", arguments),))
+
+
 def script(request: Request) -> Reply:
     """Three turns after each user message."""
     steps = [
@@ -134,7 +140,7 @@ def test_a_guards_pause_has_its_own_exit_code_and_is_told(
     config.write_text(
         json.dumps({**json.loads(config.read_text()), "loops": {"failures": 2}})
     )
-    provider.script = lambda request: terminal(f"(exit {request.turn + 2})")
+    provider.script = lambda request: missing_file(request.turn)
     result = run("--task", "Look around.")
     assert result.exit_code == 7, result.output
     assert "loop: The last 2 actions failed, most recently" in result.output
