@@ -103,6 +103,8 @@ class AgentServer:
         body = {
             "agent": agent,
             "workspace": {"working_dir": str(workspace)},
+            # Made beside the run, on another thread: no part of what is compared.
+            "autotitle": False,
             "initial_message": {**said, "run": True},
             "tool_module_qualnames": {"terminal": "openhands.tools.terminal"},
         }

@@ -55,13 +55,13 @@ def agent_of(way: str, models: LoopbackProvider, **more: Any) -> dict[str, Any]:
 
 
 def served(models: LoopbackProvider, conversation: str) -> list[str]:
-    """The models of a conversation's turns; a server also has titles made."""
+    """The models of a conversation's turns."""
     turns = (r for r in models.requests if r.tools)
     return [r.model for r in turns if r.session == conversation]
 
 
 def is_billed(server: AgentServer, models: LoopbackProvider, conversation: str) -> bool:
-    """Whether its stats agree with the bill; a title may still be on its way."""
+    """Whether its stats agree with the provider's bill."""
     info = server.ask("GET", f"/conversations/{conversation}")
     own = {r.number for r in models.requests if r.session == conversation}
     billed = sum(c.usd or 0 for c in models.charged if c.number in own)
