@@ -70,6 +70,11 @@ def _figures(report: Report) -> str:
         if other is not None and other.saving is not None:
             share = f"{other.saving.value:.0%}"
             found.append((f"saved against {what} (estimate)", share))
+    if s.leak is not None:
+        mix = "no random mix costs the same"
+        if s.mix is not None:
+            mix = f"random mix at equal cost: {1 - s.mix:.0%}"
+        found.append((f"of hard turns leaked ({mix})", f"{s.leak.value:.0%}"))
     return "".join(f"<p><b>{escape(v)}</b>{escape(n)}</p>" for n, v in found)
 
 
