@@ -32,6 +32,8 @@ logger = logging.getLogger(__name__)
 
 MAX_PENDING: Final = 10_000
 """Requests remembered while they are under way; a client that leaves may stay."""
+CLIENT_LEFT: Final = 499
+"""Status by which the proxy says that the client went away."""
 
 
 class Gateway(CustomLogger):
@@ -122,11 +124,20 @@ class Gateway(CustomLogger):
         await asyncio.to_thread(self._router.failed, route, key, error)
 
     async def async_post_call_failure_hook(
-        self, request_data: dict[str, Any], *_: Any, **__: Any
+        self,
+        request_data: dict[str, Any],
+        original_exception: Exception,
+        *_: Any,
+        **__: Any,
     ) -> None:
         route = self._pending.pop(request_data.get("litellm_call_id", ""), None)
         if route is not None and self._router is not None:
-            await asyncio.to_thread(self._router.gave_up, route)
+            # The proxy's own, by its option to cancel what nobody waits for.
+            left = (
+                isinstance(original_exception, HTTPException)
+                and original_exception.status_code == CLIENT_LEFT
+            )
+            await asyncio.to_thread(self._router.gave_up, route, left=left)
 
     async def _opened(self) -> GatewayRouter:
         """Reads the configuration, at the first request: this module is imported while

@@ -112,7 +112,7 @@ class GatewayRouter:
         route.overhead = time.perf_counter() - started
         keys = (route.decision.endpoint, *route.decision.fallbacks)
         able = spending.order([setup.endpoint(key) for key in keys])
-        route.order = self._admitted(route, [e.key for e in able] or list(keys))
+        route.order = self._admitted(route, [e.key for e in able])
         try:
             _carry_out(spending.reserve(route.order[0]))
         except MaxBudgetReached:
@@ -156,9 +156,13 @@ class GatewayRouter:
         self._learn(route, key, usage, now)
         self._settle(route, key, usage, cost, first_token, response_id)
 
-    def gave_up(self, route: Route) -> None:
-        """No endpoint answered, or the client left."""
+    def gave_up(self, route: Route, *, left: bool = False) -> None:
+        """No endpoint answered; ``left``: the client went while one was at it, which
+        may be charged for."""
         self._release(route)
+        under_way = route.order[len(route.attempts) :]
+        if left and under_way:
+            self._attempted(route, under_way[0], ErrorKind.CANCELLED, time.time())
         self._settle(route, None, Usage(), None, None, None)
 
     def wrote(self, route: Route, key: str) -> bool:

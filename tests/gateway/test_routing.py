@@ -7,13 +7,15 @@ from typing import Any
 
 import pytest
 
-from openhands_tiered_router.core.decision import Usage
+from openhands_tiered_router.core.decision import ErrorKind, Usage
 from openhands_tiered_router.core.fleet import Health
 from openhands_tiered_router.fleet import fleet
 from openhands_tiered_router.gateway.call import MODEL, GatewayCall, call_of
 from openhands_tiered_router.gateway.opening import open_router
 from openhands_tiered_router.gateway.routing import GatewayRouter, Route
 from openhands_tiered_router.guards.budget.errors import MaxBudgetReached
+from openhands_tiered_router.guards.budget.ledger import balance
+from openhands_tiered_router.guards.budget.limits import NOTHING
 from openhands_tiered_router.sdk.reload import reload_config
 from openhands_tiered_router.tiers import Tier
 
@@ -140,6 +142,28 @@ def test_a_budget_that_is_spent_ends_the_call(config: Path) -> None:
     answer(router, router.set_out(call()), cost=0.011)
     with pytest.raises(MaxBudgetReached, match="day"):
         router.set_out(call())
+
+
+@pytest.mark.parametrize("left", [True, False])
+def test_what_a_client_left_under_way_counts_as_estimated(
+    config: Path, left: bool
+) -> None:
+    budget = '[[budgets]]\nname = "day"\nscope = "day"\nusd = 1\n'
+    config.write_text(CONFIG + budget, encoding="utf-8")
+    router = open_router({"OPENAI_API_KEY": "sk-x"}, workspaces=None)
+    route = router.set_out(call(model=f"{MODEL}/simple"))
+    router.failed(route, route.order[0], ConnectionError())
+    router.gave_up(route, left=left)
+    account = route.spending.account
+    assert account is not None
+    key = account.budgets[0].key(None, route.began)
+    assert key is not None
+    books = balance(account.store.read(key))
+    assert books.open == NOTHING
+    estimate = account.quotes[route.order[1]].spend.usd
+    assert books.doubt == books.spent.usd == (estimate if left else 0)
+    kinds = [attempt.error for attempt in route.attempts]
+    assert (ErrorKind.CANCELLED in kinds) is left
 
 
 @pytest.mark.own_fault
