@@ -13,7 +13,10 @@ import openhands_tiered_router
 
 
 PACKAGE = Path(openhands_tiered_router.__file__).parent
-FRONTS = {"sdk", "router", "agent", "conversation", "cli", "gateway", "demo"}
+FRONTS = {
+    "sdk", "router", "agent", "conversation", "cli", "gateway", "demo", "server",
+    "report", "export",
+}  # fmt: skip
 LAYERS = {
     "tiers": FRONTS | {"core", "need", "config", "dispatch", "telemetry", "fleet"},
     "core": FRONTS | {"config", "dispatch", "telemetry", "fleet", "health", "history"},
@@ -27,6 +30,8 @@ LAYERS = {
     "config": FRONTS | {"telemetry", "fleet"},
     "guards": FRONTS - {"sdk"},
     "state": FRONTS | {"guards", "telemetry", "fleet"},
+    "resolver": FRONTS - {"sdk", "router", "agent", "conversation"},
+    "report": FRONTS - {"report"},
     "loopback": FRONTS | {"config", "dispatch", "telemetry", "fleet"},
 }
 SDK_FREE = ("core", "need", "economics", "graph", "tiers")
