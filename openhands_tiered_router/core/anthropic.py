@@ -12,7 +12,8 @@ from openhands_tiered_router.core.entry import Entry, ToolCall
 def entries_of(messages: Iterable[Any]) -> Iterator[Entry]:
     """The messages in neutral form: tool results are entries of their own.
 
-    The ``system`` field may be given as a first message of that role. What is not of the wire's form is passed over: the provider will say so.
+    The ``system`` field may be given as a first message of that role. What is not of
+    the wire's form is passed over: the provider will say so.
     """
     for message in messages:
         if isinstance(message, Mapping):
