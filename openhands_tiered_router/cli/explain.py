@@ -60,7 +60,10 @@ class _Source:
     help="Directory of the code: its graph takes part.",
 )
 @click.option(
-    "--config", "-c", type=click.Path(path_type=Path), help="Configuration file."
+    "--config",
+    "-c",
+    type=click.Path(path_type=Path),
+    help="Configuration file; without one, four tiers with the default limits.",
 )
 @click.option("--profile", type=click.Path(path_type=Path), help="Fitted weights.")
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")

@@ -91,7 +91,8 @@ class Reporter:
             )
             return
         self._out.print(summary_table(calls))
-        cost = f"{status}; ${_cost(conversation):.4f} in {len(calls)} calls"
+        # The books are the conversation's; the calls are those of this run.
+        cost = f"{status}; ${_cost(conversation):.4f} in all; calls now: {len(calls)}"
         self._out.print(Text(cost, style="bold"))
         verification = _verification(conversation)
         if verification is not None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
+from uuid import UUID
 
 import click
 
@@ -57,6 +59,9 @@ def command(
         raise click.UsageError("give a conversation, or --rates")
     if conversation is not None and accepted is None:
         raise click.UsageError("say --accepted or --rejected")
+    # Its directory is named without the dashes.
+    with contextlib.suppress(ValueError):
+        conversation = conversation and str(UUID(conversation))
     path = _path(telemetry)
     from openhands_tiered_router.telemetry import TelemetryReadError
 

@@ -83,7 +83,7 @@ def test_it_shows_each_turn_with_its_tier(run, provider) -> None:
     assert re.search(r"complex terminal ls", result.output)
     assert re.search(r"simple terminal exit_with", result.output)
     assert "terminal exited with 3" in result.output
-    assert f"finished; ${provider.total_usd:.4f} in 3 calls" in result.output
+    assert f"finished; ${provider.total_usd:.4f} in all; calls now: 3" in result.output
 
 
 def test_json_lines(run, provider) -> None:

@@ -53,6 +53,15 @@ def test_rates_are_taken_from_the_last_verdict_of_each_judge(
     assert "good work accepted: 50% of 2 (95 % interval 9% to 91%)" in shown
 
 
+def test_a_conversation_may_be_named_as_its_directory_is(
+    recorder: TelemetryRecorder,
+) -> None:
+    name = "1f0c0c62-0000-4000-8000-000000000000"
+    verified(recorder, name, True)
+    result = verdict(name.replace("-", ""), "--accepted", "--json")
+    assert json.loads(result.output)["conversation"] == name
+
+
 def test_without_verdicts_of_others_nothing_is_claimed() -> None:
     result = verdict("--rates")
     assert result.exit_code == 0
