@@ -79,6 +79,7 @@ def commands(*lines: str) -> Sequence[Reply]:
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.slow
 def test_the_demo_makes_a_verified_patch_that_applies(tmp_path: Path) -> None:
     """As a user runs it: a process of its own, with a home of its own."""
     words = ["resolve", "--demo", "--json", "--patch", str(tmp_path / "fix.patch")]
@@ -103,6 +104,7 @@ def test_the_demo_makes_a_verified_patch_that_applies(tmp_path: Path) -> None:
     assert "discounted(full" in (tmp_path / "fix.patch").read_text()
 
 
+@pytest.mark.slow
 def test_a_budget_stops_it_and_the_same_command_goes_on(
     resolve: Run, provider, project, tmp_path
 ) -> None:

@@ -21,6 +21,7 @@ from tests.server.conftest import (
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.slow
 def test_the_change_comes_back_from_the_server(
     agent_server: AgentServer,  # noqa: F811
     config: Path,  # noqa: F811

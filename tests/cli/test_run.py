@@ -198,6 +198,7 @@ def test_ctrl_c_pauses_and_tells_how_to_resume(run, provider, tmp_path) -> None:
     assert run("--resume", found[1]).exit_code == 0
 
 
+@pytest.mark.slow
 def test_killed_under_a_budget_and_resumed(run, provider, tmp_path) -> None:
     """What was answered counts as billed; the call under way, as estimated."""
     provider.faults.at(2, faults.Hang())

@@ -25,9 +25,9 @@ from openhands_tiered_router.config.sections.cache import CacheConfig
 from openhands_tiered_router.config.sections.confirm import ConfirmConfig
 from openhands_tiered_router.config.sections.explore import ExploreConfig
 from openhands_tiered_router.config.sections.loops import LoopsConfig
-from openhands_tiered_router.config.sections.resolver import ResolverConfig
 from openhands_tiered_router.config.sections.metrics import MetricsConfig
 from openhands_tiered_router.config.sections.reload import ReloadConfig
+from openhands_tiered_router.config.sections.resolver import ResolverConfig
 from openhands_tiered_router.config.sections.skills import SkillsConfig
 from openhands_tiered_router.config.sections.state import StateConfig
 from openhands_tiered_router.config.sections.verify import VerifyConfig

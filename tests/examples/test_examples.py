@@ -29,7 +29,13 @@ def two_turns(request: Request) -> Reply:
     return Reply(tool_calls=(ToolCall("terminal", {"command": "ls"}),))
 
 
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def _marks(path: Path) -> list[pytest.MarkDecorator]:
+    return [pytest.mark.slow] if path.stem == "agent_server" else []
+
+
+@pytest.mark.parametrize(
+    "path", [pytest.param(p, id=p.stem, marks=_marks(p)) for p in EXAMPLES]
+)
 def test_example(
     path: Path,
     tmp_path: Path,
@@ -66,6 +72,7 @@ def test_example(
         assert f"${provider.total_usd:.4f}" in out
 
 
+@pytest.mark.slow
 def test_exploring_with_the_sub_agent_pays_from_six_reads_on(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

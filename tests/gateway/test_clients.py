@@ -21,6 +21,9 @@ from openhands_tiered_router.loopback.faults import server_error
 from openhands_tiered_router.loopback.scripts import by_turn, fixed
 
 
+# One worker: each would start a gateway of its own.
+pytestmark = pytest.mark.xdist_group("gateway")
+
 LIST = ToolCall("terminal", {"command": "ls"})
 FUNCTION = {
     "name": "terminal",

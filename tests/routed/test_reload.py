@@ -258,6 +258,7 @@ def test_a_storm_of_signals(world, path: Path) -> None:
     assert served(world) == ["claude-sonnet-4-5", "gpt-4o"]
 
 
+@pytest.mark.slow
 async def test_sixteen_conversations_under_a_file_that_keeps_changing(
     world, path: Path
 ) -> None:

@@ -78,6 +78,7 @@ def test_each_decision_is_a_span_beside_its_call(world, tmp_path: Path) -> None:
     assert "sk-loopback" not in json.dumps(ours)
 
 
+@pytest.mark.slow
 def test_without_tracing_nothing_of_it_is_imported(world) -> None:
     code = (
         "import sys; from openhands_tiered_router.sdk.tracing import in_span;"

@@ -21,7 +21,12 @@ from openhands_tiered_router.telemetry.query import TelemetryFile
 from tests.server.conftest import KEY, MODELS, AgentServer, cost, llm
 
 
-pytestmark = pytest.mark.timeout(300)
+# One worker: each would start a server of its own.
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(300),
+    pytest.mark.xdist_group("agent-server"),
+]
 WAYS = ("kind", "tool")
 # In tmux, the shells of a killed server would live on.
 TOOLS = [{"name": "terminal", "params": {"terminal_type": "subprocess"}}]
