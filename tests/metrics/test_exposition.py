@@ -151,10 +151,9 @@ def test_failures_failovers_and_breakers(world, shown: Exposition) -> None:
     assert values(shown, "tiered_router_failovers_total", "endpoint")["reasoning"] >= 1
     errors = values(shown, "tiered_router_attempts_total", "error")
     assert errors["overloaded"] >= 2
-    assert values(shown, "tiered_router_breaker_open", "endpoint") == {
-        "complex": 1,
-        "reasoning": 0,
-    }
+    # Routers of earlier tests may not have been collected yet.
+    state = values(shown, "tiered_router_breaker_open", "endpoint")
+    assert (state["complex"], state["reasoning"]) == (1, 0)
     events = values(shown, "tiered_router_guard_events_total", "kind")
     assert events["opened"] == 1
     assert shown.answer("/health/ready").status == 200

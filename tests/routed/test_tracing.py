@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from openhands_tiered_router.loopback.scripts import by_turn
 
 

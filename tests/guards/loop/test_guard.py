@@ -173,8 +173,9 @@ def test_answers_without_a_word_are_failures(world) -> None:
 
 
 def test_searches_without_a_match_are_no_failures(world) -> None:
-    turns = [world.terminal(f"grep needle-{n} notes.txt") for n in range(4)]
-    turns.append(world.finish())
+    searches = [world.terminal(f"grep needle-{n} notes.txt") for n in range(4)]
+    # On a loaded machine the terminal's first answer may be its own set-up.
+    turns = [world.terminal("true"), *searches, world.finish()]
     world.provider.script = always(turns.__getitem__)
     guard = LoopGuard(LoopSettings(failures=2))
     fields = world.agent(world.llm("openai/gpt-4o-mini"))
@@ -188,7 +189,7 @@ def test_searches_without_a_match_are_no_failures(world) -> None:
         if isinstance(e, ObservationEvent)
         and isinstance(e.observation, TerminalObservation)
     ]
-    assert codes == [1, 1, 1, 1]
+    assert codes[1:] == [1, 1, 1, 1]
 
 
 def test_a_second_conversation_begins_at_zero(world) -> None:
