@@ -215,13 +215,13 @@ def test_cached_and_written_tokens_of_anthropic_are_charged_exactly(
 def test_prices_of_the_table_are_charged_as_the_price_book_says() -> None:
     # Models to which no other test gives prices: those hold for the whole process.
     config = configure(
-        simple=["anthropic/claude-opus-4-1"], medium=["openai/gpt-4.1-nano"]
+        simple=["anthropic/claude-opus-4-6"], medium=["openai/gpt-4.1-nano"]
     )
     llms = build_llms(config, ENVIRON)
     opus, gpt = (endpoint.prices for endpoint in tier_set(config).endpoints)
     assert opus is not None
     assert gpt is not None
-    assert charged(llms["simple"], "claude-opus-4-1", anthropic_usage()) == (
+    assert charged(llms["simple"], "claude-opus-4-6", anthropic_usage()) == (
         pytest.approx(
             UNCACHED * opus.input
             + READ * opus.cache_read

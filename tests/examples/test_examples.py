@@ -42,6 +42,7 @@ def test_example(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
+    monkeypatch.chdir(tmp_path)  # a server keeps its conversations where it starts
     (tmp_path / "workspace").mkdir()
     (tmp_path / "workspace" / "notes.txt").write_text("a\n")
     listed = {m.split("/")[1]: default_price_book().prices(m) for m in MODELS.values()}
