@@ -8,9 +8,14 @@ import time
 from collections.abc import Callable
 
 import httpx
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.gateway.conftest import Gateway, write_config
+
+
+# In order, on one gateway: a reload is seen by what the next test finds.
+pytestmark = pytest.mark.xdist_group("gateway-live")
 
 
 def ask(gateway: Gateway, model: str = "complexity-router") -> httpx.Response:
