@@ -2,8 +2,22 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
+import tempfile
 
+
+# The shells of agents read start files. A user's may be slow, and what they lock stays
+# locked when a test kills them (pyenv then waits a minute in every later shell).
+for variable, path in {
+    "UV_CACHE_DIR": "~/.cache/uv",
+    "CARGO_HOME": "~/.cargo",
+    "RUSTUP_HOME": "~/.rustup",
+}.items():
+    os.environ.setdefault(variable, os.path.expanduser(path))
+os.environ["HOME"] = tempfile.mkdtemp(prefix="tiered-router-home-")
+atexit.register(shutil.rmtree, os.environ["HOME"], ignore_errors=True)
 
 # Both are read when the SDK and litellm are imported; no test may use the network.
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"

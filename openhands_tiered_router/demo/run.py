@@ -139,8 +139,12 @@ def _converse(
 
     router = ComplexityRouter.from_config(config)
     router.pin(only)
-    # This terminal needs no tmux.
-    terminal = Tool(name=TerminalTool.name, params={"terminal_type": "subprocess"})
+    # This terminal needs no tmux, and its shell reads no start files: the user's may
+    # be slow enough for a command to be given up.
+    terminal = Tool(
+        name=TerminalTool.name,
+        params={"terminal_type": "subprocess", "env": {"HOME": str(project)}},
+    )
     conversation = routed_conversation(
         router,
         project,
