@@ -2,22 +2,8 @@
 
 from __future__ import annotations
 
-import atexit
 import os
-import shutil
-import tempfile
 
-
-# The shells of agents read start files. A user's may be slow, and what they lock stays
-# locked when a test kills them (pyenv then waits a minute in every later shell).
-for variable, path in {
-    "UV_CACHE_DIR": "~/.cache/uv",
-    "CARGO_HOME": "~/.cargo",
-    "RUSTUP_HOME": "~/.rustup",
-}.items():
-    os.environ.setdefault(variable, os.path.expanduser(path))
-os.environ["HOME"] = tempfile.mkdtemp(prefix="tiered-router-home-")
-atexit.register(shutil.rmtree, os.environ["HOME"], ignore_errors=True)
 
 # Both are read when the SDK and litellm are imported; no test may use the network.
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
@@ -38,6 +24,25 @@ def provider() -> Iterator[LoopbackProvider]:
     """A strict provider that answers 'Done.'; set ``provider.script`` for more."""
     with LoopbackProvider() as provider:
         yield provider
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The shells of agents read no start files of the user's.
+
+    Those may be slow, and what they lock stays locked when a test kills them (pyenv
+    then waits a minute in every later shell).
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        for variable, path in {
+            "UV_CACHE_DIR": "~/.cache/uv",
+            "CARGO_HOME": "~/.cargo",
+            "RUSTUP_HOME": "~/.rustup",
+        }.items():
+            if variable not in os.environ:
+                patch.setenv(variable, os.path.expanduser(path))
+        patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+        yield
 
 
 @pytest.fixture(autouse=True)
