@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from rich.console import Console
 from rich.table import Table
@@ -27,22 +28,28 @@ def show_report(
     """Print where the configuration is, its endpoints, calls and findings."""
     console.print(Text(f"Configuration: {found_by}"))
     console.print(_endpoints(checked))
+    endpoints = checked.tiers.endpoints
+    for status, names in _grouped((key_status(checked, e), e.key) for e in endpoints):
+        console.print(Text(f"Key of {', '.join(names)}: {status}"))
     if results:
         console.print(_calls(results))
-    for finding in findings:
-        label = Text(f"{finding.level:<8}", style=_STYLES[finding.level])
-        console.print(label + Text(str(finding.problem)))
-    counts = ", ".join(
-        f"{sum(f.level is level for f in findings)} {level}s"
-        for level in (Level.ERROR, Level.WARNING)
+    said = Table.grid(padding=(0, 1))
+    for finding, places in _grouped(map(_apart, findings)):
+        label = Text(str(finding.level), style=_STYLES[finding.level])
+        problem = finding.problem
+        text = f"{', '.join(places)}: {problem.message}. {problem.remedy}"
+        said.add_row(label, Text(text))
+    console.print(said)
+    console.print(
+        Text(", ".join(_count(findings, x) for x in (Level.ERROR, Level.WARNING)))
     )
-    console.print(Text(counts))
 
 
 def show_unusable(console: Console, problems: Sequence[object]) -> None:
     """Print why there is no configuration that can be used."""
     for problem in problems:
-        console.print(Text("error   ", style=_STYLES[Level.ERROR]) + Text(str(problem)))
+        label = Text(f"{Level.ERROR:<8}", style=_STYLES[Level.ERROR])
+        console.print(label + Text(str(problem)))
 
 
 def key_status(checked: Checked, endpoint: Endpoint) -> str:
@@ -56,19 +63,44 @@ def key_status(checked: Checked, endpoint: Endpoint) -> str:
     return "in the profile" if table.profile else "none"
 
 
+def _grouped[K, V](pairs: Iterable[tuple[K, V]]) -> list[tuple[K, list[V]]]:
+    """What is said alike, once; in the order of the first."""
+    found: dict[K, list[V]] = {}
+    for key, value in pairs:
+        found.setdefault(key, []).append(value)
+    return list(found.items())
+
+
+def _apart(finding: Finding) -> tuple[Finding, str]:
+    """What a finding says, and where: the file is named above all of them."""
+    problem = finding.problem
+    said = replace(problem, source="", path="", line=None)
+    return Finding(finding.level, said), problem.path or problem.source
+
+
+def _count(findings: Sequence[Finding], level: Level) -> str:
+    count = sum(finding.level is level for finding in findings)
+    return f"{count} {level}" + ("" if count == 1 else "s")
+
+
 def _endpoints(checked: Checked) -> Table:
-    table = Table(caption="USD per million tokens; window in thousand tokens")
-    for name in ("Endpoint", "Model", "Key"):
-        table.add_column(name, overflow="fold")
+    table = Table(
+        box=None,
+        pad_edge=False,
+        collapse_padding=True,
+        caption="USD per million tokens; window in thousand tokens",
+        caption_justify="left",
+    )
+    table.add_column("Endpoint", no_wrap=True)
+    table.add_column("Model", overflow="fold", min_width=12)
     for name in ("Input", "Cached", "Output", "Window"):
-        table.add_column(name, justify="right")
-    table.add_column("Images")
-    table.add_column("Tools")
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("Images", no_wrap=True)
+    table.add_column("Tools", no_wrap=True)
     for endpoint in checked.tiers.endpoints:
         table.add_row(
             Text(endpoint.key),
             Text(endpoint.model),
-            Text(key_status(checked, endpoint)),
             *_prices(endpoint),
             _thousands(endpoint.max_input_tokens),
             "yes" if endpoint.vision else "no",
@@ -90,10 +122,16 @@ def _thousands(tokens: int | None) -> str:
 
 def _calls(results: Sequence[LiveResult]) -> Table:
     total = sum(result.cost for result in results)
-    table = Table(caption=f"One call each; ${total:.6f} together")
-    table.add_column("Endpoint")
-    table.add_column("Seconds", justify="right")
-    table.add_column("USD", justify="right")
+    table = Table(
+        box=None,
+        pad_edge=False,
+        collapse_padding=True,
+        caption=f"One call each; ${total:.6f} together",
+        caption_justify="left",
+    )
+    table.add_column("Endpoint", no_wrap=True)
+    table.add_column("Seconds", justify="right", no_wrap=True)
+    table.add_column("USD", justify="right", no_wrap=True)
     table.add_column("Result", overflow="fold")
     for result in results:
         table.add_row(

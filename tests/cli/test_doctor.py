@@ -177,3 +177,30 @@ def test_live_leaves_out_an_endpoint_without_a_key(tmp_path: Path) -> None:
     assert result.exit_code == 2
     assert models == ["doctor-small"]
     assert "BIG_KEY" in result.stdout
+
+
+def test_eighty_columns_hold_models_and_keys_unbroken(tmp_path: Path) -> None:
+    text = "\n".join(
+        f'[[tiers.{tier}.endpoints]]\nmodel = "anthropic/claude-sonnet-5-5"'
+        for tier in ("simple", "medium", "complex", "reasoning")
+    )
+    out = run(write(tmp_path, text), COLUMNS="80").stdout
+    rows = [line for line in out.splitlines() if " anthropic/claude-sonnet-5-5 " in line]
+    assert [row.split()[0] for row in rows] == [
+        "simple",
+        "medium",
+        "complex",
+        "reasoning",
+    ]
+    key = "Key of simple, medium, complex, reasoning: ANTHROPIC_API_KEY (not set)"
+    assert key in out.splitlines()
+    assert max(map(len, out.splitlines())) <= 80
+
+
+def test_what_is_wrong_alike_in_several_places_is_said_once(tmp_path: Path) -> None:
+    text = '[tiers]\nsimple = "anthropic/claude-haiku-5-5"\n'
+    out = run(write(tmp_path, text + 'complex = "anthropic/claude-opus-5-5"\n')).stdout
+    assert out.count("needs the environment variable ANTHROPIC_API_KEY") == 1
+    assert "tiers.simple.endpoints[0].api_key_env, tiers.complex.endpoints[0]" in out
+    assert "2 errors, 0 warnings" in out
+    assert "1 error, 0 warnings" in run(write(tmp_path, text)).stdout
