@@ -75,9 +75,27 @@ def show(config: str | None, defaults: bool, as_json: bool) -> None:
     click.echo(text, nl=False)
 
 
-@command.command()
+@command.command(
+    epilog="""\b
+Examples:
+  tiered-router config export --for cli
+  tiered-router config export --for headless --output config.toml
+  tiered-router config export --for profiles --output ~/.openhands/profiles
+
+\b
+Exit code:  0  written
+            2  no configuration that can be used, or a file is in the way
+"""
+)
 @_config
-@click.option("--for", "form", type=click.Choice(tuple(FORMS)), required=True)
+@click.option(
+    "--for",
+    "form",
+    type=click.Choice(tuple(FORMS)),
+    required=True,
+    metavar="FORM",
+    help="The form, one of those above.",
+)
 @click.option(
     "--through",
     type=click.Choice(("gateway", "direct")),

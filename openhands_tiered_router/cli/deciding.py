@@ -90,15 +90,18 @@ def _size(tools: Sequence[Any] | None) -> int:
 
 
 def decider(config: Path | None, profile: Path | None) -> Decider:
-    """Makes a decider from a configuration file and a profile, both optional.
+    """Makes a decider from a configuration file and a profile.
+
+    Args:
+        config: ``None``: the one that is found as by ``run``; if there is none, four
+            tiers with the default limits.
+        profile: Weights of the task score, instead of the configuration's.
 
     Raises:
         DecidingError: One of them cannot be used.
     """
-    tiers, policy = _default_tiers(), Policy()
-    if config is not None:
-        tiers, policy = _configured(config)
-    scorer = TaskScorer()
+    tiers, policy, rules = _configured(config) or (_default_tiers(), Policy(), RULES)
+    scorer = next(r.scorer for r in rules if isinstance(r, TaskScoreRule))
     if profile is not None:
         try:
             scorer = TaskScorer(load_weights(profile))
@@ -107,24 +110,31 @@ def decider(config: Path | None, profile: Path | None) -> Decider:
     scorer.score("")  # reads the weights now, not inside the first decision
     graphs = BuiltGraphs(lambda workspace: _note(f"building the graph of {workspace}"))
     rule = TaskScoreRule(graph=graphs, scorer=scorer)
-    rules: list[Rule] = [rule if isinstance(r, TaskScoreRule) else r for r in RULES]
-    return Decider(Engine(tiers, rules, policy), graphs)
+    own = [rule if isinstance(r, TaskScoreRule) else r for r in rules]
+    return Decider(Engine(tiers, own, policy), graphs)
 
 
-def _configured(path: Path) -> tuple[TierSet, Policy]:
-    # Only a given configuration pays for pydantic: 0.1 s.
+def _configured(path: Path | None) -> tuple[TierSet, Policy, Sequence[Rule]] | None:
     from openhands_tiered_router.config import (
         ConfigError,
-        load_config,
+        find_config,
         policy_of,
         tier_set,
     )
+    from openhands_tiered_router.config.rules import rules_of
 
     try:
-        config = load_config(path)
-        return tier_set(config), policy_of(config)
+        found = find_config(path)
+    except ConfigError:
+        return None
+    try:
+        config = found.load()
+        configured = tier_set(config), policy_of(config), rules_of(config)
     except ConfigError as error:
         raise DecidingError(str(error)) from None
+    if path is None:
+        _note(f"configuration: {found}")
+    return configured
 
 
 def _default_tiers() -> TierSet:

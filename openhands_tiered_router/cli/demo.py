@@ -35,6 +35,10 @@ FAULT_NOTE: Final = "The provider answered one call with 503, on purpose."
 
 @click.command(
     epilog="""\b
+Examples:
+  tiered-router demo
+  tiered-router demo --keep                look at the files afterwards
+\b
 Exit codes:
   0  the project's tests pass, three tiers or more served, and the SDK's books
      agree with the provider's

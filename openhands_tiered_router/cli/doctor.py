@@ -22,7 +22,15 @@ WARNINGS: Final = 1
 ERRORS: Final = 2
 
 
-@click.command(name="doctor")
+_EPILOG: Final = """\b
+Examples:
+  tiered-router doctor
+  tiered-router doctor --live --config tiered-router.toml
+  tiered-router doctor --json --strict
+"""
+
+
+@click.command(name="doctor", epilog=_EPILOG)
 @click.option(
     "--config",
     "-c",

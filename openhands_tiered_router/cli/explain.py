@@ -63,7 +63,8 @@ class _Source:
     "--config",
     "-c",
     type=click.Path(path_type=Path),
-    help="Configuration file; without one, four tiers with the default limits.",
+    help="Configuration file; else looked for as usual, and if there is none, four "
+    "tiers with the default limits.",
 )
 @click.option("--profile", type=click.Path(path_type=Path), help="Fitted weights.")
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")

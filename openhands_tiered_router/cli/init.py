@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -21,7 +21,20 @@ if TYPE_CHECKING:
 PRESET_NAMES = ("anthropic", "openai", "ollama", "openrouter")
 
 
-@click.command(name="init")
+_EPILOG: Final = """\b
+Examples:
+  tiered-router init                       asks
+  tiered-router init --preset anthropic
+  tiered-router init --preset openai --simple ollama_chat/qwen3-coder:30b
+  tiered-router init --complex anthropic/claude-opus-5-5 -o .openhands/tiered-router.toml
+
+\b
+Exit code:  0  written
+            2  the file exists, or cannot be written, or a model cannot be used
+"""
+
+
+@click.command(name="init", epilog=_EPILOG)
 @click.option("--preset", type=click.Choice(PRESET_NAMES), help="Models to start with.")
 @click.option("--simple", metavar="MODEL", help="litellm model of the simple tier.")
 @click.option("--medium", metavar="MODEL", help="Likewise for the medium tier.")

@@ -22,7 +22,19 @@ UNUSABLE: Final = 2
 """Exit code: the configuration or the recordings cannot be used."""
 
 
-@click.command(name="replay")
+_GIVE: Final = (
+    "give a JSON Lines file or a directory such as ~/.openhands/conversations"
+)
+
+_EPILOG: Final = """\b
+Examples:
+  tiered-router replay ~/.openhands/conversations
+  tiered-router replay sessions.jsonl.gz --config thrifty.toml --plot replay.html
+  tiered-router replay sessions.jsonl --time-scale 10 --json
+"""
+
+
+@click.command(name="replay", epilog=_EPILOG)
 @click.argument("sessions", type=click.Path(path_type=Path))
 @click.option(
     "--config",
@@ -81,13 +93,13 @@ def command(
 
 def _engine(config: Path | None) -> Engine:
     from openhands_tiered_router.config import open_config, policy_of, tier_set
+    from openhands_tiered_router.config.rules import rules_of
     from openhands_tiered_router.core.engine import Engine
-    from openhands_tiered_router.core.rules import RULES
     from openhands_tiered_router.need.next_turn import default_model
 
     opened = open_config(config)
     default_model()  # read before the first decision is timed
-    return Engine(tier_set(opened), RULES, policy_of(opened))
+    return Engine(tier_set(opened), rules_of(opened), policy_of(opened))
 
 
 def _recorded(path: Path) -> list[RecordedSession]:
@@ -97,16 +109,15 @@ def _recorded(path: Path) -> list[RecordedSession]:
     )
     from openhands_tiered_router.replay.sessions import SessionError, read_sessions
 
+    if not path.exists():
+        raise SessionError(f"{path}: does not exist; {_GIVE}")
     if path.is_dir():
         found = [read_conversation(p) for p in find_conversations(path)]
         recorded = [session for session in found if session.turns]
     else:
         recorded = read_sessions(path)
     if not recorded:
-        raise SessionError(
-            f"{path}: no session with a model's answer; give a JSON Lines file or a "
-            "directory such as ~/.openhands/conversations"
-        )
+        raise SessionError(f"{path}: no session with a model's answer; {_GIVE}")
     return recorded
 
 

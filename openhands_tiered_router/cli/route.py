@@ -41,7 +41,8 @@ Exit code:  0  every line was answered
     "-c",
     "path",
     type=click.Path(path_type=Path),
-    help="Configuration file; without one, four tiers with the default limits.",
+    help="Configuration file; else looked for as usual, and if there is none, four "
+    "tiers with the default limits.",
 )
 @click.option(
     "--profile",

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
 from openhands_tiered_router.core.engine import Draft, Rule
-from openhands_tiered_router.core.exploration import explore
+from openhands_tiered_router.core.exploration import (
+    Exploration,
+    Explore,
+    explore,
+)
 from openhands_tiered_router.core.ranking import ranked
 from openhands_tiered_router.core.request import Purpose
-from openhands_tiered_router.economics.lifetime import cache_lifetime
+from openhands_tiered_router.economics.lifetime import (
+    CacheLifetime,
+    OneHour,
+    cache_lifetime,
+)
 from openhands_tiered_router.economics.rule import economics
 from openhands_tiered_router.need.escalation import escalation
 from openhands_tiered_router.need.next_turn import PredictsTurns, default_model
@@ -155,6 +163,20 @@ def choose(draft: Draft) -> Draft:
 def rules(graphs: Callable[[str], RiskSource | None] | None = None) -> tuple[Rule, ...]:
     """The default policy with the risk that those graphs see."""
     return tuple(RiskFloor(graphs) if r is risk_floor else r for r in RULES)
+
+
+def adapted(
+    rules: Iterable[Rule], exploration: Exploration, one_hour: OneHour
+) -> tuple[Rule, ...]:
+    """The rules with the settings of those that explore and choose lifetimes."""
+    return tuple(
+        Explore(exploration)
+        if isinstance(rule, Explore)
+        else CacheLifetime(one_hour)
+        if isinstance(rule, CacheLifetime)
+        else rule
+        for rule in rules
+    )
 
 
 RULES: Final[tuple[Rule, ...]] = (

@@ -51,7 +51,7 @@ class CacheLifetime:
             return draft
         draft = replace(draft, cache_ttl=HOUR)
         if self.mode is OneHour.AUTO:
-            endpoints = tuple(map(_for_an_hour, draft.tiers.endpoints))
+            endpoints = tuple(map(for_an_hour, draft.tiers.endpoints))
             tiers = TierSet(endpoints, draft.tiers.max_complexity)
             draft = replace(draft, tiers=tiers)
         return draft.because("cache", f"turns take {pace:.0f} s: cache for an hour")
@@ -62,7 +62,7 @@ def sells_hour(endpoint: Endpoint) -> bool:
     return endpoint.prices is not None and endpoint.prices.cache_write_1h is not None
 
 
-def _for_an_hour(endpoint: Endpoint) -> Endpoint:
+def for_an_hour(endpoint: Endpoint) -> Endpoint:
     """The endpoint with the hour's lifetime and write price, if it sells that."""
     prices = endpoint.prices
     if prices is None or prices.cache_write_1h is None:

@@ -39,8 +39,8 @@ def session_cost(
     costs: list[float] = []
     for turn, endpoint in zip(turns, served, strict=True):
         usage = turn.turn.usage
-        tokens, last = held.get(endpoint.cache_id, (0, float("-inf")))
-        warm = tokens if turn.start - last <= endpoint.cache_ttl else 0
+        tokens, until = held.get(endpoint.cache_id, (0, float("-inf")))
+        warm = tokens if turn.start <= until else 0
         costs.append(
             call_cost(
                 prices_of(endpoint),
@@ -49,7 +49,7 @@ def session_cost(
                 output=usage.completion,
             )
         )
-        held[endpoint.cache_id] = (usage.prompt, turn.end)
+        held[endpoint.cache_id] = (usage.prompt, turn.end + endpoint.cache_ttl)
     return costs
 
 

@@ -10,11 +10,18 @@ from openhands_tiered_router.core.decision import Decision
 from openhands_tiered_router.core.engine import Engine
 from openhands_tiered_router.core.request import Purpose, RoutingRequest
 from openhands_tiered_router.core.session import SessionState
+from openhands_tiered_router.economics.lifetime import (
+    HOUR,
+    CacheLifetime,
+    OneHour,
+    for_an_hour,
+)
 from openhands_tiered_router.replay.sessions import (
     CHARS_PER_TOKEN,
     RecordedSession,
     RecordedTurn,
 )
+from openhands_tiered_router.tiers import Endpoint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +30,8 @@ class ReplayedTurn:
 
     turn: RecordedTurn
     decision: Decision
+    served: Endpoint
+    """Where it goes; with the one-hour cache's price and lifetime if that is asked."""
     kind: ActionKind
     """What it really did."""
     failed: bool
@@ -46,6 +55,10 @@ def replay(
         time_scale: Factor on the recorded times: 10 for an agent ten times slower.
     """
     endpoints = {e.key: e for e in engine.tiers.endpoints}
+    asks_for_hours = any(
+        isinstance(rule, CacheLifetime) and rule.mode is OneHour.AUTO
+        for rule in engine.rules
+    )
     began = session.turns[0].start if session.turns else 0.0
     state = SessionState()
     done: list[ReplayedTurn] = []
@@ -60,7 +73,11 @@ def replay(
         if done and state.last:
             done[-1] = replace(done[-1], failed=state.last.failed)
         endpoint = endpoints[decision.endpoint]
-        state = state.after_call(endpoint.cache_id, turn.usage, end, endpoint.tier)
+        if asks_for_hours and decision.cache_ttl == HOUR:
+            endpoint = for_an_hour(endpoint)
+        state = state.after_call(
+            endpoint.cache_id, turn.usage, end, endpoint.tier, endpoint.cache_ttl
+        )
         state = state.fold((turn.answer,))
         last = state.last
         assert last is not None
@@ -68,6 +85,7 @@ def replay(
             ReplayedTurn(
                 turn=turn,
                 decision=decision,
+                served=endpoint,
                 kind=last.kind,
                 failed=False,
                 hard=last.hard,

@@ -78,7 +78,8 @@ def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
                 if line.strip():
                     yield number, _object(f"{path}:{number}", line)
     except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise SessionError(f"{path}: cannot be read: {error}") from None
+        reason = (error.strerror if isinstance(error, OSError) else None) or error
+        raise SessionError(f"{path}: cannot be read: {reason}") from None
 
 
 def _object(where: str, line: str) -> Mapping[str, Any]:

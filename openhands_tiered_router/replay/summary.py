@@ -11,7 +11,7 @@ from openhands_tiered_router.core.actions import ActionKind
 from openhands_tiered_router.core.engine import Engine
 from openhands_tiered_router.replay.costs import optimum, session_cost
 from openhands_tiered_router.replay.run import ReplayedTurn
-from openhands_tiered_router.tiers import Endpoint, Tier, TierSet
+from openhands_tiered_router.tiers import Endpoint, Tier
 
 
 RESAMPLES: Final = 2_000
@@ -78,7 +78,7 @@ def summarise(
     flat = [t for turns in replays for t in turns]
     always = _costs(replays, lambda turns: [strong] * len(turns))
     lines = [
-        _line(ROUTED, base, replays, always, _routed(tiers)),
+        _line(ROUTED, base, replays, always, _routed),
         _line("one-line rule", base, replays, always, _one_line(strong, weak)),
     ]
     for tier in reversed(tiers.tiers()):
@@ -115,9 +115,8 @@ def summarise(
 Pick = Callable[[Sequence[ReplayedTurn]], list[Endpoint]]
 
 
-def _routed(tiers: TierSet) -> Pick:
-    by_key = {e.key: e for e in tiers.endpoints}
-    return lambda turns: [by_key[t.decision.endpoint] for t in turns]
+def _routed(turns: Sequence[ReplayedTurn]) -> list[Endpoint]:
+    return [turn.served for turn in turns]
 
 
 def _only(endpoint: Endpoint) -> Pick:

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from openhands_tiered_router.core.engine import Rule
-from openhands_tiered_router.core.exploration import Explore
 from openhands_tiered_router.core.fitted import fitted_rules, load_fitted
-from openhands_tiered_router.economics.lifetime import CacheLifetime
+from openhands_tiered_router.core.rules import adapted
 from openhands_tiered_router.settings import RouterSettings
 
 
@@ -18,14 +17,8 @@ logger = logging.getLogger(__name__)
 
 def own_rules(rules: Sequence[Rule], settings: RouterSettings) -> tuple[Rule, ...]:
     """The rules with what the settings say of exploration, caching, fitted models."""
-    return tuple(
-        Explore(settings.explore)
-        if isinstance(rule, Explore)
-        else CacheLifetime(settings.cache.one_hour)
-        if isinstance(rule, CacheLifetime)
-        else rule
-        for rule in _with_fitted(rules, settings.fitted)
-    )
+    own = _with_fitted(rules, settings.fitted)
+    return adapted(own, settings.explore, settings.cache.one_hour)
 
 
 def _with_fitted(rules: Sequence[Rule], path: str | None) -> Sequence[Rule]:

@@ -29,6 +29,18 @@ def test_a_text_as_a_table() -> None:
         assert name in result.stdout
 
 
+def test_endpoints_are_those_of_the_configuration_that_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "own.toml"
+    file.write_text('[tiers]\nmedium = ["example/a", "example/b"]\n')
+    monkeypatch.setenv("TIERED_ROUTER_CONFIG", str(file))
+    result = explain("hi", "--json")
+    found = [c["endpoint"] for c in json.loads(result.stdout)["candidates"]]
+    assert found == ["medium", "medium/2"]
+    assert str(file) in result.stderr
+
+
 def test_json_adds_up() -> None:
     result = explain("Write a haiku about rain.", "--json")
     found = json.loads(result.stdout)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -125,3 +126,49 @@ def test_scale_must_be_above_zero(config: Path, sessions: Path) -> None:
     code, _, err = run(sessions, "--config", config, "--time-scale", "0")
     assert code == 2
     assert "--time-scale" in err
+
+
+def test_a_path_that_does_not_exist_is_said_in_words(config: Path) -> None:
+    code, _, err = run("/nope", "--config", config)
+    assert code == UNUSABLE
+    assert err.startswith("Error: /nope: does not exist; give a JSON Lines file")
+    assert "Errno" not in err
+
+
+def test_the_one_hour_cache_is_charged_where_the_configuration_asks_for_it(
+    config: Path, sessions: Path
+) -> None:
+    def routed(text: str) -> float:
+        config.write_text(text)
+        code, out, _ = run(sessions, "--config", config, "--time-scale", 40)
+        assert code == 0
+        (line,) = (x for x in out.splitlines() if x.startswith("routed"))
+        return float(line.split()[1])
+
+    hour = "cache_creation_input_token_cost_above_1hr = 1e-05\noutput"
+    sold = CONFIG.replace("output", hour)
+    auto = sold + '\n[cache]\none_hour = "auto"\n'
+    always = CONFIG.replace("token_cost = 6.25e-06", "token_cost = 1e-05")
+    # No turn here outlives five minutes unused, so the hour's dearer writes do not pay.
+    assert routed(sold) == routed(CONFIG) < routed(auto) <= routed(always)
+
+
+def test_the_fitted_model_of_the_next_turn_decides(
+    config: Path, sessions: Path, tmp_path: Path
+) -> None:
+    def weak() -> int:
+        return run(sessions, "--config", config, "--json")[1].count('"simple"')
+
+    before = weak()
+    model = json.loads(
+        resources.files("openhands_tiered_router.need.data")
+        .joinpath("next_turn.json")
+        .read_text("utf-8")
+    )
+    hard = {"feature": [-1], "threshold": [0.0], "right": [0]}
+    model["trees"] = [hard]
+    fitted = {"fitted": 1, "version": 1, "next_turn": model}
+    (tmp_path / "fitted.json").write_text(json.dumps(fitted))
+    config.write_text('[policy]\nfitted = "fitted.json"\n' + CONFIG)
+    assert before > 0
+    assert weak() == 0

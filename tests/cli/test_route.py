@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,43 @@ def test_limits_come_from_the_configuration(tmp_path: Path) -> None:
     assert answers(result)[0]["tier"] == "simple"
 
 
+def test_the_configuration_is_found_as_by_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    plain = route(line("hi"))
+    assert (plain.exit_code, plain.stderr) == (0, "")
+    file = tmp_path / ".openhands" / "tiered-router.toml"
+    file.parent.mkdir()
+    file.write_text('[tiers.medium]\nendpoints = ["example/a"]\n')
+    result = route(line("hi"))
+    assert answers(result)[0]["tier"] == "medium"
+    assert str(file) in result.stderr
+    file.write_text("[tiers")
+    assert route(line("hi")).exit_code == 2
+
+
+def test_fitted_weights_of_the_configuration_count(tmp_path: Path) -> None:
+    raw = json.loads(
+        resources.files("openhands_tiered_router.need.data")
+        .joinpath("task.json")
+        .read_text("utf-8")
+    )
+    for head in raw["heads"].values():
+        head["base"] = 5.0
+    fitted = {"fitted": 1, "version": 1, "task": raw}
+    (tmp_path / "fitted.json").write_text(json.dumps(fitted))
+    file = tmp_path / "tiers.toml"
+    file.write_text(
+        '[policy]\nfitted = "fitted.json"\n[tiers]\nsimple = "example/a"\n'
+        'reasoning = "example/b"\n'
+    )
+    result = route(line("hi"), args=("--config", str(file)))
+    assert answers(result)[0]["score"] == 1.0
+    (tmp_path / "fitted.json").write_text("{}")
+    assert route(line("hi"), args=("--config", str(file))).exit_code == 2
+
+
 def test_a_configuration_that_cannot_be_used(tmp_path: Path) -> None:
     result = route(line("hi"), args=("--config", str(tmp_path / "gone.toml")))
     assert result.exit_code == 2
@@ -146,7 +184,7 @@ def test_routing_imports_neither_sdk_nor_litellm_nor_networkx() -> None:
         f"sys.stdin = io.TextIOWrapper(io.BytesIO({line('hi').encode()!r}))\n"
         "from openhands_tiered_router.cli.route import command\n"
         "command(standalone_mode=False)\n"
-        "heavy = {'openhands.sdk', 'litellm', 'networkx', 'numpy', 'pydantic'}\n"
+        "heavy = {'openhands.sdk', 'litellm', 'networkx', 'numpy'}\n"
         "print(sorted(heavy & set(sys.modules)), file=sys.stderr)\n"
     )
     done = subprocess.run(

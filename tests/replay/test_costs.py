@@ -49,6 +49,7 @@ def turns(shape: list[tuple[bool, float]]) -> list[ReplayedTurn]:
             ReplayedTurn(
                 turn=recorded,
                 decision=DECISION,
+                served=STRONG,
                 kind=ActionKind.READ,
                 failed=False,
                 hard=hard,
