@@ -6,10 +6,11 @@ and providers, and reasons from rules that users write, so each text passes here
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
+
+from openhands_tiered_router.telemetry import redaction
 
 
 MAX_TEXT: Final = 500
@@ -20,35 +21,14 @@ MAX_NAME: Final = 200
 
 _REMEMBERED: Final = 2_000
 
-REDACTED: Final = "[redacted]"
-
-_SECRET: Final = re.compile(
-    r"""
-      \b(?:sk|pk|rk)[-_][A-Za-z0-9_-]{16,}        # OpenAI, Anthropic, Stripe, LiteLLM
-    | \bgh[pousr]_[A-Za-z0-9]{20,}                # GitHub
-    | \bgithub_pat_[A-Za-z0-9_]{20,}
-    | \bglpat-[A-Za-z0-9_-]{16,}                  # GitLab
-    | \bxox[a-z]-[A-Za-z0-9-]{10,}                # Slack
-    | \bAIza[A-Za-z0-9_-]{30,}                    # Google
-    | \b(?:AKIA|ASIA)[A-Z0-9]{16}\b               # AWS
-    | \bhf_[A-Za-z0-9]{20,}                       # Hugging Face
-    | \bgsk_[A-Za-z0-9]{20,}                      # Groq
-    | \beyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,} # JSON web token
-    | -----BEGIN[ A-Z]*PRIVATE[ ]KEY
-    | \bBearer\s+[A-Za-z0-9._~+/-]{8,}
-    | //[^/\s:@]+:[^/\s@]+@                       # password in an address
-    """,
-    re.VERBOSE,
-)
-
 
 def text(value: str) -> str:
-    """The text with what looks like a key replaced, cut to ``MAX_TEXT``."""
+    """The text with keys and e-mail addresses replaced, cut to ``MAX_TEXT``."""
     return _redacted(value[: 2 * MAX_TEXT])[:MAX_TEXT]
 
 
 def name(value: str) -> str:
-    """A name with what looks like a key replaced, cut to ``MAX_NAME``."""
+    """A name with keys and e-mail addresses replaced, cut to ``MAX_NAME``."""
     return _redacted(value[: 2 * MAX_NAME])[:MAX_NAME]
 
 
@@ -67,7 +47,7 @@ def identifier(value: str) -> str:
 # The same names and reasons come again and again, and the search takes microseconds.
 @lru_cache(_REMEMBERED)
 def _redacted(value: str) -> str:
-    return _SECRET.sub(REDACTED, _encodable(value))
+    return redaction.redacted(_encodable(value))
 
 
 def _encodable(value: str) -> str:

@@ -298,7 +298,7 @@ def _guard(name: str, now: float, guard: str, kind: str, **detail: str) -> Guard
     )
 
 
-def fill(path: Path, turns: int, *, seed: int = 1) -> int:
+def fill(path: Path, turns: int, *, seed: int = 1, since: float = START) -> int:
     """Writes that many turns or some more, and tells how many.
 
     Up to ``MADE`` are made as the router's writer does it, which takes a millisecond
@@ -306,7 +306,7 @@ def fill(path: Path, turns: int, *, seed: int = 1) -> int:
     """
     made = min(turns, MADE)
     store, batch = Store(path), []
-    for record in records(made, seed=seed):
+    for record in records(made, seed=seed, since=since):
         batch.append(record)
         if len(batch) == BATCH:
             store.write(batch)
@@ -367,9 +367,13 @@ def main() -> None:
     parser.add_argument("path", type=Path)
     parser.add_argument("--turns", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--now", action="store_true", help="The last turns are of now, not of 2025."
+    )
     asked = parser.parse_args()
     began = time.perf_counter()
-    turns = fill(asked.path, asked.turns, seed=asked.seed)
+    since = time.time() - asked.turns / TURNS * SPACING if asked.now else START
+    turns = fill(asked.path, asked.turns, seed=asked.seed, since=since)
     size = sum(p.stat().st_size for p in asked.path.parent.glob(asked.path.name + "*"))
     seconds = time.perf_counter() - began
     print(

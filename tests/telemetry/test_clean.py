@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from openhands_tiered_router.telemetry import clean
+from openhands_tiered_router.telemetry.redaction import REDACTED
 
 
 @pytest.mark.parametrize(
@@ -25,11 +26,12 @@ from openhands_tiered_router.telemetry import clean
         "-----BEGIN RSA PRIVATE KEY",
         "Bearer abcdef0123456789",
         "https://user:hunter2@example.org/",
+        "jane.doe@example.org",
     ],
 )
 def test_keys_are_redacted(secret: str) -> None:
     for cleaned in (clean.text(f"before {secret} after"), clean.name(secret)):
-        assert clean.REDACTED in cleaned
+        assert REDACTED in cleaned
         assert secret not in cleaned
         assert "hunter2" not in cleaned
 
