@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from openhands_tiered_router.telemetry.digest import encoded
+from openhands_tiered_router.telemetry.digesting import Names, Row, digest
+from openhands_tiered_router.telemetry.digests import read_names, read_rows
 from openhands_tiered_router.telemetry.files import reading
 from openhands_tiered_router.telemetry.packing import own_id_text
 from openhands_tiered_router.telemetry.quality import (
@@ -24,7 +27,7 @@ from openhands_tiered_router.telemetry.quality import (
     signs_of,
 )
 from openhands_tiered_router.telemetry.query import TelemetryFile
-from openhands_tiered_router.telemetry.records import AGENT_TURN, ToolStatus
+from openhands_tiered_router.telemetry.records import ToolStatus
 from openhands_tiered_router.telemetry.rows import (
     NO_CONVERSATION,
     stored_conversation_id,
@@ -93,11 +96,9 @@ def _stale(connection: sqlite3.Connection) -> list[int]:
 def _assess(connection: sqlite3.Connection, keys: Iterable[int]) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
-        weighed = _levels(connection)
+        names = read_names(connection)
         for key in keys:
-            found = judge_conversation(connection, key, weighed)
-            connection.executemany(_JUDGED, map(_stored, found.items()))
-            connection.execute(_DONE, (key,))
+            _assess_conversation(connection, key, names)
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:
@@ -105,11 +106,25 @@ def _assess(connection: sqlite3.Connection, keys: Iterable[int]) -> None:
         raise
 
 
-def judge_conversation(
-    connection: sqlite3.Connection, key: int, levels: Mapping[int, int]
-) -> dict[int, Quality]:
-    """By key of the decision: the qualities of a conversation's turns."""
-    rows = connection.execute(_TURNS, {"key": key, "agent": AGENT_TURN}).fetchall()
+def _assess_conversation(
+    connection: sqlite3.Connection, key: int, names: Names
+) -> None:
+    rows = list(read_rows(connection, key))
+    turns = [n for n, row in enumerate(rows) if row.purpose == names.agent]
+    judged = _judged(connection, key, [rows[n] for n in turns], names)
+    for n, quality in zip(turns, judged, strict=True):
+        row, rows[n] = rows[n], _with(rows[n], quality)
+        if row != rows[n]:
+            connection.execute(_JUDGED, rows[n]._asdict())
+    first, last = (rows[0].time, rows[-1].time) if rows else (None, None)
+    body = encoded(digest(key, rows, names))
+    connection.execute(_DIGEST, (key, first, last, body))
+    connection.execute(_DONE, (key,))
+
+
+def _judged(
+    connection: sqlite3.Connection, key: int, rows: Iterable[Row], names: Names
+) -> list[Quality]:
     tools: dict[Any, list[JudgedTool]] = {}
     for row in connection.execute(_TOOLS, {"key": key, "invalid": ToolStatus.INVALID}):
         response, kind, failed, invalid, target, failure = row
@@ -122,22 +137,22 @@ def judge_conversation(
         )
         tools.setdefault(response, []).append(tool)
     verdict = connection.execute(_VERDICT, {"key": key}).fetchone()
-    turns = [_turn(r, tuple(tools.get(r["response"], ())), levels) for r in rows]
     accepted = None if verdict is None else bool(verdict["accepted"])
-    return dict(zip((r["key"] for r in rows), judge(turns, accepted), strict=True))
+    turns = [_turn(r, tuple(tools.get(r.response, ())), names.levels) for r in rows]
+    return judge(turns, accepted)
 
 
 def _turn(
-    row: sqlite3.Row, tools: tuple[JudgedTool, ...], levels: Mapping[int, int]
+    row: Row, tools: tuple[JudgedTool, ...], levels: Mapping[int, int]
 ) -> JudgedTurn:
     return JudgedTurn(
-        served=row["served"],
-        level=row["served_tier"],
-        must_be_hard=row["p_mechanical"] == 0,
-        floor=row["floor"],
-        estimate=_total(row["estimated_now"], row["estimated_return"]),
-        other_estimate=_total(row["weighed_now"], row["weighed_return"]),
-        other_level=levels.get(row["weighed"]),
+        served=str(row.served_endpoint) if row.answered else None,
+        level=row.served_tier,
+        must_be_hard=row.p_mechanical == 0,
+        floor=row.floor,
+        estimate=_total(row.estimated_now, row.estimated_return),
+        other_estimate=_total(row.weighed_now, row.weighed_return),
+        other_level=None if row.weighed is None else levels.get(row.weighed),
         tools=tools,
     )
 
@@ -146,23 +161,14 @@ def _total(now: int | None, later: int | None) -> float | None:
     return None if now is None else float(now + (later or 0))
 
 
-def _levels(connection: sqlite3.Connection) -> dict[int, int]:
-    """By key of its name: the tier of an endpoint that was weighed."""
-    found: dict[int, int] = {}
-    for key, name in connection.execute(_ENDPOINTS):
-        try:
-            found[key] = int(Tier.of(name))
-        except ValueError:
-            continue
-    return found
-
-
-def _stored(item: tuple[int, Quality]) -> tuple[int | None, ...]:
-    key, quality = item
+def _with(row: Row, quality: Quality) -> Row:
     provision = 0 if quality.provision is None else _CODES[quality.provision]
-    judged = bits_of(quality.signs) << 2 | provision
-    score = -1 if quality.score is None else quality.score
-    return quality.hard, quality.moved, score, judged, key
+    return row._replace(
+        hard=None if quality.hard is None else int(quality.hard),
+        moved=None if quality.moved is None else int(quality.moved),
+        quality=-1 if quality.score is None else quality.score,
+        judged=bits_of(quality.signs) << 2 | provision,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,18 +248,11 @@ _LEFT: Final = "SELECT count(*) FROM conversations WHERE stale AND id != :nobody
 
 _DONE: Final = "UPDATE conversations SET stale = 0 WHERE key = ?"
 
-_JUDGED: Final = """
-    UPDATE decision_rows SET hard = ?, moved = ?, quality = ?, judged = ? WHERE key = ?
-"""
+_DIGEST: Final = "INSERT OR REPLACE INTO digests VALUES (?, ?, ?, ?)"
 
-_TURNS: Final = """
-    SELECT key, response, floor, p_mechanical, served_tier, estimated_now,
-        estimated_return, weighed, weighed_now, weighed_return,
-        iif(answered, served_endpoint, NULL) AS served
-    FROM decision_rows
-    WHERE conversation = :key
-        AND purpose = (SELECT key FROM names WHERE name = :agent)
-    ORDER BY time, key
+_JUDGED: Final = """
+    UPDATE decision_rows SET hard = :hard, moved = :moved, quality = :quality,
+        judged = :judged WHERE key = :key
 """
 
 _TOOLS: Final = """
@@ -268,8 +267,6 @@ _VERDICT: Final = """
     WHERE conversation = :key AND accepted IS NOT NULL
     ORDER BY time DESC, key DESC LIMIT 1
 """
-
-_ENDPOINTS: Final = "SELECT key, name FROM names"
 
 _MISROUTES: Final = """
     SELECT d.id, c.id AS conversation_id, d.time, d.turn, d.served_tier, d.judged,

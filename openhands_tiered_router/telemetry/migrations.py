@@ -348,5 +348,18 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         FROM tool_rows d
         """,
     ),
+    (
+        # What reports need of a conversation that is not stale, added up. Whoever
+        # changes what is in a digest makes all conversations stale again.
+        """
+        CREATE TABLE digests (
+            conversation INTEGER PRIMARY KEY REFERENCES conversations (key),
+            first REAL,
+            last REAL,
+            body BLOB NOT NULL
+        )
+        """,
+        "UPDATE conversations SET stale = 1",
+    ),
 )
 """One entry a version: the statements that lead from the version before to it."""

@@ -120,7 +120,7 @@ def delete_conversations(connection: sqlite3.Connection, keys: Collection[int]) 
                 "(SELECT key FROM decision_rows WHERE conversation = ?)",
                 (key,),
             )
-        for table in ("tool_rows", "tasks", "guard_events", "verdicts"):
+        for table in ("tool_rows", "tasks", "guard_events", "verdicts", "digests"):
             connection.execute(f"DELETE FROM {table} WHERE conversation = ?", (key,))
         sql = "DELETE FROM decision_rows WHERE conversation = ?"
         decisions += connection.execute(sql, (key,)).rowcount

@@ -1,0 +1,77 @@
+"""Digests of conversations: those that are kept, and what changed since anew."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from typing import Final
+
+from openhands_tiered_router.telemetry.digest import Digest, cachings, decoded
+from openhands_tiered_router.telemetry.digesting import Names, Row, digest, levels_of
+from openhands_tiered_router.telemetry.tier_sets import decode_tier_set
+
+
+def digests(
+    connection: sqlite3.Connection,
+    since: float = 0.0,
+    until: float = float("inf"),
+    conversation: int | None = None,
+) -> Iterator[Digest]:
+    """Of each conversation with decisions in that time, what it did in it.
+
+    Calls outside of conversations count as one, which is never kept.
+
+    Args:
+        connection: Open for reading.
+        since: Seconds since the epoch, included.
+        until: Seconds since the epoch, not included.
+        conversation: Key of the only one; ``None``: all.
+    """
+    names = read_names(connection)
+    sql = _KEPT if conversation is None else f"{_KEPT} AND c.key = :only"
+    span = {"since": since, "until": until, "only": conversation}
+    for key, first, last, body in _tuples(connection).execute(sql, span):
+        if body is None or first < since or last >= until:
+            rows = read_rows(connection, key, until)
+            yield digest(key, rows, names, since, until)
+        else:
+            yield decoded(key, body)
+
+
+def read_names(connection: sqlite3.Connection) -> Names:
+    """What the numbers in rows stand for, of the whole file."""
+    names = _tuples(connection).execute("SELECT key, name FROM names").fetchall()
+    sets = _tuples(connection).execute("SELECT key, endpoints FROM tier_sets")
+    return Names(
+        agent=next((key for key, name in names if name == "agent"), None),
+        levels=dict(levels_of(names)),
+        cachings={key: cachings(decode_tier_set(text)) for key, text in sets},
+    )
+
+
+def read_rows(
+    connection: sqlite3.Connection, conversation: int, until: float = float("inf")
+) -> Iterator[Row]:
+    """A conversation's decisions before that time, in order."""
+    values = {"only": conversation, "until": until}
+    return map(Row._make, _tuples(connection).execute(_ROWS, values))
+
+
+def _tuples(connection: sqlite3.Connection) -> sqlite3.Cursor:
+    cursor = connection.cursor()
+    cursor.row_factory = None
+    return cursor
+
+
+# A kept digest without decisions has no times, and passes neither comparison.
+_KEPT: Final = """
+    SELECT c.key, d.first, d.last, d.body
+    FROM conversations c LEFT JOIN digests d ON d.conversation = c.key AND NOT c.stale
+    WHERE coalesce(c.last >= :since, 1)
+        AND (d.conversation IS NULL OR (d.last >= :since AND d.first < :until))
+"""
+
+_ROWS: Final = f"""
+    SELECT {", ".join(Row._fields)} FROM decision_rows
+    WHERE conversation = :only AND time < :until ORDER BY time, key
+"""
