@@ -12,6 +12,7 @@ from rich.text import Text
 from openhands_tiered_router.config.checks import Checked, Finding, Level
 from openhands_tiered_router.config.keys import Key
 from openhands_tiered_router.config.live import LiveResult
+from openhands_tiered_router.plural import counted
 from openhands_tiered_router.tiers import Endpoint
 
 
@@ -79,8 +80,7 @@ def _apart(finding: Finding) -> tuple[Finding, str]:
 
 
 def _count(findings: Sequence[Finding], level: Level) -> str:
-    count = sum(finding.level is level for finding in findings)
-    return f"{count} {level}" + ("" if count == 1 else "s")
+    return counted(sum(finding.level is level for finding in findings), level)
 
 
 def _endpoints(checked: Checked) -> Table:

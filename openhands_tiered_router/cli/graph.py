@@ -16,6 +16,7 @@ from openhands_tiered_router.cli.graph_output import (
     progress,
     table,
 )
+from openhands_tiered_router.plural import counted
 
 
 if TYPE_CHECKING:
@@ -98,8 +99,9 @@ def build(root: Path, as_json: bool, fresh: bool) -> None:
         echo_json(answer)
         return
     click.echo(
-        f"{answer['files']:,} files, {answer['definitions']:,} definitions and "
-        f"{answer['file_edges']:,} edges between files in {seconds:.2f} s"
+        f"{counted(answer['files'], 'file')}, "
+        f"{counted(answer['definitions'], 'definition')} and "
+        f"{counted(answer['file_edges'], 'edge')} between files in {seconds:.2f} s"
     )
     for reason, count in answer["skipped"].items():
         click.echo(f"  left out: {count:,} ({reason})")
@@ -138,10 +140,12 @@ def stats(root: Path, as_json: bool, limit: int) -> None:
         return
     cut = len(answer["articulation_files"])
     click.echo(
-        f"{answer['files']:,} files ({answer['tests']:,} of them tests), "
-        f"{answer['definitions']:,} definitions, {answer['file_edges']:,} edges\n"
+        f"{counted(answer['files'], 'file')} ({answer['tests']:,} of them tests), "
+        f"{counted(answer['definitions'], 'definition')}, "
+        f"{counted(answer['file_edges'], 'edge')}\n"
         f"longest chain of dependencies {answer['deepest_chain']}, largest cycle "
-        f"{answer['largest_cycle']} files, {cut} files that hold others together"
+        f"{counted(answer['largest_cycle'], 'file')}; holding others together: "
+        f"{counted(cut, 'file')}"
     )
     table("Languages", ("language", "files"), answer["languages"].items(), limit)
     rows = [(c["name"], c["files"], c["cohesion"]) for c in answer["communities"]]
@@ -187,7 +191,7 @@ def where(
         clear = found.file_ambiguity
         click.echo(
             f"fifth to first {clear.fifth_to_first:.2f}, gap {clear.gap:.2f}, "
-            f"{clear.candidates} files with half of the best score or more"
+            f"{counted(clear.candidates, 'file')} with half of the best score or more"
         )
     if not found.files:
         click.echo("nothing in this workspace shares a word with the text", err=True)
@@ -220,7 +224,7 @@ def impact(root: Path, as_json: bool, limit: int, place: str, depth: int) -> Non
         )
         return
     counts = ", ".join(str(radius.within(step + 1)) for step in range(depth))
-    click.echo(f"{counts} dependents within 1 to {depth} steps")
+    click.echo(f"dependents within 1 to {counted(depth, 'step')}: {counts}")
     dependents_table("Dependents", radius.dependents, limit)
 
 
@@ -253,7 +257,9 @@ def tests(
     elif found:
         dependents_table("Tests", found, limit)
     if not found:
-        click.echo(f"no test is known to reach {place} in {depth} steps", err=True)
+        click.echo(
+            f"no test is known to reach {place} in {counted(depth, 'step')}", err=True
+        )
         context.exit(NOTHING)
 
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from openhands_tiered_router.plural import counted
+
 
 if TYPE_CHECKING:
     from openhands_tiered_router.calibrate.judge import Judgement
@@ -84,8 +86,8 @@ def _tune(
 
     console = Console()
     console.print(
-        f"economy {found.economy:g}, on {found.sessions} sessions that it was not "
-        "chosen on:",
+        f"economy {found.economy:g}, on {counted(found.sessions, 'session')} that it "
+        "was not chosen on:",
         highlight=False,
     )
     console.print(_table(outcomes))
@@ -106,8 +108,9 @@ def _show(found: Sequence[Judgement]) -> None:
         support = judgement.support
         if support is not None:
             console.print(
-                f"{support.sessions} sessions, {support.turns} turns; another tier "
-                f"than the logged policy preferred on {support.different:.0%}, tried "
+                f"{counted(support.sessions, 'session')}, "
+                f"{counted(support.turns, 'turn')}; another tier than the logged "
+                f"policy preferred on {support.different:.0%}, tried "
                 f"there on {support.effective:.0f} (effective); never possible on "
                 f"{support.untried:.0%}",
                 highlight=False,

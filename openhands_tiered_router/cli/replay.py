@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 import click
 
+from openhands_tiered_router.plural import counted
+
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -200,8 +202,9 @@ def _show(console: Console, summary: Summary, time_scale: float) -> None:
     console.print(table)
     served = ", ".join(f"{n} {tier}" for tier, n in summary.tiers.items() if n)
     console.print(
-        f"{summary.sessions} sessions, {summary.turns} turns ({summary.hard:.0%} hard) "
-        f"at {time_scale:g} x recorded times; served by: {served}",
+        f"{counted(summary.sessions, 'session')}, {counted(summary.turns, 'turn')} "
+        f"({summary.hard:.0%} hard) at {time_scale:g} x recorded times; "
+        f"served by: {served}",
         f"Decision: median {summary.ms_median:.2f} ms, p99 {summary.ms_p99:.2f} ms",
         "weaker: share of turns below the base tier; leak: of hard turns; "
         "95 %: bootstrap over sessions",
@@ -210,8 +213,8 @@ def _show(console: Console, summary: Summary, time_scale: float) -> None:
     )
     if summary.estimated:
         console.print(
-            f"{summary.estimated} sessions have calls without recorded tokens: "
-            "those were estimated from lengths.",
+            "Calls without recorded tokens are estimated from lengths, in "
+            f"{counted(summary.estimated, 'session')}.",
             highlight=False,
         )
 

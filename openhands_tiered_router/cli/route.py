@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import click
 
+from openhands_tiered_router.plural import counted
+
 
 if TYPE_CHECKING:
     from openhands_tiered_router.cli.deciding import Decider
@@ -66,7 +68,7 @@ def command(context: click.Context, path: Path | None, profile: Path | None) -> 
     sys.stdin.reconfigure(encoding="utf-8", errors="replace")  # pyright: ignore[reportAttributeAccessIssue]
     bad = _answer_all(deciding, sys.stdin, sys.stdout)
     if bad:
-        click.echo(f"{bad} lines were not answered", err=True)
+        click.echo(f"not answered: {counted(bad, 'line')}", err=True)
         context.exit(BAD_LINES)
 
 

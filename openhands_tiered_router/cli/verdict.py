@@ -13,6 +13,8 @@ from uuid import UUID
 
 import click
 
+from openhands_tiered_router.plural import counted
+
 
 if TYPE_CHECKING:
     from openhands_tiered_router.telemetry.verdicts import AcceptRates, Rate
@@ -121,7 +123,9 @@ def _show(path: Path, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(_as_json(rates)))
         return
-    click.echo(f"{rates.verified} conversations verified, {rates.accepted} accepted")
+    click.echo(
+        f"{counted(rates.verified, 'conversation')} verified, {rates.accepted} accepted"
+    )
     click.echo(f"good work accepted: {_shown(rates.true_accept)}")
     click.echo(f"bad work accepted:  {_shown(rates.false_accept)}")
 

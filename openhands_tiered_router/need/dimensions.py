@@ -16,6 +16,7 @@ from openhands_tiered_router.core.actions import MECHANICAL
 from openhands_tiered_router.core.session import SessionState
 from openhands_tiered_router.need.text import UserText
 from openhands_tiered_router.need.text_cues import MANY_PARTS, CueModel, Cues
+from openhands_tiered_router.plural import counted
 
 
 LONGEST: Final = 4_096
@@ -67,7 +68,7 @@ class ConversationInput:
 
 def request_length(x: TextInput) -> Signal:
     """Characters of the user's own words, on a logarithmic scale."""
-    return Signal(_log_share(x.text.size, LONGEST), f"{x.text.chars} characters")
+    return Signal(_log_share(x.text.size, LONGEST), counted(x.text.chars, "character"))
 
 
 def code_share(x: TextInput) -> Signal:
@@ -94,7 +95,9 @@ def breadth(x: TextInput) -> Signal:
 def constraints(x: TextInput) -> Signal:
     """Conditions and enumerated parts that an answer has to meet."""
     n = x.cues.constraints + x.cues.parts
-    evidence = f"{x.cues.constraints} conditions, {x.cues.parts} separators"
+    evidence = ", ".join(
+        (counted(x.cues.constraints, "condition"), counted(x.cues.parts, "separator"))
+    )
     return Signal(min(n / MANY_PARTS, 1.0), evidence)
 
 
@@ -107,7 +110,7 @@ def _wording(model: CueModel, cues: Cues) -> Signal:
 def turn_depth(x: ConversationInput) -> Signal:
     """Turns that the agent has taken."""
     turns = x.session.turns
-    return Signal(min(turns / DEEPEST, 1.0), f"{turns} turns")
+    return Signal(min(turns / DEEPEST, 1.0), counted(turns, "turn"))
 
 
 def tool_history(x: ConversationInput) -> Signal:
@@ -115,7 +118,9 @@ def tool_history(x: ConversationInput) -> Signal:
     recent = x.session.recent
     hard = sum(turn.kind not in MECHANICAL for turn in recent)
     value = hard / len(recent) if recent else 0.0
-    return Signal(value, f"{hard} of the last {len(recent)} turns changed or tried")
+    return Signal(
+        value, f"{hard} of the last {counted(len(recent), 'turn')} changed or tried"
+    )
 
 
 def recent_failures(x: ConversationInput) -> Signal:
@@ -125,7 +130,9 @@ def recent_failures(x: ConversationInput) -> Signal:
         if not turn.failed:
             break
         failures += 1
-    return Signal(min(failures / FAILURES, 1.0), f"{failures} failures in a row")
+    return Signal(
+        min(failures / FAILURES, 1.0), f"{counted(failures, 'failure')} in a row"
+    )
 
 
 def context_fill(x: ConversationInput) -> Signal:
@@ -166,7 +173,8 @@ def localisation_ambiguity(x: GraphFacts) -> Signal:
     """How little the request points at one place in the code."""
     value = (x.fifth_to_first + x.entropy + (not x.named)) / 3
     named = "names a file" if x.named else "names no file"
-    evidence = f"{named}; {x.candidates} files fit, fifth/first {x.fifth_to_first:.2f}"
+    fitting = counted(x.candidates, "candidate")
+    evidence = f"{named}; {fitting}, fifth/first {x.fifth_to_first:.2f}"
     return Signal(min(value, 1.0), evidence)
 
 
@@ -174,7 +182,7 @@ def match_complexity(x: GraphFacts) -> Signal:
     """Size and complexity of the best-matching file, on logarithmic scales."""
     size = _log_share(x.lines, LARGE_FILE)
     complexity = _log_share(x.complexity, COMPLEX_FUNCTION)
-    evidence = f"{x.lines} lines, cyclomatic complexity up to {x.complexity}"
+    evidence = f"{counted(x.lines, 'line')}, cyclomatic complexity up to {x.complexity}"
     return Signal((size + complexity) / 2, evidence)
 
 
@@ -187,13 +195,16 @@ def community_spread(x: GraphFacts) -> Signal:
     """How scattered the best matches are, and how loose the best one's community."""
     scatter = (x.communities - 1) / (x.best - 1) if x.best > 1 else 0.0
     value = (min(max(scatter, 0.0), 1.0) + 1.0 - x.cohesion) / 2
-    evidence = f"{x.best} files in {x.communities} communities"
+    evidence = (
+        f"{counted(x.best, 'file')} in "
+        f"{counted(x.communities, 'community', 'communities')}"
+    )
     return Signal(value, f"{evidence}, cohesion {x.cohesion:.2f}")
 
 
 def blast_radius(x: GraphFacts) -> Signal:
     """How many files depend on the best match."""
-    return Signal(_log_share(x.dependents, WIDE), f"{x.dependents} dependents")
+    return Signal(_log_share(x.dependents, WIDE), counted(x.dependents, "dependent"))
 
 
 def _log_share(value: float, full: float) -> float:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from openhands_tiered_router.graph.snapshot import CodeGraph
+from openhands_tiered_router.plural import counted
 from openhands_tiered_router.skill_kit.manifests import (
     LOOKED_FOR,
     Fact,
@@ -101,13 +102,13 @@ def _places(facts: GraphFacts) -> Iterator[str]:
     languages = ", ".join(f"{name} {files}" for name, files in facts.languages)
     yield f"files by language: {languages or 'none that can be parsed'}"
     for folder, sources, tests in facts.folders:
-        both = f"{_count(sources, 'source file')}, {_count(tests, 'test file')}"
+        both = f"{counted(sources, 'source file')}, {counted(tests, 'test file')}"
         yield f"`{_plain(folder)}`: {both}"
 
 
 def _hubs(facts: GraphFacts) -> Iterator[str]:
     for path, dependents in facts.hubs:
-        yield f"`{_plain(path)}`: {_count(dependents, 'file')}"
+        yield f"`{_plain(path)}`: {counted(dependents, 'file')}"
     if not facts.hubs:
         yield "none: no file has two dependents that the graph is sure of"
 
@@ -117,15 +118,15 @@ def _ripples(facts: GraphFacts) -> Iterator[str]:
         tests = "no test known"
         if ripple.nearest:
             nearest = f"nearest `{_plain(ripple.nearest)}`"
-            tests = f"{_count(ripple.tests, 'test file')}, {nearest}"
-        yield f"`{_plain(ripple.path)}`: {_count(ripple.files, 'file')}; {tests}"
+            tests = f"{counted(ripple.tests, 'test file')}, {nearest}"
+        yield f"`{_plain(ripple.path)}`: {counted(ripple.files, 'file')}; {tests}"
     if not facts.ripples:
         yield "nowhere far: no change reaches two files that the graph is sure of"
 
 
 def _tests(said: Manifests, facts: GraphFacts) -> Iterator[str]:
     for folder, tests in facts.test_folders:
-        yield f"`{_plain(folder)}`: {_count(tests, 'test file')}"
+        yield f"`{_plain(folder)}`: {counted(tests, 'test file')}"
     if not facts.tests:
         yield "no test file found, by name or place"
     elif not _for(said, "test"):
@@ -135,10 +136,6 @@ def _tests(said: Manifests, facts: GraphFacts) -> Iterator[str]:
 
 def _for(said: Manifests, purpose: str) -> list[Fact]:
     return [fact for fact in said.commands if fact.what == purpose]
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _plain(text: str) -> str:

@@ -185,7 +185,9 @@ def test_eighty_columns_hold_models_and_keys_unbroken(tmp_path: Path) -> None:
         for tier in ("simple", "medium", "complex", "reasoning")
     )
     out = run(write(tmp_path, text), COLUMNS="80").stdout
-    rows = [line for line in out.splitlines() if " anthropic/claude-sonnet-5-5 " in line]
+    rows = [
+        line for line in out.splitlines() if " anthropic/claude-sonnet-5-5 " in line
+    ]
     assert [row.split()[0] for row in rows] == [
         "simple",
         "medium",

@@ -13,6 +13,7 @@ from openhands_tiered_router.guards.budget.limits import (
     Spend,
 )
 from openhands_tiered_router.guards.budget.owners import is_gone
+from openhands_tiered_router.plural import counted
 
 
 MAX_NAMED: Final = 6
@@ -77,7 +78,7 @@ def unpriced_notice(budget: Budget, endpoints: list[str]) -> str:
 def _spent(budget: Budget, measure: int, books: Balance) -> str:
     text = (
         f"{_amount(measure, books.committed)} of {_limit(budget, measure)} "
-        f"in {_count(books.spent.turns, 'turn')}"
+        f"in {counted(books.spent.turns, 'turn')}"
     )
     if books.parts:
         dearest = sorted(books.parts.items(), key=lambda part: -part[1])
@@ -94,9 +95,9 @@ def _unsettled(books: Balance) -> str:
     if books.doubt:
         texts.append(f"{_usd(books.doubt)} of it estimated: the calls broke off")
     if gone:
-        texts.append(f"{_count(gone, 'call')} of ended processes at the estimate")
+        texts.append(f"{counted(gone, 'call')} of ended processes at the estimate")
     if flying:
-        texts.append(f"{_count(flying, 'call')} under way")
+        texts.append(f"{counted(flying, 'call')} under way")
     return f"; {'; '.join(texts)}" if texts else ""
 
 
@@ -131,11 +132,7 @@ def _amount(measure: int, spend: Spend) -> str:
         return _usd(value)
     if name == "seconds":
         return f"{value / 1e3:.0f} s"
-    return _count(value, name.removesuffix("s"))
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    return counted(value, name.removesuffix("s"))
 
 
 def _usd(nano: int) -> str:
