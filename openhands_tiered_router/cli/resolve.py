@@ -22,14 +22,19 @@ from openhands_tiered_router.cli.headless import (
 
 
 if TYPE_CHECKING:
-    from openhands_tiered_router.cli.turns import Reporter
+    from uuid import UUID
+
+    from openhands_tiered_router import ComplexityRouter
+    from openhands_tiered_router.cli.served import ServedReporter
     from openhands_tiered_router.resolver.checkout import Checkout, Source
     from openhands_tiered_router.resolver.forges import Forge
     from openhands_tiered_router.resolver.issue import Issue, Reference
     from openhands_tiered_router.resolver.labels import Wishes
     from openhands_tiered_router.resolver.resolution import Outcome
-    from openhands_tiered_router.resolver.settings import ResolverSettings, Sandbox
+    from openhands_tiered_router.resolver.settings import ResolverSettings
     from openhands_tiered_router.resolver.work import Worker
+    from openhands_tiered_router.sandbox.settings import Sandbox, SandboxSettings
+    from openhands_tiered_router.tiers import Tier
 
 
 TIERS: Final = ("simple", "medium", "complex", "reasoning")
@@ -150,27 +155,35 @@ class _Plan:
     forge: Forge | None
     settings: ResolverSettings
     sandbox: Sandbox
+    sandboxes: SandboxSettings
     wishes: Wishes
     git: dict[str, str] = field(default_factory=dict, repr=False)
     """Git's settings for the forge, with the token."""
 
+    @property
+    def id(self) -> UUID:
+        from openhands_tiered_router.resolver.record import id_of
+
+        return id_of(self.source.identity, self.reference.identity)
+
 
 def _plan(issue: str, repo: str | None, given: str, options: Options) -> _Plan:
     from openhands_tiered_router.config import open_config
-    from openhands_tiered_router.resolver import sandbox
     from openhands_tiered_router.resolver.checkout import source_of
     from openhands_tiered_router.resolver.forges import forge_of
     from openhands_tiered_router.resolver.issue import reference_of
     from openhands_tiered_router.resolver.labels import Wishes, wishes_of
-    from openhands_tiered_router.resolver.settings import Sandbox
+    from openhands_tiered_router.sandbox import opening
+    from openhands_tiered_router.sandbox.settings import Sandbox
 
-    settings = open_config(options.config).resolver.to_settings()
+    config = open_config(options.config)
+    settings, sandboxes = config.resolver.to_settings(), config.sandbox.to_settings()
     reference = reference_of(issue, given)
     place = reference.place
     source = source_of(repo or (place.clone_url if place else "."))
     _check(options, source, reference)
     chosen = Sandbox(options.sandbox) if options.sandbox else settings.sandbox
-    sandbox.check(chosen, settings)
+    opening.check(chosen, sandboxes)
     forge = forge_of(place, os.environ) if place else None
     found = forge.issue() if forge else reference.issue
     assert found is not None  # a reference without a place has its issue with it
@@ -183,6 +196,7 @@ def _plan(issue: str, repo: str | None, given: str, options: Options) -> _Plan:
         forge=forge,
         settings=settings,
         sandbox=chosen,
+        sandboxes=sandboxes,
         wishes=wishes,
         git=forge.push_settings() if forge else {},
     )
@@ -210,18 +224,15 @@ def _locked(plan: _Plan) -> int:
 
     state = plan.options.state / "resolver"
     state.mkdir(parents=True, exist_ok=True)
-    from openhands_tiered_router.resolver.record import id_of
-
-    id = id_of(plan.source.identity, plan.reference.identity)
     try:
-        with FileLock(state / f"{id.hex}.lock", timeout=0):
+        with FileLock(state / f"{plan.id.hex}.lock", timeout=0):
             return _resolve(plan, state)
     except Timeout:
         raise UsageProblem("another run works on this issue; wait for it") from None
 
 
 def _resolve(plan: _Plan, state: Path) -> int:
-    from openhands_tiered_router.cli.turns import Reporter
+    from openhands_tiered_router.cli.served import ServedReporter
     from openhands_tiered_router.resolver.errors import DeliveryError
     from openhands_tiered_router.resolver.resolution import (
         Resolution,
@@ -231,9 +242,9 @@ def _resolve(plan: _Plan, state: Path) -> int:
 
     options = plan.options
     conversations = options.state / "conversations"
-    reporter = Reporter(as_json=options.as_json)
+    reporter = ServedReporter(as_json=options.as_json)
     with reporter.waiting("Loading the OpenHands SDK"):
-        worker = _worker(plan, reporter, conversations)
+        worker = _worker(plan, reporter, conversations, state / plan.id.hex)
     resolution = Resolution(
         reference=plan.reference,
         issue=plan.issue,
@@ -261,35 +272,59 @@ def _resolve(plan: _Plan, state: Path) -> int:
     return code
 
 
-def _worker(plan: _Plan, reporter: Reporter, conversations: Path) -> Worker:
+def _worker(
+    plan: _Plan, reporter: ServedReporter, conversations: Path, resolution: Path
+) -> Worker:
     from openhands_tiered_router.cli.resolve_agent import LocalAgent
-    from openhands_tiered_router.cli.resolve_remote import RemoteAgent
-    from openhands_tiered_router.resolver.settings import Sandbox
+    from openhands_tiered_router.sandbox.settings import Sandbox
     from openhands_tiered_router.tiers import Tier
 
     options, settings, wishes = plan.options, plan.settings, plan.wishes
     labelled = min(wishes.usd, settings.max_usd) if wishes.usd else settings.usd
     usd = options.budget or labelled
-    router = limited(router_of(options.config, options.verify), usd)
+    router = router_of(options.config, options.verify)
     tier = Tier.parse(options.tier) if options.tier else wishes.tier
     if plan.sandbox is not Sandbox.LOCAL:
-        return RemoteAgent(
-            router=router,
-            reporter=reporter,
-            sandbox=plan.sandbox,
-            settings=settings,
-            max_iterations=options.max_iterations,
-            api_key=os.environ.get("OH_SESSION_API_KEYS_0"),
-            tier=tier,
-        )
+        return _remote(plan, router, reporter, resolution, usd, tier)
     router.pin(tier)
     return LocalAgent(
-        router=router,
+        router=limited(router, usd),
         conversations=conversations,
         reporter=reporter,
         max_iterations=options.max_iterations,
         keep=settings.keep,
     )
+
+
+def _remote(
+    plan: _Plan,
+    router: ComplexityRouter,
+    reporter: ServedReporter,
+    resolution: Path,
+    usd: float,
+    tier: Tier | None,
+) -> Worker:
+    from openhands_tiered_router.cli.resolve_remote import RemoteAgent
+    from openhands_tiered_router.cli.served import Served
+    from openhands_tiered_router.sandbox.docker import SESSION_KEY
+    from openhands_tiered_router.sandbox.opening import Place
+
+    served = Served(
+        router=router,
+        reporter=reporter,
+        sandbox=plan.sandbox,
+        max_iterations=plan.options.max_iterations,
+        usd=usd,
+    )
+    place = Place(
+        sandbox=plan.sandbox,
+        settings=plan.sandboxes,
+        conversation=plan.id,
+        directory=resolution,
+        api_key=os.environ.get(SESSION_KEY),
+        tell=reporter.tell,
+    )
+    return RemoteAgent(served=served, place=place, tier=tier)
 
 
 def _deliver(
@@ -318,10 +353,12 @@ def _tell(
         return
     from rich.console import Console
 
+    from openhands_tiered_router.cli.costs import cost_table
+
     console = Console(highlight=False, soft_wrap=True)
     done = outcome.done
     if done is not None:
-        _print_costs(console, done.tiers)
+        console.print(cost_table(done.tiers))
         console.print(f"{done.status}; ${done.usd:.4f}", style="bold", markup=False)
         if done.verification:
             word = "verified" if done.verified else "not verified"
@@ -338,17 +375,6 @@ def _tell(
         console.print(f"Dependency files differ: {names}; install anew", markup=False)
     if outcome.kept is not None:
         console.print(f"Kept in {outcome.kept}; run again to go on", markup=False)
-
-
-def _print_costs(console: Any, tiers: dict[str, Any]) -> None:
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False)
-    for name in ("tier", "calls", "tokens", "USD"):
-        table.add_column(name, justify="left" if name == "tier" else "right")
-    for name, cost in tiers.items():
-        table.add_row(name, str(cost.calls), f"{cost.tokens:,}", f"{cost.usd:.4f}")
-    console.print(table)
 
 
 def _as_object(

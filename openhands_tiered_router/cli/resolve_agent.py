@@ -6,25 +6,21 @@ import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from openhands_tiered_router.cli.costs import tier_costs
 from openhands_tiered_router.cli.headless import exit_code, run_to_end
 from openhands_tiered_router.cli.turns import Reporter
 from openhands_tiered_router.resolver import prompt
 from openhands_tiered_router.resolver.hidden import hidden
-from openhands_tiered_router.resolver.work import Done, TierCost, Work
+from openhands_tiered_router.resolver.work import Done, Work
 
 
 if TYPE_CHECKING:
     from openhands.sdk import LocalConversation
-    from openhands.sdk.conversation.conversation_stats import ConversationStats
 
     from openhands_tiered_router import ComplexityRouter
     from openhands_tiered_router.guards.verify.memory import Verification
-
-
-OTHERS: Final = "other"
-"""Calls that no tier served."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,25 +103,3 @@ def _verification(conversation: LocalConversation) -> Verification | None:
     from openhands_tiered_router.guards.verify.memory import verification_of
 
     return verification_of(conversation.state)
-
-
-def tier_costs(stats: ConversationStats) -> dict[str, TierCost]:
-    """What each tier came to, in all runs; its books carry its name at their end."""
-    from openhands_tiered_router.tiers import Tier
-
-    names = [str(tier) for tier in Tier]
-    found: dict[str, TierCost] = {}
-    for usage_id, metrics in stats.usage_to_metrics.items():
-        key = usage_id.rpartition(":")[2].partition("/")[0]
-        name = key if key in names else OTHERS
-        total = metrics.accumulated_token_usage
-        tokens = total.prompt_tokens + total.completion_tokens if total else 0
-        calls = len(metrics.token_usages)
-        before = found.get(name, TierCost(usd=0.0, calls=0, tokens=0))
-        if calls or metrics.accumulated_cost:
-            found[name] = TierCost(
-                usd=before.usd + metrics.accumulated_cost,
-                calls=before.calls + calls,
-                tokens=before.tokens + tokens,
-            )
-    return {name: found[name] for name in [*names, OTHERS] if name in found}

@@ -14,6 +14,8 @@ from rich.text import Text
 
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from openhands.sdk import LocalConversation
     from openhands.sdk.event import ActionEvent, Event, MessageEvent
 
@@ -53,10 +55,24 @@ class Reporter:
 
     def begin(self, router: ComplexityRouter, conversation: LocalConversation) -> None:
         self._router, self._conversation = router, conversation
+        self.announce(conversation.id)
+
+    def announce(self, id: UUID) -> None:
+        """Says which conversation it is."""
         if self._json:
-            self._line({"type": "start", "conversation": str(conversation.id)})
+            self._line({"type": "start", "conversation": str(id)})
         else:
-            self._out.print(Text(f"Conversation {conversation.id}", style="bold"))
+            self._out.print(Text(f"Conversation {id}", style="bold"))
+
+    def tell(self, text: str) -> None:
+        """What takes a while, for people; JSON lines do without."""
+        if not self._json:
+            self._err.print(Text(text, style="dim"))
+
+    def tier_of(self, response_id: str | None) -> str:
+        """The tier that gave an answer; "?": it is not known."""
+        call = self._call(response_id)
+        return str(call.tier) if call else "?"
 
     def event(self, event: Event) -> None:
         """For ``Conversation(callbacks=...)``."""
@@ -133,14 +149,16 @@ class Reporter:
     def _action(self, event: ActionEvent) -> None:
         call = self._call(event.llm_response_id)
         what = _one_line(event.tool_call.arguments, event.tool_name)
-        self._turn(call, event.tool_name, what)
+        tier = self.tier_of(event.llm_response_id)
+        self._turn(call, tier, event.tool_name, what)
 
     def _message(self, event: MessageEvent) -> None:
         texts = [getattr(c, "text", "") for c in event.llm_message.content]
-        self._turn(self._call(event.llm_response_id), "message", " ".join(texts))
+        call = self._call(event.llm_response_id)
+        tier = self.tier_of(event.llm_response_id)
+        self._turn(call, tier, "message", " ".join(texts))
 
-    def _turn(self, call: RoutedCall | None, kind: str, what: str) -> None:
-        tier = str(call.tier) if call else "?"
+    def _turn(self, call: RoutedCall | None, tier: str, kind: str, what: str) -> None:
         reason = (
             call.decision.reasons[-1].text if call and call.decision.reasons else ""
         )

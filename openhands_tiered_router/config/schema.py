@@ -26,6 +26,7 @@ from openhands_tiered_router.config.sections.loops import LoopsConfig
 from openhands_tiered_router.config.sections.metrics import MetricsConfig
 from openhands_tiered_router.config.sections.reload import ReloadConfig
 from openhands_tiered_router.config.sections.resolver import ResolverConfig
+from openhands_tiered_router.config.sections.sandbox import SandboxConfig
 from openhands_tiered_router.config.sections.skills import SkillsConfig
 from openhands_tiered_router.config.sections.state import StateConfig
 from openhands_tiered_router.config.sections.verify import VerifyConfig
@@ -246,7 +247,7 @@ class DispatchConfig(Section):
 
 
 class TelemetryConfig(Section):
-    """The record of decisions and their outcomes; holds no prompt and no key."""
+    """The record of decisions and their outcomes; no texts unless asked for."""
 
     enabled: bool = True
     """Record decisions and their outcomes."""
@@ -261,6 +262,11 @@ class TelemetryConfig(Section):
     max_megabytes: Annotated[Count, Field(ge=0)] = 4_000
     """Size of the file, 10^6 bytes, above which the oldest conversations are removed:
     room for 10 million turns. 0: no limit."""
+    texts: bool = False
+    """Record what users and models say too, redacted and cut. Off: a record that holds
+    no texts can be kept and shown without a thought."""
+    text_bytes: Annotated[Count, Field(ge=100, le=1_000_000)] = DEFAULT_TEXT_BYTES
+    """Bytes kept of each such text: two pages."""
 
 
 class GraphConfig(Section):
@@ -295,6 +301,7 @@ class RouterConfig(Section):
     metrics: MetricsConfig = MetricsConfig()
     reload: ReloadConfig = ReloadConfig()
     resolver: ResolverConfig = ResolverConfig()
+    sandbox: SandboxConfig = SandboxConfig()
     _source: str = PrivateAttr(default="configuration")
     _warnings: tuple[Problem, ...] = PrivateAttr(default=())
 
@@ -365,6 +372,7 @@ _SECTIONS: dict[tuple[type[BaseModel], str], type[BaseModel]] = {
     (RouterConfig, "metrics"): MetricsConfig,
     (RouterConfig, "reload"): ReloadConfig,
     (RouterConfig, "resolver"): ResolverConfig,
+    (RouterConfig, "sandbox"): SandboxConfig,
     (RouterConfig, "budgets"): BudgetConfig,
     (RouterConfig, "state"): StateConfig,
     **{(TiersConfig, str(tier)): TierConfig for tier in Tier},

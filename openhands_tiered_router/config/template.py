@@ -25,6 +25,7 @@ from openhands_tiered_router.config.sections.loops import LoopsConfig
 from openhands_tiered_router.config.sections.metrics import MetricsConfig
 from openhands_tiered_router.config.sections.reload import ReloadConfig
 from openhands_tiered_router.config.sections.resolver import ResolverConfig
+from openhands_tiered_router.config.sections.sandbox import SandboxConfig
 from openhands_tiered_router.config.sections.skills import SkillsConfig
 from openhands_tiered_router.config.sections.state import StateConfig
 from openhands_tiered_router.config.sections.verify import VerifyConfig
@@ -60,6 +61,7 @@ _SECTIONS: Final[Mapping[str, type[BaseModel]]] = {
     "confirm": ConfirmConfig,
     "skills": SkillsConfig,
     "resolver": ResolverConfig,
+    "sandbox": SandboxConfig,
     "metrics": MetricsConfig,
     "reload": ReloadConfig,
 }

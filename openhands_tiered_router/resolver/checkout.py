@@ -10,26 +10,18 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from openhands_tiered_router.resolver.errors import ResolveError, UsageProblem
 from openhands_tiered_router.resolver.git import Git
+from openhands_tiered_router.resolver.trees import Trees
 
 
-_GITLINK: Final = "160000"
 _COPY_SECONDS: Final = 3_600.0
-
-_REMAINS: Final = (
-    "__pycache__/", "*.py[co]", ".pytest_cache/", ".mypy_cache/", ".ruff_cache/",
-    ".hypothesis/", ".coverage", ".venv/", "node_modules/", ".DS_Store",
-)  # fmt: skip
-"""What running a project leaves behind, for repositories that do not ignore it
-themselves; files of these names that are committed stay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +86,10 @@ class Checkout:
     def git(self) -> Git:
         return Git(self.git_dir)
 
+    @property
+    def trees(self) -> Trees:
+        return Trees(self.git_dir, self.copy)
+
     def prepare(self, branch: str, settings: Mapping[str, str]) -> str:
         """Make the copy, on a new branch; gives back the commit that it begins at.
 
@@ -142,59 +138,18 @@ class Checkout:
 
     def tree(self, base: str) -> str:
         """The id of a git tree of the copy as it is now, ignored files left out."""
-        with self._index() as git:
-            git("read-tree", *([base] if base else ["--empty"]))
-            git("add", "--all", "--", ".")
-            self._drop_new_repositories(git, base)
-            return git("write-tree")
-
-    def _drop_new_repositories(self, git: Git, base: str) -> None:
-        """Repositories that were cloned into the copy are no part of the change."""
-        if not base:
-            return
-        changes = git("diff-index", "--cached", "--raw", "-z", base).split("\0")
-        for head, path in zip(changes[::2], changes[1::2], strict=False):
-            old, new = head.lstrip(":").split()[:2]
-            if new == _GITLINK and old != _GITLINK:
-                git("update-index", "--force-remove", "--", path)
-
-    @contextmanager
-    def _index(self) -> Iterator[Git]:
-        with tempfile.TemporaryDirectory(prefix="tiered-router-") as name:
-            excluded = Path(name) / "exclude"
-            excluded.write_text("\n".join(_REMAINS), encoding="utf-8")
-            settings = {"core.excludesFile": str(excluded)}
-            yield Git(self.git_dir, self.copy, Path(name) / "index", settings)
+        return self.trees.tree(base)
 
     def commit(self, tree: str, parent: str, message: str) -> str:
         """A commit of a tree; on no branch yet."""
-        parents = ["-p", parent] if parent else []
-        identity = self._identity()
-        names = ("user.name", "user.email")
-        git = Git(self.git_dir, settings=dict(zip(names, identity, strict=True)))
-        return git("commit-tree", *parents, tree, given=message.encode())
-
-    def _identity(self) -> tuple[str, str]:
-        """The user's own name and address, if git knows them."""
-        with suppress(ResolveError):
-            return self.git("config", "user.name"), self.git("config", "user.email")
-        return "tiered-router", "tiered-router@localhost"
+        return self.trees.commit(tree, parent, message)
 
     def changes_nothing(self, base: str, tree: str) -> bool:
         return self.git("rev-parse", f"{base}^{{tree}}") == tree
 
     def patch(self, base: str, commit: str) -> bytes:
         """The change, for ``git apply``; binary files included."""
-        options = ("--binary", "--full-index", "--no-ext-diff", "--no-textconv")
-        prefixes = ("--src-prefix=a/", "--dst-prefix=b/", "--no-color", "--no-renames")
-        return self.git.raw("diff", *options, *prefixes, base, commit)
-
-    def statistics(self, base: str, commit: str) -> tuple[int, int, int]:
-        """Files, added and removed lines; a binary file has no lines."""
-        lines = self.git("diff", "--numstat", "--no-renames", base, commit).split("\n")
-        rows = [line.split("\t") for line in lines if line]
-        counts = [[int(n) if n.isdigit() else 0 for n in row[:2]] for row in rows]
-        return len(rows), sum(c[0] for c in counts), sum(c[1] for c in counts)
+        return self.trees.patch(base, commit)
 
     def remove(self) -> None:
         """Take the copy away, whatever rights the agent has given its files."""

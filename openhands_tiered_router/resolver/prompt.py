@@ -32,6 +32,10 @@ CHANGED: Final = "The issue was edited. This is its text now."
 UNVERIFIED: Final = (
     "The work was not accepted: {reason}. Go on until it can be verified, then finish."
 )
+BEGUN: Final = (
+    "Work on it has begun: what differs from HEAD in the working tree was done before. "
+    "Judge it, and go on from there."
+)
 STALE: Final = (
     "These dependency files differ from those that the working tree began with; "
     "install anew what depends on them: {files}"

@@ -103,9 +103,11 @@ class Resolution:
             record.save(self.directory, known)
         work = Work(
             directory=self.checkout.copy,
+            base=known.base,
             conversation=self.id,
             task=prompt.task(self.issue),
             news=news,
+            fresh=not resumed,
         )
         return self._finished(known, self.worker(work), resumed)
 

@@ -2,20 +2,9 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 from pydantic import BaseModel, ConfigDict, Field
 
-
-class Sandbox(StrEnum):
-    """Where an agent and its tools run."""
-
-    LOCAL = "local"
-    """On this machine, as this user: no boundary."""
-    DOCKER = "docker"
-    """In a container of its own."""
-    REMOTE = "remote"
-    """On an agent-server."""
+from openhands_tiered_router.sandbox.settings import Sandbox
 
 
 class ResolverSettings(BaseModel):
@@ -36,7 +25,3 @@ class ResolverSettings(BaseModel):
     keep: tuple[str, ...] = Field(
         default=(), description="Variables that the agent may see; globs."
     )
-    image: str = Field(
-        default="", description="Image of an agent-server that has this package."
-    )
-    host: str = Field(default="", description="Address of an agent-server.")

@@ -20,12 +20,16 @@ class Work:
 
     directory: Path
     """Where it works."""
+    base: str
+    """Commit that the work began at."""
     conversation: UUID
     """To be resumed if there is one already."""
     task: str
     """What a new conversation begins with."""
     news: tuple[str, ...] = ()
     """What one that is resumed is told."""
+    fresh: bool = False
+    """Forget a conversation of that id."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +40,13 @@ class TierCost:
     calls: int
     tokens: int
     """Prompt and answer."""
+
+    def __add__(self, other: TierCost) -> TierCost:
+        return TierCost(
+            usd=self.usd + other.usd,
+            calls=self.calls + other.calls,
+            tokens=self.tokens + other.tokens,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

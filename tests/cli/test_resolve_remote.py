@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from openhands_tiered_router.cli.resolve import command
-from openhands_tiered_router.cli.resolve_remote import ROOT
+from openhands_tiered_router.sandbox.opening import ROOT
 from openhands_tiered_router.loopback.scripts import by_turn
 from tests.cli.test_resolve import FIX, KEY, commands, config, last  # noqa: F401
 from tests.resolver.conftest import git
@@ -29,7 +29,7 @@ def test_the_change_comes_back_from_the_server(
     project: Path,
     tmp_path: Path,
 ) -> None:
-    content = json.loads(config.read_text()) | {"resolver": {"host": agent_server.url}}
+    content = json.loads(config.read_text()) | {"sandbox": {"host": agent_server.url}}
     config.write_text(json.dumps(content))
     unfit = commands("echo x > other.txt")
     provider.script = by_turn([*unfit, *commands(FIX)])

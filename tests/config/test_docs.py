@@ -28,6 +28,7 @@ from openhands_tiered_router.config.sections.loops import LoopsConfig
 from openhands_tiered_router.config.sections.metrics import MetricsConfig
 from openhands_tiered_router.config.sections.reload import ReloadConfig
 from openhands_tiered_router.config.sections.resolver import ResolverConfig
+from openhands_tiered_router.config.sections.sandbox import SandboxConfig
 from openhands_tiered_router.config.sections.skills import SkillsConfig
 from openhands_tiered_router.config.sections.state import StateConfig
 from openhands_tiered_router.config.sections.verify import VerifyConfig
@@ -47,6 +48,7 @@ SECTIONS = [
     PolicyConfig,
     ReloadConfig,
     ResolverConfig,
+    SandboxConfig,
     SkillsConfig,
     StateConfig,
     TelemetryConfig,

@@ -8,7 +8,8 @@ from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from openhands_tiered_router.config.fields import Number, Section
-from openhands_tiered_router.resolver.settings import ResolverSettings, Sandbox
+from openhands_tiered_router.resolver.settings import ResolverSettings
+from openhands_tiered_router.sandbox.settings import Sandbox
 
 
 _DEFAULT: Final = ResolverSettings()
@@ -38,10 +39,6 @@ class ResolverConfig(Section):
     """Accounts whose labels are obeyed, beside those with rights in the project."""
     keep: tuple[str, ...] = _DEFAULT.keep
     """Variables that the agent may see though they may hold secrets; globs."""
-    image: str = _DEFAULT.image
-    """Image for ``docker``: an agent-server that has this package."""
-    host: str = _DEFAULT.host
-    """Address of the agent-server for ``remote``."""
 
     def to_settings(self) -> ResolverSettings:
         """What the command takes."""

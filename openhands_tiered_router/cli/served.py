@@ -1,0 +1,322 @@
+"""A routed conversation on an agent-server, from its start or resumption to its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import count
+from typing import TYPE_CHECKING, Any, Final, cast
+from uuid import UUID, uuid5
+
+from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
+
+from openhands_tiered_router.cli.costs import tier_costs, tier_of_book
+from openhands_tiered_router.cli.headless import (
+    EXIT_BUDGET,
+    EXIT_ERROR,
+    EXIT_HELD,
+    EXIT_LIMIT,
+    EXIT_PAUSED,
+    EXIT_STUCK,
+    EXIT_UNVERIFIED,
+    EXIT_WAITING,
+    limited,
+)
+from openhands_tiered_router.cli.turns import Reporter
+from openhands_tiered_router.resolver.work import Done, TierCost
+from openhands_tiered_router.sandbox.settings import Sandbox
+
+
+if TYPE_CHECKING:
+    from openhands.sdk.conversation.conversation_stats import ConversationStats
+    from openhands.sdk.conversation.impl.remote_conversation import RemoteConversation
+    from openhands.sdk.conversation.state import ConversationState
+    from openhands.sdk.event import Event
+    from openhands.sdk.workspace import RemoteWorkspace
+
+    from openhands_tiered_router import ComplexityRouter
+    from openhands_tiered_router.guards.verify.memory import Verification
+
+
+RUN_SECONDS: Final = 86_400.0
+POLL_SECONDS: Final = 0.5
+
+_DEEDS: Final = ("ObservationEvent", "MessageEvent", "ConversationErrorEvent")
+"""Kinds of event of which each run leaves one."""
+
+type Messages = Callable[[RemoteConversation], Sequence[str]]
+"""What a conversation is told; nothing to one that has ended: it is not run again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """Runs a routed agent on an agent-server that has this package."""
+
+    router: ComplexityRouter
+    reporter: ServedReporter
+    sandbox: Sandbox
+    max_iterations: int
+    usd: float | None = None
+    """Of all conversations that one is carried on by."""
+
+    def __call__(
+        self, workspace: RemoteWorkspace, id: UUID, messages: Messages, *, fresh: bool
+    ) -> Done:
+        """Begins the conversation of that id, or goes on with it, to its end.
+
+        Args:
+            workspace: On the server.
+            id: The first conversation's. A server keeps an agent as it came; so where
+                the budget is another one now, a new conversation carries on.
+            messages: What it is told.
+            fresh: Forget what the server has of it.
+        """
+        line = _line(workspace, id)
+        if fresh:
+            for each in line:
+                workspace.client.delete(_path(each)).raise_for_status()
+            line = {}
+        chosen, earlier = self._chosen(id, line)
+        conversation = self._conversation(workspace, chosen, earlier)
+        try:
+            self.reporter.begin_served(id, conversation)
+            self._run(conversation, messages(conversation))
+            return _done(conversation, tuple(earlier.values()))
+        finally:
+            conversation.close()
+
+    def _chosen(
+        self, id: UUID, line: Mapping[UUID, _Info]
+    ) -> tuple[UUID, Mapping[UUID, _Info]]:
+        """The conversation to go on with, and those that came before it."""
+        if not line:
+            return id, {}
+        last = list(line)[-1]
+        before = {each: info for each, info in line.items() if each != last}
+        wanted = self._limited(before).model_dump(mode="json")["settings"]["budgets"]
+        if line[last].budgets == wanted:
+            return last, before
+        return uuid5(id, str(len(line))), line
+
+    def _conversation(
+        self, workspace: RemoteWorkspace, id: UUID, earlier: Mapping[UUID, _Info]
+    ) -> RemoteConversation:
+        from openhands.sdk import Conversation
+
+        from openhands_tiered_router.conversation import routed_agent
+
+        return Conversation(
+            agent=routed_agent(self._limited(earlier)),
+            workspace=workspace,
+            conversation_id=id,
+            callbacks=[self.reporter.event],
+            max_iteration_per_run=self.max_iterations,
+            visualizer=None,
+            delete_on_close=False,
+        )
+
+    def _limited(self, earlier: Mapping[UUID, _Info]) -> ComplexityRouter:
+        """The router for the server, under what is left of the budget."""
+        router = self.router
+        if self.usd is not None:
+            spent = sum(info.usd for info in earlier.values())
+            router = limited(router, max(self.usd - spent, _NOTHING))
+        # Files of this machine, which a container has not.
+        update: dict[str, Any] = {"config_file": None}
+        if self.sandbox is Sandbox.DOCKER:
+            update |= {"telemetry_path": None, "fitted": None}
+            update["state"] = replace(router.settings.state, path=None)
+        settings = router.settings.model_copy(update=update)
+        return router.model_copy(update={"settings": settings})
+
+    def _run(self, conversation: RemoteConversation, said: Sequence[str]) -> None:
+        for message in said:
+            conversation.send_message(message)
+        if not said and conversation.state.execution_status.value == "finished":
+            return
+        try:
+            conversation.run(timeout=RUN_SECONDS)
+            _wait_for_end(conversation)
+        except KeyboardInterrupt:
+            # The next one ends the process.
+            conversation.interrupt()
+            _wait_for_rest(conversation)
+        except Exception as error:
+            self.reporter.failed(error)
+
+
+_NOTHING: Final = 1e-9
+"""USD; a budget must be above 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Info:
+    """What a server knows of a conversation."""
+
+    budgets: Any
+    usd: float
+    tiers: Mapping[str, TierCost] = field(default_factory=dict)
+
+
+def _line(workspace: RemoteWorkspace, id: UUID) -> dict[UUID, _Info]:
+    """The conversations that carried on the one of that id, itself first."""
+    from openhands.sdk.conversation.conversation_stats import ConversationStats
+
+    found: dict[UUID, _Info] = {}
+    for number in count():
+        each = uuid5(id, str(number)) if number else id
+        answer = workspace.client.get(_path(each))
+        if answer.status_code == 404:
+            return found
+        answer.raise_for_status()
+        info = answer.json()
+        stats = ConversationStats.model_validate(info.get("stats") or {})
+        settings = (info.get("agent") or {}).get("llm", {}).get("settings") or {}
+        tiers = tier_costs(stats)
+        usd = sum(tier.usd for tier in tiers.values())
+        found[each] = _Info(settings.get("budgets"), usd, tiers)
+    return found
+
+
+def _path(id: object) -> str:
+    return f"/api/conversations/{id}"
+
+
+def _wait_for_end(conversation: RemoteConversation) -> None:
+    """A client that comes back is told of the end of the run before, and takes it for
+    the end of this one."""
+    _wait(_has_ended, conversation, RUN_SECONDS)
+
+
+def _wait_for_rest(conversation: RemoteConversation) -> None:
+    _wait(_stands_still, conversation, _REST_SECONDS)
+
+
+_REST_SECONDS: Final = 60.0
+"""For a step that is interrupted to end."""
+
+
+def _wait(
+    condition: Callable[[RemoteConversation], bool],
+    conversation: RemoteConversation,
+    seconds: float,
+) -> None:
+    waiting = Retrying(
+        retry=retry_if_result(lambda ended: not ended),
+        wait=wait_fixed(POLL_SECONDS),
+        stop=stop_after_delay(seconds),
+        retry_error_callback=lambda _: None,
+    )
+    waiting(condition, conversation)
+
+
+def _stands_still(conversation: RemoteConversation) -> bool:
+    found = conversation.workspace.client.get(_path(conversation.id)).json()
+    return found.get("execution_status") != "running"
+
+
+def _has_ended(conversation: RemoteConversation) -> bool:
+    """Whether it stands still, and something came after the last message to it."""
+    if not _stands_still(conversation):
+        return False
+    query = {"limit": 50, "sort_order": "TIMESTAMP_DESC"}
+    path = f"{_path(conversation.id)}/events/search"
+    newest = conversation.workspace.client.get(path, params=query).json()["items"]
+    for event in newest:
+        if event["kind"] == "MessageEvent" and event["source"] == "user":
+            return False
+        if event["kind"] in _DEEDS:
+            return True
+    return False
+
+
+def verification_there(conversation: RemoteConversation) -> Verification | None:
+    """Whether the work was verified there; ``None``: nobody asked."""
+    from openhands_tiered_router.guards.verify.memory import verification_of
+
+    found = conversation.workspace.client.get(_path(conversation.id)).json()
+    stored = _Stored(found.get("agent_state") or {})
+    return verification_of(cast("ConversationState", stored))
+
+
+def _done(conversation: RemoteConversation, earlier: Sequence[_Info]) -> Done:
+    verification = verification_there(conversation)
+    verified = verification is not None and verification.status == "verified"
+    status = conversation.state.execution_status.value
+    code = _exit_code(status, list(conversation.state.events))
+    if code == 0 and verification is not None and not verified:
+        code = EXIT_UNVERIFIED
+    return Done(
+        exit_code=code,
+        status=status,
+        verification=verification.reason if verification else "",
+        verified=verified,
+        tiers=_sum([e.tiers for e in earlier], conversation.conversation_stats),
+    )
+
+
+def _sum(
+    earlier: Sequence[Mapping[str, TierCost]], stats: ConversationStats
+) -> dict[str, TierCost]:
+    total: dict[str, TierCost] = {}
+    for tiers in (*earlier, tier_costs(stats)):
+        for name, cost in tiers.items():
+            total[name] = total[name] + cost if name in total else cost
+    return total
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """The part of a conversation's state that verification is read off."""
+
+    agent_state: dict[str, Any]
+
+
+def _exit_code(status: str, events: Sequence[Event]) -> int:
+    """As ``run`` has it, read off the events."""
+    from openhands.sdk.event.conversation_error import ConversationErrorEvent
+
+    from openhands_tiered_router.guards.budget.notices import NAME
+    from openhands_tiered_router.guards.hold import hold_of
+
+    if status in _CODES:
+        return _CODES[status]
+    errors = [e for e in events if isinstance(e, ConversationErrorEvent)]
+    if status == "paused":
+        held = hold_of(errors[-1]) if errors else None
+        if held is None:
+            return EXIT_PAUSED
+        return EXIT_BUDGET if held.guard == NAME else EXIT_HELD
+    limits = {"MaxIterationsReached": EXIT_LIMIT, "MaxBudgetReached": EXIT_BUDGET}
+    return limits.get(errors[-1].code, EXIT_ERROR) if errors else EXIT_ERROR
+
+
+_CODES: Final = {
+    "finished": 0,
+    "stuck": EXIT_STUCK,
+    "waiting_for_confirmation": EXIT_WAITING,
+}
+
+
+class ServedReporter(Reporter):
+    """Shows the turns of a conversation on a server: their tiers are in its stats."""
+
+    _served: RemoteConversation | None = None
+
+    def begin_served(self, id: UUID, conversation: RemoteConversation) -> None:
+        """Announces it, by the id that its user knows."""
+        self._served = conversation
+        self.announce(id)
+
+    def tier_of(self, response_id: str | None) -> str:
+        if self._served is None or response_id is None:
+            return super().tier_of(response_id)
+        stats = self._served.conversation_stats.usage_to_metrics
+        return next(
+            (
+                tier_of_book(usage_id)
+                for usage_id, metrics in stats.items()
+                if any(u.response_id == response_id for u in metrics.token_usages)
+            ),
+            super().tier_of(response_id),
+        )

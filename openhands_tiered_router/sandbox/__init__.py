@@ -1,0 +1,1 @@
+"""Where an agent works that is not to work here: a container, or an agent-server."""
