@@ -265,7 +265,7 @@ class TelemetryConfig(Section):
     texts: bool = False
     """Record what users and models say too, redacted and cut. Off: a record that holds
     no texts can be kept and shown without a thought."""
-    text_bytes: Annotated[Count, Field(ge=100, le=1_000_000)] = DEFAULT_TEXT_BYTES
+    text_bytes: Annotated[Count, Field(ge=100, le=1_000_000)] = 8_000
     """Bytes kept of each such text: two pages."""
 
 
