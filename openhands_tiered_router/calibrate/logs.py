@@ -26,6 +26,10 @@ class LogError(ValueError):
     """A telemetry file that nothing can be learned from; says why and what to do."""
 
 
+class ThinLogError(LogError):
+    """A sound file that holds no turn to learn from yet."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoggedTurn:
     """One turn of an agent, what it was decided on, and what came of it."""
@@ -65,20 +69,21 @@ def read_turns(path: Path) -> list[LoggedTurn]:
     """The turns that were decided while exploration was on.
 
     Raises:
-        LogError: The file cannot be read, or holds no such turn.
+        ThinLogError: The file holds no such turn.
+        LogError: It cannot be read.
     """
     uri = f"{path.absolute().as_uri()}?mode=ro"
     try:
         with closing(sqlite3.connect(uri, uri=True)) as connection:
             if version_of(connection) < len(MIGRATIONS):
-                raise LogError(f"{path}: holds no decisions of this release yet")
+                raise ThinLogError(f"{path}: holds no decisions of this release yet")
             rows = connection.execute(_TURNS).fetchall()
             verdicts = dict(connection.execute(_VERDICTS).fetchall())
     except (sqlite3.Error, UnusableFile) as error:
         raise LogError(f"{path}: cannot be read: {error}") from None
     turns = [t for row in rows if (t := _turn(row, verdicts)) is not None]
     if not turns:
-        raise LogError(
+        raise ThinLogError(
             f"{path}: no turn was decided with another tier possible; set share in "
             "[explore], such as 0.1, and let the agent work for a while"
         )

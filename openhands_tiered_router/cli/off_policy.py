@@ -43,11 +43,15 @@ def judge_policies(
         MissingExtraError: scikit-learn is not installed.
     """
     from openhands_tiered_router.calibrate.judge import judge
-    from openhands_tiered_router.calibrate.logs import read_turns
+    from openhands_tiered_router.calibrate.logs import ThinLogError, read_turns
     from openhands_tiered_router.calibrate.numeric import numerics
     from openhands_tiered_router.config import open_config
 
-    turns = read_turns(telemetry)
+    try:
+        turns = read_turns(telemetry)
+    except ThinLogError as error:
+        click.echo(f"error: {error}", err=True)
+        return REFUSED
     if fitted is not None:
         with numerics():
             return _tune(turns, open_config(configs[0]), fitted, as_json)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 import click
 
+from openhands_tiered_router.cli import run_sandbox
 from openhands_tiered_router.cli.confirming import ask, can_ask, stopped
 from openhands_tiered_router.cli.headless import (
+    EXIT_ERROR,
     EXIT_USAGE,
     EXIT_WAITING,
     default_state_dir,
@@ -21,6 +24,7 @@ from openhands_tiered_router.cli.headless import (
     router_of,
     run_to_end,
 )
+from openhands_tiered_router.sandbox.settings import Sandbox
 
 
 if TYPE_CHECKING:
@@ -28,6 +32,13 @@ if TYPE_CHECKING:
 
     from openhands_tiered_router import ComplexityRouter
     from openhands_tiered_router.cli.turns import Reporter
+
+
+_PATH: Final = re.compile(
+    r"(?!\w+://)[!-~]*[/\\][!-~]*|\S+\.(?:md|markdown|txt|rst|adoc|org|json|ya?ml)",
+    re.IGNORECASE,
+)
+"""One word that names a file: ASCII with a separator, or any with a text's suffix."""
 
 
 @click.command(
@@ -38,10 +49,12 @@ Exit codes:
   2  usage or configuration     5  it finished, and the work is not verified
   6  a budget is used up        7  another guard paused it; --resume goes on
   8  actions wait for a yes   130  paused with Ctrl-C; --resume goes on
+  9  a sandbox's change does not fit the workspace any more; it is kept as a patch
 \b
 Examples:
   tiered-router run --task "Fix the failing test"
   tiered-router run --task issue.md --workspace ../project --json
+  tiered-router run --task "Upgrade the dependencies" --sandbox docker
   tiered-router run --resume 1f0c... --task "Now update the changelog"
 """
 )
@@ -52,6 +65,12 @@ Examples:
     default=Path(),
     show_default="current directory",
     help="Directory to work in.",
+)
+@click.option(
+    "--sandbox",
+    type=click.Choice(["local", "docker", "remote"]),
+    help="Where the agent works: here, which is the default; in a container; on the "
+    "agent-server of [sandbox] host. Its change comes back into the workspace.",
 )
 @click.option("--config", help="Configuration file; else looked for as usual.")
 @click.option(
@@ -78,6 +97,7 @@ Examples:
 def command(
     task: str | None,
     workspace: Path,
+    sandbox: str | None,
     config: str | None,
     max_iterations: int,
     resume: UUID | None,
@@ -91,6 +111,22 @@ def command(
         raise click.UsageError("give a --task, or a conversation to --resume")
     text = _task_text(task)
     quiet_sdk()
+    directory = state_dir or default_state_dir()
+    chosen = run_sandbox.sandbox_of(sandbox, directory, resume)
+    if chosen is not Sandbox.LOCAL:
+        request = run_sandbox.Request(
+            sandbox=chosen,
+            task=text,
+            workspace=workspace.resolve(),
+            config=config,
+            max_iterations=max_iterations,
+            resume=resume,
+            state=directory.resolve(),
+            verify=verify,
+            budget=budget,
+            as_json=as_json,
+        )
+        sys.exit(_elsewhere(request))
     from openhands_tiered_router.cli.turns import Reporter
     from openhands_tiered_router.config import ConfigError
 
@@ -103,7 +139,6 @@ def command(
     except ConfigError as error:
         click.echo(str(error), err=True)
         sys.exit(EXIT_USAGE)
-    directory = state_dir or default_state_dir()
     conversation = _conversation(
         router, reporter, workspace, directory, max_iterations, resume
     )
@@ -121,8 +156,23 @@ def command(
     sys.exit(code)
 
 
+def _elsewhere(request: run_sandbox.Request) -> int:
+    from openhands_tiered_router.config import ConfigError
+    from openhands_tiered_router.resolver.errors import ResolveError, UsageProblem
+
+    try:
+        return run_sandbox.run(request)
+    except (ConfigError, ResolveError) as error:
+        click.echo(f"Error: {error}", err=True)
+        wrong = isinstance(error, ConfigError | UsageProblem)
+        return EXIT_USAGE if wrong else EXIT_ERROR
+
+
 def _task_text(task: str | None) -> str | None:
-    """The file's content if it names one; a text too long for a path is a text."""
+    """The file's content if it names one; a text too long for a path is a text.
+
+    One word that looks like a path is no task: a file was meant that is not there.
+    """
     if task is None:
         return None
     with contextlib.suppress(OSError, ValueError):
@@ -137,6 +187,12 @@ def _task_text(task: str | None) -> str | None:
                 ) from None
     if not task.strip():
         raise click.BadParameter("the task is empty", param_hint="--task")
+    if _PATH.fullmatch(task.strip()):
+        raise click.BadParameter(
+            f"there is no file {task.strip()}; correct the path, or say in more than "
+            "a path what is to be done",
+            param_hint="--task",
+        )
     return task
 
 

@@ -132,5 +132,5 @@ def test_logs_without_exploration_are_refused(
     assert recorder.flush(30)
     monkeypatch.setenv("TIERED_ROUTER_TELEMETRY", str(empty))
     result = run("--from", "telemetry", "--policy", config(tmp_path, "same"))
-    assert result.exit_code == 2
+    assert result.exit_code == 3
     assert "set share in [explore]" in result.stderr

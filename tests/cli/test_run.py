@@ -16,7 +16,7 @@ from uuid import UUID
 import pytest
 from click.testing import CliRunner, Result
 
-from openhands_tiered_router.cli.run import command
+from openhands_tiered_router.cli.run import _task_text, command
 from openhands_tiered_router.economics.price_book import default_price_book
 from openhands_tiered_router.guards.budget import ledger
 from openhands_tiered_router.guards.budget.limits import NANO, Budget
@@ -282,3 +282,21 @@ def test_with_nobody_to_ask_it_waits_and_asks_later(
     later = confirmed(mode, "--resume", conversation, says="yes")
     assert later.exit_code == 0, later.output
     assert made.exists()
+
+
+@pytest.mark.parametrize(
+    "task",
+    ["missing.md", "/nowhere/issue", "docs/", "~/issue.TXT", "a\\b", "задача.md"],
+)
+def test_a_path_without_a_file_is_no_task(run, provider, task: str) -> None:
+    result = run("--task", task)
+    assert result.exit_code == 2
+    assert f"there is no file {task}" in " ".join(result.output.split())
+    assert not provider.requests
+
+
+@pytest.mark.parametrize(
+    "task", ["Fix", "Fix README.md", "https://a.example/issues/1", "修复登录/注册错误"]
+)
+def test_words_are_a_task_whatever_they_name(task: str) -> None:
+    assert _task_text(task) == task
