@@ -350,16 +350,26 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     ),
     (
         # What reports need of a conversation that is not stale, added up. Whoever
-        # changes what is in a digest makes all conversations stale again.
+        # changes what is in a digest makes all conversations stale again. Appended in
+        # the order of judging, for by key, the latest first, pages stay half empty.
         """
         CREATE TABLE digests (
-            conversation INTEGER PRIMARY KEY REFERENCES conversations (key),
+            conversation INTEGER NOT NULL UNIQUE REFERENCES conversations (key),
             first REAL,
             last REAL,
             body BLOB NOT NULL
         )
         """,
         "UPDATE conversations SET stale = 1",
+    ),
+    (
+        """
+        CREATE TABLE texts (
+            decision INTEGER PRIMARY KEY REFERENCES decision_rows (key),
+            request TEXT,
+            answer TEXT
+        )
+        """,
     ),
 )
 """One entry a version: the statements that lead from the version before to it."""
