@@ -5,9 +5,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from openhands_tiered_router.cli.calibrate import command
+from openhands_tiered_router.cli.route import command as route
 
 
 def samples(path: Path, count: int) -> Path:
@@ -79,3 +80,43 @@ def test_sessions_and_prompts_do_not_mix(tmp_path: Path) -> None:
     )
     assert result.exit_code == 2
     assert "sessions.jsonl:1" in result.stderr
+
+
+def calibrate(*arguments: object) -> Result:
+    return CliRunner().invoke(command, [str(a) for a in arguments])
+
+
+def test_a_fitted_file_is_written_used_and_taken_back(tmp_path: Path) -> None:
+    pytest.importorskip("sklearn")
+    few, many = (samples(tmp_path / f"{n}.jsonl", n) for n in (30, 40))
+    fitted, config = tmp_path / "fitted.json", tmp_path / "router.toml"
+    config.write_text(
+        '[policy]\nfitted = "fitted.json"\n[tiers]\nsimple = "example/a"\n'
+        'reasoning = "example/b"\n'
+    )
+    request = {"id": 1, "messages": [{"role": "user", "content": "What is abc?"}]}
+
+    def score() -> float:
+        result = CliRunner().invoke(
+            route, ["--config", str(config)], input=json.dumps(request)
+        )
+        assert result.exit_code == 0, result.stderr
+        return json.loads(result.stdout)["score"]
+
+    first = calibrate("--from", few, "--fitted", fitted)
+    assert first.exit_code == 0, first.stderr
+    assert f"written to {fitted}" in first.stdout
+    one = score()
+    assert calibrate("--from", many, "--fitted", fitted).exit_code == 0
+    assert json.loads(fitted.read_text())["version"] == 2
+    two = score()
+    assert two != one
+
+    back = calibrate("--undo", fitted)
+    assert back.stdout == f"{fitted}: version 1 is in force again\n"
+    assert score() == one
+    assert json.loads((tmp_path / "fitted.v2.json").read_text())["version"] == 2
+    again = calibrate("--undo", fitted)
+    assert again.exit_code == 2
+    assert "remove the key fitted" in again.stderr
+    assert score() == one

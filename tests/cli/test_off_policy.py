@@ -134,3 +134,14 @@ def test_logs_without_exploration_are_refused(
     result = run("--from", "telemetry", "--policy", config(tmp_path, "same"))
     assert result.exit_code == 3
     assert "set share in [explore]" in result.stderr
+
+
+def test_an_economy_is_not_fitted_to_too_few_sessions(
+    telemetry: Path, tmp_path: Path
+) -> None:
+    fitted = tmp_path / "fitted.json"
+    policy = config(tmp_path, "same")
+    result = run("--from", telemetry, "--policy", policy, "--fitted", fitted)
+    assert result.exit_code == 3
+    assert result.stderr.startswith("nothing written: ")
+    assert not fitted.exists()
