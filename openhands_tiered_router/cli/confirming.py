@@ -9,7 +9,7 @@ import click
 
 
 if TYPE_CHECKING:
-    from openhands.sdk import LocalConversation
+    from openhands.sdk import LocalConversation, RemoteConversation
 
 
 def waits(conversation: LocalConversation) -> bool:
@@ -34,7 +34,7 @@ def ask(conversation: LocalConversation) -> None:
     )
 
     if stopped(conversation):
-        _ask_for_all(conversation)
+        ask_for_all(conversation)
         return
     yes: list[int] = []
     no: list[int] = []
@@ -47,7 +47,7 @@ def ask(conversation: LocalConversation) -> None:
     reject(conversation, *no)
 
 
-def _ask_for_all(conversation: LocalConversation) -> None:
+def ask_for_all(conversation: LocalConversation | RemoteConversation) -> None:
     """The SDK's own confirmation: the next run is the yes to all that is pending."""
     from openhands.sdk.conversation.state import ConversationState
 
@@ -59,7 +59,7 @@ def _ask_for_all(conversation: LocalConversation) -> None:
         conversation.reject_pending_actions("The user said no.")
 
 
-def stopped(conversation: LocalConversation) -> bool:
+def stopped(conversation: LocalConversation | RemoteConversation) -> bool:
     """Whether the SDK's own confirmation waits: to run is to say yes."""
     from openhands.sdk.conversation.state import ConversationExecutionStatus as Status
 

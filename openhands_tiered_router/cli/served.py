@@ -10,7 +10,8 @@ from uuid import UUID, uuid5
 
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
-from openhands_tiered_router.cli.costs import tier_costs, tier_of_book
+from openhands_tiered_router.cli.confirming import stopped
+from openhands_tiered_router.cli.costs import cost_table, tier_costs, tier_of_book
 from openhands_tiered_router.cli.headless import (
     EXIT_BUDGET,
     EXIT_ERROR,
@@ -28,6 +29,7 @@ from openhands_tiered_router.sandbox.settings import Sandbox
 
 
 if TYPE_CHECKING:
+    from openhands.sdk import LocalConversation
     from openhands.sdk.conversation.conversation_stats import ConversationStats
     from openhands.sdk.conversation.impl.remote_conversation import RemoteConversation
     from openhands.sdk.conversation.state import ConversationState
@@ -58,6 +60,8 @@ class Served:
     max_iterations: int
     usd: float | None = None
     """Of all conversations that one is carried on by."""
+    ask: Callable[[RemoteConversation], None] | None = None
+    """Asks the user for what waits for a yes; ``None``: nobody is there."""
 
     def __call__(
         self, workspace: RemoteWorkspace, id: UUID, messages: Messages, *, fresh: bool
@@ -104,8 +108,10 @@ class Served:
         from openhands.sdk import Conversation
 
         from openhands_tiered_router.conversation import routed_agent
+        from openhands_tiered_router.guards.confirm.analyzer import wait_for_all
+        from openhands_tiered_router.guards.confirm.settings import Mode
 
-        return Conversation(
+        conversation = Conversation(
             agent=routed_agent(self._limited(earlier)),
             workspace=workspace,
             conversation_id=id,
@@ -114,6 +120,10 @@ class Served:
             visualizer=None,
             delete_on_close=False,
         )
+        confirm = self.router.settings.confirm
+        if confirm.enabled and confirm.mode is Mode.STOP:
+            wait_for_all(cast("LocalConversation", conversation), confirm)
+        return conversation
 
     def _limited(self, earlier: Mapping[UUID, _Info]) -> ComplexityRouter:
         """The router for the server, under what is left of the budget."""
@@ -134,15 +144,31 @@ class Served:
             conversation.send_message(message)
         if not said and conversation.state.execution_status.value == "finished":
             return
+        while not self._must_wait(conversation):
+            if not self._go_on(conversation):
+                return
+
+    def _must_wait(self, conversation: RemoteConversation) -> bool:
+        """Whether actions wait for a yes and nobody can say it: to run is to say it."""
+        if not stopped(conversation):
+            return False
+        if self.ask is not None:
+            self.ask(conversation)
+        return self.ask is None
+
+    def _go_on(self, conversation: RemoteConversation) -> bool:
+        """Runs it; whether it may have stopped for a question."""
         try:
             conversation.run(timeout=RUN_SECONDS)
             _wait_for_end(conversation)
+            return stopped(conversation)
         except KeyboardInterrupt:
             # The next one ends the process.
             conversation.interrupt()
             _wait_for_rest(conversation)
         except Exception as error:
             self.reporter.failed(error)
+        return False
 
 
 _NOTHING: Final = 1e-9
@@ -307,6 +333,12 @@ class ServedReporter(Reporter):
         """Announces it, by the id that its user knows."""
         self._served = conversation
         self.announce(id)
+
+    def end_served(self, done: Done) -> None:
+        """What it came to, for people."""
+        self._out.print(cost_table(done.tiers))
+        text = f"{done.status}; ${done.usd:.4f} in all"
+        self._out.print(text, style="bold", markup=False)
 
     def tier_of(self, response_id: str | None) -> str:
         if self._served is None or response_id is None:
