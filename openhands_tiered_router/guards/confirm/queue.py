@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 STATE_KEY: Final = "tiered_router_confirm"
 _KEPT: Final = 100
-"""Entries at most; the oldest answered ones go first. ``agent_state`` is written, and
+"""Entries at most; the oldest rejected ones make room. ``agent_state`` is written, and
 by an agent-server sent, whole."""
 _LOOKED_BACK: Final = 20
 """Events among which the shell's last directory is looked for."""
@@ -110,8 +110,13 @@ class ConfirmationQueue(Guard):
         fingerprint = _fingerprint(event)
         known = next((e for e in entries if e.fingerprint == fingerprint), None)
         if known is None:
+            number = 1 + max((e.number for e in entries), default=0)
+            entries = _with_room(entries)
+            if len(entries) >= _KEPT:
+                state.block_action(event.id, _full(entries))
+                return
             known = Entry(
-                number=1 + max((e.number for e in entries), default=0),
+                number=number,
                 action_id=event.id,
                 tool=event.tool_name,
                 fingerprint=fingerprint,
@@ -168,8 +173,10 @@ def approve(conversation: LocalConversation, *numbers: int) -> None:
 def reject(conversation: LocalConversation, *numbers: int) -> None:
     """Says no, and tells the agent. Proposed again, the action is refused at once.
 
+    A yes that has not been used yet can be taken back so.
+
     Raises:
-        KeyError: No action with that number waits.
+        KeyError: No action with that number waits, or has an unused yes.
     """
     _settle(conversation, numbers, Status.REJECTED)
 
@@ -180,17 +187,17 @@ def _settle(
     if not numbers:
         return
     with conversation.state as state:
-        waits = {entry.number: entry for entry in waiting(conversation)}
+        entries = _entries(state)
+        # What has this answer already, or a no, is settled.
+        settled = (status, Status.REJECTED)
+        waits = {e.number: e for e in entries if e.status not in settled}
         for number in numbers:
             if number not in waits:
                 raise KeyError(f"no action waits under the number {number}")
         lines = [f"{n}. {describe(conversation, waits[n])}" for n in numbers]
         _save(
             state,
-            [
-                replace(e, status=status) if e.number in numbers else e
-                for e in _entries(state)
-            ],
+            [replace(e, status=status) if e.number in numbers else e for e in entries],
         )
     told = (
         "The user said yes to these actions. If one is still needed, propose it once "
@@ -212,6 +219,22 @@ def _answer(entry: Entry) -> str:
     )
 
 
+def _full(entries: list[Entry]) -> str:
+    """What the agent is told when not even a place in the queue is left."""
+    return (
+        f"This action needs the user's yes, but {len(entries)} others wait for one, or "
+        "have one that is not used. It has not run, and was not set aside. Finish, so "
+        "that the user can answer those."
+    )
+
+
+def _with_room(entries: list[Entry]) -> list[Entry]:
+    """Without the oldest rejected ones, if it takes that to let one more in."""
+    rejected = [e for e in entries if e.status is Status.REJECTED]
+    dropped = rejected[: max(0, len(entries) + 1 - _KEPT)]
+    return [e for e in entries if e not in dropped]
+
+
 def _entries(state: ConversationState) -> list[Entry]:
     stored = state.agent_state.get(STATE_KEY)
     entries = stored if isinstance(stored, list) else []
@@ -220,11 +243,7 @@ def _entries(state: ConversationState) -> list[Entry]:
 
 def _save(state: ConversationState, entries: list[Entry]) -> None:
     """By assignment: a change within ``agent_state`` would not be stored."""
-    answered = [e for e in entries if e.status is Status.REJECTED]
-    dropped = answered[: max(0, len(entries) - _KEPT)]
-    kept: list[dict[str, Any]] = [
-        {**asdict(e), "status": str(e.status)} for e in entries if e not in dropped
-    ]
+    kept = [{**asdict(e), "status": str(e.status)} for e in entries]
     state.agent_state = {**state.agent_state, STATE_KEY: kept}
 
 

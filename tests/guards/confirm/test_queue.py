@@ -20,6 +20,7 @@ from openhands.sdk.event import (
 from openhands.tools.file_editor import FileEditorTool
 from openhands.tools.terminal import TerminalObservation, TerminalTool
 
+from openhands_tiered_router.guards.confirm import queue
 from openhands_tiered_router.guards.confirm.queue import (
     ConfirmationQueue,
     approve,
@@ -247,3 +248,45 @@ def test_a_judge_that_fails_holds_the_action_back(
     assert [e.level for e in waiting(conversation)] == [3]
     assert "RuntimeError" in caplog.text
     assert "secret text" not in caplog.text
+
+
+def test_a_full_queue_takes_no_more_and_loses_no_yes(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue, "_KEPT", 2)
+    first, second, third = (f"touch {name}.txt" for name in "abc")
+    replies = [
+        *(calls(first, second, third), world.finish()),
+        *(calls(third), calls(first), world.finish()),
+    ]
+    conversation = start(world, replies)
+    conversation.run()
+    assert [e.number for e in waiting(conversation)] == [1, 2]
+    refused = [
+        e.rejection_reason
+        for e in conversation.state.events
+        if isinstance(e, UserRejectObservation)
+    ]
+    assert "2 others wait" in refused[-1]
+
+    approve(conversation, 1)
+    reject(conversation, 2)  # makes room for the third, which the yes does not
+    conversation.run()
+    assert [e.number for e in waiting(conversation)] == [3]
+    assert (world.workspace / "a.txt").exists()
+    assert not (world.workspace / "c.txt").exists()
+
+
+def test_a_yes_that_is_not_used_can_be_taken_back(world: World) -> None:
+    replies = [world.terminal(TOUCH), world.finish(), world.terminal(TOUCH)]
+    conversation = start(world, [*replies, world.finish()])
+    conversation.run()
+    approve(conversation, 1)
+    with pytest.raises(KeyError, match="number 1"):
+        approve(conversation, 1)
+    reject(conversation, 1)
+    with pytest.raises(KeyError, match="number 1"):
+        reject(conversation, 1)
+    conversation.run()
+    assert not (world.workspace / "made.txt").exists()
+    assert waiting(conversation) == ()
