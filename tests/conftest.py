@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
 
 
+# Half of the run's processor time would go into compiling the SDK for each process.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 # Both are read when the SDK and litellm are imported; no test may use the network.
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 os.environ["OPENHANDS_SUPPRESS_BANNER"] = "1"
@@ -13,10 +17,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from openhands_tiered_router.fleet import reset_fleet
 from openhands_tiered_router.loopback import LoopbackProvider
 from openhands_tiered_router.state.stores import forget_stores
+
+# Each run tries the same examples, however slow the machine is. Others are tried with
+# `pytest --hypothesis-profile=default`.
+settings.register_profile(
+    "repeatable",
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("repeatable")
 
 
 @pytest.fixture
