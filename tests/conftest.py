@@ -6,9 +6,8 @@ import os
 import sys
 
 
-# Half of the run's processor time would go into compiling the SDK for each process.
+# Or each process would compile the SDK, which takes longer than most tests.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-sys.dont_write_bytecode = False
 # Both are read when the SDK and litellm are imported; no test may use the network.
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 os.environ["OPENHANDS_SUPPRESS_BANNER"] = "1"
@@ -23,6 +22,8 @@ from openhands_tiered_router.fleet import reset_fleet
 from openhands_tiered_router.loopback import LoopbackProvider
 from openhands_tiered_router.state.stores import forget_stores
 
+
+sys.dont_write_bytecode = False
 # Each run tries the same examples, however slow the machine is. Others are tried with
 # `pytest --hypothesis-profile=default`.
 settings.register_profile(
