@@ -12,8 +12,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections import OrderedDict
-from collections.abc import Mapping
+import time
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -22,16 +22,21 @@ from litellm.integrations.custom_logger import CustomLogger
 
 from openhands_tiered_router.core.decision import Usage
 from openhands_tiered_router.gateway import portability
-from openhands_tiered_router.gateway.call import MODEL, call_of, is_routed
+from openhands_tiered_router.gateway.call import (
+    MODEL,
+    GatewayCall,
+    call_of,
+    is_routed,
+)
+from openhands_tiered_router.gateway.pending import Pending
 from openhands_tiered_router.gateway.routing import GatewayRouter, Route
 from openhands_tiered_router.gateway.settings import ANY_MODEL, WORKSPACES
+from openhands_tiered_router.gateway.unbroken import begun, in_thread
 from openhands_tiered_router.guards.budget.errors import MaxBudgetReached
 
 
 logger = logging.getLogger(__name__)
 
-MAX_PENDING: Final = 10_000
-"""Requests remembered while they are under way; a client that leaves may stay."""
 CLIENT_LEFT: Final = 499
 """Status by which the proxy says that the client went away."""
 
@@ -42,7 +47,22 @@ class Gateway(CustomLogger):
     def __init__(self) -> None:
         super().__init__()
         self._router: GatewayRouter | None = None
-        self._pending: OrderedDict[str, Route] = OrderedDict()
+        self._opening: asyncio.Task[GatewayRouter] | None = None
+        self._pending = Pending()
+
+    async def open(self) -> GatewayRouter:
+        """Reads the configuration, once however many wait for it; not at import, which
+        happens while the proxy reads its own. A failure is tried again when next asked.
+        """
+        if self._router is not None:
+            return self._router
+        if self._opening is None or self._opening.done():
+            self._opening = begun(self._read())
+        return await asyncio.shield(self._opening)
+
+    async def close(self) -> None:
+        """Books what is still under way, as left by its client."""
+        await self._give_up(self._pending.all())
 
     async def async_pre_call_hook(
         self,
@@ -71,11 +91,17 @@ class Gateway(CustomLogger):
         call = call_of(data, call_type)
         if call is None:
             return
-        router = self._router or await self._opened()
-        route = await asyncio.to_thread(router.set_out, call)
-        first, *others = [_target(router, route, key, data) for key in route.order]
+        router = await self.open()
+        await self._give_up(self._pending.overdue(time.time()))
+        setting_out = begun(asyncio.to_thread(_set_out, router, call, data))
+        try:
+            route, (first, *others) = await asyncio.shield(setting_out)
+        except asyncio.CancelledError:
+            # The thread goes on, and puts money aside that nobody will spend.
+            setting_out.add_done_callback(self._nobody_waits)
+            raise
+        self._pending.add(data["litellm_call_id"], route)
         data.update(first, fallbacks=others, num_retries=0)
-        self._remember(data["litellm_call_id"], route)
 
     async def async_post_call_response_headers_hook(
         self, data: dict[str, Any], *_: Any, **__: Any
@@ -95,11 +121,11 @@ class Gateway(CustomLogger):
         start_time: Any,  # noqa: ARG002
         end_time: Any,  # noqa: ARG002
     ) -> None:
-        route = self._pending.pop(kwargs.get("litellm_call_id", ""), None)
+        route = self._pending.pop(kwargs.get("litellm_call_id", ""))
         if route is None or self._router is None:
             return
         logged = kwargs.get("standard_logging_object") or {}
-        await asyncio.to_thread(
+        await in_thread(
             self._router.answered,
             route,
             _key(logged),
@@ -121,7 +147,7 @@ class Gateway(CustomLogger):
         if route is None or self._router is None or not isinstance(error, Exception):
             return
         key = _key(kwargs.get("standard_logging_object") or {})
-        await asyncio.to_thread(self._router.failed, route, key, error)
+        await in_thread(self._router.failed, route, key, error)
 
     async def async_post_call_failure_hook(
         self,
@@ -130,18 +156,16 @@ class Gateway(CustomLogger):
         *_: Any,
         **__: Any,
     ) -> None:
-        route = self._pending.pop(request_data.get("litellm_call_id", ""), None)
+        route = self._pending.pop(request_data.get("litellm_call_id", ""))
         if route is not None and self._router is not None:
             # The proxy's own, by its option to cancel what nobody waits for.
             left = (
                 isinstance(original_exception, HTTPException)
                 and original_exception.status_code == CLIENT_LEFT
             )
-            await asyncio.to_thread(self._router.gave_up, route, left=left)
+            await in_thread(self._router.gave_up, route, left=left)
 
-    async def _opened(self) -> GatewayRouter:
-        """Reads the configuration, at the first request: this module is imported while
-        the proxy reads its own."""
+    async def _read(self) -> GatewayRouter:
         from openhands_tiered_router.gateway.deployments import replace_models
         from openhands_tiered_router.gateway.opening import open_router
 
@@ -154,10 +178,34 @@ class Gateway(CustomLogger):
         )
         return self._router
 
-    def _remember(self, call_id: str, route: Route) -> None:
-        self._pending[call_id] = route
-        if len(self._pending) > MAX_PENDING:
-            self._pending.popitem(last=False)
+    async def _give_up(self, routes: Sequence[Route]) -> None:
+        if routes and self._router is not None:
+            await in_thread(_left, self._router, routes)
+
+    def _nobody_waits(self, setting_out: asyncio.Task[tuple[Route, Any]]) -> None:
+        """Nothing was sent: what was put aside goes back."""
+        if setting_out.cancelled() or setting_out.exception() is not None:
+            return
+        assert self._router is not None
+        route, _ = setting_out.result()
+        begun(asyncio.to_thread(self._router.gave_up, route))
+
+
+def _left(router: GatewayRouter, routes: Iterable[Route]) -> None:
+    for route in routes:
+        router.gave_up(route, left=True)
+
+
+def _set_out(
+    router: GatewayRouter, call: GatewayCall, data: Mapping[str, Any]
+) -> tuple[Route, list[dict[str, Any]]]:
+    """The route, and what changes in the request for each of its endpoints."""
+    route = router.set_out(call)
+    try:
+        return route, [_target(router, route, key, data) for key in route.order]
+    except Exception:
+        router.gave_up(route)
+        raise
 
 
 def _target(

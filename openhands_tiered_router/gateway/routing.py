@@ -29,7 +29,6 @@ from openhands_tiered_router.dispatch.errors import kind_of, retry_after
 from openhands_tiered_router.dispatch.steps import Blocking, Reply, Step
 from openhands_tiered_router.fleet import RoutedCall, SessionRecord
 from openhands_tiered_router.gateway.call import GatewayCall
-from openhands_tiered_router.guards.budget.errors import MaxBudgetReached
 from openhands_tiered_router.health.endpoint import EndpointHealth
 from openhands_tiered_router.health.transitions import Permit
 from openhands_tiered_router.sdk.messages import prompt_tokens
@@ -115,7 +114,7 @@ class GatewayRouter:
         route.order = self._admitted(route, [e.key for e in able])
         try:
             _carry_out(spending.reserve(route.order[0]))
-        except MaxBudgetReached:
+        except BaseException:
             self._release(route)
             raise
         route.sent_at = time.time()

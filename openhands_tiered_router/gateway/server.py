@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from openhands_tiered_router.config import ConfigSource
 from openhands_tiered_router.config.find import VARIABLE as CONFIG_VARIABLE
@@ -18,6 +18,7 @@ from openhands_tiered_router.gateway.settings import KEY
 from openhands_tiered_router.metrics.settings import MULTIPROCESS
 
 
+_APP: Final = "openhands_tiered_router.gateway.app:app"
 _ENVIRONMENT: Final = {
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # else it is fetched at the start
     "LITELLM_LOG": "ERROR",
@@ -51,8 +52,10 @@ def check_installed() -> None:
     """
     os.environ.update(_ENVIRONMENT)
     try:
+        from openhands_tiered_router.gateway.workers import hold_sighup
+
+        hold_sighup()
         import litellm.proxy.proxy_server  # noqa: F401
-        import uvicorn  # noqa: F401
     except ImportError as error:
         raise GatewayMissing(
             f"the gateway needs the LiteLLM proxy ({error}); "
@@ -71,8 +74,6 @@ def serve(
         key: What clients must send; ``None``: anyone who can connect is served.
         binding: Where to listen.
     """
-    import uvicorn
-
     os.environ.update(_ENVIRONMENT | proxy.variables)
     if source.path is not None:
         os.environ[CONFIG_VARIABLE] = str(source.path.resolve())
@@ -86,14 +87,25 @@ def serve(
         os.environ["CONFIG_FILE_PATH"] = str(path)
         if binding.workers > 1:
             os.environ.setdefault(MULTIPROCESS, str(path.parent))
-        uvicorn.run(
-            "openhands_tiered_router.gateway.app:app",
-            host=binding.host,
-            port=binding.port,
-            workers=binding.workers,
-            log_level="warning",
-            access_log=False,
-        )
+        _run(binding)
+
+
+def _run(binding: Binding) -> None:
+    import uvicorn
+
+    from openhands_tiered_router.gateway.workers import Workers
+
+    options: dict[str, Any] = {
+        "host": binding.host,
+        "port": binding.port,
+        "log_level": "warning",
+        "access_log": False,
+    }
+    if binding.workers == 1:
+        uvicorn.run(_APP, **options)
+        return
+    config = uvicorn.Config(_APP, workers=binding.workers, **options)
+    Workers(config, [config.bind_socket()]).run()
 
 
 @contextmanager

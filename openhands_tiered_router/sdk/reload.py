@@ -129,7 +129,8 @@ class LiveConfig:
         while True:
             settings = self._settings
             asked = self._wake.wait(settings.interval if settings.watch else None)
-            self._wake.clear()
+            if asked:  # what asks while nobody looks stays asked
+                self._wake.clear()
             if asked or self._changed():
                 self._try()
 

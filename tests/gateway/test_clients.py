@@ -19,10 +19,11 @@ from openhands_tiered_router.gateway.call import MODEL
 from openhands_tiered_router.loopback import Reply, Request, ToolCall
 from openhands_tiered_router.loopback.faults import server_error
 from openhands_tiered_router.loopback.scripts import by_turn, fixed
+from tests.gateway.conftest import STARTING
 
 
 # One worker: each would start a gateway of its own.
-pytestmark = pytest.mark.xdist_group("gateway")
+pytestmark = [pytest.mark.xdist_group("gateway"), STARTING]
 
 LIST = ToolCall("terminal", {"command": "ls"})
 FUNCTION = {
