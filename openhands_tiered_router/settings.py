@@ -71,6 +71,12 @@ class RouterSettings(BaseModel):
     telemetry_max_megabytes: int | None = Field(
         default=4_000, ge=1, description="Size that the record may have, 10^6 bytes."
     )
+    telemetry_texts: bool = Field(
+        default=False, description="Record what users and models say, redacted."
+    )
+    telemetry_text_bytes: int = Field(
+        default=8_000, ge=100, description="Bytes kept of each such text."
+    )
     graph: bool = Field(default=True, description="Use the workspace's code graph.")
     key_variables: dict[str, str] = Field(
         default_factory=dict,

@@ -23,6 +23,7 @@ Examples:
   tiered-router telemetry export --days 7 --format csv > decisions.csv
   tiered-router telemetry export --format parquet --out decisions.parquet
   tiered-router telemetry purge 1f0c0c62-...
+  tiered-router telemetry purge --texts
 
 \b
 Exit code:  0  done
@@ -80,17 +81,21 @@ def stats(telemetry: Path | None, as_json: bool) -> None:
     type=click.Path(dir_okay=False, path_type=Path),
     help="File to write; by default standard output.",
 )
+@click.option("--texts", is_flag=True, help="With what was said, where it is recorded.")
 def export(
     telemetry: Path | None,
     days: float | None,
     conversation: str | None,
     form: str,
     out: Path | None,
+    texts: bool,
 ) -> None:
     """Write one row a decision: its numbers, its costs, what came of it."""
     from openhands_tiered_router.telemetry.export import (
         Format,
         MissingLibrary,
+        plain,
+        with_texts,
         write_parquet,
         write_text,
     )
@@ -99,33 +104,53 @@ def export(
     from openhands_tiered_router.telemetry.query import TelemetryFile
 
     since = 0.0 if days is None else time.time() - days * _DAY
-    facts = turn_facts(TelemetryFile(_path(telemetry)), since, math.inf, conversation)
+    file = TelemetryFile(_path(telemetry))
+    facts = turn_facts(file, since, math.inf, conversation)
+    rows = with_texts(file, facts) if texts else map(plain, facts)
     try:
         if form == Format.PARQUET:
             if out is None:
                 raise click.UsageError("name a file with --out: Parquet is no text")
-            count = write_parquet(facts, out)
+            count = write_parquet(rows, out, texts=texts)
         elif out is None:
-            count = write_text(facts, Format(form), sys.stdout)
+            count = write_text(rows, Format(form), sys.stdout)
         else:
-            with out.open("w", encoding="utf-8", newline="") as file:
-                count = write_text(facts, Format(form), file)
+            with out.open("w", encoding="utf-8", newline="") as written:
+                count = write_text(rows, Format(form), written)
     except (TelemetryReadError, MissingLibrary, OSError) as error:
         _fail(str(error))
     click.echo(f"{count} decisions", err=True)
 
 
 @command.command()
-@click.argument("conversation")
+@click.argument("conversation", required=False)
 @_file
-def purge(conversation: str, telemetry: Path | None) -> None:
-    """Remove every trace of a CONVERSATION and its sub-agents from the record."""
-    from openhands_tiered_router.telemetry.files import TelemetryReadError
-    from openhands_tiered_router.telemetry.removal import purge as removed
+@click.option("--texts", is_flag=True, help="Remove all that was said, nothing else.")
+@click.option(
+    "--rewrite/--no-rewrite",
+    default=True,
+    help="Without it, copies of rows that moved may stay in the file until it is.",
+)
+def purge(
+    conversation: str | None, telemetry: Path | None, texts: bool, rewrite: bool
+) -> None:
+    """Remove every trace of a CONVERSATION and its sub-agents from the record.
 
+    Then the file is rewritten: in a large one that takes minutes, in which no other
+    process can write its records, and those that end lose what they have.
+    """
+    from openhands_tiered_router.telemetry.files import TelemetryReadError
+    from openhands_tiered_router.telemetry.removal import purge as removed, purge_texts
+
+    if texts == (conversation is not None):
+        raise click.UsageError("name one conversation, or --texts")
     path = _path(telemetry)
     try:
-        found = removed(path, conversation)
+        if conversation is None:
+            count = purge_texts(path, rewrite=rewrite)
+            click.echo(f"Removed the texts of {count} calls")
+            return
+        found = removed(path, conversation, rewrite=rewrite)
     except TelemetryReadError as error:
         _fail(str(error))
     for name in found.set_aside:

@@ -38,6 +38,8 @@ def settings_of(config: RouterConfig) -> RouterSettings:
         telemetry_queue=telemetry.queue_size,
         telemetry_keep_days=telemetry.keep_days or None,
         telemetry_max_megabytes=telemetry.max_megabytes or None,
+        telemetry_texts=telemetry.texts,
+        telemetry_text_bytes=telemetry.text_bytes,
         graph=config.graph.enabled,
         key_variables={
             key: endpoint.api_key_env

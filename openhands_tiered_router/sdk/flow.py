@@ -28,8 +28,10 @@ from openhands_tiered_router.sdk import (
     messages as sdk_messages,
     usage,
 )
+from openhands_tiered_router.sdk.secrets import known_secrets
 from openhands_tiered_router.sdk.setup import RouterSetup
 from openhands_tiered_router.sdk.spending import Caller, Quote, Spending, quotes
+from openhands_tiered_router.sdk.texts import record_texts
 from openhands_tiered_router.telemetry.ids import new_decision_id
 from openhands_tiered_router.tiers import Endpoint, Tier
 
@@ -303,7 +305,7 @@ class CallFlow:
             outcome = self._outcome(failover.attempts, response)
             if response is not None:
                 self._learn(outcome, response)
-            self._record(outcome)
+            self._record(outcome, response)
         except Exception as error:
             logger.error("outcome not recorded: %s", type(error).__name__)
         self._note(failover.changes)
@@ -348,7 +350,7 @@ class CallFlow:
                 prompt.ttl if prompt else None,
             )
 
-    def _record(self, outcome: Outcome) -> None:
+    def _record(self, outcome: Outcome, response: LLMResponse | None) -> None:
         call = RoutedCall(
             decision_id=new_decision_id(),
             session_id=self._session_id,
@@ -361,6 +363,15 @@ class CallFlow:
         )
         self._session.calls.append(call)
         self.setup.record(call)
+        if self.setup.text_bytes is not None:
+            record_texts(
+                self.setup.recorder,
+                call,
+                self.arguments.messages,
+                response,
+                most=self.setup.text_bytes,
+                secrets=known_secrets(self._session_id, self.outer, self.llms),
+            )
 
 
 def _purpose(

@@ -42,6 +42,7 @@ from openhands_tiered_router.telemetry.recorder import (
 )
 from openhands_tiered_router.telemetry.records import AGENT_TURN
 from openhands_tiered_router.telemetry.removal import Retention
+from openhands_tiered_router.telemetry.texts import warn_of_texts
 from openhands_tiered_router.tiers import Endpoint, Tier
 
 
@@ -60,6 +61,8 @@ class RouterSetup:
     cache: CacheSettings = CacheSettings()
     budgets: tuple[Budget, ...] = ()
     state: StateSettings = StateSettings()
+    text_bytes: int | None = None
+    """Of texts to put on record; ``None``: no texts."""
 
     @classmethod
     def of(
@@ -86,6 +89,7 @@ class RouterSetup:
             cache=settings.cache,
             budgets=settings.budgets,
             state=settings.state,
+            text_bytes=_text_bytes(settings, recorder),
         )
 
     @property
@@ -194,6 +198,13 @@ class RouterSetup:
             tier=self.endpoints[answered].tier if answered else None,
             model=self.endpoints[answered].model if answered else None,
         )
+
+
+def _text_bytes(settings: RouterSettings, recorder: TelemetryRecorder) -> int | None:
+    if not settings.telemetry_texts or recorder.path is None:
+        return None
+    warn_of_texts(recorder.path)
+    return settings.telemetry_text_bytes
 
 
 def _with_graphs(rules: Sequence[Rule]) -> tuple[Rule, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from enum import StrEnum
 from itertools import batched
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final, TextIO
 
 from openhands_tiered_router.telemetry.facts import TurnFacts
+from openhands_tiered_router.telemetry.query import TelemetryFile
 from openhands_tiered_router.tiers import Tier
 
 
@@ -26,6 +27,11 @@ class Format(StrEnum):
 _ROWS: Final = 50_000
 """Rows of a Parquet row group: some 20 MB in memory."""
 
+TEXTS: Final = ("request", "answer")
+"""Columns that stand for what was said."""
+
+_TEXTS: Final = "SELECT request, answer FROM texts WHERE decision = ?"
+
 
 class MissingLibrary(Exception):
     """A format needs a library that is not installed; says which."""
@@ -39,14 +45,24 @@ def plain(facts: TurnFacts) -> dict[str, Any]:
     return {k: str(v) if isinstance(v, Tier) else v for k, v in fields.items()}
 
 
-def write_text(facts: Iterable[TurnFacts], form: Format, out: TextIO) -> int:
+def with_texts(
+    file: TelemetryFile, facts: Iterable[TurnFacts]
+) -> Iterator[dict[str, Any]]:
+    """Rows as ``plain`` makes them, with what was said as far as that is on record."""
+    with file.reading() as connection:
+        for turn in facts:
+            found = connection and connection.execute(_TEXTS, (turn.key,)).fetchone()
+            yield plain(turn) | dict(zip(TEXTS, found or (None, None), strict=True))
+
+
+def write_text(rows: Iterable[Mapping[str, Any]], form: Format, out: TextIO) -> int:
     """Writes JSON lines or CSV; a file without decisions makes an empty one.
 
     Returns:
         How many decisions.
     """
     count, writer = 0, None
-    for row in map(plain, facts):
+    for row in rows:
         count += 1
         if form is Format.JSONL:
             out.write(json.dumps(row, ensure_ascii=False) + "\n")
@@ -58,8 +74,15 @@ def write_text(facts: Iterable[TurnFacts], form: Format, out: TextIO) -> int:
     return count
 
 
-def write_parquet(facts: Iterable[TurnFacts], path: Path) -> int:
+def write_parquet(
+    rows: Iterable[Mapping[str, Any]], path: Path, *, texts: bool = False
+) -> int:
     """Writes a Parquet file.
+
+    Args:
+        rows: Decisions.
+        path: Where to.
+        texts: Whether the rows are ``with_texts``.
 
     Returns:
         How many decisions.
@@ -74,9 +97,10 @@ def write_parquet(facts: Iterable[TurnFacts], path: Path) -> int:
         raise MissingLibrary(
             "Parquet needs pyarrow: install it, or export jsonl or csv"
         ) from None
-    schema, count = pyarrow.schema(list(_arrow_fields(pyarrow))), 0
+    said = [(name, pyarrow.string()) for name in TEXTS if texts]
+    schema, count = pyarrow.schema([*_arrow_fields(pyarrow), *said]), 0
     with pyarrow.parquet.ParquetWriter(path, schema) as writer:
-        for group in batched(map(plain, facts), _ROWS):
+        for group in batched(rows, _ROWS):
             table = pyarrow.Table.from_pylist(list(group), schema=schema)
             writer.write_table(table)
             count += len(group)

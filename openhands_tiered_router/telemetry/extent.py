@@ -43,4 +43,5 @@ _TABLES: Final = {
     "tool results": "tool_rows",
     "guard events": "guard_events",
     "verdicts": "verdicts",
+    "texts": "texts",
 }

@@ -20,6 +20,7 @@ from openhands_tiered_router.telemetry.records import (
     Verdict,
 )
 from openhands_tiered_router.telemetry.removal import Retention
+from openhands_tiered_router.telemetry.texts import RawTexts
 from openhands_tiered_router.telemetry.writer import (
     DEFAULT_QUEUE_SIZE,
     EXIT_SECONDS,
@@ -134,6 +135,11 @@ class TelemetryRecorder:
         """Puts a judge's word on a conversation's work on record."""
         if self._wanted:
             self._put(verdict)
+
+    def record_texts(self, texts: RawTexts) -> None:
+        """Puts on record what was said in a call; observers are not shown it."""
+        if self._writer is not None:
+            self._writer.put(texts)
 
     def flush(self, timeout: float = EXIT_SECONDS) -> bool:
         """Waits, at most that many seconds, until all that is on record is in the file.

@@ -157,4 +157,23 @@ class Loss:
     count: int
 
 
-type Record = DecisionRecord | OutcomeRecord | ToolResult | GuardEvent | Verdict | Loss
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextRecord:
+    """What was said in a recorded decision's call, redacted and cut; see ``texts``."""
+
+    decision_id: str
+    request: str | None
+    """What the user said since the last answer; ``None``: nothing."""
+    answer: str | None
+    """What the model said, its tool calls included; ``None``: it did not answer."""
+
+
+type Record = (
+    DecisionRecord
+    | OutcomeRecord
+    | ToolResult
+    | GuardEvent
+    | Verdict
+    | TextRecord
+    | Loss
+)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection
-from contextlib import closing
 from dataclasses import dataclass
+from itertools import batched
 from pathlib import Path
 from typing import Final
 
-from openhands_tiered_router.telemetry.files import TelemetryReadError, reading
+from openhands_tiered_router.telemetry.erasing import erasing, forget_names, names_of
+from openhands_tiered_router.telemetry.files import reading
 from openhands_tiered_router.telemetry.rows import (
-    NAMED,
     NO_CONVERSATION,
     stored_conversation_id,
 )
@@ -25,8 +25,6 @@ _TOGETHER: Final = 25
 
 _FREED: Final = 2_000
 """Pages that go back to the disk at a time."""
-
-_BUSY_SECONDS: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +79,9 @@ def trim(connection: sqlite3.Connection, keep: Retention, now: float) -> bool:
 def _delete_single_calls(connection: sqlite3.Connection, old: float) -> int:
     """Deletes old calls outside of conversations; how many there were."""
     values = {"nobody": NO_CONVERSATION, "old": old}
-    connection.execute(_SINGLE_EXPLANATIONS, values)
+    for table in _OF_DECISIONS:
+        sql = f"DELETE FROM {table} WHERE decision IN (SELECT key {_SINGLE})"
+        connection.execute(sql, values)
     deleted = connection.execute(_SINGLE_CALLS, values).rowcount
     if deleted:
         connection.execute(_SINGLE_TOOLS, values)
@@ -114,7 +114,7 @@ def delete_conversations(connection: sqlite3.Connection, keys: Collection[int]) 
     """
     decisions = 0
     for key in keys:
-        for table in ("explanation_rows", "situations"):
+        for table in _OF_DECISIONS:
             connection.execute(
                 f"DELETE FROM {table} WHERE decision IN "
                 "(SELECT key FROM decision_rows WHERE conversation = ?)",
@@ -128,10 +128,15 @@ def delete_conversations(connection: sqlite3.Connection, keys: Collection[int]) 
     return decisions
 
 
-def purge(path: Path, conversation_id: str) -> Purged:
+def purge(path: Path, conversation_id: str, *, rewrite: bool = True) -> Purged:
     """Removes every trace of a conversation from the file, its free space and its log.
 
     What a process that serves the conversation records later is a new trace.
+
+    Args:
+        path: The file.
+        conversation_id: The conversation's.
+        rewrite: See ``erasing``.
 
     Raises:
         TelemetryReadError: The file cannot be read or written, or is in use for long.
@@ -140,55 +145,47 @@ def purge(path: Path, conversation_id: str) -> Purged:
         if connection is None:
             return Purged(0, 0, ())
     aside = tuple(p.name for p in sorted(path.parent.glob(f"{path.name}.corrupt-*")))
-    uri = f"{path.absolute().as_uri()}?mode=rw"
-    try:
-        with closing(
-            sqlite3.connect(uri, _BUSY_SECONDS, isolation_level=None, uri=True)
-        ) as connection:
-            keys, decisions = _purge(connection, conversation_id)
-    except sqlite3.Error as error:
-        raise TelemetryReadError(
-            f"{path} cannot be purged: {error}; end the processes that use it, and "
-            "try again"
-        ) from error
+    name = stored_conversation_id(conversation_id)
+    with erasing(path, rewrite=rewrite) as connection:
+        # Those that were started by another come before it: who is stopped half-way
+        # finds the rest again.
+        keys = [key for (key,) in connection.execute(_FAMILY, {"id": name})][::-1]
+        names = names_of(connection, keys)
+        decisions = 0
+        for some in batched(keys, _TOGETHER):
+            connection.execute("BEGIN IMMEDIATE")
+            decisions += delete_conversations(connection, some)
+            connection.execute("COMMIT")
+        forget_names(connection, names)
     return Purged(len(keys), decisions, aside)
 
 
-def _purge(
-    connection: sqlite3.Connection, conversation_id: str
-) -> tuple[list[int], int]:
-    connection.execute("PRAGMA secure_delete = ON")
-    connection.execute("BEGIN IMMEDIATE")
-    name = stored_conversation_id(conversation_id)
-    keys = [key for (key,) in connection.execute(_FAMILY, {"id": name})]
-    decisions = delete_conversations(connection, keys)
-    connection.execute(_unused_names())
-    connection.execute("COMMIT")
-    # Rows that grew or moved before have left bytes in pages; a rewrite has none. It
-    # also makes a file of an earlier release one that can shrink.
-    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
-    connection.execute("VACUUM")
-    (busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-    if busy:
-        raise sqlite3.OperationalError("its log is in use")
-    return keys, decisions
+def purge_texts(path: Path, *, rewrite: bool = True) -> int:
+    """Removes all that was said, and nothing else; how many calls had texts.
+
+    Args:
+        path: The file.
+        rewrite: See ``erasing``.
+
+    Raises:
+        TelemetryReadError: The file cannot be read or written, or is in use for long.
+    """
+    with reading(path) as connection:
+        if connection is None:
+            return 0
+    removed = 0
+    with erasing(path, rewrite=rewrite) as connection:
+        while count := connection.execute(_SOME_TEXTS).rowcount:
+            removed += count
+    return removed
 
 
-def _unused_names() -> str:
-    """Names of tools come from models: those of this conversation alone go too."""
-    tools = {"tool_name", "status", "action_kind"}
-    uses = [f"SELECT {c} FROM decision_rows" for c in sorted(NAMED - tools)]
-    uses += [f"SELECT {c} FROM tool_rows" for c in sorted(tools)]
-    used = " UNION ".join(uses)
-    return (
-        f"WITH used (key) AS ({used}) DELETE FROM names "
-        f"WHERE key > {_SEEDED} AND NOT EXISTS "
-        "(SELECT 1 FROM used WHERE used.key = names.key)"
-    )
+_OF_DECISIONS: Final = ("explanation_rows", "situations", "texts")
+"""Tables with the key of a decision."""
 
-
-_SEEDED: Final = 6
-"""Names that a file has from the start: those of the statuses."""
+_SOME_TEXTS: Final = f"""
+    DELETE FROM texts WHERE decision IN (SELECT decision FROM texts LIMIT {_FREED})
+"""
 
 _OLDEST: Final = """
     SELECT key FROM conversations WHERE id != :nobody AND coalesce(last, 0) < :old
@@ -198,9 +195,6 @@ _OLDEST: Final = """
 _NOBODY: Final = "conversation = (SELECT key FROM conversations WHERE id = :nobody)"
 _SINGLE: Final = f"FROM decision_rows WHERE time < :old AND {_NOBODY}"
 _SINGLE_CALLS: Final = f"DELETE {_SINGLE}"
-_SINGLE_EXPLANATIONS: Final = f"""
-    DELETE FROM explanation_rows WHERE decision IN (SELECT key {_SINGLE})
-"""
 _SINGLE_TOOLS: Final = f"DELETE FROM tool_rows WHERE time < :old AND {_NOBODY}"
 _SINGLE_TASKS: Final = f"""
     DELETE FROM tasks WHERE {_NOBODY} AND key NOT IN (

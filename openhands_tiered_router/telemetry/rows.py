@@ -20,6 +20,7 @@ from openhands_tiered_router.telemetry.records import (
     Loss,
     OutcomeRecord,
     Record,
+    TextRecord,
     ToolResult,
     Verdict,
 )
@@ -76,6 +77,8 @@ def statements(record: Record) -> Iterator[Statement]:
             yield from _guard_event(record)
         case Verdict():
             yield from _verdict(record)
+        case TextRecord():
+            yield _texts(record)
         case Loss():
             yield _LOSS, {"time": record.time, "count": record.count}
 
@@ -242,6 +245,14 @@ def _verdict(record: Verdict) -> Iterator[Statement]:
     )
 
 
+def _texts(record: TextRecord) -> Statement:
+    return _TEXTS, {
+        "id": packing.own_id(record.decision_id),
+        "request": record.request,
+        "answer": record.answer,
+    }
+
+
 def _conversation(
     conversation_id: str | None, time: float, parent: str | None
 ) -> Statement:
@@ -328,6 +339,11 @@ _EXPLANATION: Final = f"""
 _SITUATION: Final = """
     INSERT OR REPLACE INTO situations
     SELECT key, :situation FROM decision_rows WHERE id = :id
+"""
+
+_TEXTS: Final = """
+    INSERT OR REPLACE INTO texts
+    SELECT key, :request, :answer FROM decision_rows WHERE id = :id
 """
 
 

@@ -20,6 +20,7 @@ from openhands_tiered_router.telemetry.records import Loss, Record
 from openhands_tiered_router.telemetry.removal import Retention
 from openhands_tiered_router.telemetry.schema import UnusableFile
 from openhands_tiered_router.telemetry.store import BUSY_SECONDS, Store, is_busy
+from openhands_tiered_router.telemetry.texts import RawTexts, fit_to_store
 
 
 DEFAULT_QUEUE_SIZE: Final = 10_000
@@ -96,7 +97,7 @@ class Writer:
 
     def _reset(self) -> None:
         """A fresh start without a thread: at first, and in a forked child."""
-        self._queue: SimpleQueue[Record | _Flush] = SimpleQueue()
+        self._queue: SimpleQueue[Record | RawTexts | _Flush] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._start_lock = threading.Lock()
         self._count_lock = threading.Lock()
@@ -107,7 +108,7 @@ class Writer:
         self._store = Store(self.path)
         self._written = self._dropped = self._rejected = self._told = 0
 
-    def put(self, record: Record) -> None:
+    def put(self, record: Record | RawTexts) -> None:
         """Queues a record. Never blocks, never raises."""
         if self._off:
             return
@@ -188,7 +189,20 @@ class Writer:
             while len(items) < _BATCH:
                 items.append(self._queue.get_nowait())
         waiters = [i for i in items if isinstance(i, _Flush)]
-        return [i for i in items if not isinstance(i, _Flush)], waiters
+        raw = (i for i in items if not isinstance(i, _Flush))
+        return [r for r in map(self._fit, raw) if r is not None], waiters
+
+    def _fit(self, record: Record | RawTexts) -> Record | None:
+        """Texts are redacted here, since it takes too long for a transaction."""
+        if not isinstance(record, RawTexts):
+            return record
+        try:
+            return fit_to_store(record)
+        except Exception as error:  # rather no text than one with a secret
+            # The type alone: a message could quote the text.
+            self._warn("texts not recorded in %s: %s", type(error).__name__)
+            self._rejected += 1
+            return None
 
     def _persist(self, batch: list[Record]) -> None:
         """Writes the batch, however often that takes."""
@@ -245,7 +259,7 @@ class Writer:
         else:
             self._stop.wait(seconds)
 
-    def _warn(self, message: str, error: Exception) -> None:
+    def _warn(self, message: str, error: Exception | str) -> None:
         """Says it once: what is wrong stays wrong for long, and logs are for people."""
         if message not in self._warned:
             self._warned.add(message)

@@ -13,7 +13,11 @@ from click.testing import CliRunner, Result
 
 from openhands_tiered_router.cli import tiered_router
 from openhands_tiered_router.core.decision import Decision, Outcome, Usage
-from openhands_tiered_router.telemetry.records import DecisionRecord, OutcomeRecord
+from openhands_tiered_router.telemetry.records import (
+    DecisionRecord,
+    OutcomeRecord,
+    TextRecord,
+)
 from openhands_tiered_router.telemetry.store import Store
 from openhands_tiered_router.tiers import Tier
 
@@ -113,6 +117,38 @@ def test_parquet_holds_what_json_lines_do(file: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.parquet"
     ask("export", "--telemetry", file, "--format", "parquet", "--out", out)
     lines = ask("export", "--telemetry", file).stdout.splitlines()
+    assert parquet.read_table(out).to_pylist() == [json.loads(n) for n in lines]
+
+
+def test_texts_are_exported_where_asked_for_and_can_be_removed(
+    file: Path, tmp_path: Path
+) -> None:
+    store = Store(file)
+    said = TextRecord(decision_id="a1", request='Say "x",\nplease.', answer=None)
+    store.write([said])
+    store.close()
+    assert "please" not in ask("export", "--telemetry", file).stdout
+    lines = ask("export", "--texts", "--telemetry", file).stdout.splitlines()
+    rows = [json.loads(line) for line in lines]
+    assert [r["request"] for r in rows] == [None, said.request, None]
+    table = ask("export", "--texts", "--telemetry", file, "--format", "csv").stdout
+    read = list(csv.DictReader(io.StringIO(table)))
+    assert [(r["request"], r["answer"]) for r in read][1] == (said.request, "")
+    assert json.loads(ask("stats", "--json", "--telemetry", file).stdout)["texts"] == 1
+    assert ask("purge", "a", "--texts", "--telemetry", file).exit_code == 2
+    done = ask("purge", "--texts", "--telemetry", file)
+    assert done.stdout == "Removed the texts of 1 calls\n"
+    assert "please" not in ask("export", "--texts", "--telemetry", file).stdout
+
+
+def test_texts_come_into_parquet_too(file: Path, tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    store = Store(file)
+    store.write([TextRecord(decision_id="a1", request="please", answer=None)])
+    store.close()
+    out = tmp_path / "out.parquet"
+    ask("export", "--texts", "--telemetry", file, "--format", "parquet", "--out", out)
+    lines = ask("export", "--texts", "--telemetry", file).stdout.splitlines()
     assert parquet.read_table(out).to_pylist() == [json.loads(n) for n in lines]
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from openhands_tiered_router.core.decision import Decision, Outcome, Reason
 from openhands_tiered_router.telemetry import TelemetryFile, TelemetryReadError
+from openhands_tiered_router.telemetry.erasing import forget_names
 from openhands_tiered_router.telemetry.records import (
     DecisionRecord,
     GuardEvent,
@@ -109,6 +110,35 @@ def test_a_purged_conversation_leaves_no_byte(path: Path) -> None:
         assert names(path) == {"stays", "later"}
 
 
+def test_without_a_rewrite_it_is_gone_too(path: Path) -> None:
+    store = Store(path)
+    store.write(conversation("stays") + conversation("goneaway"))
+    store.close()
+    assert purge(path, "goneaway", rewrite=False).decisions == 3
+    assert b"goneaway" not in on_disk(path)
+    (first, *_) = TelemetryFile(path).turns("stays")
+    assert [t.tool_name for t in first.tools] == ["stays-tool"]
+
+
+def test_a_name_that_comes_back_meanwhile_is_unknown_rather_than_another(
+    path: Path,
+) -> None:
+    store = Store(path)
+    store.write(conversation("goneaway"))
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        sql = "SELECT key FROM names WHERE name = 'goneaway-tool'"
+        (key,) = connection.execute(sql).fetchone()
+        forget_names(connection, {key})
+        assert connection.execute(sql).fetchone() == (key,)
+        connection.execute("DELETE FROM tool_rows")
+        forget_names(connection, {key})
+        assert connection.execute(sql).fetchone() is None
+    store.write(conversation("goneaway"))
+    store.close()
+    (first, *_) = TelemetryFile(path).turns("goneaway")
+    assert [t.tool_name for t in first.tools] == ["goneaway-tool"]
+
+
 def test_purging_what_is_not_there_changes_nothing(path: Path) -> None:
     assert purge(path, "nobody").conversations == 0
     assert not path.parent.exists()
@@ -130,7 +160,7 @@ def test_a_file_that_was_set_aside_is_told_of(path: Path) -> None:
 def test_a_file_in_use_is_an_error_that_says_what_to_do(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("openhands_tiered_router.telemetry.removal._BUSY_SECONDS", 0.01)
+    monkeypatch.setattr("openhands_tiered_router.telemetry.erasing._BUSY_SECONDS", 0.01)
     store = Store(path)
     store.write(conversation("c"))
     store.close()
