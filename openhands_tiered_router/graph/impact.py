@@ -109,7 +109,7 @@ def levels(
     for _ in range(depth):
         before: dict[str, float] = {}
         for node, sure in frontier.items():
-            for source, confidence in _users(graph, node, certainty):
+            for source, confidence in users(graph, node, certainty):
                 product = sure * confidence
                 if source not in reached and product > before.get(source, 0.0):
                     before[source] = product
@@ -120,7 +120,7 @@ def levels(
         frontier = before
 
 
-def _users(graph: "nx.DiGraph", node: str, certainty: float) -> list[tuple[str, float]]:
+def users(graph: "nx.DiGraph", node: str, certainty: float) -> list[tuple[str, float]]:
     """Return what uses a node, or the next best thing, with confidences."""
     usage, imports, owners = [], [], []
     for source, edge in graph.pred[node].items():

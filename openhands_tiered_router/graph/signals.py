@@ -7,14 +7,15 @@ task points and what a change can break; nothing says how hard a task is.
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from itertools import zip_longest
+from functools import reduce
+from operator import or_
 from threading import Lock, Thread
 from typing import Final
 
 from .git_history import History, read_history
-from .impact import levels
 from .location import Ambiguity, Hit, Locator
 from .measures import Measures, measure
+from .reach import Bits, Reach, Reaches
 from .snapshot import CodeGraph
 
 
@@ -27,9 +28,6 @@ SPREAD: Final = 10
 KEPT: Final = 100
 """Files asked about lately whose reach is found again after a change; also the
 sets of files whose answers stay in memory."""
-
-TEST_STEPS: Final = 2
-"""Steps to a test that counts; at three, half of all tests reach anything."""
 
 HUB_RISK: Final = 0.4
 REACH_RISK: Final = 0.6
@@ -95,23 +93,12 @@ class TouchSignals:
 
 
 @dataclass(frozen=True, slots=True)
-class _Reach:
-    """What a change to one file reaches."""
-
-    direct: frozenset[str]
-    dependents: frozenset[str]
-    tests: tuple[frozenset[str], ...]
-    """Test files by their distance in steps, from 0: the file itself."""
-
-
-@dataclass(frozen=True, slots=True)
 class _State:
     """What answers come from: replaced as one, so that they agree."""
 
     graph: CodeGraph
     measures: Measures
-    reach: dict[str, _Reach]
-    """Filled as files are asked about."""
+    reaches: Reaches
     touches: dict[tuple[str, ...], TouchSignals] = field(default_factory=dict)
     """Answers: the same files are asked about at every turn until one more is."""
 
@@ -178,17 +165,19 @@ class GraphSignals:
             _ = graph.file_graph  # made here, so that no question waits for it
             before = self._state
             if before is None:
-                self._state = _State(graph, measure(graph), {})
+                self._state = _State(graph, measure(graph), Reaches(graph))
                 return
             measures = before.measures
             if _stale(measures, graph):
                 measures = measure(graph)
             if _same_links(before.graph, graph):
-                reach = before.reach
+                reaches = before.reaches
             else:
-                asked = [path for path in before.reach if path in graph.files]
-                reach = {path: _reached(graph, path) for path in asked[-KEPT:]}
-            self._state = _State(graph, measures, reach)
+                reaches = Reaches(graph)
+                asked = [path for path in before.reaches.asked if path in graph.files]
+                for path in asked[-KEPT:]:
+                    reaches.of(path)
+            self._state = _State(graph, measures, reaches)
 
     @property
     def measures(self) -> Measures | None:
@@ -219,7 +208,7 @@ class GraphSignals:
             depth=place.depth if place else 0,
             communities=len(groups),
             cohesion=measures.communities[place.community].cohesion if place else 0.0,
-            dependents=len(_kept_reach(state, best).dependents) if node else 0,
+            dependents=state.reaches.of(best).dependents.bit_count() if node else 0,
         )
 
     def touch_signals(self, paths: Iterable[str]) -> TouchSignals | None:
@@ -243,46 +232,28 @@ class GraphSignals:
 def _touched(state: _State, touched: tuple[str, ...]) -> TouchSignals:
     graph, measures = state.graph, state.measures
     known = [path for path in touched if path in graph.files]
-    reaches = [_kept_reach(state, path) for path in known]
+    found = [state.reaches.of(path) for path in known]
     own = frozenset(known)
-    dependents = frozenset().union(*(r.dependents for r in reaches)) - own
-    direct = frozenset().union(*(r.direct for r in reaches)) - own
+    others = ~state.reaches.bits(known)
+    dependents = _joined(reach.dependents for reach in found) & others
+    direct = _joined(reach.direct for reach in found) & others
     places = [measures.files[p] for p in known if p in measures.files]
     hubs = tuple(p for p in measures.hubs if p in own)
     untested = tuple(
         path
-        for path, reach in zip(known, reaches, strict=True)
+        for path, reach in zip(known, found, strict=True)
         if not any(reach.tests) and graph.files[path].language
     )
     return TouchSignals(
         hubs=tuple(sorted(hubs)),
-        direct_dependents=len(direct),
-        dependents=len(dependents),
-        tests=_nearest(reaches),
+        direct_dependents=direct.bit_count(),
+        dependents=dependents.bit_count(),
+        tests=_nearest(state.reaches, found),
         untested=untested,
         communities=len({place.community for place in places}),
         complexity=max((graph.files[p].max_complexity for p in known), default=0),
-        risk=_risk(bool(hubs), len(dependents), bool(untested)),
+        risk=_risk(bool(hubs), dependents.bit_count(), bool(untested)),
         unknown=tuple(path for path in touched if path not in graph.files),
-    )
-
-
-def _kept_reach(state: _State, path: str) -> _Reach:
-    reach = state.reach.get(path)
-    if reach is None:
-        reach = state.reach[path] = _reached(state.graph, path)
-    return reach
-
-
-def _reached(graph: CodeGraph, path: str) -> _Reach:
-    is_test = graph.file_graph.nodes(data="is_test")
-    steps = list(levels(graph.file_graph, (path,)))
-    tests = [frozenset(p for p in step if is_test[p]) for step in steps[:TEST_STEPS]]
-    own = frozenset((path,)) if is_test[path] else frozenset()
-    return _Reach(
-        direct=frozenset(steps[0]) if steps else frozenset(),
-        dependents=frozenset().union(*steps),
-        tests=(own, *tests),
     )
 
 
@@ -302,14 +273,19 @@ def _stale(measures: Measures, graph: CodeGraph) -> bool:
     return changed is None or len(changed) > STALE * len(graph.files)
 
 
-def _nearest(reaches: Iterable[_Reach]) -> tuple[str, ...]:
-    """Merge the tests that several files reach, nearest first, then by name."""
+def _nearest(reaches: Reaches, found: Iterable[Reach]) -> tuple[str, ...]:
+    """Return the tests that several files reach, nearest first, then by name."""
     ordered: list[str] = []
-    seen: set[str] = set()
-    for tests in zip_longest(*(reach.tests for reach in reaches), fillvalue=()):
-        ordered += sorted(set().union(*tests) - seen)
-        seen.update(ordered)
+    seen = 0
+    for tests in zip(*(reach.tests for reach in found), strict=True):
+        nearest = _joined(tests) & ~seen
+        ordered += reaches.names(nearest)
+        seen |= nearest
     return tuple(ordered)
+
+
+def _joined(sets: Iterable[Bits]) -> Bits:
+    return reduce(or_, sets, 0)
 
 
 def _risk(hub: bool, dependents: int, untested: bool) -> float:
