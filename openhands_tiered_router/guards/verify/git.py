@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,10 @@ SECONDS: Final = 60.0
 _OUTPUT_BYTES: Final = 32_000_000
 """Of one git command; what differs by more is no change that tests could be chosen
 for."""
+
+_ADDED: Final = (0, 1)
+"""Exit codes of ``git add --ignore-errors`` that leave an index with what it could
+add."""
 
 _HUNK: Final = re.compile(r"^@@ -\S+ \+(\d+)(?:,(\d+))? @@")
 
@@ -77,7 +81,9 @@ class Repository:
             if index.is_file():
                 # Its times of last change spare reading the files that are unchanged.
                 shutil.copy2(index, variables["GIT_INDEX_FILE"])
-            self._git("add", "--all", "--ignore-errors", ".", variables=variables)
+            # A file that git cannot take stays as it was; the others are added.
+            add = ("add", "--all", "--ignore-errors", ".")
+            self._git(*add, variables=variables, good=_ADDED)
             return self._git("write-tree", variables=variables).strip()
 
     def head(self) -> str:
@@ -132,9 +138,15 @@ class Repository:
         with tempfile.TemporaryDirectory(prefix="tiered-router-") as name:
             yield {"GIT_INDEX_FILE": os.path.join(name, "index")}
 
-    def _git(self, *arguments: str, variables: Mapping[str, str] | None = None) -> str:
+    def _git(
+        self,
+        *arguments: str,
+        variables: Mapping[str, str] | None = None,
+        good: Collection[int] = (0,),
+    ) -> str:
         # File system monitors and hooks are programs that a repository may name.
         safe = ("-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}")
+        safe += ("-c", "core.safecrlf=false")  # else mixed line ends stop everything
         try:
             done = process.run(
                 ["git", *safe, *arguments],
@@ -147,7 +159,7 @@ class Repository:
             )
         except OSError as error:
             raise GitError(type(error).__name__) from error
-        if not done.passed:
+        if done.code not in good:
             raise GitError(f"git {arguments[0]} exited with {done.code}")
         if len(done.output) >= _OUTPUT_BYTES:
             raise GitError(f"git {arguments[0]} said more than can be read")

@@ -34,7 +34,7 @@ class Reason(StrEnum):
     NOTHING_PASSES = "nothing_passes"
     """All tests that were run failed without the change too."""
     NO_GIT = "no_git"
-    """The workspace is in no git repository: what changed is not known."""
+    """There is no git repository, or git fails: what changed is not known."""
     ERROR = "error"
     """A fault of the verifier."""
 
@@ -57,7 +57,7 @@ _TOLD: Final = {
     Reason.NO_RUNNER: "it is not known how its tests are run; set verify.test_command",
     Reason.RUNNER_FAILED: "the tests could not be run, before the change either",
     Reason.NOTHING_PASSES: "all tests that reach the change failed before it too",
-    Reason.NO_GIT: "the workspace is in no git repository",
+    Reason.NO_GIT: "git cannot tell what changed: there is no repository, or git fails",
     Reason.ERROR: "the verifier itself failed",
 }
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from openhands_tiered_router.guards.verify.git import Changed, Repository
+import pytest
+
+from openhands_tiered_router.guards.verify.git import Changed, GitError, Repository
 from tests.guards.verify.conftest import PRICE, Project
 
 
@@ -70,3 +72,28 @@ def test_a_part_of_a_repository_has_its_own_paths(project: Project) -> None:
     assert "price.py" in repository.files(now)
     with repository.checked_out(base) as copy:
         assert (copy / "receipt.py").is_file()
+
+
+def test_what_git_cannot_take_is_left_out_and_the_rest_is_seen(
+    project: Project,
+) -> None:
+    repository = Repository.of(project.root)
+    base = repository.snapshot()
+    (project.root / "nested").mkdir()
+    project.git("init", "-q", "nested")  # without a commit git refuses to add it
+    project.write("nested/lost.py", "lost = 1\n")
+    project.git("config", "core.autocrlf", "input")
+    project.git("config", "core.safecrlf", "true")
+    (project.root / "mixed.txt").write_bytes(b"one\r\ntwo\n")
+    project.write("zz_new.py", "new = 1\n")
+    changed = repository.changes(base, repository.snapshot())
+    assert [(c.path, c.status) for c in changed] == [
+        ("mixed.txt", "A"),
+        ("zz_new.py", "A"),
+    ]
+
+
+def test_an_index_that_cannot_be_read_is_no_snapshot(project: Project) -> None:
+    (project.root / ".git" / "index").write_bytes(b"nonsense" * 20)
+    with pytest.raises(GitError, match="git add exited with 128"):
+        Repository.of(project.root).snapshot()
