@@ -111,7 +111,6 @@ def test_it_runs_as_a_stranger_would_run_it(tmp_path: Path) -> None:
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=110,
     )
     assert done.returncode == 0, done.stderr
     data = json.loads(done.stdout)

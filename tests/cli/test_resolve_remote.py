@@ -20,7 +20,6 @@ from tests.server.conftest import (
 )
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.slow
 def test_the_change_comes_back_from_the_server(
     agent_server: AgentServer,  # noqa: F811

@@ -9,6 +9,7 @@ from openhands_tiered_router.graph import sources, workspace as module, writer
 from openhands_tiered_router.graph.extract import extract
 from openhands_tiered_router.graph.grammar import GrammarMissingError
 from openhands_tiered_router.graph.workspace import Workspace, close_all, get
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -69,10 +70,7 @@ def test_a_checkout_is_noticed(follow, tmp_path, monkeypatch):
     (tmp_path / "a.py").write_text("def g(): pass\n")
     time.sleep(0.02)
     (tmp_path / ".git" / "HEAD").write_text("ref: refs/heads/bb\n")
-    deadline = time.monotonic() + 30
-    while calls(follow) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert calls(follow) == []
+    wait_until(lambda: calls(follow) == [])
 
 
 def test_ignored_and_foreign_paths_change_nothing(follow, tmp_path):

@@ -115,7 +115,7 @@ def test_what_was_counted_survives_a_kill(world, tmp_path: Path) -> None:
             env={**os.environ, "LOG_LEVEL": "ERROR"},
         )
     )
-    assert children[0].wait(60) == -signal.SIGKILL
+    assert children[0].wait() == -signal.SIGKILL
     llm = world.llm("openai/gpt-4o-mini")
     again = world.conversation(
         world.agent(llm, tools=[Tool(name=FileEditorTool.name)]),

@@ -65,10 +65,10 @@ def _send(path: Path) -> int:
 def test_processes_share_a_breaker_one_probe_and_a_rate(tmp_path: Path) -> None:
     path = tmp_path / "s.sqlite3"
     with multiprocessing.get_context("spawn").Pool(2) as pool:
-        pool.apply_async(_open, [path]).get(timeout=60)
+        pool.apply_async(_open, [path]).get()
         assert shared(path).breaker.acquire(101) is Permit.REFUSED
-        permits = pool.map_async(_probe, [path] * 4, chunksize=1).get(timeout=60)
-        sent = pool.map_async(_send, [path] * 4, chunksize=1).get(timeout=60)
+        permits = pool.map_async(_probe, [path] * 4, chunksize=1).get()
+        sent = pool.map_async(_send, [path] * 4, chunksize=1).get()
     assert sorted(permits) == [Permit.REFUSED] * 3 + [Permit.PROBE]
     assert sum(sent) == 10
 

@@ -29,6 +29,7 @@ from openhands_tiered_router.loopback.faults import (
     too_large,
     unauthorized,
 )
+from tests.waiting import wait_until
 
 
 type Reader = Callable[[httpx.Response], list[tuple[str, Any]]]
@@ -219,7 +220,5 @@ def test_a_client_that_leaves_early_is_billed_incompletely(
     url = f"{provider.base_url}/v1/responses"
     with CLIENT.stream("POST", url, json=body) as response:
         next(response.iter_bytes())
-    deadline = time.monotonic() + 30
-    while not provider.charged and time.monotonic() < deadline:
-        time.sleep(0.01)
+    wait_until(lambda: provider.charged)
     assert not provider.charged[0].complete

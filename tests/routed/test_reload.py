@@ -6,7 +6,6 @@ import asyncio
 import os
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from openhands_tiered_router.sdk.reload import (
     reload_config,
     reload_on_sighup,
 )
+from tests.waiting import wait_until
 
 
 HELLO = [Message(role="user", content=[TextContent(text="Hello.")])]
@@ -70,13 +70,6 @@ def made(world, path: Path, models: dict[str, str], more: str = "") -> Complexit
 
 def served(world) -> list[str]:
     return [request.model for request in world.provider.requests]
-
-
-def wait_until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not true():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.01)
 
 
 def assert_exact(world, conversation) -> None:

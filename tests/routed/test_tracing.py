@@ -59,7 +59,6 @@ def test_each_decision_is_a_span_beside_its_call(world, tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=100,
     )
     spans = json.loads(done.stdout.splitlines()[-1])
     models = [f"llm.openai/{s[2].get('gen_ai.request.model')}" for s in spans[::2]]

@@ -11,16 +11,11 @@ from openhands.sdk.llm import Message
 
 from openhands_tiered_router.graph import workspace as workspaces
 from openhands_tiered_router.sdk.graphs import GraphFollower, LiveGraphs
+from tests.waiting import wait_until
 
 
 def wait_for(graphs: LiveGraphs, workspace: str, text: str):
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        facts = graphs(workspace, text)
-        if facts is not None:
-            return facts
-        time.sleep(0.02)
-    pytest.fail("no graph within 60 s")
+    return wait_until(lambda: graphs(workspace, text))
 
 
 @pytest.fixture
@@ -93,7 +88,6 @@ def test_a_process_may_end_while_its_graph_begins(project: Path, _: int) -> None
         [sys.executable, "-c", EXITING, str(project)],
         capture_output=True,
         text=True,
-        timeout=100,
         check=True,
     )
     assert result.stdout == "done\n"

@@ -32,7 +32,7 @@ MODELS = {
 }
 ENDED = ("finished", "error", "paused", "stuck")
 KEY = "sk-of-this-test"
-PATIENCE = 100.0
+PATIENCE = 240.0
 """Seconds; a start takes some ten on an idle machine, far more on a busy one."""
 
 
@@ -43,7 +43,7 @@ class AgentServer:
         self.home = home
         self.url = f"http://{HOST}:{port}"
         self.telemetry = home / "telemetry.sqlite3"
-        self.http = httpx.Client(base_url=self.url, timeout=60)
+        self.http = httpx.Client(base_url=self.url, timeout=PATIENCE)
         self._port = port
         self._process: subprocess.Popen[bytes] | None = None
 

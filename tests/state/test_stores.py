@@ -6,7 +6,6 @@ import logging
 import multiprocessing
 import os
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from openhands_tiered_router.state.store import (
 )
 from openhands_tiered_router.state.stores import durable_store_for, store_for
 from tests.state.conftest import RedisServer
+from tests.waiting import wait_until
 
 
 def add(value: Value | None) -> tuple[Value, int]:
@@ -49,9 +49,7 @@ def test_none_removes_a_key(store: StateStore) -> None:
 def test_a_value_is_gone_after_its_time(store: StateStore) -> None:
     store.apply("a", add, ttl=0.05)
     store.apply("b", add)
-    deadline = time.monotonic() + 5
-    while store.read("a") is not None and time.monotonic() < deadline:
-        time.sleep(0.01)
+    wait_until(lambda: store.read("a") is None)
     assert store.apply("a", add) == 1
     assert store.read("b") == {"n": 1}
 

@@ -83,7 +83,7 @@ def test_importing_telemetry_imports_neither_sdk_nor_litellm_nor_networkx() -> N
         "heavy = {'openhands.sdk', 'litellm', 'networkx', 'pydantic'}\n"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)"
     )
-    subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", script], check=True)
 
 
 def test_a_note_keeps_names_and_numbers_and_no_more(path: Path) -> None:

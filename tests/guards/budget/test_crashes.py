@@ -35,7 +35,6 @@ def run(runs: list[dict[str, Any]], at_once: int = 1) -> list[int]:
         [sys.executable, simulation.__file__, json.dumps([runs, at_once])],
         capture_output=True,
         text=True,
-        timeout=100,
     )
     assert program.stderr == ""
     return json.loads(program.stdout)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 
 import pytest
 from openhands.sdk import Tool
@@ -23,6 +22,7 @@ from openhands_tiered_router.settings import RouterSettings
 from openhands_tiered_router.tiers import Tier
 from tests.guards.budget.conftest import books, routed, usd
 from tests.routed.conftest import World
+from tests.waiting import wait_until
 
 
 @pytest.fixture(autouse=True)
@@ -94,9 +94,10 @@ async def test_an_interrupted_call_counts_as_estimated(world) -> None:
     conversation.interrupt()
     await run
     assert conversation.state.execution_status is Status.PAUSED
-    deadline = time.monotonic() + 10
-    while books(budget, conversation.id).open.usd and time.monotonic() < deadline:
-        await asyncio.sleep(0.01)  # settled by a thread: the loop is not held up
+    # Settled by a thread: the loop is not held up.
+    await asyncio.to_thread(
+        wait_until, lambda: not books(budget, conversation.id).open.usd
+    )
     now = books(budget, conversation.id)
     assert now.open.usd == 0
     assert now.spent.usd == now.doubt > 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from openhands_tiered_router.guards.loop.verdict import Typical
 from openhands_tiered_router.telemetry.recorder import TelemetryRecorder, recorder_for
 from openhands_tiered_router.telemetry.records import ToolResult, ToolStatus
 from openhands_tiered_router.tiers import Tier
+from tests.waiting import wait_until
 
 
 QUICK = LoopSettings(learn_from=20)
@@ -66,12 +66,9 @@ def conversation(
         )
 
 
-def asked(learnt: LearntTurns, model: str) -> Typical | None:
-    """Waits for the thread that learns, at most 5 s."""
-    until = time.monotonic() + 5.0
-    while learnt.typical(model) is None and time.monotonic() < until:
-        time.sleep(0.01)
-    return learnt.typical(model)
+def asked(learnt: LearntTurns, model: str) -> Typical:
+    """Waits for the thread that learns."""
+    return wait_until(lambda: learnt.typical(model))
 
 
 def test_finished_conversations_tell_by_the_model_that_served_most(
@@ -113,8 +110,6 @@ def test_a_file_that_is_none_teaches_nothing_and_breaks_nothing(
         learnt = LearntTurns(path, QUICK)
         assert learnt.typical("weak") is None
         assert learnt.typical(None) is None
-    until = time.monotonic() + 5.0
-    while not caplog.records and time.monotonic() < until:
-        time.sleep(0.01)
+    wait_until(lambda: caplog.records)
     (record,) = caplog.records
     assert record.getMessage().endswith("not known: TelemetryReadError")

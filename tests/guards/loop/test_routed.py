@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 from openhands.sdk import LocalConversation, Tool
@@ -18,6 +17,7 @@ from openhands_tiered_router.loopback import Reply, ToolCall
 from openhands_tiered_router.settings import RouterSettings
 from openhands_tiered_router.telemetry.recorder import recorder_for
 from tests.guards.loop.test_learnt import conversation as recorded
+from tests.waiting import wait_until
 
 
 def talk(world, loops: LoopSettings, turns: int) -> tuple[LocalConversation, LoopGuard]:
@@ -72,9 +72,5 @@ def test_what_is_learnt_is_found_under_the_models_own_name(
     conversation.run()
     link = guard._router
     assert link is not None
-    until = time.monotonic() + 5.0
-    while link.typical(str(conversation.id)) is None and time.monotonic() < until:
-        time.sleep(0.01)
-    known = link.typical(str(conversation.id))
-    assert known is not None
+    known = wait_until(lambda: link.typical(str(conversation.id)))
     assert known.turns == 6
