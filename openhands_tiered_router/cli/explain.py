@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -85,19 +86,22 @@ def command(
     Explains TEXT, what stands on standard input, a file of messages, or a decision
     on record. Calls no model.
     """
-    source = _Source(text, messages, decision, telemetry)
+    source, said = _Source(text, messages, decision, telemetry), {}
     try:
         if decision is not None:
-            found = _recorded(source)
+            found, said = _recorded(source)
         else:
             found = _decided(source, workspace, config, profile)
     except ValueError as error:
         click.echo(f"error: {error}", err=True)
         context.exit(UNUSABLE)
     if as_json:
-        click.echo(json.dumps(_plain(found), ensure_ascii=False, indent=1))
-    else:
-        _show(found)
+        plain = _plain(found) | said
+        click.echo(json.dumps(plain, ensure_ascii=False, indent=1))
+        return
+    _show(found)
+    for name, words in said.items():
+        click.echo(f"\n{name}:\n{words}")
 
 
 def _decided(
@@ -137,22 +141,24 @@ def _request(source: _Source) -> dict[str, Any]:
     return raw
 
 
-def _recorded(source: _Source) -> Decision:
-    from openhands_tiered_router.telemetry.location import standard_path
+def _recorded(source: _Source) -> tuple[Decision, dict[str, str]]:
+    """A decision, and what was said then if texts are recorded."""
+    from openhands_tiered_router.telemetry.location import path_from, standard_path
     from openhands_tiered_router.telemetry.query import (
         TelemetryFile,
         TelemetryReadError,
     )
 
-    path = source.telemetry or standard_path()
+    path = source.telemetry or path_from(os.environ) or standard_path()
     file = TelemetryFile(path)
     try:
         turn = file.decision(source.decision or "")
+        said = file.texts(source.decision or "")
     except TelemetryReadError as error:
         raise ValueError(str(error)) from None
     if turn is None or turn.decision is None:
         raise ValueError(f"{path}: holds no decision {source.decision}")
-    return turn.decision
+    return turn.decision, said
 
 
 def _plain(decision: Decision) -> dict[str, Any]:

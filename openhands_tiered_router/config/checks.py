@@ -29,7 +29,7 @@ class Level(StrEnum):
     NOTE = "note"
     """Worth knowing; nothing to mend."""
     WARNING = "warning"
-    """It runs, but money, quality or time may suffer."""
+    """It runs, but money, quality, time or privacy may suffer."""
     ERROR = "error"
     """Calls will fail."""
 
@@ -241,6 +241,19 @@ def _duplicates(checked: Checked) -> Iterator[Finding]:
         seen.setdefault(same, endpoint.key)
 
 
+def _texts(checked: Checked) -> Iterator[Finding]:
+    if checked.config.telemetry.texts:
+        problem = Problem(
+            source=checked.config.source,
+            path="telemetry.texts",
+            message="is on: what users and models say is recorded, redacted as far as "
+            "keys, tokens and e-mail addresses can be told",
+            remedy="Remove it when you have seen enough, and run "
+            "tiered-router telemetry purge --texts",
+        )
+        yield Finding(Level.WARNING, problem)
+
+
 def _finding(
     checked: Checked, key: str, level: Level, message: str, remedy: str, name: str = ""
 ) -> Finding:
@@ -256,5 +269,6 @@ CHECKS: Final[tuple[Check, ...]] = (
     _abilities,
     _models,
     _duplicates,
+    _texts,
 )
 """In the order in which their findings of one level are told."""

@@ -84,6 +84,15 @@ class TelemetryFile:
             values = {"id": own_id(decision_id)}
             return next(iter(read_turns(connection, "r.id = :id", values)), None)
 
+    def texts(self, decision_id: str) -> dict[str, str]:
+        """What was said in a decision's call, as far as it is on record: ``request``
+        and ``answer``."""
+        with self.reading() as connection:
+            if connection is None:
+                return {}
+            found = connection.execute(_TEXTS, (own_id(decision_id),)).fetchone()
+            return {k: said for k, said in dict(found or ()).items() if said}
+
     def newest(self, count: int, since: float = 0.0) -> list[Turn]:
         """The agents' latest turns, oldest first.
 
@@ -197,6 +206,11 @@ _NEWEST: Final = """d.key IN (
     WHERE time >= :since AND purpose = (SELECT key FROM names WHERE name = :purpose)
     ORDER BY time DESC LIMIT :count
 )"""
+
+_TEXTS: Final = """
+    SELECT request, answer FROM texts
+    WHERE decision = (SELECT key FROM decision_rows WHERE id = ?)
+"""
 
 _CONVERSATIONS: Final = f"""
     SELECT c.id AS conversation_id, c.parent_id,

@@ -12,7 +12,7 @@ from openhands_tiered_router.core.decision import (
     Reason,
 )
 from openhands_tiered_router.need.dimensions import NAMES
-from openhands_tiered_router.telemetry.records import DecisionRecord
+from openhands_tiered_router.telemetry.records import DecisionRecord, TextRecord
 from openhands_tiered_router.telemetry.store import Store
 from openhands_tiered_router.tiers import Tier
 
@@ -100,16 +100,20 @@ def test_a_decision_on_record(tmp_path: Path) -> None:
     record = DecisionRecord(
         decision_id="01ABC", conversation_id="c", time=1.0, decision=decision
     )
-    assert store.write([record]) == 0
+    said = TextRecord(decision_id="01ABC", request="Why [this] tier?", answer=None)
+    assert store.write([record, said]) == 0
     store.close()
     result = explain("--decision", "01ABC", "--telemetry", str(file))
     assert result.exit_code == 0
     for shown in ("medium", "0.500", "parts +1.0", "0.002000", "task_score: compl"):
         assert shown in result.stdout
+    assert result.stdout.endswith("\nrequest:\nWhy [this] tier?\n")
     found = json.loads(
         explain("-d", "01ABC", "--telemetry", str(file), "--json").stdout
     )
     assert found["dimensions"][0]["contribution"] == pytest.approx(0.1)
+    assert found["request"] == "Why [this] tier?"
+    assert "answer" not in found
 
 
 def test_an_unknown_decision_is_named(tmp_path: Path) -> None:

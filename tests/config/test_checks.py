@@ -135,3 +135,12 @@ def test_the_worst_comes_first() -> None:
     levels = [finding.level for finding in found]
     assert levels == sorted(levels, key=[Level.ERROR, Level.WARNING, Level.NOTE].index)
     assert levels[0] is Level.ERROR
+
+
+def test_texts_on_record_are_said() -> None:
+    tiers, telemetry = {"complex": GOOD}, {"texts": True}
+    config = parse_config({"tiers": tiers, "telemetry": telemetry}, "f.toml")
+    checked = Checked.of(config, ENVIRON, default_price_book(), TODAY)
+    first, *_ = run_checks(checked)
+    assert (first.level, first.problem.path) == (Level.WARNING, "telemetry.texts")
+    assert "purge --texts" in first.problem.remedy
