@@ -34,6 +34,11 @@ MARKER: Final = re.compile(
 """By which a user's message pins the tier of the turns after it."""
 
 
+def defused(text: str) -> str:
+    """Words of others, for a user's message: their markers pin no tier."""
+    return MARKER.sub(r"(tier: \1)", text)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
     """One answer of the model: what it did, and how that went."""

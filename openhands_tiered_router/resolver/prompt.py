@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
+from openhands_tiered_router.core.session import defused
 from openhands_tiered_router.resolver.issue import Issue
 
-
-_MARKER: Final = re.compile(r"\[(\s*tier\s*:)", re.IGNORECASE)
 
 _TASK: Final = """\
 Resolve the issue below in the repository in your working directory.
@@ -47,8 +45,3 @@ def task(issue: Issue) -> str:
     # Nobody can write a text that holds its own hash, so nobody can close the fence.
     name = f"issue-{issue.fingerprint[:16]}"
     return _TASK.format(begin=f"<{name}>", end=f"</{name}>", text=defused(issue.text))
-
-
-def defused(text: str) -> str:
-    """The text without what the router would obey in a user's message."""
-    return _MARKER.sub(r"(\1", text)

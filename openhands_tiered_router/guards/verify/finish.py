@@ -15,7 +15,7 @@ from openhands.sdk.conversation.state import ConversationExecutionStatus
 from openhands.sdk.event import ActionEvent, Event, MessageEvent, ObservationEvent
 from openhands.sdk.tool.builtins import FinishTool
 
-from openhands_tiered_router.core.session import MARKER
+from openhands_tiered_router.core.session import defused
 from openhands_tiered_router.guards.hold import tell
 from openhands_tiered_router.guards.verify.git import GitError, Repository
 from openhands_tiered_router.guards.verify.history import deeds
@@ -264,8 +264,8 @@ class Finish:
 def _message(evidence: str) -> MessageEvent:
     # As the SDK marks the feedback of its own stop hooks: no user has said this.
     # To the model and the router it is a user's message; what tests print is no order.
-    evidence = MARKER.sub(r"tier: \1", evidence)
-    text = f"{PREFIX} Your work was checked and is not accepted yet.\n\n{evidence}"
+    told = "Your work was checked and is not accepted yet."
+    text = f"{PREFIX} {told}\n\n{defused(evidence)}"
     content = [TextContent(text=text)]
     return MessageEvent(
         source="environment", llm_message=Message(role="user", content=content)
