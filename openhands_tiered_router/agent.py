@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import inspect
+import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from openhands.sdk import Agent, LocalConversation
+from openhands.sdk import Agent, LocalConversation, Tool
 from openhands.sdk.agent import base as agent_base
 from openhands.sdk.context import AgentContext
 from openhands.sdk.conversation import (
     ConversationCallbackType,
     ConversationTokenCallbackType,
 )
+from openhands.sdk.conversation.state import ConversationState
 from openhands.sdk.llm import LLM
+from openhands.tools.task import TaskToolSet
 from pydantic import (
     SerializeAsAny,
     ValidationInfo,
@@ -22,6 +26,7 @@ from pydantic import (
 )
 
 from openhands_tiered_router.fleet import fleet
+from openhands_tiered_router.guards.confirm.analyzer import confirm_as_configured
 from openhands_tiered_router.guards.verify.agent import VerifiesFinish
 from openhands_tiered_router.guards.verify.finish import Finish
 from openhands_tiered_router.guards.within import watched
@@ -30,8 +35,26 @@ from openhands_tiered_router.skill_kit.context import CappedContext
 from openhands_tiered_router.skill_kit.settings import SkillSettings
 
 
+logger = logging.getLogger(__name__)
+
 CONDENSER: Final = ":condenser"
 """How the usage id of a router's copy for a condenser ends."""
+
+
+def offer_subagents(tools: Sequence[Tool], state: ConversationState) -> None:
+    """Makes ``explorer`` and others on tiers known, for agents that can hand work on.
+
+    On a fault of ours they run on the tiers that the router decides.
+    """
+    if not any(tool.name == TaskToolSet.name for tool in tools):
+        return
+    # It makes routed agents.
+    from openhands_tiered_router.skill_kit.subagents import register_subagents
+
+    try:
+        register_subagents(state.workspace.working_dir)
+    except Exception as error:
+        logger.error("sub-agents not put on tiers: %s", type(error).__name__)
 
 
 class RoutedAgent(VerifiesFinish, Agent):
@@ -104,6 +127,20 @@ class RoutedAgent(VerifiesFinish, Agent):
             graph=llm.settings.graph,
             escalate=fleet().session(str(conversation.id)).rejected,
         )
+
+    def _initialize(self, state: ConversationState) -> None:
+        """The SDK makes the tools here: one of them tells the model of sub-agents."""
+        if not self._initialized:
+            offer_subagents(self.tools, state)
+        super()._initialize(state)
+
+    def init_state(
+        self, state: ConversationState, on_event: ConversationCallbackType
+    ) -> None:
+        """See ``Agent.init_state``; with the confirmation that is configured."""
+        super().init_state(state, on_event=on_event)
+        if isinstance(self.llm, ComplexityRouter):
+            confirm_as_configured(state, self.llm.settings.confirm)
 
     def step(
         self,

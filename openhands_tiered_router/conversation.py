@@ -11,13 +11,11 @@ from openhands.sdk import LocalConversation, Tool
 from openhands.sdk.context import AgentContext
 from openhands.sdk.event import Event
 from openhands.tools.preset.default import get_default_condenser, get_default_tools
-from openhands.tools.task import TaskToolSet
 
 from openhands_tiered_router.agent import CONDENSER, RoutedAgent
 from openhands_tiered_router.guards.confirm.analyzer import wait_for_all
 from openhands_tiered_router.guards.confirm.settings import Mode
 from openhands_tiered_router.router import ComplexityRouter
-from openhands_tiered_router.skill_kit.subagents import register_subagents
 
 
 def routed_agent(
@@ -65,8 +63,6 @@ def routed_conversation(
         options: Further arguments of the SDK's ``LocalConversation``.
     """
     agent = routed_agent(router, tools=tools)
-    if any(tool.name == TaskToolSet.name for tool in agent.tools):
-        register_subagents(workspace)
     conversation = LocalConversation(
         agent=agent,
         workspace=str(workspace),

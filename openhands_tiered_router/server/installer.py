@@ -19,7 +19,7 @@ from openhands.sdk.event import SystemPromptEvent
 from openhands.sdk.llm import LLM
 from openhands.sdk.tool import Action, Observation, ToolDefinition, register_tool
 
-from openhands_tiered_router.agent import CONDENSER
+from openhands_tiered_router.agent import CONDENSER, offer_subagents
 from openhands_tiered_router.config import ConfigError
 from openhands_tiered_router.router import ComplexityRouter
 from openhands_tiered_router.server.params import config_of
@@ -98,6 +98,7 @@ def install(state: ConversationState, params: Mapping[str, Any]) -> None:
     if agent.agent_context is not None:
         most = router.settings.skills.max_triggered
         values["agent_context"] = CappedContext.of(agent.agent_context, most)
+    offer_subagents(agent.tools, state)
     # The agent is frozen, and its conversation holds this very object.
     vars(agent).update(values)
     object.__setattr__(agent, "__class__", StockRoutedAgent)

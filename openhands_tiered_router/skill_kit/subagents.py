@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -18,8 +19,9 @@ from openhands.sdk.llm import LLM
 from openhands.sdk.subagent import (
     AgentDefinition,
     agent_definition_to_factory,
-    discover_agents,
     register_agent_if_absent,
+    register_file_agents,
+    registry,
 )
 from openhands.sdk.tool import FinishTool
 
@@ -40,40 +42,44 @@ def explorer() -> AgentDefinition:
     return AgentDefinition.load(subagents()[EXPLORER])
 
 
-def register_subagents(workspace: str | Path) -> list[str]:
+def register_subagents(workspace: str | Path) -> None:
     """Makes sub-agents on tiers known to the SDK's ``task`` tool.
 
-    Those of the workspace and of the user, as far as they name a tier, then
-    ``explorer``. The SDK's registry is the process's: a name that is taken stays as it
-    is. A definition that cannot be used is left out with a warning.
-
-    Returns:
-        The names that are new.
+    Those of the workspace and of the user, then ``explorer``. The SDK's registry is
+    the process's: a name that is taken stays as it is, but for its tier. A routed agent
+    with the ``task`` tool calls this itself.
     """
-    known = [d for d in discover_agents(workspace) if KEY in d.metadata]
-    return [
-        definition.name
-        for definition in (*known, explorer())
-        if _register(definition, workspace)
-    ]
+    register_file_agents(workspace)
+    shipped = explorer()
+    make = agent_definition_to_factory(shipped, work_dir=workspace)
+    register_agent_if_absent(shipped.name, make, shipped)
+    put_on_tiers()
 
 
-def _register(definition: AgentDefinition, workspace: str | Path) -> bool:
-    try:
-        tier = Tier.parse(str(definition.metadata[KEY]))
-        make = agent_definition_to_factory(definition, work_dir=workspace)
-    except ValueError as error:
-        source = definition.source or definition.name
-        logger.warning("%s: sub-agent left out: %s", source, error)
-        return False
-    factory = on_tier(definition, tier, make)
-    return register_agent_if_absent(definition.name, factory, definition)
+def put_on_tiers() -> None:
+    """Has the sub-agents that are registered, by whomever, run on the tiers they name.
+
+    The SDK registers what it finds by itself, and an agent-server what its clients
+    send, so that the names are taken before this package is asked.
+    """
+    known = registry._agent_factories
+    with registry._registry_lock:
+        for name, (make, definition) in known.items():
+            if KEY not in definition.metadata or isinstance(make, OnTier):
+                continue
+            try:
+                tier = Tier.parse(str(definition.metadata[KEY]))
+            except ValueError as error:
+                source = definition.source or name
+                logger.warning("%s: sub-agent not on a tier: %s", source, error)
+                continue
+            on_tier = OnTier(definition, tier, make)
+            known[name] = registry.AgentFactory(on_tier, definition)
 
 
-def on_tier(
-    definition: AgentDefinition, tier: Tier, make: Callable[[LLM], Agent]
-) -> Callable[[LLM], Agent]:
-    """An SDK factory of sub-agents on ``tier``.
+@dataclass(frozen=True, slots=True)
+class OnTier:
+    """An SDK factory of sub-agents on a tier.
 
     The definition's text is the whole system prompt, not a suffix of the SDK's own,
     which is ten times as long as ``explorer``'s; and ``finish`` is the only tool beside
@@ -82,20 +88,23 @@ def on_tier(
     A file cannot buy a model: a tier above the router's default one is not pinned.
     """
 
-    def factory(llm: LLM) -> Agent:
+    definition: AgentDefinition
+    tier: Tier
+    make: Callable[[LLM], Agent]
+
+    def __call__(self, llm: LLM) -> Agent:
         if not isinstance(llm, ComplexityRouter):
-            return make(llm)
+            return self.make(llm)
         # What a sub-agent hands in is its parent's to verify.
         verify = llm.settings.verify.model_copy(update={"enabled": False})
         settings = llm.settings.model_copy(update={"verify": verify})
         router = llm.model_copy(update={"settings": settings})
-        if tier <= Tier.parse(router.default_tier):
-            router.pin(tier)
+        if self.tier <= Tier.parse(router.default_tier):
+            router.pin(self.tier)
         else:
-            logger.warning("%s: tier %s is not pinned", definition.name, tier)
-        return _routed(make(router), definition.system_prompt)
-
-    return factory
+            name, tier = self.definition.name, self.tier
+            logger.warning("%s: tier %s is not pinned", name, tier)
+        return _routed(self.make(router), self.definition.system_prompt)
 
 
 def _routed(agent: Agent, system_prompt: str) -> RoutedAgent:

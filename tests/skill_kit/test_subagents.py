@@ -7,7 +7,11 @@ from pathlib import Path
 
 import pytest
 from openhands.sdk import LocalConversation
-from openhands.sdk.subagent import get_agent_factory
+from openhands.sdk.subagent import (
+    agent_definition_to_factory,
+    get_agent_factory,
+    register_agent_if_absent,
+)
 from openhands.tools.task import TaskToolSet
 
 from openhands_tiered_router import ComplexityRouter, RoutedAgent, routed_conversation
@@ -16,7 +20,11 @@ from openhands_tiered_router.loopback import Reply, Request, ToolCall
 from openhands_tiered_router.loopback.faults import server_error
 from openhands_tiered_router.settings import RouterSettings
 from openhands_tiered_router.skill_kit.settings import SkillSettings
-from openhands_tiered_router.skill_kit.subagents import explorer, register_subagents
+from openhands_tiered_router.skill_kit.subagents import (
+    OnTier,
+    explorer,
+    register_subagents,
+)
 
 
 SEARCH = ("ls", "cat notes.txt", "false")
@@ -103,17 +111,19 @@ def test_the_project_names_tiers_up_to_the_default(world, caplog) -> None:
         (folder / f"{name}.md").write_text(text)
     (folder / "plain.md").write_text("---\nname: plain\n---\nLook.\n")
     with caplog.at_level(logging.WARNING):
-        assert register_subagents(world.workspace) == ["cheap", "dear", "explorer"]
-    assert "odd.md" in caplog.text
+        register_subagents(world.workspace)
+    assert "odd.md: sub-agent not on a tier" in caplog.text
     assert "the tiers are simple" in caplog.text
     router = world.router()
     pins = {
         name: get_agent_factory(name).factory_func(router).llm._pin  # pyright: ignore
-        for name in ("cheap", "dear")
+        for name in ("cheap", "dear", "odd", "plain")
     }
     assert {name: pin and str(pin) for name, pin in pins.items()} == {
         "cheap": "medium",
         "dear": None,
+        "odd": None,
+        "plain": None,
     }
     assert router._pin is None, "the parent's own router is left alone"
     assert "tier reasoning is not pinned" in caplog.text
@@ -134,6 +144,38 @@ def test_a_definition_of_the_project_goes_first(world) -> None:
     register_subagents(world.workspace)
     agent = get_agent_factory("explorer").factory_func(world.router())
     assert agent.system_prompt == "Our own words."
+
+
+def test_names_that_others_have_registered_are_put_on_their_tiers(world) -> None:
+    # As an agent-server does with what its clients send.
+    definition = explorer()
+    make = agent_definition_to_factory(definition)
+    register_agent_if_absent(definition.name, make, definition)
+    for _ in range(2):
+        register_subagents(world.workspace)
+    found = get_agent_factory("explorer")
+    assert found.definition is definition
+    assert isinstance(found.factory_func, OnTier)
+    assert found.factory_func.make is make
+
+
+@pytest.mark.own_fault
+def test_a_fault_of_ours_leaves_the_agent_its_other_tools(
+    world, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken() -> None:
+        raise RuntimeError("secret")
+
+    monkeypatch.setattr(
+        "openhands_tiered_router.skill_kit.subagents.put_on_tiers", broken
+    )
+    world.provider.script = lambda _: world.finish()
+    made = conversation(world, with_explorer(world))
+    made.send_message("Find it.")
+    made.run()
+    assert made.state.execution_status.value == "finished"
+    assert "sub-agents not put on tiers: RuntimeError" in caplog.text
+    assert "secret" not in caplog.text
 
 
 def test_off_by_default(world, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import os
 from functools import lru_cache
 
 from openhands.sdk import LocalConversation
+from openhands.sdk.conversation.state import ConversationState
 from openhands.sdk.event import ActionEvent
 from openhands.sdk.security import (
     EnsembleSecurityAnalyzer,
@@ -14,11 +15,11 @@ from openhands.sdk.security import (
     SecurityRisk,
 )
 from openhands.sdk.security.analyzer import SecurityAnalyzerBase
-from openhands.sdk.security.confirmation_policy import ConfirmRisky
+from openhands.sdk.security.confirmation_policy import ConfirmRisky, NeverConfirm
 from pydantic import Field
 
 from openhands_tiered_router.guards.confirm.actions import Judge, RiskOf
-from openhands_tiered_router.guards.confirm.settings import ConfirmSettings
+from openhands_tiered_router.guards.confirm.settings import ConfirmSettings, Mode
 from openhands_tiered_router.guards.confirm.verdict import Level
 
 
@@ -76,6 +77,20 @@ def wait_for_all(conversation: LocalConversation, settings: ConfirmSettings) -> 
         KnownSafeSecurityAnalyzer(workspace=workspace, settings=settings)
     )
     conversation.set_confirmation_policy(confirmation_policy(settings))
+
+
+def confirm_as_configured(state: ConversationState, settings: ConfirmSettings) -> None:
+    """The same, if the settings say so, where no client has set a policy: what one has
+    set is not made weaker."""
+    if not settings.enabled or settings.mode is not Mode.STOP:
+        return
+    analyzer, policy = state.security_analyzer, state.confirmation_policy
+    ours = analyzer is None or isinstance(analyzer, KnownSafeSecurityAnalyzer)
+    if ours and isinstance(policy, NeverConfirm):
+        state.security_analyzer = KnownSafeSecurityAnalyzer(
+            workspace=state.workspace.working_dir, settings=settings
+        )
+        state.confirmation_policy = confirmation_policy(settings)
 
 
 def confirmation_policy(settings: ConfirmSettings) -> ConfirmRisky:
