@@ -7,6 +7,7 @@ names does.
 from __future__ import annotations
 
 import importlib
+import os
 from typing import TYPE_CHECKING, Any, Final
 
 
@@ -46,6 +47,11 @@ _HOMES: Final = {
     "routed_conversation": "conversation",
     "serve_metrics": "metrics.serving",
 }
+
+
+# Without a network, LiteLLM may fail to be imported if it looks for newer prices then:
+# see docs/sdk.md.
+os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
 
 
 def __getattr__(name: str) -> Any:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -98,6 +100,35 @@ def test_start_up_imports_no_heavy_library(program: str) -> None:
         [sys.executable, "-c", check], capture_output=True, text=True, check=True
     )
     assert result.stdout.splitlines()[-1] == "[]"
+
+
+def test_litellm_looks_for_no_prices_when_it_is_imported() -> None:
+    """Where it finds none, it may fail to be imported: see docs/sdk.md."""
+    program = "from openhands_tiered_router import ComplexityRouter"
+    with socket.create_server(("127.0.0.1", 0)) as prices:
+        address = f"http://127.0.0.1:{prices.getsockname()[1]}"
+        environ = os.environ | {"LITELLM_MODEL_COST_MAP_URL": address}
+        environ.pop("LITELLM_LOCAL_MODEL_COST_MAP")
+        subprocess.run([sys.executable, "-c", program], env=environ, check=True)
+        prices.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            prices.accept()
+
+
+def test_threads_may_be_the_first_to_import() -> None:
+    names = sorted(openhands_tiered_router.__all__)
+    check = (
+        "import sys, openhands_tiered_router as package;"
+        "from concurrent.futures import ThreadPoolExecutor;"
+        "sys.setswitchinterval(1e-5);"
+        f"names = {names};"
+        "pool = ThreadPoolExecutor(len(names) + 2);"
+        "found = [pool.submit(getattr, package, name) for name in names];"
+        "found += [pool.submit(__import__, name)"
+        " for name in ('litellm', 'openhands.sdk')];"
+        "[each.result() for each in found]"
+    )
+    subprocess.run([sys.executable, "-c", check], check=True)
 
 
 def test_every_command_module_is_light() -> None:

@@ -32,7 +32,6 @@ def quiet_sdk() -> None:
     """The SDK logs to the terminal by default; here the turns are the output."""
     os.environ.setdefault("OPENHANDS_SUPPRESS_BANNER", "1")
     os.environ.setdefault("LOG_LEVEL", "ERROR")
-    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
 
 
 def router_of(config: str | None, verify: bool | None) -> ComplexityRouter:

@@ -48,8 +48,6 @@ def build_llms(
     book = book or default_price_book()
     targets = resolve_targets(config, environ)
     billing = plan_billing(config, tier_set(config, book, environ), book)
-    # litellm otherwise fetches its table from the network when it is imported.
-    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
     import litellm
 
     problems = list(billing.problems)
