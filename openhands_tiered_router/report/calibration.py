@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from openhands_tiered_router.report.sums import ConversationSums, Span
-from openhands_tiered_router.telemetry.records import AGENT_TURN
+from openhands_tiered_router.report.sums import ConversationSums
+from openhands_tiered_router.telemetry import digest
+from openhands_tiered_router.telemetry.digest import BINS
 from openhands_tiered_router.telemetry.verdicts import Rate
 
 
-BINS: Final = 10
 LEAST: Final = 20
 """Cases below which a bin is not shown as a rate."""
 
@@ -28,14 +27,16 @@ class Bin:
     quite, so it is somewhat too narrow."""
 
 
-def next_turn(connection: sqlite3.Connection, span: Span) -> tuple[Bin, ...]:
+def next_turn(bins: Iterable[digest.Bin]) -> tuple[Bin, ...]:
     """Predicted probability that a turn is mechanical, against what it was.
 
     A probability of 0 is a rule's word that a turn is hard, not the model's: left out.
     """
-    sql = _NEXT_TURN.format(bins=BINS, where=span.where())
-    rows = connection.execute(sql, span.values() | {"agent": AGENT_TURN})
-    return tuple(Bin(r["p"], Rate(r["hits"], r["count"])) for r in rows)
+    return tuple(
+        Bin(b.predicted / b.turns / 1e6, Rate(b.mechanical, b.turns))
+        for b in bins
+        if b.turns
+    )
 
 
 def error(bins: Iterable[Bin]) -> float | None:
@@ -70,13 +71,3 @@ def task_score(
         Bin(sum(s for s, _ in b) / len(b), Rate(sum(ok for _, ok in b), len(b)))
         for _, b in sorted(bins.items())
     )
-
-
-_NEXT_TURN: Final = """
-    SELECT avg(p_mechanical) / 1e6 AS p, sum(hard = 0) AS hits, count(*) AS count
-    FROM decision_rows
-    WHERE hard IS NOT NULL AND p_mechanical > 0
-        AND purpose = (SELECT key FROM names WHERE name = :agent) AND {where}
-    GROUP BY min(CAST(p_mechanical * {bins} / 1000000 AS INTEGER), {bins} - 1)
-    ORDER BY 1
-"""

@@ -217,12 +217,12 @@ def _guards(report: Report) -> str:
 def _latency(report: Report) -> str:
     rows = [
         (
-            f"{measure.replace('_', ' ')}, {p.key[0]}",
+            f"{found.measure.replace('_', ' ')}, {p.key[0]}",
             f"{p.count:,}",
             *(f"{v:,.4g}" for v in (p.p50, p.p95, p.p99)),
         )
-        for measure, found in report.latency
-        for p in found
+        for found in report.latency
+        for p in found.groups
     ]
     return _section("Latency", _table(("", "calls", "P50", "P95", "P99"), rows))
 

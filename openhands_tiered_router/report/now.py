@@ -11,12 +11,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from openhands_tiered_router.report.sums import (
-    Caching,
-    Span,
-    conversation_sums,
-    levels,
-)
+from openhands_tiered_router.report.sums import base_tier, conversation_sums
+from openhands_tiered_router.telemetry.digest import cachings
+from openhands_tiered_router.telemetry.digests import digests
 from openhands_tiered_router.telemetry.files import reading
 from openhands_tiered_router.telemetry.tier_sets import decode_tier_set
 from openhands_tiered_router.tiers import Tier, TierSet
@@ -131,13 +128,13 @@ def _running(
 def _instead(
     connection: sqlite3.Connection, key: int, sets: Mapping[int, TierSet], cost: float
 ) -> tuple[int | None, float | None]:
-    row = connection.execute(_BASE.format(levels=levels(connection)), (key,)).fetchone()
-    if row is None or row["tier"] is None:
+    found = next(digests(connection, conversation=key), None)
+    tier = None if found is None else base_tier(found.stronger)
+    if found is None or tier is None:
         return None, None
-    tier = Tier(row["tier"])
-    kinds = [Caching.of(e) for t in sets.values() for e in t.endpoints]
     usd = 0.0
-    for s in conversation_sums(connection, Span(conversation=key), kinds):
+    kinds = {n: cachings(tiers) for n, tiers in sets.items()}
+    for s in conversation_sums(found, kinds):
         tiers = None if s.tier_set is None else sets.get(s.tier_set)
         single = s.single(tiers.of(tiers.serving(tier))[0]) if tiers else None
         if single is None:
@@ -179,12 +176,6 @@ _COST: Final = "SELECT count(*), total(cost) FROM decision_rows WHERE conversati
 _SETS: Final = """
     SELECT key, endpoints FROM tier_sets WHERE key IN
         (SELECT tier_set FROM decision_rows WHERE conversation = ?)
-"""
-
-_BASE: Final = """
-    SELECT max(tier, {levels}) AS tier, count(*) AS count FROM decision_rows
-    WHERE conversation = ? AND weighed IS NOT NULL
-    GROUP BY 1 ORDER BY count DESC LIMIT 1
 """
 
 _BUDGET: Final = """

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
 
-from openhands_tiered_router.report.sums import Span
+from openhands_tiered_router.telemetry.digest import Caches
 from openhands_tiered_router.tiers import TierSet
+
+
+type Key = tuple[int | None, int | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,31 +41,34 @@ class Receipts:
 
 
 def receipts(
-    connection: sqlite3.Connection, span: Span, tier_sets: Mapping[int, TierSet]
+    caches: Mapping[Key, Caches],
+    tier_sets: Mapping[int, TierSet],
+    names: Mapping[int, str],
 ) -> Receipts:
-    """From the agent's turns."""
-    held = switched = unpriced = cheaper = predicted = read = 0
-    cost = gain = 0.0
-    only = " AND conversation = :only" if span.conversation is not None else ""
-    sql = _SQL.format(where=span.where(), only=only)
-    for row in connection.execute(sql, span.values()):
-        held, switched = held + row["held"], switched + row["switched"]
-        cheaper, gain = cheaper + row["cheaper"], gain + row["gain"]
-        predicted, read = predicted + row["predicted"], read + row["read"]
-        premium = _premium(tier_sets.get(row["tier_set"]), row["endpoint"])
+    """From the agent's turns.
+
+    Args:
+        caches: By tier set and name of the endpoint, both as keys.
+        tier_sets: By key.
+        names: By key.
+    """
+    unpriced, cost = 0, 0.0
+    for (tier_set, endpoint), found in caches.items():
+        premium = _premium(tier_sets.get(tier_set or 0), names.get(endpoint or 0))
         if premium is None:
-            unpriced += row["switched"]
+            unpriced += found.switched
         else:
-            cost += premium * row["again"]
+            cost += premium * found.again
+    whole = Caches(*map(sum, zip(*caches.values(), strict=True)))
     return Receipts(
-        held=held,
-        switched=switched,
+        held=whole.held,
+        switched=whole.switched,
         unpriced=unpriced,
         switch_cost=cost,
-        held_against_cheaper=cheaper,
-        held_gain=gain,
-        warm_predicted=predicted,
-        warm_read=read,
+        held_against_cheaper=whole.cheaper,
+        held_gain=whole.gain / 1e9,
+        warm_predicted=whole.predicted,
+        warm_read=whole.read,
     )
 
 
@@ -73,28 +77,3 @@ def _premium(tiers: TierSet | None, key: str | None) -> float | None:
     endpoints = tiers.endpoints if tiers else ()
     prices = next((e.prices for e in endpoints if e.key == key), None)
     return None if prices is None else prices.cache_write - prices.cache_read
-
-
-_TTL: Final = 300
-"""Seconds that prompts are taken to be kept, to check that against what was read."""
-
-_SQL: Final = f"""
-    WITH turns AS (
-        SELECT conversation, time, moved, tier_set, served_endpoint, cache_read_tokens,
-            estimated_now + estimated_return AS own, estimated_now AS now,
-            weighed_now, weighed_now + weighed_return AS other,
-            min(prompt_tokens, lag(prompt_tokens) OVER before) AS kept,
-            time - lag(time + coalesce(seconds, 0) / 1e6) OVER before AS gap
-        FROM decision_rows WHERE (moved IS NOT NULL OR turn = 0) {{only}}
-        WINDOW before AS (PARTITION BY conversation ORDER BY time)
-    )
-    SELECT tier_set, (SELECT name FROM names WHERE key = served_endpoint) AS endpoint,
-        sum(moved = 0) AS held, sum(moved = 1) AS switched,
-        sum(iif(moved = 1, max(coalesce(kept, 0) - cache_read_tokens, 0), 0)) AS again,
-        coalesce(sum(moved = 0 AND weighed_now < now), 0) AS cheaper,
-        total(iif(moved = 0 AND weighed_now < now, other - own, 0)) / 1e9 AS gain,
-        sum(iif(moved = 0 AND gap <= {_TTL}, coalesce(kept, 0), 0)) AS predicted,
-        sum(iif(moved = 0 AND gap <= {_TTL}, cache_read_tokens, 0)) AS read
-    FROM turns WHERE moved IS NOT NULL AND {{where}}
-    GROUP BY tier_set, served_endpoint
-"""

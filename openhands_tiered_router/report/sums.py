@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from operator import add
+from typing import Any, NamedTuple
 
+from openhands_tiered_router.telemetry.digest import Caching, Cell, Digest, Turns
 from openhands_tiered_router.tiers import Endpoint, LongContextPrices, Prices, Tier
 
 
@@ -20,33 +21,12 @@ class Span:
     """Seconds since the epoch, not included."""
     conversation: int | None = None
     """Key of the only conversation; ``None``: all."""
-    part: tuple[int, int] = (0, 1)
-    """Of how many parts of the conversations this is which: they are independent."""
 
-    def where(self, time: str = "time", conversation: str = "conversation") -> str:
-        one = f" AND {conversation} = :only" if self.conversation is not None else ""
-        return f"{time} >= :since AND {time} < :until{one}"
-
-    def values(self) -> dict[str, Any]:
-        return {"since": self.since, "until": self.until, "only": self.conversation}
+    def values(self) -> tuple[float, float, int | None]:
+        return self.since, self.until, self.conversation
 
 
-@dataclass(frozen=True, slots=True)
-class Caching:
-    """What of an endpoint decides how its prompts would have been counted."""
-
-    ttl: float
-    above: int | None
-    """Tokens past which a prompt costs more; ``None``: it never does."""
-
-    @classmethod
-    def of(cls, endpoint: Endpoint) -> Caching:
-        long = endpoint.prices.long_context if endpoint.prices else None
-        return cls(endpoint.cache_ttl, long.above if long else None)
-
-
-@dataclass(frozen=True, slots=True)
-class Tokens:
+class Tokens(NamedTuple):
     """Tokens of turns, had one endpoint served them all."""
 
     warm: int
@@ -74,7 +54,7 @@ class ConversationSums:
     """USD, as charged."""
     score: float | None
     """Mean complexity of its tasks, 0 to 1."""
-    served: tuple[int, int, int, int]
+    served: tuple[int, ...]
     """Turns by the tier that served."""
     judged: int
     """Turns of which it is known whether they were hard."""
@@ -96,102 +76,60 @@ class ConversationSums:
 
 
 def conversation_sums(
-    connection: sqlite3.Connection, span: Span, cachings: Iterable[Caching]
-) -> list[ConversationSums]:
-    """In no order. Turns without a price are left out."""
-    kinds = tuple(dict.fromkeys(cachings))
-    columns = ", ".join(c for i, k in enumerate(kinds) for c in _columns(i, k))
-    only = " AND conversation = :only" if span.conversation is not None else ""
-    if span.part[1] > 1:
-        only += " AND conversation BETWEEN :first AND :last"
-    sql = _SUMS.format(
-        levels=levels(connection),
-        only=only,
-        where=span.where(),
-        columns="," + columns if columns else "",
-    )
-    first, last = _part(connection, span)
-    cursor = connection.execute(sql, span.values() | {"first": first, "last": last})
-    return [_conversation(r, kinds) for r in cursor]
+    digest: Digest, kinds: Mapping[int, tuple[Caching, ...]]
+) -> Iterator[ConversationSums]:
+    """By tier set; turns without a price are left out.
+
+    Args:
+        digest: Of the conversation.
+        kinds: By key of the tier set: ``cachings`` of it.
+    """
+    cells: dict[int | None, list[Cell]] = {}
+    for cell in digest.cells:
+        if cell.turns.turns:
+            cells.setdefault(cell.key.tier_set, []).append(cell)
+    for tier_set, mine in cells.items():
+        yield _sums(digest.conversation, tier_set, mine, kinds.get(tier_set or 0, ()))
 
 
-def _part(connection: sqlite3.Connection, span: Span) -> tuple[int, int]:
-    """Its first and last key."""
-    (most,) = connection.execute("SELECT max(key) FROM conversations").fetchone()
-    which, parts = span.part
-    step = (most or 0) // parts + 1
-    return which * step, (which + 1) * step - 1
+def base_tier(stronger: Sequence[int]) -> Tier | None:
+    """The stronger side of most choices that were weighed, the stronger of two such
+    tiers; ``None``: nothing was weighed."""
+    most = max(Tier, key=lambda t: (stronger[t], t))
+    return most if stronger[most] else None
 
 
-def levels(connection: sqlite3.Connection) -> str:
-    """SQL for the tier of what a decision was weighed against; -1: nothing."""
-    cases: list[str] = []
-    for key, name in connection.execute("SELECT key, name FROM names"):
-        try:
-            cases.append(f"WHEN {key} THEN {int(Tier.of(name))}")
-        except ValueError:
-            continue
-    return f"CASE weighed {' '.join(cases)} ELSE -1 END" if cases else "-1"
-
-
-def _columns(i: int, caching: Caching) -> list[str]:
-    warm = f"iif(gap <= {caching.ttl!r}, kept, 0)"
-    if caching.above is None:
-        sides = [("usual", "1")]
-    else:
-        short = f"prompt_tokens <= {caching.above}"
-        sides = [("usual", short), ("long", f"NOT ({short})")]
-    return [
-        f"coalesce(sum(iif({when}, {what}, 0)), 0) AS {name}_{side}_{i}"
-        for side, when in sides
-        for name, what in (
-            ("warm", warm),
-            ("prompt", "prompt_tokens"),
-            ("output", "completion_tokens"),
-        )
-    ]
-
-
-def _conversation(row: sqlite3.Row, kinds: tuple[Caching, ...]) -> ConversationSums:
-    def tokens(side: str, i: int) -> Tokens:
-        return Tokens(*(row[f"{n}_{side}_{i}"] for n in ("warm", "prompt", "output")))
-
+def _sums(
+    conversation: int,
+    tier_set: int | None,
+    cells: list[Cell],
+    kinds: tuple[Caching, ...],
+) -> ConversationSums:
+    turns = Turns._make(_added(c.turns for c in cells))
+    tokens = list(_added(c.tokens for c in cells))
+    served = [0] * len(Tier)
+    for cell in cells:
+        if cell.key.tier is not None:
+            served[cell.key.tier] += cell.turns.turns
     return ConversationSums(
-        conversation=row["conversation"],
-        tier_set=row["tier_set"],
-        turns=row["turns"],
-        cost=row["cost"],
-        score=row["score"],
-        served=(row["t0"], row["t1"], row["t2"], row["t3"]),
-        judged=row["judged"],
-        hard=row["hard"],
-        leaked=row["leaked"],
+        conversation=conversation,
+        tier_set=tier_set,
+        turns=turns.turns,
+        cost=turns.cost,
+        score=turns.score / turns.scored / 1e6 if turns.scored else None,
+        served=tuple(served),
+        judged=turns.judged,
+        hard=turns.hard,
+        leaked=turns.leaked,
         tokens={
-            k: (tokens("usual", i), tokens("long", i) if k.above else Tokens(0, 0, 0))
-            for i, k in enumerate(kinds)
+            kind: (Tokens(*tokens[i : i + 3]), Tokens(*tokens[i + 3 : i + 6]))
+            for kind, i in zip(kinds, range(0, len(tokens), 6), strict=True)
         },
     )
 
 
-# The literal is records.AGENT_TURN, whose module is too slow to import for a prompt.
-# Turns before the span count as what a cache still holds: only the sums are cut to it.
-_SUMS: Final = """
-    WITH turns AS (
-        SELECT conversation, tier_set, time, cost, score, served_tier, hard,
-            prompt_tokens, completion_tokens, {levels} AS rival,
-            min(prompt_tokens, lag(prompt_tokens) OVER before) AS kept,
-            time - lag(time + coalesce(seconds, 0) / 1e6) OVER before AS gap
-        FROM decision_rows
-        WHERE answered = 1
-            AND purpose = (SELECT key FROM names WHERE name = 'agent'){only}
-        WINDOW before AS (PARTITION BY conversation ORDER BY time)
-    )
-    SELECT conversation, tier_set, count(*) AS turns, total(cost) AS cost,
-        avg(score) / 1e6 AS score,
-        sum(served_tier = 0) AS t0, sum(served_tier = 1) AS t1,
-        sum(served_tier = 2) AS t2, sum(served_tier = 3) AS t3,
-        count(hard) AS judged, coalesce(sum(hard = 1), 0) AS hard,
-        coalesce(sum(hard = 1 AND served_tier < rival), 0) AS leaked {columns}
-    FROM turns WHERE cost IS NOT NULL AND {where}
-    GROUP BY conversation, tier_set
-"""
+def _added(rows: Iterable[Iterable[Any]]) -> Iterable[Any]:
+    first, *rest = rows
+    for row in rest:
+        first = list(map(add, first, row))
+    return first

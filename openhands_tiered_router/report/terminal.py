@@ -171,10 +171,10 @@ def _guards(console: Console, report: Report) -> None:
 
 def _latency(console: Console, report: Report) -> None:
     rows = []
-    for measure, found in report.latency:
-        for p in found:
+    for found in report.latency:
+        for p in found.groups:
             values = (f"{v:.4g}" for v in (p.p50, p.p95, p.p99))
-            rows.append((measure, str(p.key[0]), f"{p.count:,}", *values))
+            rows.append((found.measure, str(p.key[0]), f"{p.count:,}", *values))
     head = ("latency", "tier", "calls", "P50", "P95", "P99")
     _table(console, "Latency", head, rows)
 

@@ -97,18 +97,27 @@ def groups(
 class Keys:
     """Turns the numbers that SQL groups by into what they stand for."""
 
-    def __init__(self, connection: sqlite3.Connection, by: Sequence[By]) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection | None, by: Sequence[By] = ()
+    ) -> None:
         self._by = by
-        self._names: dict[int, str] = dict(
-            connection.execute("SELECT key, name FROM names").fetchall()
-        )
+        self.names: dict[int, str] = {}
         self._conversations: dict[int, str] = {}
+        if connection is None:
+            return
+        names = connection.execute("SELECT key, name FROM names")
+        self.names = dict(names.fetchall())
         if "conversation" in by:
             rows = connection.execute("SELECT key, id FROM conversations")
             self._conversations = dict(rows.fetchall())
 
     def of(self, row: sqlite3.Row) -> tuple[str | int | None, ...]:
-        return tuple(self._shown(b, row[f"by_{b}"]) for b in self._by)
+        return self.shown(self._by, [row[f"by_{b}"] for b in self._by])
+
+    def shown(
+        self, by: Sequence[By], values: Sequence[int | None]
+    ) -> tuple[str | int | None, ...]:
+        return tuple(map(self._shown, by, values))
 
     def _shown(self, by: By, value: int | None) -> str | int | None:
         if value is None:
@@ -122,7 +131,7 @@ class Keys:
                 return _date(value)
             case "conversation":
                 return self._conversations.get(value)
-        return self._names.get(value)
+        return self.names.get(value)
 
 
 def _date(day: int) -> str:

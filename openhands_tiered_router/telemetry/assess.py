@@ -75,10 +75,13 @@ def assess(path: Path, max_seconds: float = DEFAULT_SECONDS) -> Assessed:
     except sqlite3.OperationalError:
         pass
     with reading(path) as connection:
-        if connection is None:
-            return Assessed(done, 0)
-        (left,) = connection.execute(_LEFT, {"nobody": NO_CONVERSATION}).fetchone()
-    return Assessed(done, left)
+        return Assessed(done, 0 if connection is None else unjudged(connection))
+
+
+def unjudged(connection: sqlite3.Connection) -> int:
+    """How many conversations changed since they were judged."""
+    (left,) = connection.execute(_LEFT, {"nobody": NO_CONVERSATION}).fetchone()
+    return left
 
 
 def _writable(path: Path) -> sqlite3.Connection:
@@ -112,10 +115,12 @@ def _assess_conversation(
     rows = list(read_rows(connection, key))
     turns = [n for n, row in enumerate(rows) if row.purpose == names.agent]
     judged = _judged(connection, key, [rows[n] for n in turns], names)
+    changed: list[tuple[Any, ...]] = []
     for n, quality in zip(turns, judged, strict=True):
         row, rows[n] = rows[n], _with(rows[n], quality)
         if row != rows[n]:
-            connection.execute(_JUDGED, rows[n]._asdict())
+            changed.append((*rows[n][-4:], row.key))
+    connection.executemany(_JUDGED, changed)
     first, last = (rows[0].time, rows[-1].time) if rows else (None, None)
     body = encoded(digest(key, rows, names))
     connection.execute(_DIGEST, (key, first, last, body))
@@ -163,12 +168,13 @@ def _total(now: int | None, later: int | None) -> float | None:
 
 def _with(row: Row, quality: Quality) -> Row:
     provision = 0 if quality.provision is None else _CODES[quality.provision]
-    return row._replace(
-        hard=None if quality.hard is None else int(quality.hard),
-        moved=None if quality.moved is None else int(quality.moved),
-        quality=-1 if quality.score is None else quality.score,
-        judged=bits_of(quality.signs) << 2 | provision,
+    judged = (
+        None if quality.hard is None else int(quality.hard),
+        None if quality.moved is None else int(quality.moved),
+        -1 if quality.score is None else quality.score,
+        bits_of(quality.signs) << 2 | provision,
     )
+    return Row._make(row[: -len(judged)] + judged)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,8 +257,7 @@ _DONE: Final = "UPDATE conversations SET stale = 0 WHERE key = ?"
 _DIGEST: Final = "INSERT OR REPLACE INTO digests VALUES (?, ?, ?, ?)"
 
 _JUDGED: Final = """
-    UPDATE decision_rows SET hard = :hard, moved = :moved, quality = :quality,
-        judged = :judged WHERE key = :key
+    UPDATE decision_rows SET hard = ?, moved = ?, quality = ?, judged = ? WHERE key = ?
 """
 
 _TOOLS: Final = """

@@ -59,6 +59,8 @@ class Turns(NamedTuple):
 class Caches(NamedTuple):
     """Sums over the agent's turns that held or switched their endpoint."""
 
+    held: int = 0
+    switched: int = 0
     again: int = 0
     """Tokens of switched turns that the turn before had sent, and that were not read
     from a cache."""

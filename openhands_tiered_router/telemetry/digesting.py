@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from operator import add
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from openhands_tiered_router.telemetry.digest import (
     BINS,
@@ -112,26 +111,29 @@ def digest(
     )
 
 
-_NO_CALLS: Final = (0,) * len(Calls._fields)
-
-
 class _Cell:
+    """What to add up."""
+
     __slots__ = ("caches", "calls", "tokens", "turns")
 
-    def __init__(self, tokens: int) -> None:
-        self.calls: Iterable[float] = _NO_CALLS
-        self.turns: Iterable[float] = Turns()
-        self.caches: Iterable[float] = Caches()
-        self.tokens = [0] * tokens
+    def __init__(self) -> None:
+        self.calls: list[Calls] = []
+        self.turns: list[Turns] = []
+        self.caches: list[Caches] = []
+        self.tokens: list[tuple[int, ...]] = []
 
     def done(self, key: Key) -> Cell:
         return Cell(
             key,
-            Calls._make(self.calls),
-            Turns._make(self.turns),
-            Caches._make(self.caches),
-            tuple(self.tokens),
+            Calls(*_added(self.calls)),
+            Turns(*_added(self.turns)),
+            Caches(*_added(self.caches)),
+            tuple(_added(self.tokens)),
         )
+
+
+def _added(rows: Iterable[tuple[Any, ...]]) -> Iterable[Any]:
+    return map(sum, zip(*rows, strict=True))
 
 
 class _Making:
@@ -158,7 +160,7 @@ class _Making:
         served = -1 if row.served_tier is None else row.served_tier
         leaked = row.hard == 1 and 0 <= served < rival
         cell = self._cell(row)
-        cell.calls = list(map(add, cell.calls, _calls(row, leaked)))
+        cell.calls.append(_calls(row, leaked))
         if turn:
             self._turn(cell, row, leaked, kept, gap)
 
@@ -173,30 +175,29 @@ class _Making:
         )
         cell = self.cells.get(key)
         if cell is None:
-            kinds = self.names.cachings.get(row.tier_set or 0, ())
-            cell = self.cells[key] = _Cell(6 * len(kinds))
+            cell = self.cells[key] = _Cell()
         return cell
 
     def _turn(self, cell: _Cell, row: Row, leaked: bool, kept: int, gap: float) -> None:
         if row.answered and row.cost is not None:
-            cell.turns = list(map(add, cell.turns, _turns(row, leaked)))
-            self._tokens(cell, row, kept, gap)
+            cell.turns.append(_turns(row, leaked))
+            cell.tokens.append(self._tokens(row, kept, gap))
         if row.moved is not None:
-            cell.caches = list(map(add, cell.caches, _caches(row, kept, gap)))
+            cell.caches.append(_caches(row, kept, gap))
         if row.hard is not None and row.p_mechanical:
             found = self.bins[min(row.p_mechanical * BINS // 1_000_000, BINS - 1)]
             found[0] += row.p_mechanical
             found[1] += row.hard == 0
             found[2] += 1
 
-    def _tokens(self, cell: _Cell, row: Row, kept: int, gap: float) -> None:
-        prompt, tokens = row.prompt_tokens or 0, cell.tokens
-        kinds = self.names.cachings.get(row.tier_set or 0, ())
-        for i, (ttl, above) in enumerate(kinds):
-            place = 6 * i + (3 if above is not None and prompt > above else 0)
-            tokens[place] += kept if gap <= ttl else 0
-            tokens[place + 1] += prompt
-            tokens[place + 2] += row.completion_tokens or 0
+    def _tokens(self, row: Row, kept: int, gap: float) -> tuple[int, ...]:
+        prompt, output = row.prompt_tokens or 0, row.completion_tokens or 0
+        tokens: tuple[int, ...] = ()
+        for ttl, above in self.names.cachings.get(row.tier_set or 0, ()):
+            mine = (kept if gap <= ttl else 0, prompt, output)
+            long = above is not None and prompt > above
+            tokens += (0, 0, 0, *mine) if long else (*mine, 0, 0, 0)
+        return tokens
 
 
 def _calls(row: Row, leaked: bool) -> Calls:
@@ -240,12 +241,13 @@ def _turns(row: Row, leaked: bool) -> Turns:
 def _caches(row: Row, kept: int, gap: float) -> Caches:
     read = row.cache_read_tokens or 0
     if row.moved:
-        return Caches(again=max(kept - read, 0))
+        return Caches(switched=1, again=max(kept - read, 0))
     soon = gap <= CHECKED_TTL
     cheaper = (row.weighed_now is not None and row.estimated_now is not None) and (
         row.weighed_now < row.estimated_now
     )
     return Caches(
+        held=1,
         cheaper=cheaper,
         gain=_gain(row) if cheaper else 0,
         predicted=kept if soon else 0,

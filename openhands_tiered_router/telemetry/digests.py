@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 
-from openhands_tiered_router.telemetry.digest import Digest, cachings, decoded
+from openhands_tiered_router.telemetry.digest import Caching, Digest, cachings, decoded
 from openhands_tiered_router.telemetry.digesting import Names, Row, digest, levels_of
 from openhands_tiered_router.telemetry.tier_sets import decode_tier_set
 
@@ -45,8 +46,13 @@ def read_names(connection: sqlite3.Connection) -> Names:
     return Names(
         agent=next((key for key, name in names if name == "agent"), None),
         levels=dict(levels_of(names)),
-        cachings={key: cachings(decode_tier_set(text)) for key, text in sets},
+        cachings={key: _cachings(text) for key, text in sets},
     )
+
+
+@lru_cache(256)
+def _cachings(endpoints: str) -> tuple[Caching, ...]:
+    return cachings(decode_tier_set(endpoints))
 
 
 def read_rows(

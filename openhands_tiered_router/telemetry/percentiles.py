@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from itertools import chain
+from typing import Any, Final, Literal
 
 from openhands_tiered_router.telemetry.aggregates import EXPRESSIONS, By, Keys
 from openhands_tiered_router.telemetry.query import TelemetryFile
@@ -13,11 +15,12 @@ from openhands_tiered_router.telemetry.query import TelemetryFile
 
 type Measure = Literal["first_token_seconds", "seconds", "overhead_us"]
 
-_PER: Final[dict[Measure, float]] = {
+PER: Final[dict[Measure, float]] = {
     "first_token_seconds": 1e6,
     "seconds": 1e6,
     "overhead_us": 1.0,
 }
+"""What is stored of each unit: seconds are whole millionths."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +33,15 @@ class Percentiles:
     p50: float
     p95: float
     p99: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Latency:
+    """A measure of all groups, in order of the key; those without a value are out."""
+
+    measure: Measure
+    by: tuple[By, ...]
+    groups: tuple[Percentiles, ...]
 
 
 def percentiles(
@@ -52,46 +64,92 @@ def percentiles(
     Raises:
         TelemetryReadError: It cannot be read.
     """
-    keys = [f"{EXPRESSIONS[b]} AS by_{b}" for b in by]
-    names = ", ".join(f"by_{b}" for b in by)
-    partition = f"PARTITION BY {names}" if by else ""
-    sql = f"""
-        WITH found AS (
-            SELECT {", ".join([*keys, f"{measure} AS value"])} FROM decision_rows
-            WHERE answered = 1 AND {measure} IS NOT NULL
-                AND time >= :since AND time < :until
-        ), ranked AS (
-            SELECT *, row_number() OVER ({partition} ORDER BY value) AS rank,
-                count(*) OVER ({partition}) AS count
-            FROM found
-        )
-        SELECT {names + "," if by else ""} count, {_ranks()} FROM ranked
-        WHERE rank IN ({_rank(50)}, {_rank(95)}, {_rank(99)})
-        {f"GROUP BY {names} ORDER BY {names}" if by else "GROUP BY count"}
+    found = latencies(file, [measure], [by], since, until)
+    return [p for latency in found for p in latency.groups]
+
+
+def latencies(
+    file: TelemetryFile,
+    measures: Sequence[Measure],
+    groupings: Sequence[Sequence[By]],
+    since: float = 0.0,
+    until: float = math.inf,
+    conversation: int | None = None,
+) -> list[Latency]:
+    """As ``percentiles``, for each measure by each grouping, in one pass.
+
+    A file that is missing has none.
+
+    Args:
+        file: Where from.
+        measures: Which.
+        groupings: What tells groups apart.
+        since: Seconds since the epoch, included.
+        until: Seconds since the epoch, not included.
+        conversation: Key of the only one; ``None``: all.
+
+    Raises:
+        TelemetryReadError: It cannot be read.
     """
+    by: list[By] = []
+    for b in chain.from_iterable(groupings):
+        if b not in by:
+            by.append(b)
     with file.reading() as connection:
         if connection is None:
             return []
-        rows = connection.execute(sql, {"since": since, "until": until}).fetchall()
-        shown, per = Keys(connection, by), _PER[measure]
-        return [
-            Percentiles(
-                key=shown.of(r),
-                count=r["count"],
-                p50=r["p50"] / per,
-                p95=r["p95"] / per,
-                p99=r["p99"] / per,
-            )
-            for r in rows
-        ]
+        cursor = connection.cursor()
+        cursor.row_factory = None
+        span = {"since": since, "until": until, "only": conversation}
+        rows = cursor.execute(_sql(measures, by, conversation), span).fetchall()
+        keys = Keys(connection, by)
+    many = len(measures)
+    cells = [(row[many:], [sorted(json.loads(v)) for v in row[:many]]) for row in rows]
+    return [
+        Latency(
+            measure=measure,
+            by=tuple(grouping),
+            groups=tuple(
+                _percentiles(keys.shown(grouping, key), values, PER[measure])
+                for key, values in _merged(cells, i, [by.index(b) for b in grouping])
+            ),
+        )
+        for grouping in groupings
+        for i, measure in enumerate(measures)
+    ]
 
 
-def _rank(percent: int) -> str:
-    """The smallest rank that at least that share of the values does not exceed."""
-    return f"(count * {percent} + 99) / 100"
+def _sql(
+    measures: Sequence[Measure], by: Sequence[By], conversation: int | None
+) -> str:
+    # As JSON, because a row each would take Python twice the time.
+    found = [f"json_group_array({m}) FILTER (WHERE {m} IS NOT NULL)" for m in measures]
+    keys = [EXPRESSIONS[b] for b in by]
+    one = "" if conversation is None else "AND conversation = :only"
+    return f"""
+        SELECT {", ".join([*found, *keys])} FROM decision_rows
+        WHERE answered = 1 AND time >= :since AND time < :until {one}
+        {f"GROUP BY {', '.join(keys)}" if by else ""}
+    """
 
 
-def _ranks() -> str:
-    return ", ".join(
-        f"max(iif(rank = {_rank(p)}, value, NULL)) AS p{p}" for p in (50, 95, 99)
-    )
+def _merged(
+    cells: Iterable[tuple[tuple[Any, ...], list[list[int]]]],
+    measure: int,
+    places: Sequence[int],
+) -> list[tuple[tuple[Any, ...], list[int]]]:
+    found: dict[tuple[Any, ...], list[int]] = {}
+    for key, values in cells:
+        if values[measure]:
+            mine = found.setdefault(tuple(key[p] for p in places), [])
+            mine += values[measure]
+    order = sorted(found, key=lambda key: [(k is not None, k) for k in key])
+    return [(key, sorted(found[key])) for key in order]
+
+
+def _percentiles(
+    key: tuple[str | int | None, ...], ordered: Sequence[int], per: float
+) -> Percentiles:
+    count = len(ordered)
+    p50, p95, p99 = (ordered[(count * p + 99) // 100 - 1] / per for p in (50, 95, 99))
+    return Percentiles(key=key, count=count, p50=p50, p95=p95, p99=p99)

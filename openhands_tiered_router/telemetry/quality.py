@@ -128,7 +128,7 @@ def assess(turns: Sequence[JudgedTurn], accepted: bool | None) -> list[Quality]:
 def _assess(turns: Sequence[JudgedTurn], i: int, accepted: bool | None) -> Quality:
     turn = turns[i]
     hard = is_hard(turn)
-    signs = tuple(s for s in Sign if _holds(s, turns, i, accepted, hard))
+    signs = _signs(turns, i, accepted, hard)
     known = turn.served is not None and (
         accepted is not None or any(t.failed is not None for t in turn.tools)
     )
@@ -150,42 +150,33 @@ def is_hard(turn: JudgedTurn) -> bool | None:
     return turn.must_be_hard or any(t.kind not in MECHANICAL for t in turn.tools)
 
 
-def _holds(
-    sign: Sign,
-    turns: Sequence[JudgedTurn],
-    i: int,
-    accepted: bool | None,
-    hard: bool | None,
-) -> bool:
+def _signs(
+    turns: Sequence[JudgedTurn], i: int, accepted: bool | None, hard: bool | None
+) -> tuple[Sign, ...]:
     turn = turns[i]
-    match sign:
-        case Sign.ACCEPTED:
-            return accepted is True
-        case Sign.REJECTED:
-            return accepted is False
-        case Sign.WORKED:
-            return bool(turn.tools) and all(t.failed is False for t in turn.tools)
-        case Sign.FAILED:
-            return any(t.failed and not t.invalid for t in turn.tools)
-        case Sign.INVALID:
-            return any(t.invalid for t in turn.tools)
-        case Sign.REWORK:
-            return _reworked(turns[i : i + SOON + 1])
-        case Sign.REPEATED:
-            return _repeated(turns[max(i - SOON, 0) : i + 1])
-        case Sign.ESCALATED:
-            return _escalated(turns[i : i + 2])
-        case Sign.OVERPAID:
-            return hard is False and _overpaid(turn) > 0.0
-        case Sign.LEAKED:
-            return hard is True and (turn.other_level or 0) > _level(turn)
+    tools = turn.tools
+    holds = (
+        (Sign.ACCEPTED, accepted is True),
+        (Sign.REJECTED, accepted is False),
+        (Sign.WORKED, {t.failed for t in tools} == {False}),
+        (Sign.FAILED, any(t.failed and not t.invalid for t in tools)),
+        (Sign.INVALID, any(t.invalid for t in tools)),
+        (Sign.REWORK, _reworked(turns[i : i + SOON + 1])),
+        (Sign.REPEATED, _repeated(turns[max(i - SOON, 0) : i + 1])),
+        (Sign.ESCALATED, _escalated(turns[i : i + 2])),
+        (Sign.OVERPAID, hard is False and _overpaid(turn) > 0.0),
+        (Sign.LEAKED, hard is True and (turn.other_level or 0) > _level(turn)),
+    )
+    return tuple(sign for sign, held in holds if held)
 
 
 def _reworked(turns: Sequence[JudgedTurn]) -> bool:
     first, *rest = turns
     changed = {t.target for t in first.tools} - {None}
+    if not changed:
+        return False
     failed = any(t.failed for t in first.tools)
-    for turn in rest if changed else ():
+    for turn in rest:
         if failed and changed & {t.target for t in turn.tools}:
             return True
         failed = failed or any(t.failed for t in turn.tools)
@@ -195,7 +186,7 @@ def _reworked(turns: Sequence[JudgedTurn]) -> bool:
 def _repeated(turns: Sequence[JudgedTurn]) -> bool:
     *before, last = turns
     mine = {t.failure for t in last.tools} - {None}
-    return any(mine & {t.failure for t in turn.tools} for turn in before)
+    return bool(mine) and any(mine & {t.failure for t in turn.tools} for turn in before)
 
 
 def _escalated(turns: Sequence[JudgedTurn]) -> bool:
