@@ -138,7 +138,7 @@ def _figures(file: TelemetryFile, span: Span) -> dict[str, Any]:
         "days": totals.groups(shown, "day", "tier"),
         "endpoints": totals.groups(shown, "endpoint"),
         "provisions": totals.groups(shown, "provision"),
-        "savings": savings(totals.sums, tier_sets, totals.base()),
+        "savings": savings(totals.sums, tier_sets, totals.base),
         "solved": by_tier(totals.sums, solved),
         "task_score": calibration.task_score(totals.sums, solved),
         "receipts": totals.receipts(shown, tier_sets),

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from operator import add
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from openhands_tiered_router.telemetry.digest import Caching, Cell, Digest, Turns
+from openhands_tiered_router.telemetry.digest import (
+    Caching,
+    Cell,
+    Digest,
+    Turns,
+    added,
+)
 from openhands_tiered_router.tiers import Endpoint, LongContextPrices, Prices, Tier
 
 
@@ -95,6 +100,8 @@ def conversation_sums(
 def base_tier(stronger: Sequence[int]) -> Tier | None:
     """The stronger side of most choices that were weighed, the stronger of two such
     tiers; ``None``: nothing was weighed."""
+    if not stronger:
+        return None
     most = max(Tier, key=lambda t: (stronger[t], t))
     return most if stronger[most] else None
 
@@ -105,8 +112,8 @@ def _sums(
     cells: list[Cell],
     kinds: tuple[Caching, ...],
 ) -> ConversationSums:
-    turns = Turns._make(_added(c.turns for c in cells))
-    tokens = list(_added(c.tokens for c in cells))
+    turns = Turns(*added(c.turns for c in cells))
+    tokens = [*added(c.tokens for c in cells if c.tokens)]
     served = [0] * len(Tier)
     for cell in cells:
         if cell.key.tier is not None:
@@ -126,10 +133,3 @@ def _sums(
             for kind, i in zip(kinds, range(0, len(tokens), 6), strict=True)
         },
     )
-
-
-def _added(rows: Iterable[Iterable[Any]]) -> Iterable[Any]:
-    first, *rest = rows
-    for row in rest:
-        first = list(map(add, first, row))
-    return first

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from operator import add
 from typing import Final
 
 from openhands_tiered_router.core.decision import Usage
@@ -15,14 +14,14 @@ from openhands_tiered_router.report.sums import (
 )
 from openhands_tiered_router.telemetry.aggregates import By, Group, Keys
 from openhands_tiered_router.telemetry.digest import (
-    BINS,
     Bin,
     Caches,
     Calls,
     Digest,
+    added,
     cachings,
 )
-from openhands_tiered_router.tiers import Tier, TierSet
+from openhands_tiered_router.tiers import TierSet
 
 
 BY: Final[tuple[By, ...]] = ("day", "tier", "endpoint", "provision")
@@ -39,47 +38,38 @@ class Totals:
     ) -> None:
         self.sums: list[ConversationSums] = []
         """Of each conversation."""
-        self.stronger: list[int] = [0] * len(Tier)
-        """Choices that were weighed, by the tier of the stronger side."""
-        self.bins: list[Bin] = [Bin()] * BINS
-        self._calls: dict[_Key, Iterable[float]] = {}
-        self._caches: dict[Key, Iterable[float]] = {}
-        self._kinds = {key: cachings(tiers) for key, tiers in tier_sets.items()}
+        kinds = {key: cachings(tiers) for key, tiers in tier_sets.items()}
+        calls: dict[_Key, list[Calls]] = {}
+        caches: dict[Key, list[Caches]] = {}
+        stronger: list[tuple[int, ...]] = []
+        bins: list[tuple[Bin, ...]] = []
         for digest in digests:
-            self._add(digest)
+            self.sums += conversation_sums(digest, kinds)
+            stronger.append(digest.stronger)
+            bins.append(digest.bins)
+            for cell in digest.cells:
+                tier_set, *key = cell.key
+                calls.setdefault(tuple(key), []).append(cell.calls)
+                place = tier_set, cell.key.endpoint
+                caches.setdefault(place, []).append(cell.caches)
+        self.base = base_tier([*added(stronger)])
+        """The stronger side of most choices that were weighed; ``None``: none was."""
+        self.bins = [Bin(*added(same)) for same in zip(*bins, strict=True)]
+        self._calls = {key: Calls(*added(found)) for key, found in calls.items()}
+        self._caches = {key: Caches(*added(found)) for key, found in caches.items()}
 
     def groups(self, keys: Keys, *by: By) -> tuple[Group, ...]:
         """All calls by some of ``BY``, in order of the key; unknown keys first."""
         places = [BY.index(b) for b in by]
-        found: dict[_Key, Iterable[float]] = {}
+        found: dict[_Key, list[Calls]] = {}
         for key, calls in self._calls.items():
-            _put(found, tuple(key[p] for p in places), calls)
+            found.setdefault(tuple(key[p] for p in places), []).append(calls)
         order = sorted(found, key=lambda key: [(k is not None, k) for k in key])
-        return tuple(_group(keys.shown(by, k), Calls._make(found[k])) for k in order)
+        return tuple(_group(keys.shown(by, k), Calls(*added(found[k]))) for k in order)
 
     def receipts(self, keys: Keys, tier_sets: Mapping[int, TierSet]) -> Receipts:
         """What changing models did to caches."""
-        caches = {key: Caches(*map(int, c)) for key, c in self._caches.items()}
-        return receipts(caches, tier_sets, keys.names)
-
-    def base(self) -> Tier | None:
-        """The stronger side of most choices that were weighed; ``None``: none was."""
-        return base_tier(self.stronger)
-
-    def _add(self, digest: Digest) -> None:
-        self.sums += conversation_sums(digest, self._kinds)
-        self.stronger = list(map(add, self.stronger, digest.stronger))
-        self.bins = [
-            Bin(*map(add, a, b)) for a, b in zip(self.bins, digest.bins, strict=True)
-        ]
-        for cell in digest.cells:
-            _put(self._calls, cell.key[1:], cell.calls)
-            _put(self._caches, (cell.key.tier_set, cell.key.endpoint), cell.caches)
-
-
-def _put[K](found: dict[K, Iterable[float]], key: K, added: Iterable[float]) -> None:
-    before = found.get(key)
-    found[key] = added if before is None else list(map(add, before, added))
+        return receipts(self._caches, tier_sets, keys.names)
 
 
 def _group(key: tuple[str | int | None, ...], calls: Calls) -> Group:

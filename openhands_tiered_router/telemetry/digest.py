@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from openhands_tiered_router.tiers import Endpoint, TierSet
 
+
+if TYPE_CHECKING:
+    import msgspec
 
 DAY: Final = 86_400
 """Seconds. Days are those of UTC."""
@@ -118,6 +123,11 @@ class Digest:
     bins: tuple[Bin, ...]
 
 
+def added(rows: Iterable[tuple[Any, ...]]) -> Iterable[Any]:
+    """Each column's sum."""
+    return map(sum, zip(*rows, strict=True))
+
+
 class Caching(NamedTuple):
     """What of an endpoint decides how its prompts would have been counted."""
 
@@ -147,21 +157,17 @@ def decoded(conversation: int, body: bytes) -> Digest:
     """What ``encoded`` was given.
 
     Raises:
-        ValueError, TypeError, zlib.error: It is something else.
+        msgspec.DecodeError, zlib.error: It is something else.
     """
-    cells, stronger, bins = json.loads(zlib.decompress(body))
-    return Digest(
-        conversation,
-        tuple(
-            Cell(
-                Key._make(key),
-                Calls._make(calls),
-                Turns._make(turns),
-                Caches._make(caches),
-                tuple(tokens),
-            )
-            for key, calls, turns, caches, tokens in cells
-        ),
-        tuple(stronger),
-        tuple(Bin(*b) for b in bins),
-    )
+    return Digest(conversation, *_decoder().decode(zlib.decompress(body)))
+
+
+@cache
+def _decoder() -> msgspec.json.Decoder[_Parts]:
+    # Here, because a shell's prompt need not wait for it.
+    import msgspec
+
+    return msgspec.json.Decoder(_Parts)
+
+
+_Parts = tuple[tuple[Cell, ...], tuple[int, ...], tuple[Bin, ...]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from openhands_tiered_router.telemetry.digest import (
     BINS,
@@ -18,6 +18,7 @@ from openhands_tiered_router.telemetry.digest import (
     Digest,
     Key,
     Turns,
+    added,
 )
 from openhands_tiered_router.tiers import Tier
 
@@ -125,15 +126,11 @@ class _Cell:
     def done(self, key: Key) -> Cell:
         return Cell(
             key,
-            Calls(*_added(self.calls)),
-            Turns(*_added(self.turns)),
-            Caches(*_added(self.caches)),
-            tuple(_added(self.tokens)),
+            Calls(*added(self.calls)),
+            Turns(*added(self.turns)),
+            Caches(*added(self.caches)),
+            tuple(added(self.tokens)),
         )
-
-
-def _added(rows: Iterable[tuple[Any, ...]]) -> Iterable[Any]:
-    return map(sum, zip(*rows, strict=True))
 
 
 class _Making:
