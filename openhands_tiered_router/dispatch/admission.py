@@ -1,14 +1,17 @@
-"""Waiting for an endpoint's rate limit, in line with others."""
+"""What lets a call pass to an endpoint: its breaker, and its rate limit's line."""
 
 from __future__ import annotations
 
 import logging
 import random
+import threading
 from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, Protocol
 
 from openhands_tiered_router.dispatch.steps import Pause, Reply, Step, blocking
+from openhands_tiered_router.health.breaker import Breaker, Permit
 from openhands_tiered_router.health.limiter import Limiter
 from openhands_tiered_router.health.line import Ticket
 
@@ -38,6 +41,53 @@ def ask[T](
     except Exception as error:
         logger.error("shared state failed with %s", type(error).__name__)
         return otherwise
+
+
+@dataclass(slots=True)
+class _Asking:
+    """Asks a breaker, maybe in a thread that goes on when the call is cancelled."""
+
+    breaker: Breaker
+    now: float
+    _permit: Permit | None = None
+    _abandoned: bool = False
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __call__(self) -> Permit:
+        permit = self.breaker.acquire(self.now)
+        with self._lock:
+            self._permit = permit
+            abandoned = self._abandoned
+        if abandoned:
+            give_back(self.breaker, permit)
+        return permit
+
+    def abandon(self) -> None:
+        with self._lock:
+            self._abandoned = True
+            permit = self._permit
+        if permit is not None:
+            give_back(self.breaker, permit)
+
+
+def permitted(breaker: Breaker, now: float) -> Generator[Step, Reply, Permit]:
+    """What the breaker says; a call that is cancelled meanwhile keeps no probe."""
+    asking = _Asking(breaker, now)
+    try:
+        return (yield from ask(breaker, asking, Permit.FREE))
+    except BaseException:
+        asking.abandon()
+        raise
+
+
+def give_back(breaker: Breaker, permit: Permit) -> None:
+    """Ends a probe that tells nothing. Never waits: an event loop may be closing us."""
+    if permit is not Permit.PROBE:
+        return
+    if breaker.local:
+        breaker.released()
+    else:
+        threading.Thread(target=breaker.released, daemon=True).start()
 
 
 def admitted(

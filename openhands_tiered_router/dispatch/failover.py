@@ -17,7 +17,7 @@ from openhands.sdk.llm.exceptions import LLMError
 
 from openhands_tiered_router.core.decision import Attempt, ErrorKind
 from openhands_tiered_router.core.fleet import Health
-from openhands_tiered_router.dispatch.admission import admitted, ask
+from openhands_tiered_router.dispatch.admission import admitted, ask, permitted
 from openhands_tiered_router.dispatch.call import CallFacts
 from openhands_tiered_router.dispatch.errors import (
     CallbackFailed,
@@ -198,10 +198,7 @@ class Failover:
         ):
             at.full = True
             return None
-        now = self.clock()
-        permit = yield from ask(
-            health.breaker, partial(health.breaker.acquire, now), Permit.FREE
-        )
+        permit = yield from permitted(health.breaker, self.clock())
         if not permit and not at.force:
             back = partial(health.limiter.give_back, ticket)
             yield from ask(health.limiter, back, None)

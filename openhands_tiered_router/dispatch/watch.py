@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Generator
 from dataclasses import dataclass
 from functools import partial
@@ -11,7 +10,7 @@ from functools import partial
 from openhands.sdk.llm import LLMResponse
 
 from openhands_tiered_router.core.decision import ErrorKind, Usage
-from openhands_tiered_router.dispatch.admission import ask
+from openhands_tiered_router.dispatch.admission import ask, give_back
 from openhands_tiered_router.dispatch.call import CallFacts
 from openhands_tiered_router.dispatch.errors import headers_of, retry_after
 from openhands_tiered_router.dispatch.headers import said_in, said_in_answer
@@ -86,12 +85,7 @@ class Watch:
 
     def cancelled(self) -> None:
         """Must not wait: the generator is being closed, maybe by an event loop."""
-        if self.permit is not Permit.PROBE:
-            return
-        if self.health.breaker.local:
-            self.health.breaker.released()
-        else:
-            threading.Thread(target=self.health.breaker.released, daemon=True).start()
+        give_back(self.health.breaker, self.permit)
 
     def _time(self, now: float, tokens: int) -> None:
         first_token = self.facts.first_token()

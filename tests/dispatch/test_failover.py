@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from openhands.sdk.llm.exceptions import (
@@ -17,12 +19,15 @@ from openhands.sdk.llm.exceptions import (
 )
 
 from openhands_tiered_router.core.decision import ErrorKind
+from openhands_tiered_router.dispatch.admission import _Asking
 from openhands_tiered_router.dispatch.errors import (
     CallbackFailed,
     kind_of,
     retry_after,
 )
-from openhands_tiered_router.dispatch.steps import Send
+from openhands_tiered_router.dispatch.steps import Blocking, Send
+from openhands_tiered_router.health.transitions import Permit
+from openhands_tiered_router.state.sqlite import SqliteStore
 from tests.dispatch.bench import DOWN, Bench, always, limited, once, well
 
 
@@ -217,3 +222,29 @@ def test_a_cancelled_call_leaves_no_probe_behind() -> None:
     steps.close()
     assert failover.attempts[0].error is ErrorKind.CANCELLED
     assert breaker.acquire(bench.now)
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_call_cancelled_while_it_asks_a_shared_breaker_keeps_no_probe(
+    tmp_path: Path, late: bool
+) -> None:
+    bench = Bench({"simple": well}, store=SqliteStore(tmp_path / "state.sqlite3"))
+    breaker = bench.health("simple").breaker
+    breaker.failed(ErrorKind.CONNECTION, bench.now - 31)
+    steps = bench.failover().run()
+    step = next(steps)
+    while True:  # up to the question to the breaker, behind the rate limit's
+        assert isinstance(step, Blocking)
+        if isinstance(step.work, _Asking):
+            break
+        step = steps.send(step.work())
+    if late:  # the thread that asks goes on after the call has gone
+        steps.close()
+        assert step.work() is Permit.PROBE
+    else:
+        assert step.work() is Permit.PROBE
+        steps.close()
+    until = time.monotonic() + 30
+    while not (permit := breaker.acquire(bench.now)) and time.monotonic() < until:
+        time.sleep(0.01)  # it is given back in a thread of its own
+    assert permit is Permit.PROBE
