@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -47,7 +48,8 @@ def fitted_path(config: RouterConfig) -> Path | None:
         return None
     own = file_of(config)
     base = own.parent if own else Path()
-    return (base / Path(name).expanduser()).absolute()
+    # ``Path.expanduser`` raises where there is no such user.
+    return (base / os.path.expanduser(name)).absolute()
 
 
 def fitted_of(config: RouterConfig) -> Fitted | None:

@@ -83,3 +83,12 @@ def test_a_profile_names_an_economy() -> None:
     assert economy({"profile": "thrift", "economy": 0.3}) == 0.3
     with pytest.raises(ConfigError, match="quality, balanced, thrift"):
         economy({"profile": "cheap"})
+
+
+def test_a_fitted_file_of_a_user_there_is_not_is_an_error_with_its_place() -> None:
+    raw = {"tiers": TIERS, "policy": {"fitted": "~no-such-user-here/f.json"}}
+    config = parse_config(raw, "x.toml")
+    with pytest.raises(ConfigError, match="no-such-user-here") as caught:
+        policy_of(config)
+    (problem,) = caught.value.problems
+    assert (problem.source, problem.path) == ("x.toml", "policy.fitted")
