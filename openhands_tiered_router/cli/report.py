@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import time
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import click
 
@@ -17,6 +19,13 @@ UNUSABLE: Final = 2
 _UNITS: Final = {"h": 3_600.0, "d": 86_400.0, "w": 604_800.0}
 
 _MISROUTES: Final = 50
+
+_SHORT: Final = 1.0
+"""Seconds for which nobody needs to be told what takes them."""
+
+type LatencyBy = Literal["tier", "endpoint", "day"]
+
+LATENCY_BY: Final[tuple[LatencyBy, ...]] = ("tier", "endpoint", "day")
 
 
 class _Since(click.ParamType):
@@ -53,6 +62,14 @@ class _Since(click.ParamType):
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write a page with plots; it needs no network.",
 )
+@click.option(
+    "--latency-by",
+    type=click.Choice(LATENCY_BY),
+    multiple=True,
+    default=["tier"],
+    show_default=True,
+    help="What percentiles are told apart by; a page and JSON have all of them.",
+)
 @click.option("--misroutes", is_flag=True, help="List misrouted turns, worst first.")
 @click.option(
     "--telemetry",
@@ -64,6 +81,7 @@ def command(
     since: float,
     conversation: str | None,
     html: Path | None,
+    latency_by: tuple[LatencyBy, ...],
     misroutes: bool,
     telemetry: Path | None,
     as_json: bool,
@@ -81,11 +99,13 @@ def command(
 
     path = telemetry or _recorded()
     try:
+        _judge(path)
         report = build(
             path,
             since=0.0 if conversation else since,
             conversation_id=conversation,
             misrouted=_MISROUTES if misroutes or as_json else 10,
+            latency_by=LATENCY_BY if html or as_json else latency_by,
         )
     except (TelemetryReadError, UnknownConversationError) as error:
         raise _Failure(str(error)) from None
@@ -104,9 +124,30 @@ def command(
     if misroutes:
         show_misroutes(console, report, telemetry)
     else:
-        show(console, report)
+        show(console, report, latency_by)
     if html is not None:
         click.echo(f"Page: {html}")
+
+
+def _judge(path: Path) -> None:
+    """Judges what is new, and shows how far it is if that takes long."""
+    from openhands_tiered_router.telemetry.assess import assess
+
+    if not assess(path, _SHORT).left:
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with (
+        suppress(KeyboardInterrupt),
+        Progress(console=Console(stderr=True), transient=True) as progress,
+    ):
+        task = progress.add_task("Judging new turns; Ctrl-C: go on without the rest")
+        assess(
+            path,
+            told=lambda done, whole: progress.update(task, completed=done, total=whole),
+            max_seconds=math.inf,
+        )
 
 
 def _recorded() -> Path:

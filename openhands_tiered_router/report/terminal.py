@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -12,11 +12,15 @@ from rich.text import Text
 from openhands_tiered_router.report import words
 from openhands_tiered_router.report.build import Report
 from openhands_tiered_router.report.calibration import LEAST, Bin
+from openhands_tiered_router.telemetry.aggregates import By
 from openhands_tiered_router.telemetry.assess import Misroute
+from openhands_tiered_router.telemetry.percentiles import Latency
 
 
-def show(console: Console, report: Report) -> None:
-    """Prints all figures."""
+def show(
+    console: Console, report: Report, latency_by: Collection[By] = ("tier",)
+) -> None:
+    """Prints all figures; percentiles by these only."""
     if not report.tiers:
         console.print("Nothing is on record for that time.")
         return
@@ -29,7 +33,7 @@ def show(console: Console, report: Report) -> None:
     _receipts(console, report)
     _calibration(console, report)
     _guards(console, report)
-    _latency(console, report)
+    _latency(console, [f for f in report.latency if f.by[0] in latency_by])
     _say(console, words.notes(report))
 
 
@@ -169,14 +173,15 @@ def _guards(console: Console, report: Report) -> None:
         _say(console, [f"Burn: {words.usd(cost / len(days))} a day with calls"])
 
 
-def _latency(console: Console, report: Report) -> None:
-    rows = []
-    for found in report.latency:
-        for p in found.groups:
-            values = (f"{v:.4g}" for v in (p.p50, p.p95, p.p99))
-            rows.append((found.measure, str(p.key[0]), f"{p.count:,}", *values))
-    head = ("latency", "tier", "calls", "P50", "P95", "P99")
-    _table(console, "Latency", head, rows)
+def _latency(console: Console, latency: Sequence[Latency]) -> None:
+    rows = [
+        (words.MEASURES[f.measure], *words.percentiles(f.measure, p))
+        for f in latency
+        for p in f.groups
+    ]
+    by = ", ".join(dict.fromkeys(f.by[0] for f in latency))
+    head = ("", by, "calls", "P50", "P95", "P99")
+    _table(console, "Latency of answered calls", head, rows)
 
 
 def _table(

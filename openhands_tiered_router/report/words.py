@@ -6,6 +6,7 @@ from typing import Final
 
 from openhands_tiered_router.report.build import Report
 from openhands_tiered_router.report.intervals import LEAST, Estimate
+from openhands_tiered_router.telemetry.percentiles import Measure, Percentiles
 from openhands_tiered_router.telemetry.verdicts import Rate
 
 
@@ -38,6 +39,30 @@ METHOD: Final = {
     "score": "The score ranks tasks; it is no probability of success.",
     "quality": "0 to 100, from what followed the turn; telemetry.md has the formula.",
 }
+
+
+FEW: Final = {95: 20, 99: 100}
+"""Calls below which that percentile is merely the slowest call: it is not shown."""
+
+MEASURES: Final[dict[Measure, str]] = {
+    "first_token_seconds": "to first token, s",
+    "seconds": "whole call, s",
+    "overhead_us": "deciding, ms",
+}
+
+
+def percentiles(measure: Measure, found: Percentiles) -> tuple[str, ...]:
+    """Whose, of how many calls, and the three; of few calls, the outer ones are the
+    slowest there was, and say nothing of the next."""
+    per = 1_000 if measure == "overhead_us" else 1
+    p50, p95, p99 = (f"{v / per:,.2f}" for v in (found.p50, found.p95, found.p99))
+    return (
+        str(found.key[0] or "?"),
+        f"{found.count:,}",
+        p50,
+        p95 if found.count >= FEW[95] else "too few",
+        p99 if found.count >= FEW[99] else "too few",
+    )
 
 
 def usd(value: float | None) -> str:

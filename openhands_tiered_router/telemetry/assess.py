@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sqlite3
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,24 +54,40 @@ class Assessed:
     """Conversations that changed since they were last judged."""
 
 
-def assess(path: Path, max_seconds: float = DEFAULT_SECONDS) -> Assessed:
+def assess(
+    path: Path,
+    max_seconds: float = DEFAULT_SECONDS,
+    told: Callable[[int, int], None] | None = None,
+) -> Assessed:
     """Judges conversations that changed since, the latest first.
 
     A file that is missing has none. One that cannot be written now is left as it is:
-    what was judged before stays true of what was known then.
+    what was judged before stays true of what was known then. What it raises, or
+    ``told`` does, loses nothing but the conversations that were just being judged.
+
+    Args:
+        path: The telemetry file.
+        max_seconds: When to stop.
+        told: Gets how many are done, and how many there were at the start; while
+            others record, more may become.
 
     Raises:
         TelemetryReadError: It cannot be read.
     """
     deadline, done = time.monotonic() + max_seconds, 0
     with reading(path) as connection:
-        if connection is None:
-            return Assessed(0, 0)
+        whole = 0 if connection is None else unjudged(connection)
+    if not whole:
+        return Assessed(0, 0)
     try:
         with closing(_writable(path)) as connection:
-            while time.monotonic() < deadline and (keys := _stale(connection)):
+            while time.monotonic() < deadline and done < whole:
+                if not (keys := _stale(connection)):
+                    break
                 _assess(connection, keys)
                 done += len(keys)
+                if told is not None:
+                    told(done, whole)
     except sqlite3.OperationalError:
         pass
     with reading(path) as connection:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Final, Literal
+
+import msgspec
 
 from openhands_tiered_router.telemetry.aggregates import EXPRESSIONS, By, Keys
 from openhands_tiered_router.telemetry.query import TelemetryFile
@@ -104,7 +105,7 @@ def latencies(
         rows = cursor.execute(_sql(measures, by, conversation), span).fetchall()
         keys = Keys(connection, by)
     many = len(measures)
-    cells = [(row[many:], [sorted(json.loads(v)) for v in row[:many]]) for row in rows]
+    cells = [(row[many:], [*map(_sorted, row[:many])]) for row in rows]
     return [
         Latency(
             measure=measure,
@@ -131,6 +132,10 @@ def _sql(
         WHERE answered = 1 AND time >= :since AND time < :until {one}
         {f"GROUP BY {', '.join(keys)}" if by else ""}
     """
+
+
+def _sorted(values: str) -> list[int]:
+    return sorted(msgspec.json.decode(values, type=list[int]))
 
 
 def _merged(
