@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final, cast
 from uuid import UUID, uuid5
@@ -30,7 +30,6 @@ from openhands_tiered_router.sandbox.settings import Sandbox
 
 if TYPE_CHECKING:
     from openhands.sdk import LocalConversation
-    from openhands.sdk.conversation.conversation_stats import ConversationStats
     from openhands.sdk.conversation.impl.remote_conversation import RemoteConversation
     from openhands.sdk.conversation.state import ConversationState
     from openhands.sdk.event import Event
@@ -120,6 +119,9 @@ class Served:
             visualizer=None,
             delete_on_close=False,
         )
+        # Else a model is asked for one: nobody sees it, and it is paid for.
+        title = {"title": "tiered-router"}
+        workspace.client.patch(_path(id), json=title).raise_for_status()
         confirm = self.router.settings.confirm
         if confirm.enabled and confirm.mode is Mode.STOP:
             wait_for_all(cast("LocalConversation", conversation), confirm)
@@ -180,14 +182,15 @@ class _Info:
     """What a server knows of a conversation."""
 
     budgets: Any
-    usd: float
-    tiers: Mapping[str, TierCost] = field(default_factory=dict)
+    tiers: Mapping[str, TierCost]
+
+    @property
+    def usd(self) -> float:
+        return sum(tier.usd for tier in self.tiers.values())
 
 
 def _line(workspace: RemoteWorkspace, id: UUID) -> dict[UUID, _Info]:
     """The conversations that carried on the one of that id, itself first."""
-    from openhands.sdk.conversation.conversation_stats import ConversationStats
-
     found: dict[UUID, _Info] = {}
     for number in count():
         each = uuid5(id, str(number)) if number else id
@@ -195,13 +198,16 @@ def _line(workspace: RemoteWorkspace, id: UUID) -> dict[UUID, _Info]:
         if answer.status_code == 404:
             return found
         answer.raise_for_status()
-        info = answer.json()
-        stats = ConversationStats.model_validate(info.get("stats") or {})
-        settings = (info.get("agent") or {}).get("llm", {}).get("settings") or {}
-        tiers = tier_costs(stats)
-        usd = sum(tier.usd for tier in tiers.values())
-        found[each] = _Info(settings.get("budgets"), usd, tiers)
+        found[each] = _info(answer.json())
     return found
+
+
+def _info(told: Mapping[str, Any]) -> _Info:
+    from openhands.sdk.conversation.conversation_stats import ConversationStats
+
+    stats = ConversationStats.model_validate(told.get("stats") or {})
+    settings = (told.get("agent") or {}).get("llm", {}).get("settings") or {}
+    return _Info(settings.get("budgets"), tier_costs(stats))
 
 
 def _path(id: object) -> str:
@@ -258,17 +264,24 @@ def _has_ended(conversation: RemoteConversation) -> bool:
 
 def verification_there(conversation: RemoteConversation) -> Verification | None:
     """Whether the work was verified there; ``None``: nobody asked."""
+    answer = conversation.workspace.client.get(_path(conversation.id))
+    return _verification(answer.raise_for_status().json())
+
+
+def _verification(info: Mapping[str, Any]) -> Verification | None:
     from openhands_tiered_router.guards.verify.memory import verification_of
 
-    found = conversation.workspace.client.get(_path(conversation.id)).json()
-    stored = _Stored(found.get("agent_state") or {})
+    stored = _Stored(info.get("agent_state") or {})
     return verification_of(cast("ConversationState", stored))
 
 
 def _done(conversation: RemoteConversation, earlier: Sequence[_Info]) -> Done:
-    verification = verification_there(conversation)
+    # Asked anew: what the client has been told may lack the last call.
+    info = conversation.workspace.client.get(_path(conversation.id))
+    found = info.raise_for_status().json()
+    verification = _verification(found)
     verified = verification is not None and verification.status == "verified"
-    status = conversation.state.execution_status.value
+    status = found["execution_status"]
     code = _exit_code(status, list(conversation.state.events))
     if code == 0 and verification is not None and not verified:
         code = EXIT_UNVERIFIED
@@ -277,15 +290,13 @@ def _done(conversation: RemoteConversation, earlier: Sequence[_Info]) -> Done:
         status=status,
         verification=verification.reason if verification else "",
         verified=verified,
-        tiers=_sum([e.tiers for e in earlier], conversation.conversation_stats),
+        tiers=_sum([*(each.tiers for each in earlier), _info(found).tiers]),
     )
 
 
-def _sum(
-    earlier: Sequence[Mapping[str, TierCost]], stats: ConversationStats
-) -> dict[str, TierCost]:
+def _sum(every: Sequence[Mapping[str, TierCost]]) -> dict[str, TierCost]:
     total: dict[str, TierCost] = {}
-    for tiers in (*earlier, tier_costs(stats)):
+    for tiers in every:
         for name, cost in tiers.items():
             total[name] = total[name] + cost if name in total else cost
     return total

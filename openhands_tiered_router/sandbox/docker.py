@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from typing import TYPE_CHECKING, Any, Final
 
 from openhands_tiered_router.resolver.errors import ResolveError, UsageProblem
 
 
 if TYPE_CHECKING:
     from openhands.sdk.workspace import PlatformType, RemoteWorkspace
+    from openhands.workspace import DockerWorkspace
 
 
 STATE: Final = "/var/lib/tiered-router"
@@ -125,36 +127,58 @@ def container(
     Raises:
         ResolveError: It did not start.
     """
-    workspace = _started(image, platform, directory, volume, key)
+    with _silent():
+        workspace = _started(image, platform, directory, volume, key)
     # Some releases of the SDK start a server with a key, and then forget it.
     object.__setattr__(workspace, "api_key", key)
     workspace.reset_client()
-    with workspace:
+    try:
         yield workspace
+    finally:
+        workspace.reset_client()
+        with _silent():
+            workspace.cleanup()
 
 
 def _started(
     image: str, platform: PlatformType, directory: str, volume: str, key: str
-) -> RemoteWorkspace:
+) -> DockerWorkspace:
+    said = ""
+    for _ in range(_PORTS):
+        workspace, said = _attempt(
+            server_image=image,
+            working_dir=directory,
+            forward_env=[SESSION_KEY],
+            volumes=[f"{volume}:{STATE}"],
+            platform=platform,
+            key=key,
+        )
+        if workspace is not None:
+            return workspace
+        if not any(words in said for words in _TAKEN):
+            break
+    raise ResolveError(_problem(image, said))
+
+
+def _attempt(key: str, **fields: Any) -> tuple[DockerWorkspace | None, str]:
+    """The workspace, or what the SDK said; a container that failed is gone by then,
+    since nothing refers to it any more."""
     from openhands.workspace import DockerWorkspace
 
-    for attempt in range(1, _PORTS + 1):
-        try:
-            with _variable(SESSION_KEY, key):
-                return DockerWorkspace(
-                    server_image=image,
-                    working_dir=directory,
-                    forward_env=[SESSION_KEY],
-                    volumes=[f"{volume}:{STATE}"],
-                    platform=platform,
-                    detach_logs=False,
-                    health_check_timeout=_HEALTH_SECONDS,
-                )
-        except RuntimeError as error:
-            said = str(error)
-            if attempt == _PORTS or not any(words in said for words in _TAKEN):
-                raise ResolveError(_problem(image, said)) from None
-    raise AssertionError("the last attempt returns or raises")
+    try:
+        with _variable(SESSION_KEY, key):
+            return DockerWorkspace(
+                **fields, detach_logs=False, health_check_timeout=_HEALTH_SECONDS
+            ), ""
+    except RuntimeError as error:
+        return None, str(error)
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """The SDK repeats what Docker says on standard output, which is not for it."""
+    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+        yield
 
 
 def _problem(image: str, said: str) -> str:

@@ -36,6 +36,8 @@ _VARIABLES: Final = {
     "OH_BASH_EVENTS_DIR": f"{STATE}/bash",
     "TIERED_ROUTER_TELEMETRY": f"{STATE}/telemetry.sqlite3",
     "TIERED_ROUTER_STATE": f"{STATE}/state.sqlite3",
+    # The prices are those of the version that is pinned, as they are here.
+    "LITELLM_LOCAL_MODEL_COST_MAP": "True",
     # Nobody looks at an editor or a browser there.
     "OH_ENABLE_VSCODE": "false",
     "OH_PRELOAD_TOOLS": "false",

@@ -127,24 +127,14 @@ def build(words: list[str]) -> None:
 
 
 def run(words: list[str]) -> None:
-    parser = options(
-        "-d",
-        "--rm",
-        platform="",
-        ulimit="",
-        name="",
-        env="-e",
-        volume="-v",
-        publish="-p",
-    )
+    shorts = {"env": "-e", "volume": "-v", "publish": "-p"}
+    parser = options("-d", "--rm", platform="", ulimit="", name="", **shorts)
     parser.add_argument("image")
     parser.add_argument("command", nargs=argparse.REMAINDER)
     asked = parser.parse_args(words)
     port = int(asked.publish[0].split(":")[-2])
     if is_taken(port):
-        fail(
-            125, f"docker: Bind for 127.0.0.1:{port} failed: port is already allocated."
-        )
+        fail(125, f"docker: Bind for :{port} failed: port is already allocated.")
     if not image_dir(asked.image).is_dir():
         fail(125, f"Unable to find image '{asked.image}' locally")
     id = uuid.uuid4().hex
