@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -23,13 +24,12 @@ from openhands_tiered_router.cli.headless import (
     EXIT_WAITING,
     limited,
 )
-from openhands_tiered_router.cli.turns import Reporter
+from openhands_tiered_router.cli.turns import UNKNOWN, Reporter
 from openhands_tiered_router.resolver.work import Done, TierCost
 from openhands_tiered_router.sandbox.settings import Sandbox
 
 
 if TYPE_CHECKING:
-    from openhands.sdk import LocalConversation
     from openhands.sdk.conversation.impl.remote_conversation import RemoteConversation
     from openhands.sdk.conversation.state import ConversationState
     from openhands.sdk.event import Event
@@ -86,6 +86,7 @@ class Served:
             self._run(conversation, messages(conversation))
             return _done(conversation, tuple(earlier.values()))
         finally:
+            self.reporter.flush()
             conversation.close()
 
     def _chosen(
@@ -107,8 +108,6 @@ class Served:
         from openhands.sdk import Conversation
 
         from openhands_tiered_router.conversation import routed_agent
-        from openhands_tiered_router.guards.confirm.analyzer import wait_for_all
-        from openhands_tiered_router.guards.confirm.settings import Mode
 
         conversation = Conversation(
             agent=routed_agent(self._limited(earlier)),
@@ -122,9 +121,6 @@ class Served:
         # Else a model is asked for one: nobody sees it, and it is paid for.
         title = {"title": "tiered-router"}
         workspace.client.patch(_path(id), json=title).raise_for_status()
-        confirm = self.router.settings.confirm
-        if confirm.enabled and confirm.mode is Mode.STOP:
-            wait_for_all(cast("LocalConversation", conversation), confirm)
         return conversation
 
     def _limited(self, earlier: Mapping[UUID, _Info]) -> ComplexityRouter:
@@ -339,6 +335,25 @@ class ServedReporter(Reporter):
     """Shows the turns of a conversation on a server: their tiers are in its stats."""
 
     _served: RemoteConversation | None = None
+    _pending: tuple[Event, ...] = ()
+
+    def event(self, event: Event) -> None:
+        """See ``Reporter.event``; shown once the server has told the call's cost."""
+        self._pending = (*self._pending, event)
+        with suppress(Exception):
+            while self._pending and self._is_known(self._pending[0]):
+                super().event(self._pending[0])
+                self._pending = self._pending[1:]
+
+    def _is_known(self, event: Event) -> bool:
+        response = getattr(event, "llm_response_id", None)
+        return response is None or self.tier_of(response) != UNKNOWN
+
+    def flush(self) -> None:
+        """Shows what is left, known or not."""
+        for event in self._pending:
+            super().event(event)
+        self._pending = ()
 
     def begin_served(self, id: UUID, conversation: RemoteConversation) -> None:
         """Announces it, by the id that its user knows."""

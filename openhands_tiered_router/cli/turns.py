@@ -29,6 +29,8 @@ TIER_STYLES: Final = {
     "complex": "yellow",
     "reasoning": "magenta",
 }
+UNKNOWN: Final = "?"
+"""In place of a tier."""
 _MAX_LINE: Final = 400
 """Characters shown of what the agent says or does."""
 
@@ -77,9 +79,9 @@ class Reporter:
             self._err.print(Text(text, style="yellow"), soft_wrap=True)
 
     def tier_of(self, response_id: str | None) -> str:
-        """The tier that gave an answer; "?": it is not known."""
+        """The tier that gave an answer, or ``UNKNOWN``."""
         call = self._call(response_id)
-        return str(call.tier) if call else "?"
+        return str(call.tier) if call else UNKNOWN
 
     def event(self, event: Event) -> None:
         """For ``Conversation(callbacks=...)``."""
