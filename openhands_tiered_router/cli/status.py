@@ -32,16 +32,17 @@ def command(telemetry: Path | None) -> None:
 
 
 def _status(telemetry: Path | None) -> str:
-    from openhands_tiered_router.telemetry.location import path_from
+    if telemetry is None:
+        from openhands_tiered_router.telemetry.location import path_from
 
-    path = telemetry or path_from(os.environ)
-    if path is None:
+        telemetry = path_from(os.environ)
+    if telemetry is None:
         return "telemetry off"
-    if not path.exists():
+    if not telemetry.exists():
         return "no telemetry"
     from openhands_tiered_router.report.now import now
 
-    return _line(now(path))
+    return _line(now(telemetry))
 
 
 def _line(found: Now) -> str:

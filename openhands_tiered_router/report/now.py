@@ -5,18 +5,17 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from openhands_tiered_router.report.sums import base_tier, conversation_sums
-from openhands_tiered_router.telemetry.digest import cachings
-from openhands_tiered_router.telemetry.digests import digests
 from openhands_tiered_router.telemetry.files import reading
-from openhands_tiered_router.telemetry.tier_sets import decode_tier_set
-from openhands_tiered_router.tiers import Tier, TierSet
+
+
+if TYPE_CHECKING:
+    from openhands_tiered_router.tiers import TierSet
 
 
 WITHIN: Final = 600.0
@@ -78,61 +77,53 @@ def now(path: Path, within: float = WITHIN) -> Now:
         if connection is None:
             return Now(running=(), today=0.0, open_breakers=())
         rows = connection.execute(_RUNNING, (at - within, MOST)).fetchall()
-        sets = _TierSets(connection)
-        running = tuple(_running(connection, r, sets) for r in rows)
+        running = tuple(_running(connection, r) for r in rows)
         midnight = datetime.fromtimestamp(at).replace(hour=0, minute=0, second=0)
         (today,) = connection.execute(_TODAY, (midnight.timestamp(),)).fetchone()
         breakers = tuple(_open(connection, at - _BREAKERS_SINCE))
     return Now(running=running, today=today, open_breakers=breakers)
 
 
-class _TierSets:
-    """Reads only those that are asked for: a file may have many."""
+def _running(connection: sqlite3.Connection, row: sqlite3.Row) -> Running:
+    # Here, because a prompt that has nothing to say of them need not wait.
+    from openhands_tiered_router.tiers import Tier
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-        self._known: dict[int, TierSet] = {}
+    def name(level: int | None) -> str | None:
+        return None if level is None else str(Tier(level))
 
-    def of(self, conversation: int) -> Mapping[int, TierSet]:
-        rows = self._connection.execute(_SETS, (conversation,))
-        for key, endpoints in rows:
-            if key not in self._known:
-                self._known[key] = decode_tier_set(endpoints)
-        return self._known
-
-
-def _running(
-    connection: sqlite3.Connection, row: sqlite3.Row, sets: _TierSets
-) -> Running:
     key = row["key"]
     turns = connection.execute(_TURNS, (key,)).fetchall()
     calls, cost = connection.execute(_COST, (key,)).fetchone()
     last = turns[0] if turns else None
-    tier, usd = _instead(connection, key, sets.of(key), cost)
+    tier, usd = _instead(connection, key, cost)
     said = connection.execute(_BUDGET, (key,)).fetchone()
     return Running(
         conversation_id=row["id"],
         last=row["last"],
         turn=last["turn"] if last else None,
-        tier=_name(last["tier"]) if last else None,
-        floor=_name(last["floor"]) if last else None,
+        tier=name(last["tier"]) if last else None,
+        floor=name(last["floor"]) if last else None,
         tiers=tuple(str(Tier(t["tier"])) for t in turns[::-1] if t["tier"] is not None),
         calls=calls,
         cost=cost,
-        instead=_name(tier),
+        instead=name(tier),
         instead_usd=usd,
         budget=None if said is None else _budget(said),
     )
 
 
 def _instead(
-    connection: sqlite3.Connection, key: int, sets: Mapping[int, TierSet], cost: float
+    connection: sqlite3.Connection, key: int, cost: float
 ) -> tuple[int | None, float | None]:
+    from openhands_tiered_router.report.sums import base_tier, conversation_sums
+    from openhands_tiered_router.telemetry.digest import cachings
+    from openhands_tiered_router.telemetry.digests import digests
+
     found = next(digests(connection, conversation=key), None)
     tier = None if found is None else base_tier(found.stronger)
     if found is None or tier is None:
         return None, None
-    usd = 0.0
+    usd, sets = 0.0, _tier_sets(connection, key)
     kinds = {n: cachings(tiers) for n, tiers in sets.items()}
     for s in conversation_sums(found, kinds):
         tiers = None if s.tier_set is None else sets.get(s.tier_set)
@@ -142,6 +133,13 @@ def _instead(
         usd += single
         cost -= s.cost
     return tier, usd + max(cost, 0.0)
+
+
+def _tier_sets(connection: sqlite3.Connection, key: int) -> dict[int, TierSet]:
+    """Those of a conversation: the file may have many."""
+    from openhands_tiered_router.telemetry.tier_sets import decode_tier_set
+
+    return {n: decode_tier_set(text) for n, text in connection.execute(_SETS, (key,))}
 
 
 def _open(connection: sqlite3.Connection, since: float) -> Iterator[str]:
@@ -154,10 +152,6 @@ def _open(connection: sqlite3.Connection, since: float) -> Iterator[str]:
 def _budget(row: sqlite3.Row) -> str:
     limit = json.loads(row["detail"]).get("limit")
     return row["kind"] if limit is None else f"{row['kind']} ({limit})"
-
-
-def _name(tier: int | None) -> str | None:
-    return None if tier is None else str(Tier(tier))
 
 
 _RUNNING: Final = """

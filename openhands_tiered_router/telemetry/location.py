@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
-
-import platformdirs
 
 
 VARIABLE: Final = "TIERED_ROUTER_TELEMETRY"
@@ -15,11 +12,12 @@ VARIABLE: Final = "TIERED_ROUTER_TELEMETRY"
 
 OFF: Final = frozenset({"off", "false", "no", "0"})
 
-_log = logging.getLogger(__name__)
-
 
 def standard_path() -> Path:
     """The file in the user's own state directory, as the platform has it."""
+    # Here, because a shell's prompt that names a file need not wait for it.
+    import platformdirs
+
     directory = platformdirs.user_state_path("tiered-router", appauthor=False)
     return directory / "telemetry.sqlite3"
 
@@ -39,7 +37,9 @@ def path_from(environ: Mapping[str, str]) -> Path | None:
             raise ValueError("a path has no NUL character")
         return Path(value).expanduser().absolute()
     except (ValueError, RuntimeError, OSError) as error:
-        _log.warning(
+        import logging
+
+        logging.getLogger(__name__).warning(
             "telemetry is off: %s is not a usable path (%s); "
             "set it to a file's path, or to 'off'",
             VARIABLE,

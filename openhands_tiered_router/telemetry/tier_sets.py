@@ -7,7 +7,6 @@ from dataclasses import asdict
 from functools import lru_cache
 from typing import Any
 
-from openhands_tiered_router.telemetry import clean
 from openhands_tiered_router.tiers import (
     Endpoint,
     LongContextPrices,
@@ -40,6 +39,9 @@ def _encoded(endpoints: tuple[Endpoint, ...]) -> str:
 
 
 def _kept(endpoint: Endpoint) -> dict[str, Any]:
+    # Here, because who only reads need not wait for its patterns.
+    from openhands_tiered_router.telemetry import clean
+
     prices = endpoint.prices
     return {
         "key": clean.name(endpoint.key),
