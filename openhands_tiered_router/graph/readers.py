@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from sys import intern
 from typing import Final
 
+from .resolve.groups import Groups
 from .resolve.index import Key
 from .resolve.link import Linked, key_sum
 
@@ -24,18 +25,16 @@ class Readers:
 
     def __init__(self) -> None:
         self._asked: dict[str, tuple[tuple[str, ...], bytes]] = {}
-        self._readers: defaultdict[str, set[str]] = defaultdict(set)
+        self._readers = Groups[str]()
 
     def put(self, path: str, linked: Linked | None) -> None:
         """Enter what a file's links depend on; None removes the file."""
         before = set(self._asked.pop(path, _NOTHING)[0])
         after = set(linked.groups) if linked else set()
         for group in before - after:
-            self._readers[group].discard(path)
-            if not self._readers[group]:
-                del self._readers[group]
+            self._readers.put(group, path, False)
         for group in after - before:
-            self._readers[intern(group)].add(path)
+            self._readers.put(intern(group), path, True)
         if linked is not None:
             # the edges stay out: at 30,000 files they would take 150 MB
             self._asked[path] = tuple(map(intern, linked.groups)), linked.keys
@@ -47,7 +46,7 @@ class Readers:
             by_group[key[0]].append(key_sum(key))
         found: set[str] = set()
         for group, sums in by_group.items():
-            for path in self._readers.get(group, ()):
+            for path in self._readers.get(group):
                 if path not in found and _asked(self._asked[path][1], sums):
                     found.add(path)
         return found

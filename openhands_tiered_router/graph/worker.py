@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import BinaryIO, Final, Self
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from .model import FileEdge, FileFacts, file_edges
-from .resolve.index import Index
+from .resolve.index import Index, Interfaces
 from .resolve.interface import Interface, interface_of
 from .resolve.layout import Layout
 from .resolve.link import Linked, Linker
@@ -23,6 +23,8 @@ from .sources import LeftOutError, read_facts
 
 
 LENGTH: Final = struct.Struct(">I")
+AT_HAND: Final = 4_000
+"""Interfaces that a worker keeps decoded: 8 kB each, where encoded they take 2."""
 
 
 class Read(Struct, frozen=True, array_like=True, tag=0):
@@ -35,11 +37,12 @@ class Read(Struct, frozen=True, array_like=True, tag=0):
         return [type(self)([path]) for path in self.paths]
 
 
-class Learn(Struct, frozen=True, array_like=True, tag=1):
+class Learn[I: (Interface, Raw)](Struct, frozen=True, array_like=True, tag=1):
     """Says what all files show to each other; not answered."""
 
     layout: Layout
-    interfaces: dict[str, Interface]
+    interfaces: dict[str, I]
+    """By path; a worker takes them in as they are encoded."""
 
 
 class Link(Struct, frozen=True, array_like=True, tag=2):
@@ -70,9 +73,10 @@ class Links(Struct, frozen=True, array_like=True):
     """The same, added up by file."""
 
 
-type Request = Read | Learn | Link
+type Request = Read | Link
 
-_requests: Final = msgspec.msgpack.Decoder(Read | Learn | Link)
+_requests: Final = msgspec.msgpack.Decoder(Read | Learn[Raw] | Link)
+_interface: Final = msgspec.msgpack.Decoder(Interface)
 encode: Final = msgspec.msgpack.Encoder().encode
 replies: Final = msgspec.msgpack.Decoder(list[Reply])
 links: Final = msgspec.msgpack.Decoder(list[Links])
@@ -91,6 +95,34 @@ def links_of(linker: Linker, facts: FileFacts) -> Links:
     """Link one file."""
     linked = linker.link(facts)
     return Links(facts.path, linked, file_edges(facts.path, linked.edges))
+
+
+class Encoded(Interfaces):
+    """Interfaces that are decoded as they are asked for, the latest few kept."""
+
+    def __init__(self, encoded: dict[str, Raw]) -> None:
+        super().__init__()
+        self._encoded = encoded
+
+    def __setitem__(self, path: str, interface: Interface) -> None:
+        if len(self) >= AT_HAND:
+            self.clear()
+        super().__setitem__(path, interface)
+
+    def __missing__(self, path: str) -> Interface:
+        if path not in self._encoded:
+            return super().__missing__(path)
+        found = self[path] = _interface.decode(self._encoded[path])
+        return found
+
+
+def learnt(message: Learn[Raw]) -> Index:
+    """Return an index of what all files show."""
+    interfaces = Encoded(message.interfaces)
+    index = Index(message.layout, interfaces)
+    for path, encoded in message.interfaces.items():
+        index.replace(path, _interface.decode(encoded), compare=False)
+    return index
 
 
 def send(stream: BinaryIO, data: bytes) -> None:
@@ -124,10 +156,7 @@ def main() -> None:
         elif isinstance(request, Link):
             send(out, encode([links_of(linker, facts) for facts in request.files]))
         else:
-            index = Index(request.layout)
-            for path, interface in request.interfaces.items():
-                index.replace(path, interface)
-            linker = Linker(index)
+            linker = Linker(learnt(request))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 from pathlib import Path
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from openhands_tiered_router.graph.extract import unparsed
 from openhands_tiered_router.graph.impact import levels

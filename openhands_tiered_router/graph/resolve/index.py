@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable
 from typing import Final
 
 from ..languages import by_name
+from .groups import Groups
 from .interface import Interface, Symbol
 from .layout import Layout
 
@@ -24,6 +25,13 @@ _PACKAGE_FILES: Final = re.compile(
 )
 """Files that stand for the directory that they are in."""
 _NOTHING: Final = Interface("", {})
+
+
+class Interfaces(dict[str, Interface]):
+    """What files show, by path; an unknown file shows nothing."""
+
+    def __missing__(self, path: str) -> Interface:
+        return _NOTHING
 
 
 def module_key(path: str) -> str:
@@ -56,27 +64,33 @@ def suffixes(module: str) -> Iterable[str]:
 class Index:
     """The interfaces of all files, and where to find what by path or name."""
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, interfaces: Interfaces | None = None) -> None:
+        """Make an index without files.
+
+        Args:
+            layout: The workspace's packages.
+            interfaces: Where to keep what files show; default: in memory.
+        """
         self.layout = layout
-        self.interfaces: dict[str, Interface] = {}
+        self.interfaces = Interfaces() if interfaces is None else interfaces
         """To be changed by `replace` only."""
-        self._suffixes: dict[str, set[str]] = {}
-        self._names: dict[Key, set[str]] = {}
-        self._packages: dict[Key, set[str]] = {}
+        self._suffixes = Groups[str]()
+        self._names = Groups[Key]()
+        self._packages = Groups[Key]()
 
     # -- questions: each is one key, and depends on nothing else
 
     def symbol(self, path: str, name: str) -> Symbol | None:
         """Return what `name` means in a file; key (path, name)."""
-        return self.interfaces.get(path, _NOTHING).symbols.get(name)
+        return self.interfaces[path].symbols.get(name)
 
     def outline(self, path: str) -> Interface:
         """Return a file's language, stars and dotted aliases; key (path, "*")."""
-        return self.interfaces.get(path, _NOTHING)
+        return self.interfaces[path]
 
     def modules(self, suffix: str) -> tuple[str, ...]:
         """Return the files whose module path ends so; key ("module:…", "")."""
-        return _few(self._suffixes.get(suffix))
+        return tuple(sorted(self._suffixes.get(suffix)))
 
     def named(self, family: str, name: str) -> tuple[str, ...]:
         """Return the definitions of a rare name; key ("name:…", family).
@@ -84,11 +98,11 @@ class Index:
         A name with more than `CANDIDATES` definitions says nothing: none.
         """
         found = self._names.get((family, name))
-        return _few(found) if found and len(found) <= CANDIDATES else ()
+        return tuple(sorted(found)) if len(found) <= CANDIDATES else ()
 
     def in_package(self, directory: str, name: str) -> tuple[str, ...]:
         """Return the files of a directory with that symbol; key ("dir:…", name)."""
-        return _few(self._packages.get((directory, name)))
+        return tuple(sorted(self._packages.get((directory, name))))
 
     # -- changes
 
@@ -101,30 +115,32 @@ class Index:
             The keys that now answer differently; nothing if not to `compare`.
         """
         old = self.interfaces.get(path)
-        changed: set[Key] = set()
-        if (old is None) != (new is None):
-            changed.update(self._place(path, new is not None))
         before, after = old or _NOTHING, new or _NOTHING
         differing = _differing(before.symbols, after.symbols)
+        changed: set[Key] = set()
         if compare:
+            changed.update((path, name) for name in differing)
             if (before.stars, before.dotted) != (after.stars, after.dotted):
                 changed.add((path, "*"))
-            changed.update((path, name) for name in differing)
-        self._share(path, before, after, differing, changed)
+        if (old is None) != (new is None):
+            self._place(path, new is not None, changed if compare else None)
+        self._share(path, before, after, differing, changed if compare else None)
         if new is None:
             self.interfaces.pop(path, None)
         else:
             self.interfaces[path] = new
-        return changed if compare else set()
+        return changed
 
-    def _place(self, path: str, present: bool) -> Iterable[Key]:
+    def _place(self, path: str, present: bool, changed: set[Key] | None) -> None:
         """Enter or remove a file's module path under each of its suffixes."""
-        for suffix in suffixes(module_key(path)):
-            _change(self._suffixes, suffix, path, present)
-            yield f"module:{suffix}", ""
+        found = list(suffixes(module_key(path)))
+        for suffix in found:
+            self._suffixes.put(suffix, path, present)
         directory = directory_of(path)
-        _change(self._packages, (directory, ""), path, present)
-        yield f"dir:{directory}", ""
+        self._packages.put((directory, ""), path, present)
+        if changed is not None:
+            changed.update((f"module:{suffix}", "") for suffix in found)
+            changed.add((f"dir:{directory}", ""))
 
     def _share(
         self,
@@ -132,7 +148,7 @@ class Index:
         before: Interface,
         after: Interface,
         differing: Iterable[str],
-        changed: set[Key],
+        changed: set[Key] | None,
     ) -> None:
         """Enter or remove symbols that are known by name or by directory."""
         language = by_name().get(after.language or before.language)
@@ -144,11 +160,16 @@ class Index:
             left, came = _node(path, old), _node(path, new)
             if left != came:
                 bare = name.rpartition(".")[2]
-                _swap(self._names, (language.family, bare), left, came)
-                changed.add((f"name:{bare}", language.family))
+                if left is not None:
+                    self._names.put((language.family, bare), left, False)
+                if came is not None:
+                    self._names.put((language.family, bare), came, True)
+                if changed is not None:
+                    changed.add((f"name:{bare}", language.family))
             if language.package_scope and (old is None) != (new is None):
-                _change(self._packages, (directory, name), path, new is not None)
-                changed.add((f"dir:{directory}", name))
+                self._packages.put((directory, name), path, new is not None)
+                if changed is not None:
+                    changed.add((f"dir:{directory}", name))
 
 
 def _differing(before: dict[str, Symbol], after: dict[str, Symbol]) -> Collection[str]:
@@ -168,28 +189,3 @@ def _node(path: str, symbol: Symbol | None) -> str | None:
     if symbol is None or symbol.hidden or symbol.kind not in "fc":
         return None
     return f"{path}::{symbol.text}"
-
-
-def _swap[K](
-    table: dict[K, set[str]], key: K, left: str | None, came: str | None
-) -> None:
-    if left is not None:
-        _change(table, key, left, False)
-    if came is not None:
-        _change(table, key, came, True)
-
-
-def _change[K](table: dict[K, set[str]], key: K, entry: str, present: bool) -> None:
-    """Add or remove an entry."""
-    if present:
-        table.setdefault(key, set()).add(entry)
-        return
-    known = table.get(key, set())
-    known.discard(entry)
-    if not known:
-        table.pop(key, None)
-
-
-def _few(entries: Iterable[str] | None) -> tuple[str, ...]:
-    """Return entries in an order that does not depend on how they came in."""
-    return tuple(sorted(entries)) if entries else ()

@@ -39,6 +39,9 @@ ONLY_MEMBER: Final = 0.5
 ONE_OF_FEW: Final = 0.6
 """To be shared among the candidates of a member of something unresolved."""
 
+SUMS: Final = 50_000
+"""Checksums kept, about 10 MB."""
+
 _COMMON_NAMES: Final = (
     "get set add append extend items keys values pop update join split strip format"
     " replace read write close open run start stop send copy sort index count insert"
@@ -89,7 +92,7 @@ class Linker:
     def _sum(self, key: Key) -> int:
         known = self._sums.get(key)
         if known is None:
-            if len(self._sums) > 500_000:
+            if len(self._sums) > SUMS:
                 self._sums.clear()
             known = self._sums[key] = key_sum(key)
         return known
