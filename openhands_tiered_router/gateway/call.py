@@ -16,9 +16,11 @@ from openhands_tiered_router.tiers import Tier
 
 MODEL: Final = "complexity-router"
 """The model name that is routed; ``complexity-router/simple`` asks for that tier."""
+_AGENT: Final = "x-claude-code-agent-id"
+"""Header of Claude Code's sub-agents, whose session is that of the main one."""
 _WORKSPACE: Final = re.compile(
     # OpenHands' tools; Claude Code's environment block; Cursor's.
-    r"(?:Your current working directory is|Working directory|Workspace Path):"
+    r"(?:Your current working directory is|[Ww]orking directory|Workspace Path):"
     r" *(/[^\n<\"]*)"
 )
 
@@ -54,11 +56,21 @@ class GatewayCall:
     history: Sequence[Any]
     """Messages or items in the wire's own form, the system's words first."""
     tools: Sequence[Any] = ()
-    session_id: str | None = None
+    conversation: str | None = None
+    """By the client's name for it."""
+    agent: str | None = None
+    """Which of the conversation's sub-agents asks, each with a history of its own."""
     pin: Tier | None = None
     """The tier that the model name asks for."""
     continues: str | None = None
     """Response whose history the provider keeps; it alone can go on from there."""
+
+    @property
+    def session_id(self) -> str | None:
+        """Whose history it is."""
+        if self.conversation is None or self.agent is None:
+            return self.conversation
+        return f"{self.conversation}/{self.agent}"
 
     def entries_of(self, history: Sequence[Any]) -> Iterable[Entry]:
         """Part of the history in neutral form."""
@@ -105,7 +117,8 @@ def call_of(data: Mapping[str, Any], call_type: str) -> GatewayCall | None:
         wire=wire,
         history=[*opening, *(rest if isinstance(rest, list) else ())],
         tools=data.get("tools") or (),
-        session_id=_session_id(data),
+        conversation=_conversation(data),
+        agent=_text(_headers(data).get(_AGENT)),
         pin=tier_of(data.get("model")),
         continues=_text(data.get("previous_response_id")),
     )
@@ -124,10 +137,17 @@ def tier_of(model: Any) -> Tier | None:
         return None
 
 
-def _session_id(data: Mapping[str, Any]) -> str | None:
+def _conversation(data: Mapping[str, Any]) -> str | None:
     """LiteLLM reads it off headers and Claude Code's metadata; OpenHands' CLI and
     OpenAI's clients name the conversation in the body."""
     return _text(data.get("litellm_session_id")) or _text(data.get("prompt_cache_key"))
+
+
+def _headers(data: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The request's, as LiteLLM notes them: names in lower case."""
+    request = data.get("proxy_server_request")
+    headers = request.get("headers") if isinstance(request, Mapping) else None
+    return headers if isinstance(headers, Mapping) else {}
 
 
 def _text(value: Any) -> str | None:

@@ -174,8 +174,10 @@ class GatewayRouter:
         call, session = route.call, route.session
         try:
             route.state = _read(call, route.purpose, session)
-            if session.tools_tokens is None:
-                session.tools_tokens = call.tools_tokens()
+            # Titles and the like may come before the first turn.
+            tools = session.tools_tokens if route.purpose is Purpose.TURN else 0
+            if tools is None:
+                tools = session.tools_tokens = call.tools_tokens()
                 session.workspace = self._allowed(call.workspace())
         except Exception as error:
             # The type alone: a message could quote the prompt.
@@ -183,7 +185,7 @@ class GatewayRouter:
         return RoutingRequest(
             session_id=call.session_id,
             purpose=route.purpose,
-            prompt_tokens=prompt_tokens(route.state, session.tools_tokens),
+            prompt_tokens=prompt_tokens(route.state, tools),
             images=route.state.images,
             needs_tools=bool(call.tools),
             pin=call.pin,
@@ -201,10 +203,9 @@ class GatewayRouter:
 
     def _spending(self, route: Route, request: RoutingRequest | str) -> Spending:
         prompt = request.prompt_tokens if isinstance(request, RoutingRequest) else 0
-        session = route.call.session_id
         caller = Caller(
-            conversation=session,
-            session=session,
+            conversation=route.call.conversation,
+            session=route.call.session_id,
             purpose=route.purpose,
             new_request=route.state.after_user,
         )

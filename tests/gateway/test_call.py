@@ -152,6 +152,15 @@ def test_whose_conversation_it_is(field: str, value: Any, expected: str | None) 
     assert read({**CHAT, field: value}, "acompletion").session_id == expected
 
 
+def test_a_sub_agent_has_a_history_of_its_own_in_its_conversation() -> None:
+    main = {**MESSAGES, "litellm_session_id": "one"}
+    request = {"headers": {"x-claude-code-agent-id": "a1"}}
+    sub = {**main, "proxy_server_request": request}
+    calls = [read(data, "anthropic_messages") for data in (main, sub)]
+    assert [c.conversation for c in calls] == ["one", "one"]
+    assert [c.session_id for c in calls] == ["one", "one/a1"]
+
+
 @pytest.mark.parametrize(
     ("data", "expected"),
     [
@@ -163,6 +172,9 @@ def test_whose_conversation_it_is(field: str, value: Any, expected: str | None) 
             "Your current working directory is: /srv/app"}]}, "/srv/app"),
         ({"messages": [{"role": "system", "content":
             "<env>\nWorking directory: /home/me/app\n</env>"}]}, "/home/me/app"),
+        ({"messages": [{"role": "system", "content":
+            "# Environment\n - Primary working directory: /srv/app\n - Platform: x"}]},
+         "/srv/app"),
         ({"messages": [{"role": "tool", "tool_call_id": "c", "content":
             "Working directory: /etc"}]}, None),
         ({"messages": [{"role": "user", "content": "hi"}]}, None),

@@ -89,6 +89,29 @@ def test_a_conversation_is_followed_by_its_id(router: GatewayRouter) -> None:
     )
 
 
+def test_a_title_that_is_asked_first_does_not_hide_the_tools(
+    router: GatewayRouter,
+) -> None:
+    answer(router, router.set_out(call(litellm_session_id="title")))
+    router.set_out(call(litellm_session_id="title", tools=TOOLS))
+    record = fleet().session("title")
+    assert record.tools_tokens
+    assert record.workspace == "/srv/app"
+
+
+def test_a_sub_agent_spends_from_its_conversations_budget(config: Path) -> None:
+    budget = '[[budgets]]\nname = "task"\nusd = 0.011\n'
+    config.write_text(CONFIG + budget, encoding="utf-8")
+    router = open_router({"OPENAI_API_KEY": "sk-x"}, workspaces=None)
+    request = {"headers": {"x-claude-code-agent-id": "a1"}}
+    sub = call(tools=TOOLS, litellm_session_id="parent", proxy_server_request=request)
+    answer(router, router.set_out(sub), cost=0.011)
+    assert not fleet().session("parent").calls
+    with pytest.raises(MaxBudgetReached, match="task"):
+        router.set_out(call(tools=TOOLS, litellm_session_id="parent"))
+    router.set_out(call(tools=TOOLS, litellm_session_id="other"))
+
+
 def test_a_tier_that_is_asked_for_serves(router: GatewayRouter) -> None:
     route = router.set_out(call(model=f"{MODEL}/complex"))
     assert route.decision.tier is Tier.COMPLEX
@@ -170,7 +193,7 @@ def test_what_a_client_left_under_way_counts_as_estimated(
 def test_its_own_fault_goes_to_the_default_tier(
     router: GatewayRouter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    broken = call()
+    broken = call(tools=TOOLS)
     monkeypatch.setattr(GatewayCall, "tools_tokens", lambda _: 1 // 0)
     route = router.set_out(broken)
     assert route.decision.tier is Tier.COMPLEX
