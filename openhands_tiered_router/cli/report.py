@@ -9,10 +9,13 @@ import re
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import click
 
+
+if TYPE_CHECKING:
+    from openhands_tiered_router.report.budgets import BudgetLeft
 
 UNUSABLE: Final = 2
 
@@ -70,6 +73,7 @@ class _Since(click.ParamType):
     show_default=True,
     help="What percentiles are told apart by; a page and JSON have all of them.",
 )
+@click.option("--config", help="Configuration whose budgets are shown; optional.")
 @click.option("--misroutes", is_flag=True, help="List misrouted turns, worst first.")
 @click.option(
     "--telemetry",
@@ -82,6 +86,7 @@ def command(
     conversation: str | None,
     html: Path | None,
     latency_by: tuple[LatencyBy, ...],
+    config: str | None,
     misroutes: bool,
     telemetry: Path | None,
     as_json: bool,
@@ -92,12 +97,14 @@ def command(
 
     \b
     Exit code:  0  done, also when nothing is on record
-                2  the record cannot be read, or the page not written
+                2  the record or the configuration cannot be read, or the page not
+                   be written
     """
     from openhands_tiered_router.report.build import UnknownConversationError, build
     from openhands_tiered_router.telemetry.query import TelemetryReadError
 
     path = telemetry or _recorded()
+    budgets = None if config is None else _budgets(config, conversation)
     try:
         _judge(path)
         report = build(
@@ -106,6 +113,7 @@ def command(
             conversation_id=conversation,
             misrouted=_MISROUTES if misroutes or as_json else 10,
             latency_by=LATENCY_BY if html or as_json else latency_by,
+            budgets=budgets,
         )
     except (TelemetryReadError, UnknownConversationError) as error:
         raise _Failure(str(error)) from None
@@ -127,6 +135,16 @@ def command(
         show(console, report, latency_by)
     if html is not None:
         click.echo(f"Page: {html}")
+
+
+def _budgets(config: str, conversation: str | None) -> tuple[BudgetLeft, ...]:
+    from openhands_tiered_router.config import ConfigError
+    from openhands_tiered_router.report.budgets import budgets_left
+
+    try:
+        return budgets_left(config, conversation)
+    except ConfigError as error:
+        raise _Failure(str(error)) from None
 
 
 def _judge(path: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from openhands_tiered_router.report import calibration
+from openhands_tiered_router.report.budgets import BudgetLeft
 from openhands_tiered_router.report.calibration import Bin
 from openhands_tiered_router.report.receipts import Receipts
 from openhands_tiered_router.report.savings import Savings, savings
@@ -66,6 +67,8 @@ class Report:
     """Guard, what it did, to which endpoint or limit, and how often."""
     latency: tuple[Latency, ...]
     misroutes: tuple[Misroute, ...]
+    budgets: tuple[BudgetLeft, ...] | None
+    """``None``: no configuration was given that names limits."""
 
 
 def build(
@@ -76,6 +79,7 @@ def build(
     conversation_id: str | None = None,
     misrouted: int = 10,
     latency_by: Sequence[By] = ("tier",),
+    budgets: tuple[BudgetLeft, ...] | None = None,
 ) -> Report:
     """The report; a file that is missing has none of everything.
 
@@ -86,6 +90,7 @@ def build(
         conversation_id: Only this one's; ``None``: all.
         misrouted: How many misrouted turns to list.
         latency_by: What to tell calls apart by, each by itself, for percentiles.
+        budgets: What is left of them; see ``budgets_left``.
 
     Raises:
         TelemetryReadError: The file cannot be read.
@@ -117,6 +122,7 @@ def build(
             guards=_guards(file, span, conversation_id),
             latency=tuple(slow.result()),
             misroutes=tuple(wrong.result()),
+            budgets=budgets,
             **figures,
         )
 

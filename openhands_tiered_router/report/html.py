@@ -120,12 +120,13 @@ def _burn(report: Report) -> str:
     columns: dict[str, float] = {}
     for g in report.days:
         columns[str(g.key[0])] = columns.get(str(g.key[0]), 0.0) + g.cost
-    plot = svg.days(list(columns.items()), "USD of each day")
-    mean = sum(columns.values()) / len(columns) if columns else None
-    limits = [f"{k}: {n:,}" for g, k, _, n in report.guards if g == "budget"]
-    said = f"{words.usd(mean)} a day with calls."
-    said += f" Budgets: {', '.join(limits)}." if limits else " No budget was reached."
-    return _section("Budget burn", plot, _paragraphs([said]))
+    left = _table(words.BUDGETS, words.budgets(report)) if report.budgets else ""
+    return _section(
+        "Budget burn",
+        svg.days(list(columns.items()), "USD of each day"),
+        _paragraphs(words.burn(report)),
+        left,
+    )
 
 
 def _tiers(report: Report) -> str:

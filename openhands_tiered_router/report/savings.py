@@ -44,9 +44,9 @@ class Savings:
     """The stronger side of most choices."""
     best: str | None
     """The cheapest tier for all turns that is no weaker than the base."""
-    by_model: float | None
+    by_model: Estimate | None
     """USD: the best single model instead of the top one."""
-    by_routing: float | None
+    by_routing: Estimate | None
     """USD: routing instead of the best single model; negative: it cost more."""
     mix: float | None
     """Share of conversations that a random mix of the best single and the weakest model
@@ -75,8 +75,8 @@ def savings(
     weak = min(tiers, key=lambda t: whole[_COST + t], default=None)
     mix = _mix(whole, best, weak)
     figures = [_saving(t) for t in tiers]
-    figures += [_leak, _leak_over(best, weak)]
-    *found, leak, over = estimates(rows, figures)
+    figures += [_less(top, best), _routed(best), _leak, _leak_over(best, weak)]
+    *found, by_model, by_routing, leak, over = estimates(rows, figures)
     return Savings(
         conversations=len(rows),
         turns=round(whole[_TURNS]),
@@ -94,8 +94,8 @@ def savings(
         top=_name(top),
         base=_name(base),
         best=_name(best),
-        by_model=_less(whole, top, best),
-        by_routing=None if best is None else whole[_COST + best] - whole[_SPENT],
+        by_model=by_model,
+        by_routing=by_routing,
         mix=mix,
         leak=leak,
         leak_over_mix=over if mix is not None else None,
@@ -174,10 +174,20 @@ def _leak_over(best: Tier | None, weak: Tier | None) -> Statistic:
     return difference
 
 
-def _less(sums: Row, top: Tier | None, best: Tier | None) -> float | None:
-    if top is None or best is None:
-        return None
-    return sums[_COST + top] - sums[_COST + best]
+def _less(top: Tier | None, best: Tier | None) -> Statistic:
+    def difference(sums: Row) -> float | None:
+        if top is None or best is None:
+            return None
+        return sums[_COST + top] - sums[_COST + best]
+
+    return difference
+
+
+def _routed(best: Tier | None) -> Statistic:
+    def difference(sums: Row) -> float | None:
+        return None if best is None else sums[_COST + best] - sums[_SPENT]
+
+    return difference
 
 
 def _name(tier: Tier | None) -> str | None:

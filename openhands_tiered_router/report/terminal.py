@@ -167,10 +167,9 @@ def _guards(console: Console, report: Report) -> None:
         if g.failovers or g.failed
     ]
     _table(console, "Failovers", ("endpoint", "took over", "failed"), failed)
-    days = {d.key[0] for d in report.days if d.key[0]}
-    if days:
-        cost = sum(d.cost for d in report.days)
-        _say(console, [f"Burn: {words.usd(cost / len(days))} a day with calls"])
+    if report.budgets:
+        _table(console, "Budgets now", words.BUDGETS, words.budgets(report))
+    _say(console, words.burn(report))
 
 
 def _latency(console: Console, latency: Sequence[Latency]) -> None:

@@ -103,10 +103,10 @@ def split(report: Report) -> list[str]:
         return ["No priced turns whose tier set is on record: nothing to compare with."]
     said = [
         f"choice of model (always {s.best} instead of always {s.top}): "
-        f"{usd(s.by_model)}",
-        f"routing (instead of always {s.best}): {usd(s.by_routing)}",
+        f"{dollars(s.by_model)}",
+        f"routing (instead of always {s.best}): {dollars(s.by_routing)}",
     ]
-    if s.by_routing < 0:
+    if s.by_routing.value < 0:
         said.append(f"Routing cost more than always {s.best} would have.")
     return said
 
@@ -147,6 +147,43 @@ def verifier(report: Report) -> list[str]:
         f"Verifier, whole record: {v.verified:,} judged, {v.accepted:,} accepted",
         f"good work that it accepted: {rate(v.true_accept)}",
         f"bad work that it accepted: {rate(v.false_accept)}",
+    ]
+
+
+def burn(report: Report) -> list[str]:
+    """What was spent a day, and what budgets did."""
+    spent: dict[str | int | None, float] = {}
+    for g in report.days:
+        spent[g.key[0]] = spent.get(g.key[0], 0.0) + g.cost
+    said = [f"{event}: {n:,}" for g, event, _, n in report.guards if g == "budget"]
+    lines = [f"Budgets said: {', '.join(said)}." if said else "No budget was reached."]
+    if spent:
+        mean = sum(spent.values()) / len(spent)
+        lines.insert(0, f"{usd(mean)} a day, over {days(len(spent))} with calls.")
+    if report.budgets is None:
+        lines.append("What is left of budgets: name the configuration (--config).")
+    elif not report.budgets:
+        lines.append("The configuration has no budget that is counted in one place.")
+    return lines
+
+
+def days(count: int) -> str:
+    return "1 day" if count == 1 else f"{count:,} days"
+
+
+BUDGETS: Final = ("budget", "used", "limit", "left")
+
+
+def budgets(report: Report) -> list[tuple[str, ...]]:
+    """Cells of a table."""
+    return [
+        (
+            f"{b.scope}: {b.name}, {b.unit}",
+            f"{b.used:,.4g}",
+            f"{b.limit:,.4g}",
+            f"{b.left:.0%}",
+        )
+        for b in report.budgets or ()
     ]
 
 

@@ -81,7 +81,8 @@ def test_the_split_adds_up_to_the_whole_saving(report: Report) -> None:
     top = next(a for a in s.alternatives if a.tier == s.top)
     assert s.by_model is not None
     assert s.by_routing is not None
-    assert s.by_model + s.by_routing == pytest.approx(top.usd - s.spent)
+    whole = s.by_model.value + s.by_routing.value
+    assert whole == pytest.approx(top.usd - s.spent)
     assert (s.top, s.base, s.best) == ("reasoning", "complex", "complex")
 
 
