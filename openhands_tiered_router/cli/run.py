@@ -45,7 +45,7 @@ _PATH: Final = re.compile(
     epilog="""\b
 Exit codes:
   0  the agent finished         3  --max-iterations reached
-  1  it ended with an error     4  it was stuck in a loop
+  1  it failed; says of what    4  it was stuck in a loop
   2  usage or configuration     5  it finished, and the work is not verified
   6  a budget is used up        7  another guard paused it; --resume goes on
   8  actions wait for a yes   130  paused with Ctrl-C; --resume goes on

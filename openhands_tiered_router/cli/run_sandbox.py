@@ -228,7 +228,6 @@ def _tell(
     if verification is not None:
         click.echo(": ".join(verification.values()))
     click.echo(f"Changed here: {', '.join(changed) or 'nothing'}")
-    if done.status == "paused":
-        click.echo(
-            f"Paused. Go on with: tiered-router run --resume {place.conversation}"
-        )
+    if done.status in ("paused", "error"):
+        again = f"tiered-router run --resume {place.conversation}"
+        click.echo(f"{done.status.title()}. Go on with: {again}")

@@ -89,11 +89,26 @@ class Reporter:
             self._show(event)
 
     def failed(self, error: Exception) -> None:
-        text = f"{type(error).__name__}: {error}"
+        """Why the run failed, and what to do."""
+        from openhands_tiered_router.cli.failure import failure_of
+
+        failure = failure_of(error)
+        said = f"{failure.what}: {failure.said}"
         if self._json:
-            self._line({"type": "error", "error": text})
-        else:
-            self._err.print(Text(text, style="red"))
+            told = {"kind": str(failure.kind), "error": said, "remedy": failure.remedy}
+            self._line({"type": "error", **told, "tried": self._tried()})
+            return
+        tried = ", ".join(self._tried())
+        self._err.print(Text(said, style="red"), soft_wrap=True)
+        if tried:
+            self._err.print(Text(f"Tried: {tried}."), soft_wrap=True)
+        self._err.print(Text(f"{failure.remedy}."), soft_wrap=True)
+
+    def _tried(self) -> list[str]:
+        """The endpoints that the last call was sent to, in order."""
+        calls = self._calls()
+        attempts = calls[-1].outcome.attempts if calls else ()
+        return list(dict.fromkeys(attempt.endpoint for attempt in attempts))
 
     def end(self, code: int) -> None:
         """What it came to; after a pause, how to go on."""
@@ -122,9 +137,9 @@ class Reporter:
         verification = _verification(conversation)
         if verification is not None:
             self._out.print(Text(": ".join(verification.values()), style="bold"))
-        if status == "paused":
+        if status in ("paused", "error"):
             resume = f"tiered-router run --resume {conversation.id}"
-            self._out.print(f"Paused. Go on with: {resume}", soft_wrap=True)
+            self._out.print(f"{status.title()}. Go on with: {resume}", soft_wrap=True)
 
     def _show(self, event: Event) -> None:
         from openhands.sdk.event import ActionEvent, MessageEvent, ObservationEvent

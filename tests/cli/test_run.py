@@ -118,7 +118,21 @@ def test_an_error_of_the_provider_ends_with_one(run, provider) -> None:
     provider.faults.always(faults.unauthorized())
     result = run("--task", "Look around.")
     assert result.exit_code == 1
-    assert "Authentication" in result.output + (result.stderr or "")
+    assert "refuses the key: Incorrect API key provided" in result.stderr
+    assert "Tried: complex." in result.stderr
+    assert "api_key_env" in result.stderr
+    assert "bug report" not in result.output
+    found = re.search(r"Error. Go on with: (.*)", result.stdout)
+    assert found
+    again = run(*found[1].split()[2:], "--json")
+    (told,) = [
+        line
+        for line in map(json.loads, again.stdout.splitlines())
+        if line["type"] == "error"
+    ]
+    assert (again.exit_code, told["kind"]) == (1, "auth")
+    provider.faults.clear()
+    assert run(*found[1].split()[2:]).exit_code == 0
 
 
 def test_a_budget_has_its_own_exit_code_and_can_be_raised(run, provider) -> None:

@@ -1,0 +1,118 @@
+"""What a run failed of, in plain words, and what to do about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from openhands_tiered_router.core.decision import ErrorKind
+
+
+_SHOWN: Final = 300
+"""Characters of what the provider said."""
+
+_TOLD: Final[dict[ErrorKind, tuple[str, str]]] = {
+    ErrorKind.AUTH: (
+        "The provider refuses the key",
+        "Set the variable that api_key_env names; `tiered-router doctor` shows which",
+    ),
+    ErrorKind.NOT_FOUND: (
+        "The provider knows no such model or address",
+        "Check model and base_url in the configuration",
+    ),
+    ErrorKind.QUOTA: (
+        "The account at the provider has no credit left",
+        "Add credit, or give the tier an endpoint of another provider",
+    ),
+    ErrorKind.RATE_LIMIT: (
+        "The provider's rate limit is used up",
+        "Wait; or give the tier more endpoints, or [dispatch] more patience",
+    ),
+    ErrorKind.OVERLOADED: (
+        "The provider has trouble of its own",
+        "Wait; or give the tier an endpoint of another provider",
+    ),
+    ErrorKind.TIMEOUT: (
+        "The provider did not answer in time",
+        "Run again; or raise the endpoint's timeout",
+    ),
+    ErrorKind.CONNECTION: (
+        "The provider cannot be reached",
+        "Check the network, and base_url in the configuration",
+    ),
+    ErrorKind.CONTEXT: (
+        "The conversation is longer than the model's window",
+        "Give the tier, or one above it, a model with a larger one",
+    ),
+    ErrorKind.CONTENT_POLICY: (
+        "The provider refuses the content",
+        "Put the task in other words, or use another provider",
+    ),
+    ErrorKind.BAD_REQUEST: (
+        "The provider takes the request for faulty",
+        "Check the endpoint's fields in the configuration",
+    ),
+    ErrorKind.MALFORMED: (
+        "The provider's answer cannot be read",
+        "Run again; if it stays so, check that base_url is the model's API",
+    ),
+}
+_OTHER: Final = ("The run failed", "The conversation's log has more")
+
+_NAMES: Final = {
+    "AuthenticationError": ErrorKind.AUTH,
+    "PermissionDeniedError": ErrorKind.AUTH,
+    "NotFoundError": ErrorKind.NOT_FOUND,
+    "RateLimitError": ErrorKind.RATE_LIMIT,
+    "ServiceUnavailableError": ErrorKind.OVERLOADED,
+    "InternalServerError": ErrorKind.OVERLOADED,
+    "BadGatewayError": ErrorKind.OVERLOADED,
+    "TimeoutError": ErrorKind.TIMEOUT,
+    "Timeout": ErrorKind.TIMEOUT,
+    "APIConnectionError": ErrorKind.CONNECTION,
+    "ContextWindowExceedError": ErrorKind.CONTEXT,
+    "ContentPolicyViolationError": ErrorKind.CONTENT_POLICY,
+    "BadRequestError": ErrorKind.BAD_REQUEST,
+    "NoResponseError": ErrorKind.MALFORMED,
+}
+"""By the ends of the names of errors: all that a server tells of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a run failed."""
+
+    kind: ErrorKind
+    what: str
+    said: str
+    """What the provider, or the program, said itself."""
+    remedy: str
+
+
+def failure_of(error: BaseException) -> Failure:
+    """What came of a run, from the error that it raised."""
+    from openhands.sdk.conversation.exceptions import ConversationRunError
+
+    from openhands_tiered_router.dispatch.errors import kind_of
+
+    if not isinstance(error, ConversationRunError):
+        return _failure(kind_of(error), type(error).__name__, str(error))
+    event = error.conversation_error
+    cause = error.original_exception
+    kind = kind_of(cause)
+    if event is None or kind is not ErrorKind.OTHER:
+        return _failure(kind, type(cause).__name__, str(cause))
+    known = (k for name, k in _NAMES.items() if event.code.endswith(name))
+    return _failure(next(known, ErrorKind.OTHER), event.code, event.detail)
+
+
+def _failure(kind: ErrorKind, name: str, said: str) -> Failure:
+    from openhands_tiered_router.telemetry.redaction import redacted
+
+    what, remedy = _TOLD.get(kind, _OTHER)
+    if kind not in _TOLD:
+        what = f"{what} with {name}"
+    words = redacted(" ".join(said.split()))
+    # litellm puts the names of its own errors before the provider's words.
+    words = words.rpartition("Exception - ")[2] or words
+    return Failure(kind, what, words[:_SHOWN], remedy)
