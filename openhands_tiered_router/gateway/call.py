@@ -56,6 +56,8 @@ class GatewayCall:
     history: Sequence[Any]
     """Messages or items in the wire's own form, the system's words first."""
     tools: Sequence[Any] = ()
+    no_tools: bool = False
+    """It says that it offers none, as Claude Code's titles do."""
     conversation: str | None = None
     """By the client's name for it."""
     agent: str | None = None
@@ -117,6 +119,7 @@ def call_of(data: Mapping[str, Any], call_type: str) -> GatewayCall | None:
         wire=wire,
         history=[*opening, *(rest if isinstance(rest, list) else ())],
         tools=data.get("tools") or (),
+        no_tools=data.get("tools") == [],
         conversation=_conversation(data),
         agent=_text(_headers(data).get(_AGENT)),
         pin=tier_of(data.get("model")),

@@ -99,7 +99,7 @@ class GatewayRouter:
         route = Route(
             call=call,
             setup=setup,
-            purpose=_purpose(call),
+            purpose=_purpose(call, session),
             session=session,
             began=time.time(),
         )
@@ -174,18 +174,17 @@ class GatewayRouter:
         call, session = route.call, route.session
         try:
             route.state = _read(call, route.purpose, session)
-            # Titles and the like may come before the first turn.
-            tools = session.tools_tokens if route.purpose is Purpose.TURN else 0
-            if tools is None:
-                tools = session.tools_tokens = call.tools_tokens()
+            if route.purpose is Purpose.TURN and not session.tools_tokens:
+                session.tools_tokens = call.tools_tokens()
                 session.workspace = self._allowed(call.workspace())
+            tools = session.tools_tokens if call.tools else 0
         except Exception as error:
             # The type alone: a message could quote the prompt.
             return type(error).__name__
         return RoutingRequest(
             session_id=call.session_id,
             purpose=route.purpose,
-            prompt_tokens=prompt_tokens(route.state, tools),
+            prompt_tokens=prompt_tokens(route.state, tools or 0),
             images=route.state.images,
             needs_tools=bool(call.tools),
             pin=call.pin,
@@ -330,11 +329,15 @@ def _carry_out(steps: Generator[Step, Reply, None]) -> None:
                 reply = error
 
 
-def _purpose(call: GatewayCall) -> Purpose:
-    """A step offers tools; what a conversation asks without them is beside it."""
+def _purpose(call: GatewayCall, session: SessionRecord) -> Purpose:
+    """A step; of an agent, that is, with tools: what an agent's conversation asks
+    without them is beside it, such as its title."""
     if call.tools:
         return Purpose.TURN
-    return Purpose.SINGLE if call.session_id is None else Purpose.SIDE
+    if call.session_id is None:
+        return Purpose.SINGLE
+    aside = call.no_tools or session.tools_tokens
+    return Purpose.SIDE if aside else Purpose.TURN
 
 
 def _read(call: GatewayCall, purpose: Purpose, session: SessionRecord) -> SessionState:

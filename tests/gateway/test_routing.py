@@ -9,6 +9,7 @@ import pytest
 
 from openhands_tiered_router.core.decision import ErrorKind, Usage
 from openhands_tiered_router.core.fleet import Health
+from openhands_tiered_router.core.request import Purpose
 from openhands_tiered_router.fleet import fleet
 from openhands_tiered_router.gateway.call import MODEL, GatewayCall, call_of
 from openhands_tiered_router.gateway.opening import open_router
@@ -92,11 +93,28 @@ def test_a_conversation_is_followed_by_its_id(router: GatewayRouter) -> None:
 def test_a_title_that_is_asked_first_does_not_hide_the_tools(
     router: GatewayRouter,
 ) -> None:
-    answer(router, router.set_out(call(litellm_session_id="title")))
+    title = router.set_out(call(litellm_session_id="title", tools=[]))
+    assert title.purpose is Purpose.SIDE
+    answer(router, title)
     router.set_out(call(litellm_session_id="title", tools=TOOLS))
     record = fleet().session("title")
     assert record.tools_tokens
     assert record.workspace == "/srv/app"
+
+
+def test_without_tools_it_is_a_step_of_a_chat_and_beside_an_agents(
+    router: GatewayRouter,
+) -> None:
+    for _ in range(2):
+        route = router.set_out(call(litellm_session_id="chat"))
+        assert route.purpose is Purpose.TURN
+        answer(router, route)
+    assert fleet().session("chat").state.warm
+    router.set_out(call(litellm_session_id="agent", tools=TOOLS))
+    aside = router.set_out(call(litellm_session_id="agent"))
+    assert aside.purpose is Purpose.SIDE
+    assert aside.decision.tier is Tier.SIMPLE
+    assert router.set_out(call()).purpose is Purpose.SINGLE
 
 
 def test_a_sub_agent_spends_from_its_conversations_budget(config: Path) -> None:
