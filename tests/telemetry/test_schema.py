@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -63,6 +67,40 @@ def file_of(path: Path, version: int) -> None:
 @pytest.mark.parametrize("version", [1, 2, 3])
 def test_nothing_of_an_earlier_release_is_lost(path: Path, version: int) -> None:
     file_of(path, version)
+    assert_whole(path, version)
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from openhands_tiered_router.telemetry import TelemetryFile, schema
+
+def add_functions(connection, add=schema._add_functions):
+    add(connection)
+    connection.create_function("die", 0, lambda: os.kill(os.getpid(), signal.SIGKILL))
+
+begun, (*statements, last) = schema.MIGRATIONS[:3], schema.MIGRATIONS[3]
+at = len(statements) * int(sys.argv[2]) // 4
+statements = [*statements[:at], "SELECT die()", *statements[at:], last]
+schema._add_functions = add_functions
+schema.MIGRATIONS = (*begun, statements, *schema.MIGRATIONS[4:])
+TelemetryFile(Path(sys.argv[1])).turns("c")
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it has no such signal")
+@pytest.mark.parametrize("quarter", [1, 2, 3, 4])
+def test_nothing_is_lost_when_a_migration_is_killed(path: Path, quarter: int) -> None:
+    file_of(path, 3)
+    command = [sys.executable, "-c", KILLED, str(path), str(quarter)]
+    killed = subprocess.run(command, capture_output=True, timeout=100)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    with closing(connect(path)) as connection:
+        assert schema.version_of(connection) == 3
+    assert_whole(path, 3)
+
+
+def assert_whole(path: Path, version: int) -> None:
     file = TelemetryFile(path)
     first, second = file.turns("c")
     assert first.decision_id == "0190163d-8694-739b-aea5-966c26f8ad91"
@@ -162,7 +200,7 @@ def test_a_newer_file_is_left_alone(
     before = path.read_bytes()
     writer = Writer(path)
     writer.put(record(1))
-    assert not writer.flush()
+    assert not writer.flush(60)
     writer.put(record(2))
     assert writer.stats().off
     writer.close(30)
@@ -184,7 +222,7 @@ def test_another_programs_file_is_left_alone(
     before = path.read_bytes()
     writer = Writer(path)
     writer.put(record(1))
-    assert not writer.flush()
+    assert not writer.flush(60)
     writer.close(30)
     assert path.read_bytes() == before
     assert "another program's" in caplog.text
