@@ -176,7 +176,7 @@ class Writer:
             touched |= self._files.keys()
         else:
             if keys:
-                self._linker.forget()
+                self._linker.forget(keys)
             concerned = self._readers.of(keys)
             self.pending |= concerned
             self._link_each(touched - (alike - concerned))

@@ -5,6 +5,7 @@ on nothing else: not on the order of files, nor on what was linked before.
 """
 
 from array import array
+from collections.abc import Collection
 from functools import lru_cache
 from typing import Final
 from zlib import crc32
@@ -76,9 +77,13 @@ class Linker:
         self._names = Names(index)
         self._sums: dict[Key, int] = {}
 
-    def forget(self) -> None:
-        """Drop the kept answers; to be called after the index has changed."""
-        self._names.forget()
+    def forget(self, changed: Collection[Key] | None = None) -> None:
+        """Drop kept answers; to be called after the index has changed.
+
+        Args:
+            changed: The keys that answer differently; None for any.
+        """
+        self._names.forget(changed)
 
     def link(self, facts: FileFacts) -> Linked:
         """Return a file's edges."""

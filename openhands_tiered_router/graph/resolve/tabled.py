@@ -9,7 +9,7 @@ update equal to a fresh build, in whatever order files are linked.
 tabulation, 1986.)
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import wraps
 from typing import Any, Concatenate, Final
 
@@ -20,8 +20,22 @@ DEPTH: Final = 60
 """Nested questions; a deeper one has no answer. Keeps Python's stack safe."""
 KEPT: Final = 60_000
 """Answers kept before all are dropped, about 40 MB."""
+CHANGED: Final = 5_000
+"""Keys that changed before all answers are dropped: checking gets expensive."""
 
 _NEVER: Final = 1 << 30
+
+
+class _Kept:
+    """An answer, and the keys that it depends on."""
+
+    __slots__ = ("reads", "seen", "value")
+
+    def __init__(self, value: Any, reads: tuple[Key, ...], seen: int) -> None:
+        self.value = value
+        self.reads = reads
+        self.seen = seen
+        """How many changes of the index are known not to concern it."""
 
 
 class Tabled:
@@ -30,7 +44,9 @@ class Tabled:
     def __init__(self, index: Index) -> None:
         self.index = index
         self.reads: set[Key] = set()
-        self._kept: dict[tuple[Any, ...], tuple[Any, tuple[Key, ...]]] = {}
+        self._kept: dict[tuple[Any, ...], _Kept] = {}
+        self._changed: set[Key] = set()
+        self._changes = 0
         self._open: dict[tuple[Any, ...], int] = {}
         self._lowest = _NEVER
 
@@ -40,9 +56,29 @@ class Tabled:
         if len(self._kept) > KEPT:
             self._kept.clear()
 
-    def forget(self) -> None:
-        """Drop all answers; the index has changed."""
-        self._kept.clear()
+    def forget(self, changed: Collection[Key] | None = None) -> None:
+        """Drop answers, as the index has changed.
+
+        Args:
+            changed: The keys that answer differently; None for any.
+        """
+        self._changes += 1
+        if changed is None or len(self._changed) + len(changed) > CHANGED:
+            self._kept.clear()
+            self._changed.clear()
+        else:
+            self._changed.update(changed)
+
+    def _holds(self, kept: _Kept) -> bool:
+        """Whether an answer from before some changes depends on none of them.
+
+        It may have been found after the change of a key that it read; finding it
+        once more costs less than to remember when each key changed.
+        """
+        if self._changed.isdisjoint(kept.reads):
+            kept.seen = self._changes
+            return True
+        return False
 
     def _solve(
         self, question: tuple[Any, ...], answer: Callable[..., Any], args: Any
@@ -61,7 +97,7 @@ class Tabled:
             outer |= reads
             self.reads, self._lowest = outer, outer_lowest
         if lowest >= depth:
-            self._kept[question] = value, tuple(reads)
+            self._kept[question] = _Kept(value, tuple(reads), self._changes)
         else:
             self._lowest = min(outer_lowest, lowest)
         return value
@@ -77,9 +113,9 @@ def tabled[S: Tabled, **P, T](
     def ask(self: S, *args: P.args, **_: P.kwargs) -> T | None:
         question = (name, *args)
         kept = self._kept.get(question)
-        if kept is not None:
-            self.reads.update(kept[1])
-            return kept[0]
+        if kept is not None and (kept.seen == self._changes or self._holds(kept)):
+            self.reads.update(kept.reads)
+            return kept.value
         at = self._open.get(question)
         if at is not None:
             self._lowest = min(self._lowest, at)
