@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from openhands_tiered_router.loopback import LoopbackProvider, Reply, ToolCall
 from openhands_tiered_router.loopback.exchange import Request
 from openhands_tiered_router.loopback.server import HOST
 from tests.routed.conftest import _no_hidden_fault, world
+from tests.waiting import PATIENCE, wait_until
 
 
 __all__ = ["_no_hidden_fault", "world"]
@@ -30,40 +30,46 @@ MODELS = {
     "medium": "openai/gpt-4o",
     "complex": "anthropic/claude-sonnet-4-5",
 }
+STOCK = "openai/gpt-4.1"
+"""The model of agents without a router."""
 ENDED = ("finished", "error", "paused", "stuck")
 KEY = "sk-of-this-test"
-PATIENCE = 240.0
-"""Seconds; a start takes some ten on an idle machine, far more on a busy one."""
 
 
 class AgentServer:
     """``python -m openhands.agent_server`` on a port of its own, with a client."""
 
-    def __init__(self, home: Path, port: int) -> None:
+    def __init__(self, home: Path) -> None:
         self.home = home
-        self.url = f"http://{HOST}:{port}"
+        self.url = ""
         self.telemetry = home / "telemetry.sqlite3"
-        self.http = httpx.Client(base_url=self.url, timeout=PATIENCE)
-        self._port = port
+        self.state = home / "state.sqlite3"
+        self.http = httpx.Client(timeout=PATIENCE)
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Starts it with what the documentation says, and waits until it serves."""
+        # Somebody else may take a port that was free a moment ago.
+        if not self._started() and not self._started():
+            raise RuntimeError((self.home / "server.log").read_text()[-3000:])
+
+    def _started(self) -> bool:
+        port = free_port()
+        self.url = f"http://{HOST}:{port}"
         modules = "openhands_tiered_router.server.preload"
-        options = ["--port", str(self._port), "--import-modules", modules]
+        options = ["--port", str(port), "--import-modules", modules]
         with (self.home / "server.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "openhands.agent_server", *options],
                 cwd=self.home,
                 env=self._environment(),
+                stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
             )
-        deadline = time.monotonic() + PATIENCE
-        while not self._serves():
-            if time.monotonic() > deadline or self._process.poll() is not None:
-                raise RuntimeError((self.home / "server.log").read_text()[-3000:])
-            time.sleep(0.05)
+        ended = self._process.poll
+        wait_until(lambda: ended() is not None or self._serves())
+        return ended() is None
 
     def _environment(self) -> dict[str, str]:
         kept = {k: v for k, v in os.environ.items() if not k.startswith("OH_")}
@@ -77,12 +83,12 @@ class AgentServer:
             "OH_CONVERSATIONS_PATH": str(self.home / "conversations"),
             "OH_BASH_EVENTS_DIR": str(self.home / "bash"),
             "TIERED_ROUTER_TELEMETRY": str(self.telemetry),
-            "TIERED_ROUTER_STATE": str(self.home / "state.sqlite3"),
+            "TIERED_ROUTER_STATE": str(self.state),
         }
 
     def _serves(self) -> bool:
         try:
-            return self.http.get("/ready").status_code == 200
+            return self.http.get(f"{self.url}/ready", timeout=5).status_code == 200
         except httpx.TransportError:
             return False
 
@@ -93,7 +99,7 @@ class AgentServer:
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
         """What it answers; an error is one of the test."""
-        response = self.http.request(method, f"/api{path}", json=body)
+        response = self.http.request(method, f"{self.url}/api{path}", json=body)
         assert response.is_success, response.text
         return response.json()
 
@@ -103,7 +109,7 @@ class AgentServer:
         body = {
             "agent": agent,
             "workspace": {"working_dir": str(workspace)},
-            # Made beside the run, on another thread: no part of what is compared.
+            # Made beside the run: whether it is in the stats yet is a matter of time.
             "autotitle": False,
             "initial_message": {**said, "run": True},
             "tool_module_qualnames": {"terminal": "openhands.tools.terminal"},
@@ -117,20 +123,19 @@ class AgentServer:
 
     def ended(self, conversation: str, *, runs: int = 1) -> dict[str, Any]:
         """The conversation, once it has come to the end of that many runs."""
-        deadline = time.monotonic() + PATIENCE
-        while True:
-            info = self.ask("GET", f"/conversations/{conversation}")
-            ends = [
-                e
-                for e in self.events(conversation)
-                if e["kind"] == "ConversationStateUpdateEvent"
-                and e["key"] == "execution_status"
-                and e["value"] in ENDED
-            ]
-            if info["execution_status"] in ENDED and len(ends) >= runs:
-                return info
-            assert time.monotonic() < deadline, info["execution_status"]
-            time.sleep(0.05)
+
+        def has_ended() -> bool:
+            if self.status(conversation) not in ENDED:
+                return False
+            updates = (e for e in self.events(conversation) if "key" in e)
+            statuses = (e["value"] for e in updates if e["key"] == "execution_status")
+            return sum(status in ENDED for status in statuses) >= runs
+
+        wait_until(has_ended)
+        return self.ask("GET", f"/conversations/{conversation}")
+
+    def status(self, conversation: str) -> str:
+        return self.ask("GET", f"/conversations/{conversation}")["execution_status"]
 
     def events(self, conversation: str) -> list[dict[str, Any]]:
         path = f"/conversations/{conversation}/events/search?limit=100"
@@ -152,6 +157,10 @@ def script(request: Request) -> Reply:
     if not request.tools:
         return Reply(text="A summary.")
     said = [m.text for m in request.messages if m.role == "user"]
+    if "Why" in said[-1]:
+        return Reply(text="Because.")
+    if "task" in request.tools:
+        return hand_on(request)
     if "fail" in said[-1]:
         return run("false")
     last = max(i for i, m in enumerate(request.messages) if m.role == "user")
@@ -161,6 +170,13 @@ def script(request: Request) -> Reply:
     return turns[done] if done < len(turns) else Reply(text="Done.")
 
 
+def hand_on(request: Request) -> Reply:
+    if any(message.tool_results for message in request.messages):
+        return Reply(text="Done.")
+    task = {"subagent_type": "explorer", "prompt": "What is in notes.txt?"}
+    return Reply(tool_calls=(ToolCall("task", task),))
+
+
 @pytest.fixture(autouse=True)
 def _key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOOPBACK_KEY", KEY)
@@ -168,9 +184,8 @@ def _key(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def models() -> Iterator[LoopbackProvider]:
-    listed = {
-        m.partition("/")[2]: default_price_book().prices(m) for m in MODELS.values()
-    }
+    used = (*MODELS.values(), STOCK)
+    listed = {m.partition("/")[2]: default_price_book().prices(m) for m in used}
     prices = {model: price for model, price in listed.items() if price}
     with LoopbackProvider(script, prices=prices) as provider:
         yield provider
@@ -181,7 +196,7 @@ def server(
     tmp_path_factory: pytest.TempPathFactory, models: LoopbackProvider
 ) -> Iterator[AgentServer]:
     """A server that runs, with an LLM profile for each model."""
-    server = AgentServer(tmp_path_factory.mktemp("server"), free_port())
+    server = AgentServer(tmp_path_factory.mktemp("server"))
     server.start()
     for tier, model in MODELS.items():
         body = {"llm": llm(models, model), "include_secrets": True}

@@ -10,20 +10,33 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from openhands.tools.task import TaskToolSet
 
 from openhands_tiered_router import ComplexityRouter
 from openhands_tiered_router.config import parse_config
 from openhands_tiered_router.conversation import routed_agent
+from openhands_tiered_router.guards.budget.ledger import balance
+from openhands_tiered_router.guards.budget.limits import NANO, Budget, Spend
 from openhands_tiered_router.loopback import LoopbackProvider
 from openhands_tiered_router.server.installer import NAME
+from openhands_tiered_router.state.sqlite import SqliteStore
 from openhands_tiered_router.telemetry.query import TelemetryFile
-from tests.server.conftest import KEY, MODELS, AgentServer, cost, llm
+from tests.server.conftest import (
+    KEY,
+    MODELS,
+    STOCK,
+    AgentServer,
+    cost,
+    llm,
+)
 from tests.waiting import wait_until
 
 
 # One worker: each would start a server of its own.
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("agent-server")]
 WAYS = ("kind", "tool")
+BUDGET = {"name": "ample", "usd": 50.0}
+STOP = {"enabled": True, "mode": "stop"}
 # In tmux, the shells of a killed server would live on.
 TOOLS = [{"name": "terminal", "params": {"terminal_type": "subprocess"}}]
 
@@ -48,11 +61,13 @@ def agent_of(way: str, models: LoopbackProvider, **more: Any) -> dict[str, Any]:
         sent = agent.model_dump(mode="json", context={"expose_secrets": True})
         return {**sent, "tools": TOOLS}
     tiers = {tier: f"for-{tier}" for tier in MODELS}
+    plain = llm(models, STOCK, usage_id="agent")
+    agent = {"kind": "Agent", "llm": plain, "tools": TOOLS}
+    if way == "stock":
+        return agent
     installer = {"name": NAME, "params": {"tiers": tiers, **more}}
-    plain = llm(models, "openai/gpt-4.1", usage_id="agent")
     condenser = {"kind": "LLMSummarizingCondenser", "llm": plain}
-    tools = [*TOOLS, installer]
-    return {"kind": "Agent", "llm": plain, "condenser": condenser, "tools": tools}
+    return {**agent, "condenser": condenser, "tools": [*TOOLS, installer]}
 
 
 def served(models: LoopbackProvider, conversation: str) -> list[str]:
@@ -61,12 +76,23 @@ def served(models: LoopbackProvider, conversation: str) -> list[str]:
     return [r.model for r in turns if r.session == conversation]
 
 
+def bill(models: LoopbackProvider, conversation: str) -> list[float]:
+    """USD of each call."""
+    own = {r.number for r in models.requests if r.session == conversation}
+    return [c.usd or 0 for c in models.charged if c.number in own]
+
+
 def is_billed(server: AgentServer, models: LoopbackProvider, conversation: str) -> bool:
     """Whether its stats agree with the provider's bill."""
     info = server.ask("GET", f"/conversations/{conversation}")
-    own = {r.number for r in models.requests if r.session == conversation}
-    billed = sum(c.usd or 0 for c in models.charged if c.number in own)
-    return cost(info) == pytest.approx(billed)
+    return cost(info) == pytest.approx(sum(bill(models, conversation)))
+
+
+def ledger(server: AgentServer, conversation: str) -> Spend:
+    """What the budget ``BUDGET`` has counted."""
+    key = Budget(name=BUDGET["name"]).key(conversation, 0.0)
+    assert key is not None
+    return balance(SqliteStore(server.state).read(key)).spent
 
 
 def test_a_kill_changes_neither_tiers_nor_money(
@@ -75,10 +101,15 @@ def test_a_kill_changes_neither_tiers_nor_money(
     agents = {way: agent_of(way, models) for way in WAYS}
     plain = llm(models, "openai/gpt-4.1-mini", usage_id="switched")
     first, again = "Add a line to the notes.", "Add another line to the notes."
-    talks, calm, hanging = (
-        {way: server.begin(agents[way], place, text) for way in WAYS}
-        for text in (first, first, "hang on, then write")
+    talks, calm = (
+        {way: server.begin(agents[way], place, first) for way in WAYS} for _ in range(2)
     )
+    hanging = {
+        way: server.begin(
+            agent_of(way, models, budgets=[BUDGET]), place, "hang on, then write"
+        )
+        for way in WAYS
+    }
     before = {way: server.ended(talks[way]) for way in WAYS}
     for way in WAYS:
         server.ended(calm[way])
@@ -87,7 +118,7 @@ def test_a_kill_changes_neither_tiers_nor_money(
         server.ended(calm[way], runs=2)
         path = f"/conversations/{calm[way]}/switch_llm"
         server.ask("POST", path, {"llm": plain})
-        wait_until(lambda way=way: len(served(models, hanging[way])) == 2)
+        wait_until(lambda way=way: ledger(server, hanging[way]).turns == 2)
     server.stop(signal.SIGKILL)
     server.start()
     for way in WAYS:
@@ -104,8 +135,14 @@ def test_a_kill_changes_neither_tiers_nor_money(
         assert served(models, talks[way]) == served(models, calm[way])[:8]
         assert cost(info) > cost(before[way]) > 0
         wait_until(lambda way=way: is_billed(server, models, talks[way]))
-        # What was called, but not answered in full when the server died, is unknown.
-        assert server.ended(hanging[way], runs=2)["execution_status"] == "finished"
+        # The SDK keeps no book of a step that the kill has cut off; the budget does.
+        info = server.ended(hanging[way], runs=2)
+        assert info["execution_status"] == "finished"
+        paid = bill(models, hanging[way])
+        assert cost(info) == pytest.approx(sum(paid) - paid[1])
+        wait_until(lambda way=way: ledger(server, hanging[way]).turns == 6)
+        counted = ledger(server, hanging[way]).usd / NANO
+        assert counted == pytest.approx(sum(paid), abs=6 / NANO)
         assert set(served(models, hanging[way])) <= {
             m.split("/")[1] for m in MODELS.values()
         }
@@ -124,6 +161,61 @@ def check_fork(
     assert info["execution_status"] == "finished", server.events(fork)[-3:]
     assert served(models, fork) == served(models, source)[4:]
     wait_until(lambda: is_billed(server, models, fork))
+
+
+def test_a_call_beside_a_run_is_told_with_the_next_change(
+    server: AgentServer, models: LoopbackProvider, place: Path
+) -> None:
+    """As the SDK does with any agent: what is asked for is the state that was saved."""
+    every = ("stock", *WAYS)
+    talks = {
+        way: server.begin(agent_of(way, models), place, "Add a line.") for way in every
+    }
+    told: dict[str, bool] = {}
+    for way, talk in talks.items():
+        server.ended(talk)
+        path = f"/conversations/{talk}/ask_agent"
+        answer = server.ask("POST", path, {"question": "Why?"})
+        assert answer == {"response": "Because."}
+        assert len(bill(models, talk)) == 5
+        told[way] = is_billed(server, models, talk)
+        server.say(talk, "Add a line.")
+    assert len(set(told.values())) == 1, told
+    for talk in talks.values():
+        server.ended(talk, runs=2)
+        assert is_billed(server, models, talk)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_confirmation_comes_with_the_configuration(
+    server: AgentServer, models: LoopbackProvider, place: Path, way: str
+) -> None:
+    agent = agent_of(way, models, confirm=STOP)
+    talk = server.begin(agent, place, "Add a line.")
+    wait_until(lambda: server.status(talk) == "waiting_for_confirmation")
+    assert (place / "notes.txt").read_text() == "a\n"
+    path = f"/conversations/{talk}/events/respond_to_confirmation"
+    server.ask("POST", path, {"accept": True})
+    server.ended(talk)
+    assert (place / "notes.txt").read_text() == "b\n"
+    fork = server.ask("POST", f"/conversations/{talk}/fork", {})["id"]
+    server.say(fork, "Add a line.")
+    wait_until(lambda: server.status(fork) == "waiting_for_confirmation")
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_explorer_runs_on_the_simple_tier(
+    server: AgentServer, models: LoopbackProvider, place: Path, way: str
+) -> None:
+    agent = agent_of(way, models)
+    agent["tools"] = [*agent["tools"], {"name": TaskToolSet.name}]
+    before = len(models.charged)
+    info = server.ended(server.begin(agent, place, "Explore."))
+    own = {r.number for r in models.requests if r.session == info["id"]}
+    charged = models.charged[before:]
+    handed_on = [charge.model for charge in charged if charge.number not in own]
+    assert handed_on == ["gpt-4o-mini"] * 4
+    assert cost(info) == pytest.approx(sum(charge.usd or 0 for charge in charged))
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -213,7 +305,7 @@ def test_bad_params_are_told_to_the_client(
     body = {"agent": agent, "workspace": {"working_dir": str(place)}}
     said = {"role": "user", "content": [{"type": "text", "text": "Add a line."}]}
     answer = server.http.post(
-        "/api/conversations", json=body | {"initial_message": said}
+        f"{server.url}/api/conversations", json=body | {"initial_message": said}
     )
     assert answer.status_code == 500
     assert "budgetz: is not a known key. Did you mean budgets?" in answer.text
