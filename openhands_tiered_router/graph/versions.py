@@ -18,7 +18,8 @@ class Versions[V]:
     def __init__(self, live: dict[str, V]) -> None:
         self._live = live
         self._base: dict[str, V] = {}
-        self._changed: set[str] = set()
+        self._new: dict[str, V | None] = {}
+        """What differs from the base, which is None where it is gone."""
 
     def view(self, touched: Iterable[str]) -> Mapping[str, V]:
         """Return the dictionary as it is now.
@@ -27,12 +28,12 @@ class Versions[V]:
             touched: At least the keys that changed since the last view.
         """
         live = self._live
-        self._changed.update(touched)
-        if len(self._changed) > MOST or not self._base:
-            self._base, self._changed = dict(live), set()
-        if not self._changed:
+        self._new = {**self._new, **{key: live.get(key) for key in touched}}
+        if len(self._new) > MOST or not self._base:
+            self._base, self._new = dict(live), {}
+        if not self._new:
             return self._base
-        return _View(self._base, {k: live.get(k) for k in self._changed}, len(live))
+        return _View(self._base, self._new, len(live))
 
 
 class _View[V](Mapping[str, V]):
