@@ -19,24 +19,29 @@ from openhands_tiered_router.tiers import Tier
 def page(report: Report) -> str:
     """The page: HTML with inline SVG, without script."""
     sections = (
-        _spend(report),
-        _split(report),
-        _mix(report),
-        _burn(report),
-        _tiers(report),
-        _solved(report),
-        _caches(report),
-        _next_turn(report),
-        _score(report),
-        _guards(report),
-        _latency(report),
-        _misroutes(report),
+        (_nothing(),)
+        if not report.tiers
+        else (
+            _spend(report),
+            _split(report),
+            _mix(report),
+            _burn(report),
+            _tiers(report),
+            _solved(report),
+            _caches(report),
+            _next_turn(report),
+            _score(report),
+            _guards(report),
+            _latency(report),
+            _misroutes(report),
+        )
     )
     return Template(_part("report.html")).substitute(
         title="What routing cost and saved",
         style=_part("report.css"),
         span=escape(_span(report)),
         figures=_figures(report),
+        thin=_paragraphs(words.thin(report)) if report.tiers else "",
         sections="\n".join(sections),
         notes=_paragraphs(words.notes(report)),
     )
@@ -62,15 +67,17 @@ def _figures(report: Report) -> str:
     s = report.savings
     top = next((a for a in s.alternatives if a.tier == s.top), None)
     best = next((a for a in s.alternatives if a.tier == s.best), None)
+    if not report.tiers:
+        return ""
     found = [
-        ("spent", words.usd(sum(g.cost for g in report.tiers))),
+        ("spent", words.spent(report.tiers)),
         ("calls", f"{sum(g.calls for g in report.tiers):,}"),
     ]
     for what, other in (("the top model", top), ("the best single model", best)):
-        if other is not None and other.saving is not None:
+        if other and other.saving and other.saving.low is not None:
             share = f"{other.saving.value:.0%}"
             found.append((f"saved against {what} (estimate)", share))
-    if s.leak is not None:
+    if s.leak is not None and s.leak.low is not None:
         mix = "no random mix costs the same"
         if s.mix is not None:
             mix = f"random mix at equal cost: {1 - s.mix:.0%}"
@@ -78,8 +85,14 @@ def _figures(report: Report) -> str:
     return "".join(f"<p><b>{escape(v)}</b>{escape(n)}</p>" for n, v in found)
 
 
+def _nothing() -> str:
+    return _section("Nothing is on record for that time", _note(words.NOTHING))
+
+
 def _spend(report: Report) -> str:
     s = report.savings
+    if not s.alternatives:
+        return ""
     bars = [("routed", s.spent, words.usd(s.spent))]
     bars += [(f"always {a.tier}", a.usd, words.usd(a.usd)) for a in s.alternatives]
     rows = [
@@ -117,15 +130,12 @@ def _mix(report: Report) -> str:
 
 
 def _burn(report: Report) -> str:
-    columns: dict[str, float] = {}
-    for g in report.days:
-        columns[str(g.key[0])] = columns.get(str(g.key[0]), 0.0) + g.cost
-    left = _table(words.BUDGETS, words.budgets(report)) if report.budgets else ""
+    columns = list(words.spent_by_day(report).items())
     return _section(
         "Budget burn",
-        svg.days(list(columns.items()), "USD of each day"),
+        svg.days(columns, "USD of each day") if columns else "",
         _paragraphs(words.burn(report)),
-        left,
+        _table(words.BUDGETS, words.budgets(report)) if report.budgets else "",
     )
 
 
@@ -134,7 +144,7 @@ def _tiers(report: Report) -> str:
         (
             str(g.key[0] or "?"),
             f"{g.calls:,}",
-            words.usd(g.cost),
+            words.spent([g]),
             f"{g.hard:,}",
             f"{g.leaked:,}",
             "?" if g.quality is None else f"{g.quality:.0f}",
@@ -175,17 +185,20 @@ def _caches(report: Report) -> str:
         ("expected to save by that", "", words.usd(r.held_gain)),
         ("switched", f"{r.switched:,}", words.usd(-r.switch_cost)),
     ]
-    table = _table(("turns", "", "USD"), rows)
+    table = _table(("turns", "", "USD"), rows if r.held + r.switched else ())
     return _section("Cache receipts", table, _note(words.METHOD["switch"]))
 
 
 def _next_turn(report: Report) -> str:
+    shown = any(b.observed.count >= LEAST for b in report.next_turn)
     plot = svg.reliability(report.next_turn, "Mechanical turns: predicted and seen")
-    off = report.next_turn_error
-    said = "No turn is judged yet."
-    if off is not None:
-        said = f"Expected calibration error {off:.3f}; seen on the vertical axis."
-    return _section("Next turn mechanical", plot, _paragraphs([said]))
+    said = words.calibration(report)
+    axes = "Of turns alike in their prediction, the share that was mechanical."
+    return _section(
+        "Next turn mechanical",
+        plot + _note(axes) if shown else "",
+        _paragraphs(said),
+    )
 
 
 def _score(report: Report) -> str:
@@ -216,34 +229,53 @@ def _guards(report: Report) -> str:
 
 
 def _latency(report: Report) -> str:
-    rows = [
-        (
-            f"{found.measure.replace('_', ' ')}, {p.key[0]}",
-            f"{p.count:,}",
-            *(f"{v:,.4g}" for v in (p.p50, p.p95, p.p99)),
-        )
-        for found in report.latency
-        for p in found.groups
-    ]
-    return _section("Latency", _table(("", "calls", "P50", "P95", "P99"), rows))
+    found = {(f.by[0], f.measure): f.groups for f in report.latency}
+    parts: list[str] = []
+    plotted = found.get(("day", "seconds"), ())
+    if any(p.count >= words.FEW[95] for p in plotted):
+        enough = [p for p in plotted if p.count >= words.FEW[95]]
+        bands = [(str(p.key[0]), p.p50, p.p95) for p in enough]
+        parts.append(svg.bands(bands, "Seconds of a whole call by day, P50 and P95"))
+        parts.append(_note("Whole call by day, seconds: P50 to P95."))
+    for by in dict.fromkeys(f.by[0] for f in report.latency):
+        tables = [
+            _table(
+                (words.MEASURES[f.measure], "calls", "P50", "P95", "P99"),
+                [words.percentiles(f.measure, p) for p in f.groups],
+            )
+            for f in report.latency
+            if f.by[0] == by and f.groups
+        ]
+        if tables:
+            parts.append(_folded(f"By {by}", *tables, unfolded=by == "tier"))
+    parts.append(_note(words.METHOD["latency"]))
+    return _section("Latency", *parts)
 
 
 def _misroutes(report: Report) -> str:
-    rows = [_misroute(m) for m in report.misroutes]
-    head = ("provision", "quality", "turn", "tier", "signs", "look closer")
-    return _section("Misrouted turns, the worst first", _table(head, rows), wide=True)
+    listed = "".join(map(_misroute, report.misroutes))
+    shown = f"<ul>{listed}</ul>" if listed else _note("Nothing on record.")
+    return _section("Misrouted turns, the worst first", shown, wide=True)
 
 
-def _misroute(m: Misroute) -> tuple[str, ...]:
+def _misroute(m: Misroute) -> str:
     quality = "?" if m.quality is None else str(m.quality)
-    signs = ", ".join(map(str, m.signs))
+    signs = ", ".join(map(str, m.signs)) or "none"
+    said = f"{m.provision}-provisioned, quality {quality}, turn {m.turn} on {m.tier}"
     explain = f"tiered-router explain --decision {m.decision_id}"
-    return str(m.provision), quality, str(m.turn), str(m.tier), signs, explain
+    return f"<li>{escape(f'{said}: {signs}')}<br><code>{escape(explain)}</code></li>"
 
 
 def _section(title: str, *parts: str, wide: bool = False) -> str:
     kind = ' class="wide"' if wide else ""
     return f"<section{kind}><h2>{escape(title)}</h2>{''.join(parts)}</section>"
+
+
+def _folded(title: str, *parts: str, unfolded: bool = False) -> str:
+    state = " open" if unfolded else ""
+    return (
+        f"<details{state}><summary>{escape(title)}</summary>{''.join(parts)}</details>"
+    )
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

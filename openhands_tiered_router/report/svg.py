@@ -14,10 +14,12 @@ WIDTH: Final = 360
 readable there and on a card of a wide page."""
 
 _HEIGHT: Final = 200
-_LEFT: Final = 40
+_LEFT: Final = 62
 _BOTTOM: Final = 26
 _RIGHT: Final = 12
 _TOP: Final = 10
+_WIDEST: Final = 48
+"""Of a column: few days are no walls."""
 
 
 def bars(rows: Sequence[tuple[str, float, str]], label: str) -> str:
@@ -40,7 +42,7 @@ def stacks(
     columns: Sequence[tuple[str, Mapping[str, float]]], kinds: Sequence[str], label: str
 ) -> str:
     """Shares of each kind, one column a day."""
-    step = (WIDTH - _LEFT - _RIGHT) / max(len(columns), 1)
+    step = _step(len(columns))
     span = _HEIGHT - _TOP - _BOTTOM
     drawn = [_grid(k / 4, f"{k * 25} %") for k in range(5)]
     for i, (name, parts) in enumerate(columns):
@@ -51,7 +53,7 @@ def stacks(
             share = parts.get(kind, 0.0) / whole
             drawn.append(
                 f'<rect x="{_LEFT + i * step:.1f}" y="{at:.1f}" '
-                f'width="{max(step - min(2, step / 5), 0.5):.1f}" '
+                f'width="{_wide(step):.1f}" '
                 f'height="{height:.1f}" class="{kind}">'
                 f"<title>{escape(name)}: {escape(kind)} {share:.0%}</title></rect>"
             )
@@ -61,17 +63,34 @@ def stacks(
 def days(columns: Sequence[tuple[str, float]], label: str) -> str:
     """USD of each day."""
     most = max((value for _, value in columns), default=0.0) or 1.0
-    step = (WIDTH - _LEFT - _RIGHT) / max(len(columns), 1)
+    step = _step(len(columns))
     span = _HEIGHT - _TOP - _BOTTOM
     drawn = [_grid(k / 2, f"${most * k / 2:.3g}") for k in range(3)]
     for i, (name, value) in enumerate(columns):
         height = span * value / most
         drawn.append(
             f'<rect x="{_LEFT + i * step:.1f}" y="{_HEIGHT - _BOTTOM - height:.1f}" '
-            f'width="{max(step - min(2, step / 5), 0.5):.1f}" height="{height:.1f}" '
+            f'width="{_wide(step):.1f}" height="{height:.1f}" '
             f'class="ours"><title>{escape(name)}: ${value:.2f}</title></rect>'
         )
     return _svg(_HEIGHT, label, drawn + _ends([name for name, _ in columns]))
+
+
+def bands(columns: Sequence[tuple[str, float, float]], label: str) -> str:
+    """From a lower to an upper value, one column a day, with a mark at the lower."""
+    most = max((high for _, _, high in columns), default=0.0) or 1.0
+    step = _step(len(columns))
+    wide = _wide(step)
+    drawn = [_grid(k / 2, f"{most * k / 2:.3g}") for k in range(3)]
+    for i, (name, low, high) in enumerate(columns):
+        x, top, bottom = _LEFT + i * step, _y(high / most), _y(low / most)
+        drawn.append(
+            f'<rect x="{x:.1f}" y="{top:.1f}" width="{wide:.1f}" '
+            f'height="{bottom - top:.1f}" class="other"><title>{escape(name)}: '
+            f'{low:.3g} to {high:.3g}</title></rect><rect x="{x:.1f}" '
+            f'y="{bottom - 1.5:.1f}" width="{wide:.1f}" height="3" class="ours"/>'
+        )
+    return _svg(_HEIGHT, label, drawn + _ends([name for name, _, _ in columns]))
 
 
 def reliability(bins: Sequence[Bin], label: str) -> str:
@@ -93,7 +112,18 @@ def reliability(bins: Sequence[Bin], label: str) -> str:
             f'class="ours"><title>predicted {b.predicted:.2f}, seen {share:.2f} of '
             f"{b.observed.count}</title></circle>"
         )
-    return _svg(_HEIGHT, label, drawn + _ends(["predicted 0", "1"]))
+    y = _HEIGHT - 8
+    drawn.append(f'<text x="{_LEFT}" y="{y}">predicted 0</text>')
+    drawn.append(f'<text x="{WIDTH - _RIGHT}" y="{y}" class="end">1</text>')
+    return _svg(_HEIGHT, label, drawn)
+
+
+def _step(columns: int) -> float:
+    return min((WIDTH - _LEFT - _RIGHT) / max(columns, 1), _WIDEST + 2)
+
+
+def _wide(step: float) -> float:
+    return max(step - min(2, step / 5), 0.5)
 
 
 def _x(share: float) -> float:
@@ -120,8 +150,9 @@ def _ends(names: Sequence[str]) -> list[str]:
     y = _HEIGHT - 8
     drawn = [f'<text x="{_LEFT}" y="{y}">{escape(names[0])}</text>']
     if len(names) > 1:
+        end = max(_LEFT + _step(len(names)) * len(names), _LEFT + 160)
         last = escape(names[-1])
-        drawn.append(f'<text x="{WIDTH - _RIGHT}" y="{y}" class="end">{last}</text>')
+        drawn.append(f'<text x="{end:.1f}" y="{y}" class="end">{last}</text>')
     return drawn
 
 

@@ -23,10 +23,11 @@ def show(
     """Prints all figures; percentiles by these only."""
     if not report.tiers:
         console.print("Nothing is on record for that time.")
+        console.print(words.NOTHING)
         return
-    calls = sum(g.calls for g in report.tiers)
-    cost = sum(g.cost for g in report.tiers)
-    console.print(f"[bold]{words.usd(cost)}[/bold] for {calls:,} calls")
+    calls = words.count(sum(g.calls for g in report.tiers), "call")
+    console.print(f"[bold]{words.spent(report.tiers)}[/bold] for {calls}")
+    _say(console, words.thin(report))
     _spend(console, report)
     _tiers(console, report)
     _solved(console, report)
@@ -71,12 +72,16 @@ def _misroute(console: Console, m: Misroute, option: str) -> None:
 
 def _spend(console: Console, report: Report) -> None:
     s = report.savings
+    if not s.alternatives:
+        _say(console, words.split(report))
+        return
     rows = [("routed", words.usd(s.spent), "")]
     for a in s.alternatives:
         name = f"always {a.tier} ({', '.join(a.models)})"
         rows.append((name, words.usd(a.usd), words.percent(a.saving)))
-    conversations = f"{s.conversations:,} conversations, {s.turns:,} turns"
-    _table(console, f"Spend: {conversations}", ("", "USD", "saved against it"), rows)
+    found = words.count(s.conversations, "conversation")
+    title = f"Spend: {found}, {words.count(s.turns, 'turn')}"
+    _table(console, title, ("", "USD", "saved against it"), rows)
     _say(console, [*words.split(report), *words.against_mix(report)])
     _say(console, [words.METHOD["single"], words.METHOD["mix"]])
     _say(console, [words.METHOD["interval"], words.honoured(report)])
@@ -89,7 +94,7 @@ def _tiers(console: Console, report: Report) -> None:
             str(g.key[0] or "?"),
             f"{g.calls:,}",
             f"{g.calls / calls:.0%}",
-            words.usd(g.cost),
+            words.spent([g]),
             f"{g.hard:,}",
             f"{g.leaked:,}",
             "?" if g.quality is None else f"{g.quality:.0f}",
@@ -135,15 +140,14 @@ def _receipts(console: Console, report: Report) -> None:
         ("expected to save by that", "", words.usd(r.held_gain)),
         ("switched", f"{r.switched:,}", words.usd(-r.switch_cost)),
     ]
-    _table(console, "Caches", ("", "turns", "USD"), rows)
+    found = rows if r.held + r.switched else []
+    _table(console, "Caches", ("", "turns", "USD"), found)
     _say(console, [words.METHOD["switch"]])
 
 
 def _calibration(console: Console, report: Report) -> None:
-    off = report.next_turn_error
-    title = "Next turn mechanical"
-    title += "" if off is None else f" (expected calibration error {off:.3f})"
-    _bins(console, title, report.next_turn)
+    _bins(console, "Next turn mechanical", report.next_turn)
+    _say(console, words.calibration(report))
     _bins(console, "Solved, by the task's score", report.task_score)
     _say(console, [words.METHOD["score"]])
 
@@ -186,13 +190,14 @@ def _latency(console: Console, latency: Sequence[Latency]) -> None:
 def _table(
     console: Console, title: str, head: Sequence[str], rows: Iterable[Sequence[str]]
 ) -> None:
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
     for i, name in enumerate(head):
         table.add_column(name, justify="right" if i else "left")
     for row in rows:
         table.add_row(*map(Text, row))
     console.print()
     if table.row_count:
+        console.print(f"[italic]{title}[/italic]")
         console.print(table)
     else:
         console.print(f"[italic]{title}[/italic]: nothing on record")

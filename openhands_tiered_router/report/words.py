@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from openhands_tiered_router.report.build import Report
+from openhands_tiered_router.report.calibration import LEAST as LEAST_CASES
 from openhands_tiered_router.report.intervals import LEAST, Estimate
+from openhands_tiered_router.telemetry.aggregates import Group
 from openhands_tiered_router.telemetry.percentiles import Measure, Percentiles
 from openhands_tiered_router.telemetry.verdicts import Rate
 
+
+NOTHING: Final = (
+    "Calls are recorded while telemetry is on, by default in the file that "
+    "`tiered-router telemetry stats` names; --since reaches further back."
+)
+
+UNKNOWN: Final = "not known"
 
 METHOD: Final = {
     "single": (
@@ -37,6 +47,10 @@ METHOD: Final = {
         "cost of failed tasks is included, tasks without a verdict are left out."
     ),
     "score": "The score ranks tasks; it is no probability of success.",
+    "latency": (
+        "Of answered calls; exact, by nearest rank. A whole call has its waits and "
+        "failovers in it; the first token is known of streamed answers only."
+    ),
     "quality": "0 to 100, from what followed the turn; telemetry.md has the formula.",
 }
 
@@ -67,9 +81,43 @@ def percentiles(measure: Measure, found: Percentiles) -> tuple[str, ...]:
 
 def usd(value: float | None) -> str:
     if value is None:
-        return "not known"
+        return UNKNOWN
     sign, size = ("-" if value < 0 else ""), abs(value)
-    return f"{sign}${size:,.2f}" if size >= 1 else f"{sign}${size:.4f}"
+    return f"{sign}${size:,.2f}" if size >= 1 or not size else f"{sign}${size:.4f}"
+
+
+def spent(groups: Iterable[Group]) -> str:
+    """A sum without any known price is none."""
+    calls = known = unpriced = 0
+    cost = 0.0
+    for g in groups:
+        calls, unpriced = calls + g.calls, unpriced + g.unpriced
+        known, cost = known + g.answered + g.failed - g.unpriced, cost + g.cost
+    if calls and not known:
+        return UNKNOWN
+    return usd(cost) + (" and more" if unpriced else "")
+
+
+def count(number: int, what: str) -> str:
+    return f"{number:,} {what}" + ("" if number == 1 else "s")
+
+
+def thin(report: Report) -> list[str]:
+    """What to know before any of it is quoted."""
+    found = report.savings.conversations
+    if not 0 < found < LEAST:
+        return []
+    whole = count(found, "conversation")
+    return [f"{whole} with prices: too few to say anything of the next ones."]
+
+
+def calibration(report: Report) -> list[str]:
+    """How far predictions of the next turn are off."""
+    turns = sum(b.observed.count for b in report.next_turn)
+    if report.next_turn_error is None or turns < LEAST_CASES:
+        return [f"{count(turns, 'judged turn')} with a prediction: too few to tell."]
+    off = f"{report.next_turn_error:.3f}"
+    return [f"Expected calibration error {off}, over {count(turns, 'turn')}."]
 
 
 def percent(estimate: Estimate | None) -> str:
@@ -114,7 +162,7 @@ def split(report: Report) -> list[str]:
 def against_mix(report: Report) -> list[str]:
     s = report.savings
     if s.leak is None:
-        return ["Hard-turn leak: not known, no turn is judged yet."]
+        return ["Hard-turn leak: not known, no priced turn is judged yet."]
     said = [f"Hard-turn leak: {percent(s.leak)}"]
     if s.mix is None or s.leak_over_mix is None:
         said.append("No random mix of models costs what was spent.")
@@ -123,7 +171,18 @@ def against_mix(report: Report) -> list[str]:
             f"A random mix at equal cost leaks {1 - s.mix:.1%}; difference: "
             f"{percent(s.leak_over_mix)}"
         )
+        said += _verdict(s.leak_over_mix)
     return said
+
+
+def _verdict(over: Estimate) -> list[str]:
+    if over.low is None or over.high is None:
+        return []
+    if over.low > 0:
+        return ["Routing did worse than that mix: it leaked more for the same money."]
+    if over.high < 0:
+        return ["Routing did better than that mix: it leaked less for the same money."]
+    return ["No difference to that mix is shown: the interval has 0 in it."]
 
 
 def honoured(report: Report) -> str:
@@ -150,25 +209,29 @@ def verifier(report: Report) -> list[str]:
     ]
 
 
+def spent_by_day(report: Report) -> dict[str, float]:
+    """USD; none if no price is known."""
+    found: dict[str, float] = {}
+    for g in report.days if spent(report.days) != UNKNOWN else ():
+        found[str(g.key[0])] = found.get(str(g.key[0]), 0.0) + g.cost
+    return found
+
+
 def burn(report: Report) -> list[str]:
     """What was spent a day, and what budgets did."""
-    spent: dict[str | int | None, float] = {}
-    for g in report.days:
-        spent[g.key[0]] = spent.get(g.key[0], 0.0) + g.cost
+    by_day = spent_by_day(report)
     said = [f"{event}: {n:,}" for g, event, _, n in report.guards if g == "budget"]
     lines = [f"Budgets said: {', '.join(said)}." if said else "No budget was reached."]
-    if spent:
-        mean = sum(spent.values()) / len(spent)
-        lines.insert(0, f"{usd(mean)} a day, over {days(len(spent))} with calls.")
+    if by_day:
+        mean = sum(by_day.values()) / len(by_day)
+        lines.insert(
+            0, f"{usd(mean)} a day, over {count(len(by_day), 'day')} with calls."
+        )
     if report.budgets is None:
         lines.append("What is left of budgets: name the configuration (--config).")
     elif not report.budgets:
         lines.append("The configuration has no budget that is counted in one place.")
     return lines
-
-
-def days(count: int) -> str:
-    return "1 day" if count == 1 else f"{count:,} days"
 
 
 BUDGETS: Final = ("budget", "used", "limit", "left")
@@ -192,13 +255,18 @@ def notes(report: Report) -> list[str]:
     said: list[str] = []
     unpriced = sum(g.unpriced for g in report.tiers)
     if unpriced:
-        said.append(f"{unpriced:,} answered calls have no known price: in no sum here.")
+        said.append(
+            f"{count(unpriced, 'answered call')} without a known price: in no sum here."
+        )
+    waiting = sum(g.calls - g.answered - g.failed for g in report.tiers)
+    if waiting:
+        said.append(f"{count(waiting, 'call')} without an outcome on record (yet).")
     if report.savings.left_out > 1e-9:
         left = usd(report.savings.left_out)
         said.append(f"{left} of agent's turns have no prices on record to compare.")
     if report.unassessed:
         said.append(
-            f"{report.unassessed:,} conversations are not judged yet: run this again."
+            f"{count(report.unassessed, 'conversation')} not judged: run this again."
         )
     if report.lost:
         said.append(f"{report.lost:,} records never reached the file.")

@@ -177,7 +177,10 @@ def test_the_page_needs_nothing_else_and_escapes_names(
     assert "m/&lt;b&gt;large" in text
     assert "<script" not in text
     assert not re.search(r"""(?:src|href|url)\s*[=(]|https?://""", text)
-    assert text.count("<svg") == 4
+    # Of one call no percentile and no calibration is drawn.
+    assert text.count("<svg") == 3
+    assert "too few to say anything of the next ones" in text
+    assert "saved against the top model" not in text
 
 
 def test_nothing_secret_in_what_is_shown(file: Path, tmp_path: Path) -> None:
