@@ -61,6 +61,8 @@ def stats(telemetry: Path | None, as_json: bool) -> None:
     click.echo(f"{path}: {found.bytes / 1e6:.1f} MB")
     for table, count in found.rows.items():
         click.echo(f"{count:>12,} {table}")
+    if found.rows["texts"]:
+        click.echo("It holds what users and models said; purge --texts removes that.")
 
 
 @command.command()

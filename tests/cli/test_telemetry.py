@@ -135,6 +135,7 @@ def test_texts_are_exported_where_asked_for_and_can_be_removed(
     read = list(csv.DictReader(io.StringIO(table)))
     assert [(r["request"], r["answer"]) for r in read][1] == (said.request, "")
     assert json.loads(ask("stats", "--json", "--telemetry", file).stdout)["texts"] == 1
+    assert "what users and models said" in ask("stats", "--telemetry", file).stdout
     assert ask("purge", "a", "--texts", "--telemetry", file).exit_code == 2
     done = ask("purge", "--texts", "--telemetry", file)
     assert done.stdout == "Removed the texts of 1 calls\n"

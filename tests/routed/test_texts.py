@@ -10,10 +10,15 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from openhands.sdk import Tool
 from openhands.sdk.llm import Message, TextContent
 from openhands.sdk.secret import SecretSource
+from openhands.sdk.tool import register_tool
+from openhands.tools.preset.default import register_builtins_agents
+from openhands.tools.task import TaskToolSet
+from openhands.tools.terminal import TerminalTool
 
-from openhands_tiered_router.loopback import Reply, ToolCall
+from openhands_tiered_router.loopback import Reply, Request, ToolCall
 from openhands_tiered_router.loopback.scripts import by_turn, fixed
 from openhands_tiered_router.settings import RouterSettings
 from openhands_tiered_router.telemetry import texts
@@ -49,7 +54,7 @@ def script(world) -> Iterator[Reply]:
 
 
 def rows(router) -> list[tuple[int | None, str | None, str | None]]:
-    assert router.recorder.flush(30)
+    assert router.recorder.flush(60)
     with closing(sqlite3.connect(router.recorder.path)) as connection:
         return connection.execute(
             "SELECT turn, request, answer FROM texts JOIN decision_rows d"
@@ -154,3 +159,29 @@ async def test_side_requests_and_single_calls_are_recorded_too(world) -> None:
     *_, (_, asked, answer), (_, single, _) = rows(router)
     assert "Is it [redacted]?" in (asked or "")
     assert (answer, single) == ("So it is.", "Call [redacted].")
+
+
+def test_a_sub_agent_keeps_its_parents_secrets(world) -> None:
+    def answer(request: Request) -> Reply:
+        if "task" not in request.tools:
+            return world.finish(f"It was {REGISTERED}.")
+        if request.turn == 0:
+            asked = {"prompt": f"Is it {REGISTERED}?", "subagent_type": "bash-runner"}
+            return Reply(tool_calls=(ToolCall("task", asked),))
+        return world.finish()
+
+    world.provider.script = answer
+    register_builtins_agents()
+    register_tool(TaskToolSet.name, TaskToolSet)
+    router = world.router(settings=settings(world))
+    tools = [Tool(name=TerminalTool.name), Tool(name=TaskToolSet.name)]
+    conversation = world.conversation(
+        world.agent(router, tools=tools),
+        secrets={"SHOP_PASSPHRASE": REGISTERED},
+    )
+    conversation.send_message("Delegate.")
+    conversation.run()
+    said = [text for row in rows(router) for text in row[1:] if text]
+    assert sum("Is it [redacted]?" in text for text in said) == 2
+    assert sum("It was [redacted]." in text for text in said) == 1
+    assert REGISTERED.encode() not in stored(router)
