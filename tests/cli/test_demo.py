@@ -90,6 +90,7 @@ def test_an_exception_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     assert json.loads(answer.stdout) == {"ok": False, "problems": [problem]}
 
 
+@pytest.mark.slow
 def test_it_runs_as_a_stranger_would_run_it(tmp_path: Path) -> None:
     """A fresh home, no keys, no tmux, no colour, and a proxy that leads nowhere."""
     programs = tmp_path / "bin"

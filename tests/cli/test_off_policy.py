@@ -66,7 +66,7 @@ def record(path: Path, sessions: int) -> Path:
             recorder.record_outcome(
                 key, outcome, conversation_id=f"s{number}", time=at, tier=decision.tier
             )
-    assert recorder.flush(30)
+    assert recorder.flush(60)
     return path
 
 
@@ -129,7 +129,7 @@ def test_logs_without_exploration_are_refused(
         conversation_id="c",
         time=1.0,
     )
-    assert recorder.flush(30)
+    assert recorder.flush(60)
     monkeypatch.setenv("TIERED_ROUTER_TELEMETRY", str(empty))
     result = run("--from", "telemetry", "--policy", config(tmp_path, "same"))
     assert result.exit_code == 3

@@ -27,7 +27,7 @@ def verified(recorder: TelemetryRecorder, name: str, *accepted: bool | None) -> 
         recorder.record_verdict(
             Verdict(conversation_id=name, time=at, accepted=said, reason="test")
         )
-    assert recorder.flush(30)
+    assert recorder.flush(60)
 
 
 def test_rates_are_taken_from_the_last_verdict_of_each_judge(

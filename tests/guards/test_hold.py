@@ -139,6 +139,7 @@ print(conversation.state.execution_status, holds(conversation.state))
 """
 
 
+@pytest.mark.slow
 def test_another_process_knows_why_and_goes_on(world, tmp_path: Path) -> None:
     kept, conversation_id = tmp_path / "kept", uuid4()
     conversation = talk(

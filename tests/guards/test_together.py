@@ -96,6 +96,7 @@ conversation.run()
 """
 
 
+@pytest.mark.slow
 def test_what_was_counted_survives_a_kill(world, tmp_path: Path) -> None:
     """Killed while it waits for the fifth answer; four actions have failed by then."""
     children: list[subprocess.Popen[bytes]] = []

@@ -79,7 +79,7 @@ async def test_a_routed_agent_is_guarded_once(
     await run(conversation, is_async)
     assert len(reasons(conversation)) == 1
     assert len(failing.provider.requests) == 8
-    assert router.recorder.flush()
+    assert router.recorder.flush(60)
     turns = TelemetryFile(tmp_path / "telemetry.sqlite3").turns(str(conversation.id))
     assert [len(turn.tools) for turn in turns] == [1] * 8
 

@@ -72,7 +72,6 @@ def owned(messages: list[Message], which: set[int]) -> Authors:
     return authors
 
 
-@settings(max_examples=300, deadline=None)
 @given(HISTORY, TARGET, OWNED)
 def test_any_history_is_accepted_and_left_alone(
     messages: list[Message], target: Target, which: set[int]
@@ -100,7 +99,6 @@ def test_any_history_is_accepted_and_left_alone(
     assert not open_calls
 
 
-@settings(max_examples=300, deadline=None)
 @given(HISTORY, TARGET, OWNED)
 def test_adapting_twice_changes_nothing_more(
     messages: list[Message], target: Target, which: set[int]
@@ -115,7 +113,6 @@ def test_adapting_twice_changes_nothing_more(
     assert adapt(once, target, authors) == once
 
 
-@settings(max_examples=200, deadline=None)
 @given(HISTORY, TARGET, OWNED)
 def test_text_and_user_messages_stay(
     messages: list[Message], target: Target, which: set[int]
@@ -140,7 +137,7 @@ def is_note(message: Message) -> bool:
     return head.type == "text" and head.text.startswith("[Result of an earlier call")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50)
 @given(HISTORY, HISTORY, TARGET, OWNED)
 def test_the_cache_changes_no_result(
     first: list[Message], more: list[Message], target: Target, which: set[int]

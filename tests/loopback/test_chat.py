@@ -13,7 +13,7 @@ from openhands_tiered_router.loopback import LoopbackProvider, Reply, ToolCall, 
 
 type Reader = Callable[[httpx.Response], list[tuple[str, Any]]]
 
-CLIENT = httpx.Client(timeout=30)
+CLIENT = httpx.Client(timeout=60)
 """Shared, as making one takes longer than most tests here."""
 
 CALL = ToolCall("run", {"command": "ls " + "x" * 60})

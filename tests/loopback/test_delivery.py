@@ -34,7 +34,7 @@ from tests.waiting import wait_until
 
 type Reader = Callable[[httpx.Response], list[tuple[str, Any]]]
 
-CLIENT = httpx.Client(timeout=30)
+CLIENT = httpx.Client(timeout=60)
 """Shared, as making one takes longer than most tests here."""
 
 PATHS = {

@@ -19,7 +19,9 @@ def test_it_serves_until_interrupted(tmp_path: Path) -> None:
     ) as process:
         assert process.stdout is not None
         url = process.stdout.readline().split()[-1]
-        answer = httpx.post(f"{url}/responses", json={"model": "m", "input": "hi"})
+        answer = httpx.post(
+            f"{url}/responses", json={"model": "m", "input": "hi"}, timeout=60
+        )
         process.send_signal(signal.SIGINT)
         try:
             rest, _ = process.communicate()

@@ -14,7 +14,7 @@ from openhands_tiered_router.loopback.messages import sign
 
 type Reader = Callable[[httpx.Response], list[tuple[str, Any]]]
 
-CLIENT = httpx.Client(timeout=30)
+CLIENT = httpx.Client(timeout=60)
 """Shared, as making one takes longer than most tests here."""
 
 CALL = ToolCall("run", {"command": "ls " + "x" * 60})

@@ -22,7 +22,7 @@ from openhands_tiered_router.loopback.faults import Hang, server_error
 from openhands_tiered_router.tiers import Prices
 
 
-CLIENT = httpx.Client(timeout=30)
+CLIENT = httpx.Client(timeout=60)
 """Shared, as making one takes longer than most tests here."""
 
 PRICES = Prices(input=2e-6, output=8e-6, cache_read=0.5e-6, cache_write=2e-6)
@@ -174,7 +174,7 @@ def test_a_script_that_raises_is_reported_twice() -> None:
 def test_connections_are_refused_at_the_same_address(
     provider: LoopbackProvider,
 ) -> None:
-    with httpx.Client(base_url=provider.base_url) as client:
+    with httpx.Client(base_url=provider.base_url, timeout=60) as client:
         body = {"model": "m", "input": "hi"}
         assert client.post("/responses", json=body).status_code == 200
         with provider.refusing(), pytest.raises(httpx.ConnectError):
@@ -224,7 +224,7 @@ def test_many_clients_at_once_are_counted_once_each(
 
 
 async def test_it_is_an_asynchronous_context_manager_too() -> None:
-    async with LoopbackProvider() as provider, httpx.AsyncClient() as client:
+    async with LoopbackProvider() as provider, httpx.AsyncClient(timeout=60) as client:
         url = f"{provider.base_url}/v1/responses"
         response = await client.post(url, json={"model": "m", "input": "hi"})
     assert response.json()["output"][0]["content"][0]["text"] == "Done."

@@ -178,7 +178,7 @@ def test_budgets_and_telemetry(world, shown: Exposition) -> None:
     )
     router = world.router(settings=RouterSettings(budgets=budgets))
     run(world, router)
-    router.recorder.flush()
+    router.recorder.flush(60)
     left = values(shown, "tiered_router_budget_remaining", "unit")
     assert left["usd"] == pytest.approx(5.0 - world.provider.total_usd, abs=1e-8)
     assert left["turns"] == 95

@@ -21,12 +21,12 @@ def test_the_file_gives_the_same_numbers_as_the_process(
     path = router.recorder.path
     monkeypatch.setattr(recording, "_observers", ())  # as if in another process
     run(world, router)
-    router.recorder.flush()
+    router.recorder.flush(60)
     shown.follow(path)
     before = world.provider.total_usd
     assert values(shown, "tiered_router_cost_usd_total", "tier") == {}
     run(world, router)
-    router.recorder.flush()
+    router.recorder.flush(60)
     for _ in range(2):  # each call once, however often it is asked
         cost = values(shown, "tiered_router_cost_usd_total", "tier")
         assert sum(cost.values()) == pytest.approx(world.provider.total_usd - before)
@@ -38,7 +38,7 @@ def test_the_file_gives_the_same_numbers_as_the_process(
 def test_the_command_serves_it(world, tmp_path: Path) -> None:
     router = world.router()
     run(world, router)
-    router.recorder.flush()
+    router.recorder.flush(60)
     process = subprocess.Popen(
         [sys.executable, "-m", "openhands_tiered_router", "metrics", "--port", "0"]
         + ["--telemetry", str(router.recorder.path)],
@@ -49,7 +49,7 @@ def test_the_command_serves_it(world, tmp_path: Path) -> None:
         assert process.stdout is not None
         address = process.stdout.readline().split()[1]
         run(world, router)
-        router.recorder.flush()
+        router.recorder.flush(60)
         text = httpx.get(address, timeout=60).text
     finally:
         process.terminate()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -15,6 +14,7 @@ from openhands_tiered_router.metrics.exposition import Exposition
 from openhands_tiered_router.metrics.serving import MetricsError
 from openhands_tiered_router.metrics.settings import MetricsSettings
 from openhands_tiered_router.settings import RouterSettings
+from tests.waiting import wait_until
 
 
 def free_port() -> int:
@@ -27,7 +27,7 @@ def test_metrics_and_health_are_served_on_loopback(shown: Exposition) -> None:
     server = serve_metrics()
     try:
         assert server.address.startswith("http://127.0.0.1:")
-        with httpx.Client(base_url=server.address) as client:
+        with httpx.Client(base_url=server.address, timeout=60) as client:
             assert "tiered_router_build_info" in client.get("/metrics").text
             assert client.get("/health/live").text == "alive\n"
             assert client.get("/health/ready").status_code == 200
@@ -40,10 +40,10 @@ def test_metrics_and_health_are_served_on_loopback(shown: Exposition) -> None:
 def test_many_scrapes_at_once(shown: Exposition) -> None:
     server = serve_metrics()
     try:
-        with ThreadPoolExecutor(16) as pool:
-            urls = [f"{server.address}/metrics"] * 64
-            found = list(pool.map(lambda url: httpx.get(url).status_code, urls))
-        assert found == [200] * 64
+        with httpx.Client(timeout=60) as client, ThreadPoolExecutor(16) as pool:
+            urls = [f"{server.address}/metrics"] * 32
+            found = list(pool.map(lambda url: client.get(url).status_code, urls))
+        assert found == [200] * 32
     finally:
         server.close()
 
@@ -79,9 +79,10 @@ def test_a_configured_port_serves_what_the_router_does(
 
 
 def _fetched(url: str) -> str:
-    for _ in range(100):
+    def fetched() -> str:
         try:
-            return httpx.get(url).text
+            return httpx.get(url, timeout=60).text
         except httpx.ConnectError:
-            time.sleep(0.05)
-    raise AssertionError("nothing is served")
+            return ""
+
+    return wait_until(fetched)

@@ -32,9 +32,7 @@ MODELS = {
     "complex": "anthropic/claude-sonnet-4-5",
     "reasoning": "anthropic/claude-opus-4-5",
 }
-QUICK = DispatchSettings(
-    patience=2.0, backoff_base=0.05, breaker=BreakerSettings(cooldown=0.5)
-)
+QUICK = DispatchSettings(backoff_base=0.05, breaker=BreakerSettings(cooldown=0.5))
 
 
 def after_a_look(draft: Draft) -> Draft:

@@ -22,7 +22,7 @@ def test_what_was_tried_is_on_record_with_its_odds(world) -> None:
     conversation.send_message("Look around.")
     conversation.run()
     calls = router.calls(conversation.id)
-    router._ready().recorder.flush()
+    router._ready().recorder.flush(60)
     turns = read_turns(Path(os.environ["TIERED_ROUTER_TELEMETRY"]))
     assert [t.tier for t in turns] == [c.decision.tier for c in calls]
     assert [t.odds[t.tier] for t in turns] == [c.decision.propensity for c in calls]

@@ -30,10 +30,11 @@ from openhands_tiered_router.loopback.exchange import Request
 from openhands_tiered_router.settings import RouterSettings
 from openhands_tiered_router.state.settings import StateSettings
 from openhands_tiered_router.tiers import Limits
+from tests.waiting import wait_until
 
 
 HELLO = [Message(role="user", content=[TextContent(text="Hello")])]
-CAPACITY, PER_SECOND = 4, 20.0
+CAPACITY = 4
 
 
 @dataclass
@@ -41,6 +42,7 @@ class Bucket:
     """What a provider's rate limiter does: a token bucket, with OpenAI's headers."""
 
     level: float = CAPACITY
+    per_second: float = 20.0
     at: float = field(default_factory=time.monotonic)
     refused: int = 0
 
@@ -58,7 +60,7 @@ class Bucket:
         for name, value in {
             "x-ratelimit-limit-requests": CAPACITY,
             "x-ratelimit-remaining-requests": left,
-            "x-ratelimit-reset-requests": f"{(CAPACITY - left) / PER_SECOND:.3f}s",
+            "x-ratelimit-reset-requests": f"{(CAPACITY - left) / self.per_second:.3f}s",
             "anthropic-ratelimit-requests-limit": CAPACITY,
             "anthropic-ratelimit-requests-remaining": left,
         }.items():
@@ -68,7 +70,7 @@ class Bucket:
 
     def _fill(self) -> None:
         now = time.monotonic()
-        self.level = min(CAPACITY, self.level + (now - self.at) * PER_SECOND)
+        self.level = min(CAPACITY, self.level + (now - self.at) * self.per_second)
         self.at = now
 
 
@@ -96,12 +98,10 @@ def limited(bucket: Bucket) -> Iterator[LimitedProvider]:
         yield provider
 
 
-def router_to(
-    world, provider: LoopbackProvider, model: str, patience: float = 2.0, **fields: Any
-):
+def router_to(world, provider: LoopbackProvider, model: str, **fields: Any):
     chat = "" if model.startswith("anthropic/") else "/v1"
     fields = {"base_url": provider.base_url + chat, **fields}
-    settings = RouterSettings(dispatch=replace(world.quick, patience=patience))
+    settings = RouterSettings(dispatch=world.quick)
     return world.router({"complex": model}, llm_fields=fields, settings=settings)
 
 
@@ -127,8 +127,9 @@ def with_limits(world, limits: Limits, **dispatch: Any):
     ["openai/gpt-4o-mini", "anthropic/claude-sonnet-4-5", "openai/gpt-5-codex"],
 )
 def test_headers_are_heard_on_every_way(
-    world, limited, model: str, stream: bool, use_async: bool
+    world, limited, bucket: Bucket, model: str, stream: bool, use_async: bool
 ) -> None:
+    bucket.per_second = 0.001
     router = router_to(world, limited, model, stream=stream)
     kwargs: dict[str, Any] = {"on_token": lambda _: None} if stream else {}
     if use_async:
@@ -149,7 +150,7 @@ def test_a_burst_at_a_small_account_is_served_in_full(world, limited) -> None:
     On a busy machine some arrive together all the same, and are refused; how many
     are is measured on a clock of its own, in ``tests/dispatch/test_rates.py``.
     """
-    router = router_to(world, limited, "openai/gpt-4o-mini", patience=30.0)
+    router = router_to(world, limited, "openai/gpt-4o-mini")
     router.generate(HELLO)
     start = threading.Barrier(16)
 
@@ -172,7 +173,7 @@ def test_a_run_that_was_turned_away_goes_on_when_run_again(world) -> None:
     with pytest.raises(ConversationRunError) as caught:
         conversation.run()
     assert isinstance(caught.value.__cause__, LLMRateLimitError)
-    assert re.search(r"try again in [56]\d s", str(caught.value.__cause__))
+    assert re.search(r"try again in \d+ s", str(caught.value.__cause__))
     assert len(world.provider.requests) == 2
     for _ in range(2):
         limiter_of(router)._cell.last = Counts()  # a minute later
@@ -211,7 +212,7 @@ def test_processes_share_what_they_know(world, tmp_path: Path, use_async: bool) 
 
 
 async def test_cancelling_leaves_the_line(world) -> None:
-    router = with_limits(world, Limits(rpm=1), patience=1000.0)
+    router = with_limits(world, Limits(rpm=1))
     await router.agenerate(HELLO)
     waiting = [asyncio.create_task(router.agenerate(HELLO)) for _ in range(3)]
     limiter = limiter_of(router)
@@ -266,13 +267,13 @@ def test_one_that_is_slow_is_avoided_while_an_equal_is_not(world) -> None:
 
 def test_one_that_hangs_is_left_in_seconds_by_what_is_known_of_it(world) -> None:
     """Its own timeout is 300 s."""
-    router, session = two_equals(world, hang_timeout=0.5)
+    router, session = two_equals(world, hang_timeout=2.0)
     for _ in range(20):
         outcome_of(router, session)
     world.provider.faults.next(faults.Hang(), model="gpt-4o-mini")
     began = time.monotonic()
     outcome = outcome_of(router, session)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 60
     assert outcome.endpoint == "complex/2"
     assert outcome.attempts[0].error is ErrorKind.TIMEOUT
 
@@ -283,11 +284,9 @@ def test_calls_go_elsewhere_and_come_back_and_both_are_on_record(world) -> None:
     for _ in range(3):
         assert outcome_of(router, session).endpoint == "complex/2"
     world.provider.faults.clear()
-    deadline = time.monotonic() + 5
-    while outcome_of(router, session).endpoint != "complex":
-        assert time.monotonic() < deadline
+    wait_until(lambda: outcome_of(router, session).endpoint == "complex")
     recorder = router._ready().recorder
-    assert recorder.flush()
+    assert recorder.flush(60)
     with sqlite3.connect(recorder.path) as database:
         rows = database.execute(
             "SELECT kind, detail FROM guard_events WHERE guard = 'breaker' ORDER BY key"

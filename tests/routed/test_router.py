@@ -185,10 +185,10 @@ def test_sixteen_threads_misroute_no_call(world) -> None:
     """Each thread pins its calls to another tier, and must get that tier's answer."""
     llms: dict[str, LLM] = {k: Echo(model=m) for k, m in world.models.items()}
     router = ComplexityRouter(llms_for_routing=llms)
-    wrong = _answers_of_wrong_tiers(router, world.models, threads=16, calls=250)
+    wrong = _answers_of_wrong_tiers(router, world.models, threads=16, calls=100)
     assert wrong == []
     counted = sum(len(fleet().calls(f"{n}-{i}")) for n in range(16) for i in range(5))
-    assert counted == 16 * 250
+    assert counted == 16 * 100
 
 
 def test_threads_over_http_misroute_no_call_and_lose_no_cent(world) -> None:

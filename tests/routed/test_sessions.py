@@ -237,7 +237,7 @@ def test_decisions_and_tool_results_are_on_record(world) -> None:
     conversation.run()
     recorder = router._ready().recorder
     assert recorder.path
-    assert recorder.flush(10)
+    assert recorder.flush(60)
     turns = list(TelemetryFile(recorder.path).turns(str(conversation.id)))
     tiers = [str(turn.decision.tier) for turn in turns if turn.decision]
     assert tiers == world.tiers(router, conversation)

@@ -51,6 +51,7 @@ print(json.dumps([
 """
 
 
+@pytest.mark.slow
 def test_each_decision_is_a_span_beside_its_call(world, tmp_path: Path) -> None:
     world.provider.script = by_turn([world.terminal("ls"), world.finish()])
     task = f"Look around. {SECRET}"

@@ -81,6 +81,7 @@ print("done")
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("_", range(3))
 def test_a_process_may_end_while_its_graph_begins(project: Path, _: int) -> None:
     """A thread frozen within an import would leave its lock behind."""

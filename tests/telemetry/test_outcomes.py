@@ -78,7 +78,7 @@ class Run:
 
     def tools(self) -> list[ToolResult]:
         """All tool results on record, in the order of the turns."""
-        assert self.recorder.flush(30)
+        assert self.recorder.flush(60)
         path = self.recorder.path
         assert path is not None
         turns = TelemetryFile(path).turns(str(self.id))
@@ -201,7 +201,7 @@ def test_a_call_that_an_interrupt_ends_did_not_fail(path: Path) -> None:
     ):
         callback(AgentErrorEvent(tool_name="t", tool_call_id="1", error=error))
     assert [(t.status, t.failed) for t in seen] == [(ToolStatus.CANCELLED, None)] * 2
-    assert recorder.flush(30)
+    assert recorder.flush(60)
 
 
 class Spy(TelemetryRecorder):

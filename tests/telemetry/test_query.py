@@ -210,7 +210,7 @@ def test_reading_works_while_another_writes(
     path: Path, writer: Writer, record: Callable[[int], DecisionRecord]
 ) -> None:
     writer.put(record(1))
-    assert writer.flush(30)
+    assert writer.flush(60)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         other.execute("DELETE FROM decision_rows")

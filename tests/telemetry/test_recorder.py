@@ -46,7 +46,7 @@ def record_all(recorder: TelemetryRecorder) -> None:
 def test_a_recorder_writes_all_three_kinds(path: Path) -> None:
     recorder = recorder_for(path)
     record_all(recorder)
-    assert recorder.flush(30)
+    assert recorder.flush(60)
     (turn,) = TelemetryFile(path).turns("c")
     assert turn.decision == DECISION
     assert turn.outcome is not None
@@ -65,7 +65,7 @@ def test_a_process_has_one_recorder_for_a_file(path: Path) -> None:
 def test_a_disabled_recorder_takes_everything_and_keeps_nothing() -> None:
     recorder = TelemetryRecorder.disabled()
     record_all(recorder)
-    assert recorder.flush(30)
+    assert recorder.flush(60)
     assert recorder.stats() is None
     assert recorder.path is None
 
@@ -98,7 +98,7 @@ def test_a_note_keeps_names_and_numbers_and_no_more(path: Path) -> None:
         day=True,
         project="sk-ant-" + "x" * 300,
     )
-    assert recorder.flush(30)
+    assert recorder.flush(60)
     with closing(sqlite3.connect(path)) as connection:
         ((at, guard, kind, detail),) = connection.execute(
             "SELECT time, guard, kind, detail FROM guard_events JOIN conversations c"
@@ -118,7 +118,7 @@ def test_a_verdict_is_stored_with_its_conversation(path: Path) -> None:
     recorder.record_verdict(
         Verdict(conversation_id="c", time=1.0, accepted=None, reason="no_tests")
     )
-    assert recorder.flush(30)
+    assert recorder.flush(60)
     with closing(sqlite3.connect(path)) as connection:
         rows = connection.execute("SELECT judge, accepted, reason FROM verdicts")
         assert rows.fetchall() == [("verifier", None, "no_tests")]

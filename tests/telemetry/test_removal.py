@@ -91,7 +91,7 @@ def test_a_purged_conversation_leaves_no_byte(path: Path) -> None:
             writer.put(record)
         for record in conversation("goneaway-too", parent="goneaway"):
             writer.put(record)
-        assert writer.flush(30)
+        assert writer.flush(60)
         assert on_disk(path).count(b"goneaway") > 200
         assert path.with_name(f"{path.name}-wal").stat().st_size > 0
 
@@ -106,7 +106,7 @@ def test_a_purged_conversation_leaves_no_byte(path: Path) -> None:
         assert [t.tool_name for t in second.tools] == ["stays-tool"]
 
         writer.put(conversation("later")[0])
-        assert writer.flush(30)
+        assert writer.flush(60)
         assert names(path) == {"stays", "later"}
 
 
@@ -229,5 +229,5 @@ def test_the_writer_trims_by_itself(path: Path) -> None:
         for n in range(9):
             for record in conversation("new", 1e10 + n):
                 writer.put(record)
-            assert writer.flush(30)
+            assert writer.flush(60)
         assert names(path) == {"new"}

@@ -92,7 +92,7 @@ def test_no_planted_secret_is_stored_or_logged(
         conversation.run()
 
     recorder = recorder_from_environment()
-    assert recorder.flush(30)
+    assert recorder.flush(60)
     assert recorder.path is not None
     turns = TelemetryFile(recorder.path).turns(str(conversation.id))
     assert len(turns) == 3

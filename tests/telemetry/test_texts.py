@@ -90,7 +90,7 @@ def test_what_cannot_be_redacted_is_not_stored_and_said(
 
     writer.put(record(1))
     writer.put(raw(request="the secret text", secrets=unknown))
-    assert writer.flush(30)
+    assert writer.flush(60)
     assert stored(path) == []
     assert writer.stats().rejected == 1
     assert caplog.messages == [f"texts not recorded in {path}: LookupError"]
@@ -108,7 +108,7 @@ def test_secrets_are_asked_for_by_the_writing_thread(
     writer.put(record(1))
     writer.put(raw(request="Do it please.", secrets=secrets))
     writer.put(raw(2, request="of no decision"))
-    assert writer.flush(30)
+    assert writer.flush(60)
     assert asked == ["tiered-router-telemetry"]
     assert stored(path) == [(f"Do it {REDACTED}.", None)]
 
@@ -137,11 +137,11 @@ def test_all_texts_can_be_removed_and_nothing_else(
         for n in range(3):
             writer.put(record(n))
             writer.put(raw(n, request="what was said"))
-        assert writer.flush(30)
+        assert writer.flush(60)
         assert purge_texts(path, rewrite=rewrite) == 3
         files = path.parent.glob(f"{path.name}*")
         assert not [f for f in files if b"what was said" in f.read_bytes()]
         writer.put(raw(1, request="later"))
-        assert writer.flush(30)
+        assert writer.flush(60)
     assert stored(path) == [("later", None)]
     assert [t.decision_id for t in TelemetryFile(path).turns("c")] == ["d0", "d1", "d2"]

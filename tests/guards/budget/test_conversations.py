@@ -172,7 +172,7 @@ def test_refusals_and_pauses_are_on_record(world, tmp_path: Path) -> None:
     with pytest.raises(ConversationRunError):
         conversation.run()
     recorder = router._ready().recorder
-    assert recorder.flush()
+    assert recorder.flush(60)
     assert recorder.path is not None
     rows = sqlite3.connect(recorder.path).execute(
         "SELECT guard, kind FROM guard_events WHERE guard = 'budget' ORDER BY rowid"

@@ -66,7 +66,7 @@ def test_a_late_reservation_of_a_settled_call_reserves_nothing() -> None:
 
 
 def test_each_measure_is_limited() -> None:
-    limits = Budget(name="b", usd=1.0, tokens=10, turns=3, seconds=2.0).limits()
+    limits = Budget(name="b", usd=1.0, tokens=10, turns=3, seconds=2.0).limits
     held = Spend(usd=NANO - 1, tokens=9, turns=2, ms=1999)
     assert exceeded(limits, held, Spend()) is None
     assert [measure for measure, _ in limits] == [0, 1, 2, 3]

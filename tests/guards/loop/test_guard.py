@@ -265,7 +265,7 @@ def test_a_configured_runaway_is_held_and_on_record(world, tmp_path: Path) -> No
     conversation = talk(world, guard)
     conversation.run()
     assert "This run took 4 turns so far; 4 are held to be many" in held(conversation)
-    assert recorder.flush()
+    assert recorder.flush(60)
     import sqlite3
 
     with sqlite3.connect(tmp_path / "t.sqlite3") as connection:

@@ -79,7 +79,7 @@ def test_finished_conversations_tell_by_the_model_that_served_most(
     for n in range(20):
         conversation(recorder, f"c{n}", turns=10 + n)
     conversation(recorder, "endless", turns=90, done=False)
-    assert recorder.flush()
+    assert recorder.flush(60)
     learnt = LearntTurns(path, QUICK)
     known = asked(learnt, "weak")
     assert known is not None

@@ -67,7 +67,7 @@ def test_what_is_learnt_is_found_under_the_models_own_name(
     for n in range(80):
         model = list(world.models.values())[n % 4]
         recorded(recorder, f"c{n}", turns=5, weak=model)
-    assert recorder.flush()
+    assert recorder.flush(60)
     conversation, guard = talk(world, LoopSettings(learn_from=20), turns=7)
     conversation.run()
     link = guard._router

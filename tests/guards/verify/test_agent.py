@@ -92,7 +92,7 @@ def test_work_that_stays_wrong_ends_unverified(shop: Shop) -> None:
 
 def verdicts() -> list[tuple[int | None, str, int]]:
     recorder = recorder_from_environment()
-    assert recorder.flush(30)
+    assert recorder.flush(60)
     assert recorder.path is not None
     with closing(sqlite3.connect(recorder.path)) as connection:
         sql = "SELECT accepted, reason, round FROM verdicts ORDER BY key"
