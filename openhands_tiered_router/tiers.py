@@ -21,7 +21,7 @@ class Tier(IntEnum):
     REASONING = 3
 
     def __str__(self) -> str:
-        return self.name.lower()
+        return _NAMES[self]
 
     @classmethod
     def parse(cls, text: str) -> Tier:
@@ -48,6 +48,10 @@ class Tier(IntEnum):
     def up(self) -> Tier:
         """The next stronger tier; the strongest is its own."""
         return Tier(min(self + 1, Tier.REASONING))
+
+
+_NAMES: Final = tuple(tier.name.lower() for tier in Tier)
+"""Looked up: what a turn is called is said a dozen times in it."""
 
 
 DEFAULT_MAX_COMPLEXITY: Final[Mapping[Tier, float]] = {

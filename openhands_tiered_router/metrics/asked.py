@@ -73,7 +73,7 @@ class Asked(Collector):
             budget, key = desk().current(budget), budget.key(None, now)
             assert key is not None  # only scopes with one ledger are noted
             held = ledger.committed(durable_store_for(state).read(key))
-            for measure, most in budget.limits():
+            for measure, most in budget.limits:
                 unit = MEASURES[measure]
                 labels = [str(budget.scope), self._label.of(budget.name), unit]
                 limit.add_metric(labels, most / _UNITS[unit])

@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Final
 
 from openhands_tiered_router.core.decision import ErrorKind, Outcome
@@ -199,8 +200,8 @@ def quotes(
         now: Epoch seconds.
         look_back: See ``warm_tokens``.
     """
-    # The dearest kind of turn: an estimate that is too low overspends.
-    output = max(default_dynamics().output)
+    output = _longest_answer()
+    tokens, turns = prompt + round(output), int(is_turn)
     found: dict[str, Quote] = {}
     for endpoint in endpoints:
         prices, usd = endpoint.prices, 0
@@ -209,6 +210,12 @@ def quotes(
                 state, endpoint, prompt=prompt, now=now, look_back=look_back
             )
             usd = nano(call_cost(prices, prompt=prompt, warm=warm, output=output))
-        spend = Spend(usd=usd, tokens=prompt + round(output), turns=int(is_turn))
+        spend = Spend(usd, tokens, turns)
         found[endpoint.key] = Quote(endpoint.tier, spend, prices is not None)
     return found
+
+
+@cache
+def _longest_answer() -> float:
+    """Tokens of the dearest kind of turn: an estimate that is too low overspends."""
+    return max(default_dynamics().output)

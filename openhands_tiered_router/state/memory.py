@@ -33,7 +33,8 @@ class MemoryStore:
             else:
                 expiry = None if ttl is None else self._clock() + ttl
                 self._values[key] = value, expiry
-                self._sweep()
+                if len(self._values) >= self._sweep_at:
+                    self._sweep()
             return result
 
     def read(self, key: str) -> Value | None:
@@ -45,8 +46,6 @@ class MemoryStore:
         self._lock = threading.Lock()
 
     def _sweep(self) -> None:
-        if len(self._values) < self._sweep_at:
-            return
         now = self._clock()
         kept = {k: v for k, v in self._values.items() if v[1] is None or v[1] > now}
         self._values = kept

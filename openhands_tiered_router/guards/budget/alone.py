@@ -104,7 +104,7 @@ class BudgetGuard(Guard):
 
     def _standing(self, spent: Spend) -> Standing:
         budget, books = self._budget, Balance(spent=spent)
-        limits = budget.limits()
+        limits = budget.limits
         unpriced = spent.tokens and not spent.usd and not budget.allow_unpriced
         if budget.usd is not None and unpriced:
             text = messages.unpriced_notice(budget, ["the model"])

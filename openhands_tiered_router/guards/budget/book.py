@@ -52,8 +52,7 @@ class Admission(NamedTuple):
     """No stronger tier may serve."""
 
 
-@dataclass(frozen=True, slots=True)
-class Charge:
+class Charge(NamedTuple):
     """What a call turned out to take."""
 
     spend: Spend
@@ -63,8 +62,7 @@ class Charge:
     """What the money went to, such as ``complex turn``."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Caller:
+class Caller(NamedTuple):
     """Whose call it is."""
 
     conversation: str | None
@@ -101,6 +99,7 @@ class Account:
     id: str = field(default_factory=lambda: desk().new_id())
     quotes: Mapping[str, Quote] = field(default_factory=dict)
     _least: Spend = NOTHING
+    _is_step: bool = field(init=False)
     _elapsed: Spend = field(init=False)
     """Wall time since the last step's call, which its tools took."""
     _lines: list[Line] = field(init=False)
@@ -109,14 +108,15 @@ class Account:
     """A cancelled call is settled while its reservation may still be under way."""
 
     def __post_init__(self) -> None:
+        self._is_step = self.caller.is_step
         self._elapsed = self._since_last_step()
         conversation = self.caller.conversation
-        lines = [
-            Line(budget, budget.limits(), budget.key(conversation, self.now))
+        self._lines = [
+            Line(budget, budget.limits, key)
             for budget in self.budgets
+            if (key := budget.key(conversation, self.now)) is not None
+            or budget.scope is Scope.CALL
         ]
-        one_call = Scope.CALL
-        self._lines = [n for n in lines if n.key or n.budget.scope is one_call]
 
     def admit(self, quotes: Mapping[str, Quote]) -> Admission:
         """Which endpoints the call can be paid for at.
@@ -137,9 +137,9 @@ class Account:
                 caps.append(line.budget.soft_tier)
         if len(allowed) < len(quotes):
             caps.append(max(quote.tier for quote in allowed.values()))
-        self._least = min(quote.spend for quote in allowed.values())
+        self._least = min([quote.spend for quote in allowed.values()])
         self._say(standing)
-        return Admission(frozenset(allowed), min(caps, default=None))
+        return Admission(frozenset(allowed), min(caps) if caps else None)
 
     def reserve(self, endpoint: str) -> None:
         """Puts what the call is expected to take aside, in every budget.
@@ -148,13 +148,8 @@ class Account:
             Refused: Another call was faster; nothing is put aside.
         """
         quote = self.quotes[endpoint]
-        entry = Entry(
-            id=self.id,
-            owner=owner(),
-            label=f"{quote.tier} {self.label}",
-            expected=quote.spend,
-            elapsed=self._elapsed,
-        )
+        label = f"{quote.tier} {self.label}"
+        entry = Entry(self.id, owner(), label, quote.spend, self._elapsed)
         with self._lock:
             refused = None if self._settled else self._reserve(entry)
             if refused is not None:
@@ -216,20 +211,19 @@ class Account:
         value: Value | None,
     ) -> Mapping[str, Quote]:
         budget = line.budget
-        if budget.usd is not None and not budget.allow_unpriced:
-            priced = {k: q for k, q in quotes.items() if q.priced}
-            if not priced:
-                text = messages.unpriced_notice(budget, list(quotes))
-                raise Refused(text, budget.name, "price")
-            quotes = priced
+        free = budget.usd is None or budget.allow_unpriced
         fitting = {
             key: quote
             for key, quote in quotes.items()
-            if exceeded(line.limits, held, quote.spend) is None
+            if (free or quote.priced)
+            and exceeded(line.limits, held, quote.spend) is None
         }
         if not fitting:
-            least = min(quote.spend for quote in quotes.values())
-            _refuse(line, self._balance(value), least)
+            known = [quote.spend for quote in quotes.values() if free or quote.priced]
+            if not known:
+                text = messages.unpriced_notice(budget, list(quotes))
+                raise Refused(text, budget.name, "price")
+            _refuse(line, self._balance(value), min(known))
         return fitting
 
     def _balance(self, value: Value | None) -> Balance:
@@ -241,13 +235,13 @@ class Account:
 
     def _since_last_step(self) -> Spend:
         caller = self.caller
-        if not caller.is_step or caller.new_request or caller.conversation is None:
+        if not self._is_step or caller.new_request or caller.conversation is None:
             return NOTHING
         ms = round(1e3 * desk().since(caller.conversation, self.now))
         return Spend(ms=ms) if ms else NOTHING
 
     def _mark(self, at: float) -> None:
-        if self.caller.is_step and self.caller.conversation:
+        if self._is_step and self.caller.conversation:
             desk().mark(self.caller.conversation, at)
 
     def _say(self, standing: Standing) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from operator import add
 from typing import Final, NamedTuple
 
 from openhands_tiered_router.guards.budget.limits import NOTHING, Limits, Spend
@@ -75,8 +76,7 @@ def committed(value: Value | None) -> Spend:
     """``Balance.committed`` alone, which is all that most calls ask."""
     if value is None:
         return NOTHING
-    spent = Spend(*value["spent"])
-    return spent.plus(_reserved(value)) if value["open"] else spent
+    return Spend(*value["spent"]).plus(_reserved(value))
 
 
 def exceeded(limits: Limits, held: Spend, more: Spend) -> int | None:
@@ -103,10 +103,10 @@ def reserve(
         books = value or _EMPTY
         if entry.id in books["open"] or entry.id in books["done"]:
             return value, None
-        held = committed(books).plus(entry.elapsed)
+        spent = Spend(*books["spent"]).plus(entry.elapsed)
+        held = spent.plus(_reserved(books))
         if exceeded(limits, held, entry.expected) is not None:
             return value, balance(value)
-        spent = Spend(*books["spent"]).plus(entry.elapsed)
         usd, tokens, turns, _ = entry.expected
         line = [usd, tokens, turns, entry.owner, entry.label]
         opened = {**books["open"], entry.id: line}
@@ -139,7 +139,7 @@ def settle(
             name = label if known else "other"
             parts = {**parts, name: parts.get(name, 0) + actual.usd}
         after = {
-            "spent": list(Spend(*books["spent"]).plus(actual)),
+            "spent": list(map(add, books["spent"], actual)),
             "doubt": books["doubt"] + doubt,
             "parts": parts,
             "open": {k: v for k, v in books["open"].items() if k != id},
@@ -162,7 +162,8 @@ _EMPTY: Final[Value] = {
 
 
 def _reserved(value: Value) -> Spend:
-    total = NOTHING
-    for usd, tokens, turns, *_ in value["open"].values():
-        total = total.plus(Spend(usd, tokens, turns))
-    return total
+    calls = value["open"].values()
+    if not calls:
+        return NOTHING
+    usd, tokens, turns, _, _ = zip(*calls, strict=True)
+    return Spend(sum(usd), sum(tokens), sum(turns))

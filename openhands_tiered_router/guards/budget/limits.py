@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import cached_property
 from math import ceil
 from typing import Final, NamedTuple
 
@@ -70,11 +71,11 @@ type Limits = tuple[tuple[int, int], ...]
 
 
 def nano(usd: float) -> int:
-    """USD as whole nano-USD, rounded up."""
-    return ceil(round(usd * NANO, 3))
+    """USD as whole nano-USD, rounded up but for what floats add by themselves."""
+    return ceil(usd * NANO - 5e-4)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Budget:
     """A limit on what may be spent. Measures without a limit are not limited."""
 
@@ -93,6 +94,7 @@ class Budget:
     allow_unpriced: bool = False
     """Lets endpoints without a known price serve; they count as 0 USD."""
 
+    @cached_property
     def limits(self) -> Limits:
         """What is limited, in the units of ``Spend``."""
         given = (
@@ -112,12 +114,16 @@ class Budget:
         """
         if self.scope is Scope.CALL:
             return None
-        key = f"budget:{self.scope}:{self.name}"
+        key = self._key
         if self.scope is Scope.CONVERSATION:
             return f"{key}:{conversation}" if conversation else None
         if self.scope is Scope.DAY:
             return f"{key}:{datetime.fromtimestamp(now, UTC):%Y-%m-%d}"
         return key
+
+    @cached_property
+    def _key(self) -> str:
+        return f"budget:{self.scope}:{self.name}"
 
     @property
     def kept(self) -> float | None:
@@ -125,4 +131,7 @@ class Budget:
 
         A day's is of no use after it; a conversation may be resumed for a year.
         """
-        return {Scope.DAY: 2 * _DAY, Scope.CONVERSATION: 365 * _DAY}.get(self.scope)
+        return _KEPT.get(self.scope)
+
+
+_KEPT: Final = {Scope.DAY: 2 * _DAY, Scope.CONVERSATION: 365 * _DAY}

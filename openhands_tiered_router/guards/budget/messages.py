@@ -44,7 +44,7 @@ def hard_notice(
 ) -> str:
     """The next call does not fit; ``where`` the limit can be raised, if not usual."""
     held = books.committed
-    over = held[measure] >= dict(budget.limits())[measure]
+    over = held[measure] >= dict(budget.limits)[measure]
     state = "is used up" if over else "has no room for the next call"
     texts = [f"{_name(budget)} {state}: {_spent(budget, measure, books)}"]
     if not over and expected is not None:
@@ -122,7 +122,7 @@ def _name(budget: Budget) -> str:
 
 
 def _limit(budget: Budget, measure: int) -> str:
-    limit = dict(budget.limits())[measure]
+    limit = dict(budget.limits)[measure]
     return _amount(measure, Spend()._replace(**{Spend._fields[measure]: limit}))
 
 
