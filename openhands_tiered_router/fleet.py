@@ -63,6 +63,8 @@ class SessionRecord:
     """Messages folded into ``state``."""
     answers: int = 0
     """Turns answered, which a condensed history no longer tells."""
+    answered_here: int = 0
+    """Of those, the ones that this process routed; others may have routed more."""
     last_message: int = 0
     """Fingerprint of the last of them, to notice an edited history."""
     authors: Authors = field(default_factory=Authors)

@@ -165,9 +165,11 @@ class GatewayRouter:
         self._settle(route, None, Usage(), None, None, None)
 
     def wrote(self, route: Route, key: str) -> bool:
-        """Whether that endpoint alone is known to have written the history."""
+        """Whether that endpoint alone is known to have written the history: what other
+        workers and replicas had written is not known here."""
         served = route.session.state.warm.keys()
-        return served == {route.setup.endpoint(key).cache_id}
+        alone = route.session.answered_here >= route.state.turns
+        return alone and served == {route.setup.endpoint(key).cache_id}
 
     def _prepared(self, route: Route) -> RoutingRequest | str:
         """What the engine is asked; a name of what went wrong, if it cannot be."""
@@ -277,6 +279,7 @@ class GatewayRouter:
         endpoint, session = route.setup.endpoint(key), route.session
         with session.lock:
             session.answers = session.state.turns + 1
+            session.answered_here += 1
             session.state = session.state.after_call(
                 endpoint.cache_id, usage, now, endpoint.tier
             )

@@ -130,6 +130,27 @@ def test_a_sub_agent_spends_from_its_conversations_budget(config: Path) -> None:
     router.set_out(call(tools=TOOLS, litellm_session_id="other"))
 
 
+def test_a_history_that_another_process_added_to_is_not_its_own(
+    router: GatewayRouter,
+) -> None:
+    asked = {"role": "user", "content": "hi"}
+    answered = {"role": "assistant", "content": "ho"}
+
+    def step(turns: int) -> bool:
+        messages = [asked, *[answered, asked] * turns]
+        route = router.set_out(
+            call(model=f"{MODEL}/complex", tools=TOOLS, litellm_session_id="both",
+                 messages=messages)
+        )  # fmt: skip
+        alone = router.wrote(route, "complex")
+        answer(router, route)
+        return alone
+
+    assert [step(turns) for turns in (0, 1, 2)] == [False, True, True]
+    # The answer of turn 3 came from another worker.
+    assert [step(turns) for turns in (4, 5)] == [False, False]
+
+
 def test_a_tier_that_is_asked_for_serves(router: GatewayRouter) -> None:
     route = router.set_out(call(model=f"{MODEL}/complex"))
     assert route.decision.tier is Tier.COMPLEX
