@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from uuid import uuid4
 
-import litellm
 import pytest
+from litellm.exceptions import AuthenticationError
 from openhands.sdk.conversation.exceptions import ConversationRunError
 from openhands.sdk.event.conversation_error import ConversationErrorEvent
 from openhands.sdk.llm import exceptions
@@ -23,7 +23,7 @@ def served(code: str) -> ConversationRunError:
     return ConversationRunError(uuid4(), cause, conversation_error=event)
 
 
-REFUSED = litellm.AuthenticationError(
+REFUSED = AuthenticationError(
     "AuthenticationError: OpenAIException - No such key.", "openai", "gpt-4o"
 )
 

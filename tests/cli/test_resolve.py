@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -20,6 +21,7 @@ from openhands_tiered_router.loopback import LoopbackProvider, Reply, ToolCall
 from openhands_tiered_router.loopback.scripts import by_turn
 from tests.resolver.conftest import git
 from tests.resolver.forge_server import TOKEN, ForgeServer
+from tests.resolver.git_http import authorization
 
 
 MODELS = {
@@ -248,6 +250,51 @@ def test_a_request_that_is_refused_keeps_the_work(
     assert again.exit_code == 0, again.output
     assert last(again)["delivered"]["request"] == f"{server.origin}/o/r/pulls/1"
     assert len(provider.charged) == calls
+
+
+def test_a_token_clones_and_pushes_and_is_written_nowhere(
+    resolve: Run, provider, server: ForgeServer, project, tmp_path, monkeypatch
+) -> None:
+    """Against git's own server, behind a password."""
+    for name, value in server.environ().items():
+        monkeypatch.setenv(name, value)
+    server.repositories = served = tmp_path / "served"
+    bare = served / "o" / "r.git"
+    subprocess.run(["git", "clone", "-q", "--bare", project, bare], check=True)
+    watched = tmp_path / "bin" / "git"
+    watched.parent.mkdir()
+    real = shutil.which("git") or "git"
+    words = tmp_path / "words"
+    watched.write_text(f'#!/bin/sh\necho "$@" >> {words}\nexec {real} "$@"\n')
+    watched.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{watched.parent}:{os.environ['PATH']}")
+    provider.script = by_turn(commands(f"git config --list > {tmp_path}/seen", FIX))
+    result = resolve(f"{server.origin}/o/r/issues/7", "--pr")
+    assert result.exit_code == 0, result.output
+    assert last(result)["delivered"]["request"] == f"{server.origin}/o/r/pulls/1"
+    assert git(bare, "show", "tiered-router/issue-7:code.py") == "value = 2"
+    calls = [key for _, path, key in server.seen if path.startswith("/o/r.git")]
+    assert set(calls) == {authorization("x-access-token", TOKEN)}
+    assert "push" in words.read_text()
+    written = [p for p in tmp_path.rglob("*") if p.is_file() and not p.is_symlink()]
+    assert tmp_path / "seen" in written
+    text = b"".join(p.read_bytes() for p in written) + result.output.encode()
+    text += json.dumps([r.body for r in provider.requests]).encode()
+    for secret in (TOKEN, authorization("x-access-token", TOKEN).split()[1]):
+        assert secret.encode() not in text
+
+
+def test_a_token_that_is_refused_is_not_shown(
+    resolve: Run, provider, server: ForgeServer, tmp_path, monkeypatch
+) -> None:
+    for name, value in server.environ("another-token").items():
+        monkeypatch.setenv(name, value)
+    server.repositories = tmp_path
+    result = resolve(f"{server.origin}/o/r/issues/7", "--pr")
+    assert result.exit_code == 1, result.output
+    assert "git clone failed" in result.stderr
+    assert "another-token" not in result.output
+    assert not provider.requests
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,11 @@
-"""``run --sandbox`` on a real agent-server, in a stand-in for Docker and without."""
+"""``run --sandbox docker``; the daemon is a stand-in, all else is real."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
 from pathlib import Path
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -12,23 +13,16 @@ from click.testing import CliRunner, Result
 
 from openhands_tiered_router.cli.run import command
 from openhands_tiered_router.loopback import Reply, Request
+from openhands_tiered_router.loopback.faults import Fault
 from openhands_tiered_router.loopback.scripts import by_turn
 from openhands_tiered_router.telemetry.query import TelemetryFile
 from tests.cli.test_resolve import FIX, KEY, commands, config, last  # noqa: F401
-from tests.resolver.conftest import git
 from tests.sandbox.conftest import Docker, docker  # noqa: F401
-from tests.server.conftest import (
-    AgentServer,
-    models,  # noqa: F401
-    server as agent_server,  # noqa: F401
-)
 
 
 LOOK = "ls > seen.txt; git log --oneline >> seen.txt; git status --short > status.txt"
 
 type Run = Callable[..., Result]
-
-pytestmark = [pytest.mark.timeout(400)]
 
 
 @pytest.fixture
@@ -41,43 +35,45 @@ def run(config: Path, project: Path, tmp_path: Path) -> Run:  # noqa: F811
     return invoke
 
 
-@pytest.mark.slow
-def test_the_change_comes_back_into_the_workspace(
+def test_what_is_missing_is_told_before_anything_is_done(
     run: Run,
-    agent_server: AgentServer,  # noqa: F811
-    config: Path,  # noqa: F811
+    docker: Docker,  # noqa: F811
     provider,
     project: Path,
 ) -> None:
-    content = json.loads(config.read_text()) | {"sandbox": {"host": agent_server.url}}
+    nobody = run("--task", "Make it 2.", "--sandbox", "remote")
+    assert nobody.exit_code == 2, nobody.output
+    assert "set host in [sandbox]" in nobody.stderr
+    docker.breaks("daemon")
+    down = run("--task", "Make it 2.", "--sandbox", "docker")
+    assert down.exit_code == 2, down.output
+    assert "Cannot connect to the Docker daemon" in down.stderr
+    assert "--sandbox local" in down.stderr
+    assert not provider.requests
+
+
+def test_a_server_that_is_not_there(
+    run: Run,
+    config: Path,  # noqa: F811
+) -> None:
+    content = json.loads(config.read_text()) | {"sandbox": {"host": "http://[::1]:1"}}
     config.write_text(json.dumps(content))
-    (project / "uncommitted.txt").write_text("mine\n")
-    (project / "ignored").mkdir()
-    (project / "ignored" / "secret").write_text("x\n")
-    provider.script = by_turn(commands(LOOK, FIX))
-    stopped = run("--task", "Make it 2.", "--sandbox", "remote", "--budget", "0.0015")
-    assert stopped.exit_code == 6, stopped.output
-    first = last(stopped)
-    assert (first["status"], first["sandbox"]) == ("paused", "remote")
-    finished = run("--resume", first["conversation"], "--budget", "1")
-    assert finished.exit_code == 0, finished.output
-    end = last(finished)
-    assert end["verification"]["status"] == "verified"
-    assert end["cost_usd"] == pytest.approx(provider.total_usd)
-    assert sum(end["tiers"].values()) == len(provider.charged)
-    assert (project / "code.py").read_text() == "value = 2\n"
-    seen = (project / "seen.txt").read_text()
-    assert "uncommitted.txt" in seen
-    assert "ignored\n" not in seen
-    assert "First" in seen
-    assert "?? uncommitted.txt" in (project / "status.txt").read_text()
-    assert git(project, "log", "--oneline").count("\n") == 0
-    assert KEY not in finished.output
-    turns = [json.loads(line) for line in finished.stdout.splitlines()]
-    tiers = {t["tier"] for t in turns if t["type"] == "turn"}
-    assert tiers <= {"simple", "complex"}
+    result = run("--task", "Make it 2.", "--sandbox", "remote")
+    assert result.exit_code == 1, result.output
+    assert "no agent-server answers at http://[::1]:1" in result.stderr
 
 
+def test_a_conversation_stays_where_it_began(run: Run, tmp_path: Path) -> None:
+    conversation = uuid4()
+    place = tmp_path / "kept" / "sandboxed" / conversation.hex
+    place.mkdir(parents=True)
+    (place / "sandbox").write_text("docker")
+    result = run("--resume", str(conversation), "--sandbox", "local")
+    assert result.exit_code == 2, result.output
+    assert "began with docker" in result.output
+
+
+@pytest.mark.timeout(400)
 @pytest.mark.slow
 def test_a_container_works_and_goes_on_in_another_one(
     run: Run,
@@ -89,7 +85,7 @@ def test_a_container_works_and_goes_on_in_another_one(
     answers: list[int] = []
     replies = by_turn(commands(LOOK, FIX))
 
-    def script(request: Request) -> Reply:
+    def script(request: Request) -> Reply | Fault:
         answers.append(httpx.get(f"{address(docker)}/api/conversations").status_code)
         return replies(request)
 

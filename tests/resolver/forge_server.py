@@ -9,11 +9,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from openhands_tiered_router.resolver.forges import forge_of
 from openhands_tiered_router.resolver.issue import Kind, Place
+from tests.resolver import git_http
 
 
 TOKEN = "token-that-nobody-may-see"
@@ -42,6 +44,8 @@ class ForgeServer:
     requests: list[dict[str, Any]] = field(default_factory=list)
     """Open pull or merge requests."""
     refusals: list[Answer] = field(default_factory=list)
+    repositories: Path | None = None
+    """Directory of the repositories that it serves to those who have the token."""
     seen: list[tuple[str, str, str]] = field(default_factory=list)
     """Method, path with query, and credentials of each call."""
 
@@ -144,12 +148,23 @@ def serving() -> Iterator[ForgeServer]:
                 refusal = forge.refusals.pop(0)
                 self._send(refusal.status, refusal.headers, refusal.body)
                 return
+            if forge.repositories and address.path.startswith("/o/r.git"):
+                self._git(forge.repositories, key or "", given)
+                return
             body = json.loads(given) if given else None
             status, found = forge.answer(self.command, unquote(address.path), body)
             headers = {"WWW-Authenticate": "Basic"} if status == 401 else {}
             if isinstance(found, list):
                 found, headers = self._page(found, address.path, address.query)
             self._send(status, headers, json.dumps(found).encode())
+
+        def _git(self, root: Path, key: str, given: bytes) -> None:
+            if key != git_http.authorization("x-access-token", TOKEN):
+                self._send(401, {"WWW-Authenticate": "Basic"}, b"")
+                return
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            found = git_http.answer(root, self.command, self.path, headers, given)
+            self._send(*found)
 
         def _page(self, found: list[Any], path: str, query: str) -> tuple[Any, Any]:
             page = int(parse_qs(query).get("page", ["1"])[0])

@@ -140,7 +140,8 @@ def run(words: list[str]) -> None:
     id = uuid.uuid4().hex
     home = HERE / "containers" / id
     home.mkdir(parents=True)
-    volumes = dict(reversed(v.split(":")) for v in asked.volume)
+    pairs = (volume.split(":") for volume in asked.volume)
+    volumes = {target: name for name, target in pairs}
     environment = {"PATH": os.environ["PATH"], "HOME": str(home)}
     environment |= dict(e.split("=", 1) for e in asked.env)
     command = entry(image_dir(asked.image), environment, volumes)
