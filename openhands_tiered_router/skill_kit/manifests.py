@@ -40,8 +40,8 @@ PURPOSES: Final = ("install", "build", "test", "lint", "typecheck", "format")
 """What commands are for, in the order of the page."""
 
 _WORD: Final = re.compile(r"[\w.:@/-]{1,80}")
-"""Names from manifests end up in prompts: nothing that looks like a sentence."""
 _TARGET: Final = re.compile(r"^([a-zA-Z][\w-]*):(?!=)", re.MULTILINE)
+_VARIANT: Final = re.compile("[:-]")
 _RUNNERS: Final = {
     "pnpm-lock.yaml": "pnpm",
     "yarn.lock": "yarn",
@@ -63,6 +63,8 @@ _TOOLS: Final = {
     "mypy": ("typecheck", "mypy ."),
     "pyright": ("typecheck", "pyright"),
 }
+_MYPY_NAMES: Final = frozenset({"files", "packages", "modules"})
+"""Its settings that name what it checks, unless the command line does."""
 
 
 def manifests(root: Path) -> Manifests:
@@ -81,8 +83,8 @@ def manifests(root: Path) -> Manifests:
 
 
 def _makefile(_: Path, text: str, found: Manifests) -> None:
-    for target in dict.fromkeys(_TARGET.findall(text)):
-        if purpose := _purpose(target):
+    for target in sorted(dict.fromkeys(_TARGET.findall(text)), key=_is_variant):
+        if purpose := purpose_of(target):
             found.commands.append(Fact(purpose, f"make {target}", "Makefile"))
 
 
@@ -98,8 +100,12 @@ def _pyproject(root: Path, text: str, found: Manifests) -> None:
         found.commands.append(Fact("install", install, name))
     if "pytest" in tools or (root / "pytest.ini").is_file():
         found.commands.append(Fact("test", f"{run}pytest", name))
+    if "tox" in tools:
+        found.commands.append(Fact("test", "tox", name))
     for tool, (purpose, command) in _TOOLS.items():
         if tool in tools:
+            if tool == "mypy" and tools[tool].keys() & _MYPY_NAMES:
+                command = tool
             found.commands.append(Fact(purpose, run + command, name))
     scripts = project.get("scripts") or tools.get("poetry", {}).get("scripts", {})
     found.entries += _named(scripts, name)
@@ -118,9 +124,9 @@ def _package_json(root: Path, text: str, found: Manifests) -> None:
     runners = [run for lock, run in _RUNNERS.items() if (root / lock).is_file()]
     runner = runners[0] if runners else "npm"
     found.commands.append(Fact("install", f"{runner} install", name))
-    for script in data.get("scripts", {}):
-        purpose = _purpose(script)
-        if purpose and _WORD.fullmatch(script):
+    for script in sorted(data.get("scripts", {}), key=_is_variant):
+        purpose = purpose_of(script)
+        if purpose and is_word(script):
             found.commands.append(Fact(purpose, f"{runner} run {script}", name))
     bins = data.get("bin", {})
     found.entries += _named(
@@ -155,15 +161,24 @@ _READERS: Final[dict[str, Callable[[Path, str, Manifests], None]]] = {
 LOOKED_FOR: Final = tuple(_READERS)
 
 
-def _purpose(name: str) -> str | None:
+def is_word(text: str) -> bool:
+    """Whether it is fit for the page, which ends up in prompts: no sentence."""
+    return _WORD.fullmatch(text) is not None
+
+
+def purpose_of(name: str) -> str | None:
     """What a script or target is for, by its name, such as ``test:unit``."""
-    first = name.split(":")[0]
+    first = _VARIANT.split(name)[0]
     purpose = _SYNONYMS.get(name) or _SYNONYMS.get(first, first)
     return purpose if purpose in PURPOSES else None
+
+
+def _is_variant(name: str) -> bool:
+    return _VARIANT.search(name) is not None
 
 
 def _named(table: dict[Any, Any], source: str) -> Iterator[Fact]:
     for name, value in table.items():
         texts = isinstance(name, str) and isinstance(value, str)
-        if texts and _WORD.fullmatch(name) and _WORD.fullmatch(value):
+        if texts and is_word(name) and is_word(value):
             yield Fact(name, value, source)

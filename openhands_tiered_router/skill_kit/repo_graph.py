@@ -85,7 +85,14 @@ def _ripple(graph: CodeGraph, path: str) -> Ripple:
 
 
 def _folders(sources: list[str], tests: list[str]) -> tuple[tuple[str, int, int], ...]:
-    code, checks = (Counter(_folder(p, 1) for p in each) for each in (sources, tests))
+    """By the top folder; by what is in it where that holds more than half of all."""
+    tops = Counter(_folder(path, 1) for path in (*sources, *tests))
+    wide = {folder for folder, files in tops.items() if 2 * files > tops.total()}
+
+    def count(paths: list[str]) -> Counter[str]:
+        return Counter(_folder(p, 2 if _folder(p, 1) in wide else 1) for p in paths)
+
+    code, checks = count(sources), count(tests)
     found = sorted({*code, *checks}, key=lambda f: (-code[f] - checks[f], f))
     return tuple((folder, code[folder], checks[folder]) for folder in found[:SHOWN])
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Final
 
@@ -15,8 +16,14 @@ from openhands_tiered_router.skill_kit.manifests import (
     Manifests,
     manifests,
 )
-from openhands_tiered_router.skill_kit.repo_graph import DEPTH, GraphFacts, graph_facts
+from openhands_tiered_router.skill_kit.repo_graph import (
+    DEPTH,
+    SHOWN,
+    GraphFacts,
+    graph_facts,
+)
 from openhands_tiered_router.skill_kit.stamp import Origin, origin, stamped
+from openhands_tiered_router.skill_kit.workspaces import Member, members
 from openhands_tiered_router.textfiles import read
 
 
@@ -25,8 +32,10 @@ NOTES: Final = "\n## Notes\n"
 _EMPTY_NOTES: Final = (
     f"{NOTES}\n(What no program can see. Kept when this is written anew.)\n"
 )
-_COMMANDS: Final = 16
-"""Commands listed at most."""
+_ALIKE: Final = 4
+"""Commands for the same purpose listed at most."""
+_ENTRIES: Final = 16
+"""Programs listed at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +57,14 @@ def page_for(graph: CodeGraph, path: Path) -> Page:
     """
     before = (read(path) or "").replace("\r\n", "\n")
     generated, found, notes = before.partition(NOTES)
-    page = render(manifests(graph.root), graph_facts(graph))
+    root = graph.root
+    page = render(manifests(root), graph_facts(graph), members(root))
     text = stamped(page) + (found + notes or _EMPTY_NOTES)
     edited = bool(before) and origin(generated) is not Origin.OURS
     return Page(text, current=text == before, edited=edited)
 
 
-def render(said: Manifests, facts: GraphFacts) -> str:
+def render(said: Manifests, facts: GraphFacts, found: Sequence[Member] = ()) -> str:
     """The generated part, without our stamp: under 150 lines whatever it is given."""
     lines = [
         "---",
@@ -65,6 +75,7 @@ def render(said: Manifests, facts: GraphFacts) -> str:
         "",
         "Facts from manifests and the code graph, by `tiered-router skills repo`.",
         *_section("Commands", _commands(said)),
+        *(_section("Packages and their scripts", _packages(found)) if found else ()),
         *_section("Entry points", _entries(said, facts)),
         *_section("Where things are", _places(facts)),
         *_section("Files that most others depend on", _hubs(facts)),
@@ -80,7 +91,7 @@ def _section(title: str, lines: Iterable[str]) -> Iterator[str]:
 
 
 def _commands(said: Manifests) -> Iterator[str]:
-    for fact in said.commands[:_COMMANDS]:
+    for fact in _few_of_each(said.commands):
         yield f"{fact.what}: `{_plain(fact.value)}` ({fact.source})"
     for purpose in ("build", "test"):
         if not _for(said, purpose):
@@ -89,8 +100,21 @@ def _commands(said: Manifests) -> Iterator[str]:
         yield f"{name} is there but could not be read"
 
 
+def _few_of_each(commands: list[Fact]) -> Iterator[Fact]:
+    for _, alike in groupby(commands, key=lambda fact: fact.what):
+        yield from islice(alike, _ALIKE)
+
+
+def _packages(found: Sequence[Member]) -> Iterator[str]:
+    for each in found[:SHOWN]:
+        scripts = ", ".join(each.scripts[: 2 * _ALIKE]) or "no script to build or test"
+        yield f"`{each.folder}` is `{each.name}`: {scripts}"
+    if len(found) > SHOWN:
+        yield f"and {len(found) - SHOWN} more"
+
+
 def _entries(said: Manifests, facts: GraphFacts) -> Iterator[str]:
-    for fact in said.entries[:_COMMANDS]:
+    for fact in said.entries[:_ENTRIES]:
         yield f"`{_plain(fact.what)}` is `{_plain(fact.value)}` ({fact.source})"
     for path in facts.entries:
         yield f"`{_plain(path)}`"

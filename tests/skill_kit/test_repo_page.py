@@ -11,13 +11,14 @@ from hypothesis import given, settings, strategies as st
 
 from openhands_tiered_router.graph.build import build_graph
 from openhands_tiered_router.skill_kit.manifests import (
-    _WORD,
     LOOKED_FOR,
     _package_json,
+    is_word,
     manifests,
 )
 from openhands_tiered_router.skill_kit.repo_graph import GraphFacts, Ripple, graph_facts
 from openhands_tiered_router.skill_kit.repo_page import NOTES, Page, page_for, render
+from openhands_tiered_router.skill_kit.workspaces import Member, members
 from openhands_tiered_router.textfiles import write
 
 
@@ -112,7 +113,46 @@ def test_never_longer_than_150_lines() -> None:
     scripts = {f"test:{i}": "x" for i in range(500)}
     _package_json(Path("/nowhere"), json.dumps({"scripts": scripts}), said)
     assert len(said.commands) == 501
-    assert len(render(said, facts).splitlines()) < 150
+    packages = [Member(f"p{i}", "p", ("test",) * 99, private=False) for i in range(99)]
+    assert len(render(said, facts, packages).splitlines()) < 150
+
+
+PACKAGES = {
+    "package.json": {"workspaces": ["packages/*", "../*", "/tmp/*", 3]},
+    "pnpm-workspace.yaml": {"packages": ["examples/**", "!examples/old"]},
+    "packages/core/package.json": {
+        "name": "@p/core",
+        "scripts": {"test:unit": "x", "test": "x", "publish": "x", "a b": "x"},
+    },
+    "packages/a-part/package.json": {"name": "part", "private": True},
+    "packages/nameless/package.json": {"scripts": {"test": "x"}},
+    "packages/broken/package.json": [1],
+    "packages/core/node_modules/dep/package.json": {"name": "dep"},
+    "examples/basic/package.json": {"name": "basic", "private": True},
+    "examples/old/package.json": {"name": "old"},
+}
+
+
+def test_packages_of_a_monorepo(tmp_path: Path) -> None:
+    root = tmp_path / "project"
+    for name, data in PACKAGES.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(data))
+    write(tmp_path / "beside" / "package.json", json.dumps({"name": "beside"}))
+    assert [member.folder for member in members(root)] == [
+        "packages/core",
+        "examples/basic",
+        "packages/a-part",
+    ]
+    assert "- `packages/core` is `@p/core`: test:unit, test\n" in page(root).text
+
+
+def test_a_folder_with_most_of_the_files_is_opened(tmp_path: Path) -> None:
+    for name in ("packages/a/x.py", "packages/b/y.py", "packages/b/z.py", "bin/w.py"):
+        write(tmp_path / name, "")
+    folders = graph_facts(build_graph(tmp_path, persistent=False)).folders
+    assert [name for name, *_ in folders] == ["packages/b/", "bin/", "packages/a/"]
 
 
 @pytest.mark.parametrize(
@@ -121,6 +161,10 @@ def test_never_longer_than_150_lines() -> None:
         ("package.json", '{"scripts": {"test": "x", "check": "y"}}', "npm run test"),
         ("package.json", '{"scripts": {"type-check": "x"}}', "npm run type-check"),
         ("Makefile", "test: a\n\tx\nV:=1\n", "make test"),
+        ("package.json", '{"scripts": {"test-unit": "x"}}', "npm run test-unit"),
+        ("pyproject.toml", "[tool.mypy]\nstrict = true\n", "mypy ."),
+        ("pyproject.toml", "[tool.mypy]\nfiles = ['src']\n", "mypy"),
+        ("pyproject.toml", "[tool.tox]\n", "tox"),
         ("go.mod", "module m\n", "go test ./..."),
         ("Cargo.toml", "[workspace]\n", "cargo test --workspace"),
         ("tox.ini", "", "tox"),
@@ -144,6 +188,7 @@ def test_lock_files_name_the_tool(tmp_path: Path) -> None:
         ("pyproject.toml", "not toml"),
         ("package.json", "[1]"),
         ("package.json", '{"scripts": 3}'),
+        ("pyproject.toml", "tool = {mypy = 1}"),
         ("Cargo.toml", 'bin = "x"'),
     ],
 )
@@ -173,7 +218,9 @@ JSON = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
-            st.sampled_from(["scripts", "bin", "main", "name", "test", "a`\nb"]),
+            st.sampled_from(
+                ["scripts", "bin", "main", "name", "test", "workspaces", "a`\nb"]
+            ),
             inner,
             max_size=4,
         )
@@ -187,8 +234,9 @@ JSON = st.recursive(
 def test_any_package_json(data: object) -> None:
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "package.json").write_text(json.dumps(data))
-        found = manifests(Path(folder))
-    assert all(_WORD.fullmatch(fact.value) for fact in found.entries)
+        found, packages = manifests(Path(folder)), members(Path(folder))
+    assert all(is_word(fact.value) for fact in found.entries)
+    assert packages == []
 
 
 @pytest.mark.parametrize("name", LOOKED_FOR)
