@@ -100,8 +100,6 @@ def conversation_sums(
 def base_tier(stronger: Sequence[int]) -> Tier | None:
     """The stronger side of most choices that were weighed, the stronger of two such
     tiers; ``None``: nothing was weighed."""
-    if not stronger:
-        return None
     most = max(Tier, key=lambda t: (stronger[t], t))
     return most if stronger[most] else None
 

@@ -21,7 +21,7 @@ from openhands_tiered_router.telemetry.digest import (
     added,
     cachings,
 )
-from openhands_tiered_router.tiers import TierSet
+from openhands_tiered_router.tiers import Tier, TierSet
 
 
 BY: Final[tuple[By, ...]] = ("day", "tier", "endpoint", "provision")
@@ -52,11 +52,12 @@ class Totals:
                 calls.setdefault(tuple(key), []).append(cell.calls)
                 place = tier_set, cell.key.endpoint
                 caches.setdefault(place, []).append(cell.caches)
-        self.base = base_tier([*added(stronger)])
-        """The stronger side of most choices that were weighed; ``None``: none was."""
+        self.stronger: tuple[int, ...] = tuple(added([(0,) * len(Tier), *stronger]))
+        """Choices that were weighed, by the tier of the stronger side."""
         self.bins = [Bin(*added(same)) for same in zip(*bins, strict=True)]
         self._calls = {key: Calls(*added(found)) for key, found in calls.items()}
-        self._caches = {key: Caches(*added(found)) for key, found in caches.items()}
+        self.caches = {key: Caches(*added(found)) for key, found in caches.items()}
+        """By key of the tier set, and of the name of the endpoint that served."""
 
     def groups(self, keys: Keys, *by: By) -> tuple[Group, ...]:
         """All calls by some of ``BY``, in order of the key; unknown keys first."""
@@ -67,9 +68,14 @@ class Totals:
         order = sorted(found, key=lambda key: [(k is not None, k) for k in key])
         return tuple(_group(keys.shown(by, k), Calls(*added(found[k]))) for k in order)
 
+    @property
+    def base(self) -> Tier | None:
+        """The stronger side of most choices that were weighed; ``None``: none was."""
+        return base_tier(self.stronger)
+
     def receipts(self, keys: Keys, tier_sets: Mapping[int, TierSet]) -> Receipts:
         """What changing models did to caches."""
-        return receipts(self._caches, tier_sets, keys.names)
+        return receipts(self.caches, tier_sets, keys.names)
 
 
 def _group(key: tuple[str | int | None, ...], calls: Calls) -> Group:
