@@ -48,7 +48,7 @@ def main() -> None:
         before = time.perf_counter()
         writer.put(record())
         puts.append(time.perf_counter() - before)
-        done = writer.flush(0.05)
+        done = writer.flush(0.5)
     seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
     stats = writer.stats()
     writer.close()

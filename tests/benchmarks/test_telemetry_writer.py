@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pytest
 
+import openhands_tiered_router
 from openhands_tiered_router.core.decision import (
     Attempt,
     Candidate,
@@ -35,6 +36,8 @@ from openhands_tiered_router.telemetry import (
     ToolStatus,
     new_decision_id,
 )
+from openhands_tiered_router.telemetry.redaction import redacted
+from openhands_tiered_router.telemetry.texts import RawTexts
 from openhands_tiered_router.telemetry.writer import Writer
 from openhands_tiered_router.tiers import Tier
 
@@ -186,6 +189,41 @@ def test_a_put_takes_microseconds_while_the_disk_is_stalled(writer: Writer) -> N
     assert tell(f"put, disk stalled for {STALL_SECONDS} s", found) < 1_000
     assert writer.flush(60)
     assert writer.stats().dropped == 0
+
+
+@pytest.mark.timeout(600)
+def test_a_put_takes_microseconds_while_texts_are_redacted(writer: Writer) -> None:
+    recorder, done = TelemetryRecorder(writer), threading.Event()
+    text = code()[:8_000]
+    raw = RawTexts(
+        decision_id="d", request=text, answer=None, most=8_000, secrets=lambda: ["x y"]
+    )
+
+    def speak() -> None:
+        while not done.wait(0.2):
+            recorder.record_texts(raw)
+
+    speaking = threading.Thread(target=speak)
+    speaking.start()
+    found = latencies(recorder)
+    done.set()
+    speaking.join()
+    assert tell("put, 5 texts of 8,000 characters a second", found) < 1_000
+    assert writer.flush(60)
+
+
+def test_time_that_redaction_takes() -> None:
+    text, start = code(), time.process_time()
+    redacted(text)
+    seconds = time.process_time() - start
+    print(f"\n{machine()}")
+    print(f"redaction: {seconds / len(text) * 1e6:.2f} ms per 1,000 characters of code")
+
+
+def code() -> str:
+    """This package's own."""
+    package = Path(openhands_tiered_router.__file__).parent
+    return "".join(file.read_text("utf-8") for file in sorted(package.rglob("*.py")))
 
 
 @pytest.mark.timeout(600)
