@@ -17,6 +17,7 @@ from openhands_tiered_router.gateway.settings import ANY_MODEL, KEY, WORKSPACES
 EXIT_USAGE: Final = 2
 LOOPBACK: Final = "127.0.0.1"
 _LOCAL: Final = frozenset({LOOPBACK, "localhost", "::1"})
+_DATABASE: Final = "DATABASE_URL"
 _MIN_KEY: Final = 16
 """Characters of a key that guards more than this machine."""
 
@@ -92,13 +93,14 @@ def command(
 
         click.echo(json.dumps(without_secrets(proxy.settings), indent=2))
         return
+    _check_database(litellm_keys=litellm_keys, no_key=no_key)
     local = host in _LOCAL
     key = _key(local=local, allow_remote=allow_remote, no_key=no_key)
     os.environ.update(
         _hook_variables(any_model, workspaces or ("/" if local else None))
     )
     try:
-        server.check_installed()
+        server.check_installed(database=litellm_keys)
     except server.GatewayMissing as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(EXIT_USAGE)
@@ -126,6 +128,19 @@ def _key(*, local: bool, allow_remote: bool, no_key: bool) -> str | None:
             f"the key in {KEY} is short; take {_MIN_KEY} characters or more"
         )
     return key or f"sk-{secrets.token_urlsafe(24)}"
+
+
+def _check_database(*, litellm_keys: bool, no_key: bool) -> None:
+    if not litellm_keys:
+        # LiteLLM would open it, whatever it is there for.
+        os.environ.pop(_DATABASE, None)
+        return
+    if no_key:
+        raise click.UsageError("--litellm-keys and --no-key exclude each other")
+    if not os.environ.get(_DATABASE):
+        raise click.UsageError(
+            f"--litellm-keys needs a PostgreSQL database in {_DATABASE}"
+        )
 
 
 def _hook_variables(any_model: bool, workspaces: str | None) -> dict[str, str]:

@@ -44,12 +44,17 @@ class Binding:
     workers: int = 1
 
 
-def check_installed() -> None:
+def check_installed(*, database: bool) -> None:
     """Imports the proxy, which takes seconds.
 
+    Args:
+        database: Whether LiteLLM keeps its keys in one.
+
     Raises:
-        GatewayMissing: It cannot be imported.
+        GatewayMissing: It cannot be imported, or its client of the database.
     """
+    if database:
+        _check_client()
     os.environ.update(_ENVIRONMENT)
     try:
         from openhands_tiered_router.gateway.workers import hold_sighup
@@ -60,6 +65,17 @@ def check_installed() -> None:
         raise GatewayMissing(
             f"the gateway needs the LiteLLM proxy ({error}); "
             "install it with: pip install 'openhands-tiered-router[gateway]'"
+        ) from None
+
+
+def _check_client() -> None:
+    try:
+        from prisma import Prisma  # pyright: ignore  # noqa: F401
+    except (ImportError, RuntimeError) as error:
+        raise GatewayMissing(
+            f"--litellm-keys needs LiteLLM's client of its database ({error}); "
+            "install it with: pip install prisma, then run: prisma generate --schema "
+            "<site-packages>/litellm/proxy/schema.prisma"
         ) from None
 
 

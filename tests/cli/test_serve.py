@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,13 +15,19 @@ from openhands_tiered_router.cli import tiered_router
 CONFIG = '[[tiers.complex.endpoints]]\nmodel = "openai/gpt-4o"\n'
 
 
-def serve(tmp_path: Path, *arguments: str, key: str = "") -> Result:
+def serve(
+    tmp_path: Path, *arguments: str, key: str = "", database: str | None = None
+) -> Result:
     path = tmp_path / "tiered-router.toml"
     path.write_text(CONFIG, encoding="utf-8")
     return CliRunner().invoke(
         tiered_router,
         ["serve", "--config", str(path), *arguments],
-        env={"OPENAI_API_KEY": "sk-x", "TIERED_ROUTER_GATEWAY_KEY": key},
+        env={
+            "OPENAI_API_KEY": "sk-x",
+            "TIERED_ROUTER_GATEWAY_KEY": key,
+            "DATABASE_URL": database,
+        },
     )
 
 
@@ -37,6 +44,27 @@ def test_no_one_else_spends_your_money(
     tmp_path: Path, arguments: list[str], key: str, message: str
 ) -> None:
     result = serve(tmp_path, *arguments, key=key)
+    assert result.exit_code == 2
+    assert message in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "database", "message"),
+    [
+        (["--litellm-keys"], None, "DATABASE_URL"),
+        (["--litellm-keys", "--no-key"], "postgresql://host/keys", "exclude"),
+        (["--litellm-keys"], "postgresql://host/keys", "pip install prisma"),
+    ],
+)
+def test_what_litellms_keys_need_is_said_before_the_start(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    database: str | None,
+    message: str,
+) -> None:
+    monkeypatch.setitem(sys.modules, "prisma", None)
+    result = serve(tmp_path, *arguments, database=database)
     assert result.exit_code == 2
     assert message in result.output
 
