@@ -364,14 +364,22 @@ class CallFlow:
         self._session.calls.append(call)
         self.setup.record(call)
         if self.setup.text_bytes is not None:
+            self._record_texts(call, response, self.setup.text_bytes)
+
+    def _record_texts(
+        self, call: RoutedCall, response: LLMResponse | None, most: int
+    ) -> None:
+        try:
             record_texts(
                 self.setup.recorder,
                 call,
                 self.arguments.messages,
                 response,
-                most=self.setup.text_bytes,
+                most=most,
                 secrets=known_secrets(self._session_id, self.outer, self.llms),
             )
+        except Exception as error:
+            logger.error("texts not recorded: %s", type(error).__name__)
 
 
 def _purpose(
