@@ -21,6 +21,7 @@ from hypothesis import HealthCheck, settings
 from openhands_tiered_router.fleet import reset_fleet
 from openhands_tiered_router.loopback import LoopbackProvider
 from openhands_tiered_router.state.stores import forget_stores
+from tests.waiting import wait_until
 
 
 sys.dont_write_bytecode = False
@@ -59,6 +60,28 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
             if variable not in os.environ:
                 patch.setenv(variable, os.path.expanduser(path))
         patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _ready_shells(_own_home: None) -> Iterator[None]:
+    """The agents' shells show their prompt before a command is sent to them.
+
+    The SDK gives a shell 0.2 s to start. One that takes longer ends the agent's first
+    command with its first prompt, and each result then comes one command late.
+    """
+    from openhands.tools.terminal.metadata import CmdOutputMetadata
+    from openhands.tools.terminal.terminal.tmux_pane_pool import TmuxPanePool
+
+    create = TmuxPanePool._create_pane
+
+    def create_ready(pool: TmuxPanePool):
+        pane = create(pool)
+        wait_until(lambda: CmdOutputMetadata.matches_ps1_metadata(pane.read_screen()))
+        return pane
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TmuxPanePool, "_create_pane", create_ready)
         yield
 
 
