@@ -2,6 +2,7 @@
 
 import os
 import platform
+import resource
 import statistics
 import time
 from collections.abc import Callable, Iterable
@@ -23,13 +24,20 @@ def timed[T](function: Callable[[], T]) -> tuple[float, float, T]:
     return time.perf_counter() - wall, time.process_time() - cpu, result
 
 
+def processor_seconds() -> float:
+    """Return the processor seconds of this process and of those that it ended."""
+    own = resource.getrusage(resource.RUSAGE_SELF)
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return own.ru_utime + own.ru_stime + ended.ru_utime + ended.ru_stime
+
+
 def quantile(values: Iterable[float], share: float) -> float:
     """Return a quantile by nearest rank."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
-def median_interval(values: list[float]) -> str:
+def median_interval(values: Iterable[float]) -> str:
     """Return the median and its 95 % interval by order statistics."""
     ordered = sorted(values)
     count = len(ordered)

@@ -15,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from graph_machine import machine, quantile, timed
+from graph_machine import machine, processor_seconds, quantile, timed
 
 from openhands_tiered_router.graph.refresh import Refresher
 from openhands_tiered_router.graph.workspace import FIRST_LINK_S
@@ -83,23 +83,16 @@ def memory() -> str:
     return f"MB: now {now:.0f}, at most {most:.0f}, largest worker {child:.0f}"
 
 
-def processor() -> float:
-    """Return the processor seconds of this process and of those that ended."""
-    own = resource.getrusage(resource.RUSAGE_SELF)
-    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return own.ru_utime + own.ru_stime + ended.ru_utime + ended.ru_stime
-
-
 def measure(root: Path, cache: Path) -> None:
     """Build, ask, update, start again."""
     refresher = Refresher.of(root, cache=cache)
-    before = processor()
+    before = processor_seconds()
     wall, own, writer = timed(refresher.start)
     graph = writer.graph
     size = sum(node.size for node in graph.files.values()) / 1e6
     print(f"{len(graph.files):,} files, {size:.1f} MB; left out: {graph.skipped}")
     print(f"links between files: {sum(map(len, graph.links.values())):,}")
-    print(f"build: {wall:.1f} s wall, {processor() - before:.1f} s CPU in all")
+    print(f"build: {wall:.1f} s wall, {processor_seconds() - before:.1f} s CPU in all")
     print(f"  of that {own:.1f} s CPU in this process; {memory()}", flush=True)
     print(f"save: {timed(refresher.save)[0]:.1f} s; file graph:", end=" ")
     print(f"{timed(lambda: writer.graph.file_graph)[0]:.1f} s; {memory()}", flush=True)
