@@ -40,7 +40,7 @@ def test_an_edit_reaches_the_graph(project: Path) -> None:
     wait_for(graphs, str(project), "discount")
     (project / "shipping.py").write_text("def freight(weight):\n    return weight\n")
     graphs.edited(str(project), str(project / "shipping.py"))
-    assert workspaces.get(str(project)).wait(30)
+    assert workspaces.get(str(project)).wait(120)
     assert wait_for(graphs, str(project), "freight").candidates > 0
 
 

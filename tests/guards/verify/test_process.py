@@ -25,7 +25,7 @@ def test_the_time_limit_ends_the_whole_tree(tmp_path: Path) -> None:
     script = "sleep 600 & echo $!; sh -c 'sleep 600 & echo $!; wait'"
     done = process.run(["sh", "-c", script], tmp_path, seconds=0.5)
     assert done.code is None
-    assert time.monotonic() - started < 30
+    assert time.monotonic() - started < 60
     pids = [int(line) for line in done.output.split()]
     assert len(pids) == 2
     assert not [pid for pid in pids if runs(pid)]
@@ -39,7 +39,7 @@ def test_what_a_command_leaves_running_is_ended_too(tmp_path: Path) -> None:
 
 def runs(pid: int) -> bool:
     """Whether a process is alive; one that nobody has buried yet is not."""
-    for _ in range(200):
+    for _ in range(6_000):
         try:
             os.kill(pid, 0)
             state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
