@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 
-PATIENCE = 120.0
+PATIENCE = 300.0
 """Seconds: far more than a loaded machine needs, and less than a test may take."""
 
 

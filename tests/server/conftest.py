@@ -197,14 +197,16 @@ def server(
 ) -> Iterator[AgentServer]:
     """A server that runs, with an LLM profile for each model."""
     server = AgentServer(tmp_path_factory.mktemp("server"))
-    server.start()
-    for tier, model in MODELS.items():
-        body = {"llm": llm(models, model), "include_secrets": True}
-        server.ask("POST", f"/profiles/for-{tier}", body)
-    yield server
-    server.stop()
-    server.http.close()
-    shutil.rmtree(server.home / "conversations")
+    try:
+        server.start()
+        for tier, model in MODELS.items():
+            body = {"llm": llm(models, model), "include_secrets": True}
+            server.ask("POST", f"/profiles/for-{tier}", body)
+        yield server
+    finally:
+        server.stop()
+        server.http.close()
+        shutil.rmtree(server.home / "conversations", ignore_errors=True)
 
 
 def free_port() -> int:
