@@ -1,7 +1,7 @@
 """What a change to a file reaches, each set of files being the bits of one integer.
 
 A turn asks about ten files, and a hub's dependents may be half of a project: joined
-as integers they take microseconds, as sets of paths a tenth of a millisecond.
+as integers they take microseconds, as sets of paths tenths of a millisecond.
 """
 
 from collections.abc import Iterable
@@ -73,10 +73,10 @@ class Reaches:
         steps: list[Bits] = []
         reached = frontier = changed
         for _ in range(DEPTH):
-            users = 0
+            before = 0
             for number in compress(range(len(self._paths)), _flags(frontier)):
-                users |= self._users_of(number)
-            frontier = users & ~reached
+                before |= self._users_of(number)
+            frontier = before & ~reached
             reached |= frontier
             steps.append(frontier)
         tests = (changed, *steps[:TEST_STEPS])
