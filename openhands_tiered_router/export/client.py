@@ -62,8 +62,10 @@ def through_gateway(
         key_variable=KEY,
         max_input_tokens=max(windows, default=None),
         notes=(
-            f"All tiers, through the gateway: tiered-router serve, with {KEY} set to "
-            "the same key there and here.",
+            f"{f'The tier {tier}' if tier else 'All tiers'}, through the gateway: "
+            f"tiered-router serve, with {KEY} set to the same key there and here.",
+            "Budgets, failover and the record are the gateway's. Lost: loop guard, "
+            "verification and confirmation, which need the router in the agent.",
         ),
     )
 
@@ -87,7 +89,10 @@ def direct(
     table = config.endpoints()[chosen]
     target = resolve_targets(config, environ)[chosen]
     found = key_for(table, target, environ, book)
-    notes = [f"No routing: this is one model, of the tier {endpoint.tier}."]
+    notes = [
+        f"No routing: this is one model, of the tier {endpoint.tier}.",
+        "Lost: the other tiers and endpoints, budgets, guards, and the record.",
+    ]
     if table.api_key is not None:
         notes.append("Its key stands in the configuration, and is not written here.")
     address = target.base_url

@@ -66,7 +66,9 @@ def headless(client: Client, tiers: Mapping[str, Client]) -> str:
         *_table("llm", client),
     ]
     for name, each in tiers.items():
-        lines += ["", *_table(f"llm.{name}", each)]
+        own = each.key_variable if each.key_variable != variable else None
+        note = [f"Its key: {own}, for LiteLLM to find."] if own else []
+        lines += ["", *_comments(note), *_table(f"llm.{name}", each)]
     return "\n".join(lines) + "\n"
 
 

@@ -104,6 +104,7 @@ def test_environment_of_an_sdk_script(
 def test_direct_is_the_default_tier_and_says_so(path: Path) -> None:
     text = export(path, "env", "--through", "direct")
     assert "No routing: this is one model, of the tier complex." in text
+    assert "Lost: the other tiers and endpoints, budgets" in text
     assert "Its key stands in the configuration" in text
     found = sourced(text)
     assert found["LLM_MODEL"] == "openai/own"
@@ -118,7 +119,9 @@ def test_config_toml_has_a_table_a_tier(path: Path) -> None:
     assert data["llm"]["simple"]["model"] == "openai/complexity-router/simple"
     assert data["llm"]["complex"]["max_input_tokens"] == 50_000
     assert {data["llm"]["base_url"], data["llm"]["simple"]["base_url"]} == {address}
-    direct = tomllib.loads(export(path, "headless", "--through", "direct"))["llm"]
+    text = export(path, "headless", "--through", "direct")
+    assert "# Its key: ANTHROPIC_API_KEY, for LiteLLM to find.\n[llm.simple]" in text
+    direct = tomllib.loads(text)["llm"]
     assert direct["model"] == direct["complex"]["model"] == "openai/own"
     assert direct["simple"]["model"] == "anthropic/claude-haiku-4-5"
 
