@@ -46,6 +46,8 @@ class ForgeServer:
     refusals: list[Answer] = field(default_factory=list)
     repositories: Path | None = None
     """Directory of the repositories that it serves to those who have the token."""
+    user: str = "x-access-token"
+    """Whose password the token is, for git."""
     seen: list[tuple[str, str, str]] = field(default_factory=list)
     """Method, path with query, and credentials of each call."""
 
@@ -159,7 +161,7 @@ def serving() -> Iterator[ForgeServer]:
             self._send(status, headers, json.dumps(found).encode())
 
         def _git(self, root: Path, key: str, given: bytes) -> None:
-            if key != git_http.authorization("x-access-token", TOKEN):
+            if key != git_http.authorization(forge.user, TOKEN):
                 self._send(401, {"WWW-Authenticate": "Basic"}, b"")
                 return
             headers = {name.lower(): value for name, value in self.headers.items()}

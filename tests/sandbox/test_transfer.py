@@ -59,7 +59,7 @@ def test_files_that_do_not_get_there_are_told(
     there: RemoteWorkspace,
     tmp_path: Path,
 ) -> None:
-    (tmp_path / "there" / "work.bundle").mkdir()
+    (tmp_path / "there" / "work.bundle" / "bundle").mkdir(parents=True)
     own = Git(project / ".git", project)
     head = own("rev-parse", "HEAD")
     with pytest.raises(ResolveError, match=r"the files \(0\.0 MB"):
