@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 from openhands_tiered_router.guards.verify.results import Failure, Results
@@ -51,6 +51,32 @@ class Split:
 def import_path(copy: Path, probe: Path) -> str:
     """``PYTHONPATH`` under which the copy goes before what is installed."""
     return os.pathsep.join((str(copy / "src"), str(copy), str(probe)))
+
+
+def lend_modules(root: Path, copy: Path, files: Iterable[str]) -> bool:
+    """Lets the copy use what npm installed for those files; ignored, it is not in it.
+
+    Returns:
+        Whether it may: a package linked to the changed tree would bring the change.
+    """
+    places = {place for file in files for place in PurePosixPath(file).parents}
+    for place in places:
+        modules, lent = (base / place / "node_modules" for base in (root, copy))
+        if not modules.is_dir() or lent.exists():
+            continue
+        if _leads_back(modules, root.resolve()):
+            return False
+        lent.symlink_to(modules.resolve(), target_is_directory=True)
+    return True
+
+
+def _leads_back(modules: Path, root: Path) -> bool:
+    """Whether a module is a link into the tree itself, as a workspace's package is."""
+    targets = [p.resolve() for p in (*modules.glob("*"), *modules.glob("@*/*"))]
+    return any(
+        t.is_relative_to(root) and "node_modules" not in t.relative_to(root).parts
+        for t in targets
+    )
 
 
 def split(

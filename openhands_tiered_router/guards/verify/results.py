@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import errno
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from xml.etree import ElementTree
 
 from openhands_tiered_router.guards.verify.process import Finished
-from openhands_tiered_router.guards.verify.runners import Plan
+from openhands_tiered_router.guards.verify.runners import JEST, Plan
 
 
 MAX_REPORT_BYTES: Final = 20_000_000
-"""Of a JUnit report; one of 20 test files has some 100 kB."""
+"""Of a report; one of 20 test files has some 100 kB."""
 
 _ERROR_LINE: Final = re.compile(r"^E\s+(.*\S)", re.MULTILINE)
 _NO_TESTS: Final = 5
@@ -67,7 +69,7 @@ def results_of(plan: Plan, done: Finished, report: Path, root: Path) -> Results:
     if done.code is None:
         return Results(ran=True, timed_out=True)
     if plan.report:
-        return _of_pytest(done, report, root)
+        return (_of_jest if plan.report == JEST else _of_pytest)(done, report, root)
     failed = plan.failed.findall(done.output) if plan.failed else []
     failures = [Failure(name, "", done.output) for name in dict.fromkeys(failed)]
     ran = plan.ran is None or plan.ran.search(done.output) is not None
@@ -82,9 +84,7 @@ def _of_pytest(done: Finished, report: Path, root: Path) -> Results:
     if done.code == _NO_TESTS:
         return Results(ran=False)
     try:
-        if report.stat().st_size > MAX_REPORT_BYTES:
-            return Results(ran=False, broken="the report of pytest is too large")
-        cases = list(ElementTree.parse(report).getroot().iter("testcase"))
+        cases = list(ElementTree.fromstring(_read(report)).iter("testcase"))
     except (OSError, ElementTree.ParseError):
         return Results(ran=False, broken=f"pytest exited with {done.code}: no report")
     failures = [f for case in cases if (f := _failure(case, root)) is not None]
@@ -97,6 +97,47 @@ def _of_pytest(done: Finished, report: Path, root: Path) -> Results:
         green=len(cases) > skipped + len(failures),
         failures=tuple(failures),
     )
+
+
+def _of_jest(done: Finished, report: Path, root: Path) -> Results:
+    try:
+        files = json.loads(_read(report))["testResults"]
+        tests = [test["status"] for file in files for test in file["assertionResults"]]
+        failures = [f for file in files for f in _failed_in(file, root)]
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return Results(ran=False, broken=f"exit code {done.code}, and no report")
+    ran = "passed" in tests or "failed" in tests
+    if done.code and not failures:
+        if not ran:
+            return Results(ran=False, broken=f"exit code {done.code}")
+        failures = [Failure("the run", "", done.output, named=False)]
+    return Results(ran, green="passed" in tests, failures=tuple(failures))
+
+
+def _failed_in(file: Mapping[str, Any], root: Path) -> Iterator[Failure]:
+    """The failed tests of one file; itself, if it cannot be run at all."""
+    path = Path(file["name"]).resolve()
+    if path.is_relative_to(root.resolve()):
+        path = path.relative_to(root.resolve())
+    failed = [t for t in file["assertionResults"] if t["status"] == "failed"]
+    for test in failed:
+        text = "\n".join(test["failureMessages"])
+        cause = _type(text.splitlines())
+        yield Failure(f"{path.as_posix()}::{test['fullName']}", cause, text)
+    if file["status"] == "failed" and not failed:
+        text = str(file["message"]).replace(str(root.resolve()), ".")
+        yield Failure(path.as_posix(), text, text)
+
+
+def _read(report: Path) -> str:
+    """Its text.
+
+    Raises:
+        OSError: It is not there, or longer than any report is.
+    """
+    if report.stat().st_size > MAX_REPORT_BYTES:
+        raise OSError(errno.EFBIG, "too large")
+    return report.read_text(encoding="utf-8", errors="replace")
 
 
 def _failure(case: ElementTree.Element, root: Path) -> Failure | None:

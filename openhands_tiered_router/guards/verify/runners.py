@@ -1,7 +1,8 @@
 """How each language's tests are run, and what their output says.
 
-A small table: pytest reports test by test; of the others the names of the failed tests
-are read off the output. A project that needs more names its own ``test_command``.
+A small table: pytest, vitest and jest report test by test; of go and cargo the names of
+the failed tests are read off the output. A project that needs more names its own
+``test_command``.
 """
 
 from __future__ import annotations
@@ -24,8 +25,10 @@ class Plan:
     argv: tuple[str, ...]
     files: tuple[str, ...]
     """Test files that it runs, below the workspace."""
+    cwd: str = "."
+    """Where it runs, below the workspace."""
     report: str = ""
-    """Name of the JUnit file that it writes; "": none."""
+    """Name of the file that it writes, JUnit's or jest's; "": none."""
     failed: re.Pattern[str] | None = None
     """Finds the names of failed tests in the output."""
     ran: re.Pattern[str] | None = None
@@ -35,14 +38,18 @@ class Plan:
 REPORT: Final = "{report}"
 """Stands in a plan's command for the path of its report."""
 
-_GO_FAILED: Final = re.compile(r"^\s*--- FAIL: (\S+)", re.MULTILINE)
+JUNIT: Final = "report.xml"
+JEST: Final = "report.json"
+"""The names of reports, by their form. vitest writes jest's too."""
+
+_GO_FAILED: Final = re.compile(
+    r"^(?:\s*--- FAIL: |FAIL\s+(?=\S+ \[(?:build|setup) failed\]))(\S+)", re.MULTILINE
+)
 _GO_RAN: Final = re.compile(r"^(?:ok|FAIL|---)\s(?!.*\[no test)", re.MULTILINE)
 _CARGO_FAILED: Final = re.compile(r"^test (\S+) \.\.\. FAILED", re.MULTILINE)
 _CARGO_RAN: Final = re.compile(
     r"^test result: \S+ (?!0 passed; 0 failed)", re.MULTILINE
 )
-_NODE_FAILED: Final = re.compile(r"^\s*(?:●|×|✕|FAIL)\s+(.+?)(?:\s+\d+\s?ms)?$", re.M)
-_NODE_RAN: Final = re.compile(r"^\s*Tests:?\s+.*\d+ (?:passed|failed)", re.MULTILINE)
 
 
 def plans(root: Path, files: Sequence[str]) -> tuple[list[Plan], list[str]]:
@@ -79,15 +86,24 @@ def _pytest(root: Path, files: Sequence[str]) -> list[Plan]:
         "--continue-on-collection-errors", "-p", "no:cacheprovider",
         f"--junitxml={REPORT}", *(f"./{f}" for f in files),
     )  # fmt: skip
-    return [Plan("pytest", argv, tuple(files), report="report.xml")]
+    return [Plan("pytest", argv, tuple(files), report=JUNIT)]
 
 
 def _go(root: Path, files: Sequence[str]) -> list[Plan]:
     made = []
     for module, mine in _by_manifest(root, files, "go.mod").items():
         packages = {f"./{PurePosixPath(f).relative_to(module).parent}" for f in mine}
-        argv = ("go", "test", "-C", str(root / module), *sorted(packages))
-        made.append(Plan("go test", argv, tuple(mine), failed=_GO_FAILED, ran=_GO_RAN))
+        argv = ("go", "test", *sorted(packages))
+        made.append(
+            Plan(
+                "go test",
+                argv,
+                tuple(mine),
+                cwd=str(module),
+                failed=_GO_FAILED,
+                ran=_GO_RAN,
+            )
+        )
     return made
 
 
@@ -107,26 +123,45 @@ def _cargo(root: Path, files: Sequence[str]) -> list[Plan]:
 def _node(root: Path, files: Sequence[str]) -> list[Plan]:
     made = []
     for package, mine in _by_manifest(root, files, "package.json").items():
-        command = _node_command(root / package / "package.json")
-        if command:
-            argv = ("npx", "--no-install", *command, *(f"./{f}" for f in mine))
-            plan = Plan(command[0], argv, tuple(mine), "", _NODE_FAILED, _NODE_RAN)
-            made.append(plan)
+        runner = _node_runner(root / package / "package.json")
+        if runner:
+            program = _node_program(root, package, runner)
+            names = [f"./{PurePosixPath(f).relative_to(package)}" for f in mine]
+            argv = (*program, *_NODE_ARGUMENTS[runner], *names)
+            made.append(Plan(runner, argv, tuple(mine), str(package), JEST))
     return made
 
 
-def _node_command(manifest: Path) -> tuple[str, ...]:
+def _node_runner(manifest: Path) -> str | None:
     try:
         data = json.loads(manifest.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return ()
+        return None
     fields = ("dependencies", "devDependencies")
     tables = [data.get(f) for f in fields] if isinstance(data, dict) else []
     names = {name for table in tables if isinstance(table, dict) for name in table}
-    return next((c for c in _NODE_COMMANDS if c[0] in names), ())
+    return next((runner for runner in _NODE_ARGUMENTS if runner in names), None)
 
 
-_NODE_COMMANDS: Final = (("vitest", "run"), ("jest", "--ci"))
+def _node_program(root: Path, package: PurePosixPath, runner: str) -> tuple[str, ...]:
+    """As it is installed for the package, there or above it."""
+    for place in (package, *package.parents):
+        programs = root / place / "node_modules" / ".bin"
+        if found := shutil.which(runner, path=str(programs)):
+            return (found,)
+    return ("npx", "--no-install", runner)
+
+
+# Some tests alone reach no threshold of coverage.
+_NODE_ARGUMENTS: Final = {
+    "vitest": (
+        "run", "--reporter=json", f"--outputFile={REPORT}", "--coverage.enabled=false",
+    ),
+    "jest": (
+        "--ci", "--json", f"--outputFile={REPORT}", "--coverage=false",
+        "--runTestsByPath",
+    ),
+}  # fmt: skip
 
 _TABLE: Final[
     tuple[tuple[tuple[str, ...], Callable[[Path, Sequence[str]], list[Plan]]], ...]

@@ -24,7 +24,13 @@ from openhands_tiered_router.guards.verify.judgement import (
     of_failures,
 )
 from openhands_tiered_router.guards.verify.results import Results, results_of
-from openhands_tiered_router.guards.verify.runners import REPORT, Plan, plans
+from openhands_tiered_router.guards.verify.runners import (
+    JEST,
+    JUNIT,
+    REPORT,
+    Plan,
+    plans,
+)
 from openhands_tiered_router.guards.verify.selection import select, tests_among
 from openhands_tiered_router.guards.verify.settings import VerifySettings
 
@@ -213,7 +219,8 @@ class _Runs:
     def _now(self, plan: Plan) -> Results:
         with tempfile.TemporaryDirectory(prefix="tiered-router-") as name:
             report = Path(name) / plan.report
-            done = self.verifier.run(_filled(plan.argv, report))
+            place = self.verifier.root / plan.cwd
+            done = self.verifier.run(_filled(plan.argv, report), place)
             return results_of(plan, done, report, self.verifier.root)
 
     def _before(self, bad: Sequence[Plan]) -> list[Results]:
@@ -227,6 +234,8 @@ class _Runs:
     def _on(self, copy: Path, plan: Plan) -> Results | None:
         root = self.verifier.root
         old = [f for f in plan.files if (copy / f).is_file()]
+        if plan.report == JEST and not baseline.lend_modules(root, copy, old):
+            return None
         again = next((p for p in plans(copy, old)[0] if p.runner == plan.runner), None)
         if again is None:
             return None
@@ -234,7 +243,7 @@ class _Runs:
         with tempfile.TemporaryDirectory(prefix="tiered-router-") as name:
             report, leaked = Path(name) / plan.report, Path(name) / "leaked"
             variables: dict[str, str] = {}
-            if plan.report:
+            if plan.report == JUNIT:
                 # The copy has no environment of its own.
                 argv[:3] = [plan.argv[0], "-m", "pytest", "-p", baseline.PROBE_NAME]
                 (Path(name) / f"{baseline.PROBE_NAME}.py").write_text(baseline.PROBE)
@@ -243,7 +252,8 @@ class _Runs:
                     "TIERED_ROUTER_CHANGED": str(root.resolve()),
                     "TIERED_ROUTER_LEAKED": str(leaked),
                 }
-            done = self.verifier.run(_filled(argv, report), copy, **variables)
+            place = copy / again.cwd
+            done = self.verifier.run(_filled(argv, report), place, **variables)
             return None if leaked.exists() else results_of(again, done, report, copy)
 
 

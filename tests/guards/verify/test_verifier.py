@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -303,4 +304,73 @@ def test_cargo_runs_the_tests_of_a_crate(project: Project, judge: Judge) -> None
     assert judged.reason is Reason.TESTS_FAIL
     assert judged.failing == 1
     project.write("src/lib.rs", "pub fn total(a: i32, b: i32) -> i32 { b + a }\n")
+    assert judge().reason is Reason.PASSED
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("go") is None, reason="go is not installed")
+def test_go_runs_the_tests_of_a_module_below_the_workspace(
+    project: Project, judge: Judge
+) -> None:
+    code = "package price\n\nfunc Total(a, b int) int {{ return a {} b }}\n"
+    project.write("api/go.mod", "module example.org/api\n\ngo 1.18\n")
+    project.write("api/price/price.go", code.format("+"))
+    project.write(
+        "api/price/price_test.go",
+        'package price\n\nimport "testing"\n\n'
+        'func TestAdds(t *testing.T) {\n\tif Total(1, 2) != 3 {\n\t\tt.Fatal("no")\n'
+        "\t}\n}\n",
+    )
+    project.commit()
+    project.write("api/price/price.go", code.format("-"))
+    judged = judge()
+    assert (judged.reason, judged.failing) == (Reason.TESTS_FAIL, 1)
+    assert "TestAdds" in judged.evidence
+    project.write("api/price/price.go", code.format('+ "" +'))
+    judged = judge()
+    assert judged.reason is Reason.TESTS_FAIL
+    assert "example.org/api/price fails" in judged.evidence
+    project.write("api/price/price.go", code.format("- -"))
+    assert judge().reason is Reason.PASSED
+
+
+JEST = """#!/bin/sh
+# Reports as jest does: "adds" fails unless the sum is one, "exists" always passes.
+for argument; do
+  case $argument in --outputFile=*) report=${argument#*=};; ./*) file=$argument;; esac
+done
+test -f "$file" || exit 9
+if grep -q 'a + b' src/price.js; then adds=passed code=0; else adds=failed code=1; fi
+cat > "$report" <<END
+{"testResults": [{"name": "$PWD/${file#./}", "status": "$adds", "message": "",
+  "assertionResults": [
+    {"fullName": "adds", "status": "$adds", "failureMessages": ["Error: not 3"]},
+    {"fullName": "exists", "status": "passed", "failureMessages": []}]}]}
+END
+exit $code
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the stand-in is a shell script")
+def test_a_node_runner_is_the_packages_own_and_runs_before_the_change_too(
+    project: Project, judge: Judge
+) -> None:
+    project.write("web/package.json", '{"devDependencies": {"jest": "30"}}')
+    program = project.root / "web" / "node_modules" / ".bin" / "jest"
+    project.write("web/node_modules/.bin/jest", JEST)
+    program.chmod(0o755)
+    project.write(".gitignore", "node_modules\n.venv/\n__pycache__/\n")
+    project.write("web/src/price.js", "exports.total = (a, b) => a - b\n")
+    project.write("web/src/price.test.js", "require('./price.js')\n")
+    project.commit()
+    project.write("web/src/price.js", "exports.total = (a, b) => b - a\n")
+    judged = judge()
+    assert (judged.reason, judged.already_failing) == (Reason.PASSED, 1)
+
+    # A package that is a link into the tree would bring the change along.
+    (project.root / "web" / "node_modules" / "own").symlink_to("../src")
+    judged = judge()
+    assert (judged.reason, judged.failing) == (Reason.TESTS_FAIL, 1)
+    assert "web/src/price.test.js::adds fails" in judged.evidence
+    project.write("web/src/price.js", "exports.total = (a, b) => a + b\n")
     assert judge().reason is Reason.PASSED
