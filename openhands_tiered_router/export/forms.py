@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import yaml
@@ -60,16 +60,24 @@ def headless(client: Client, tiers: Mapping[str, Client]) -> str:
             (
                 *client.notes,
                 "config.toml of OpenHands' headless mode (openhands-ai up to 1.6.0).",
-                f"The key comes from the environment: {key}.",
+                f"The key of [llm] comes from the environment: {key}.",
             )
         ),
         *_table("llm", client),
     ]
     for name, each in tiers.items():
-        own = each.key_variable if each.key_variable != variable else None
-        note = [f"Its key: {own}, for LiteLLM to find."] if own else []
-        lines += ["", *_comments(note), *_table(f"llm.{name}", each)]
+        lines += ["", *_comments(_own_key(each)), *_table(f"llm.{name}", each)]
     return "\n".join(lines) + "\n"
+
+
+def _own_key(client: Client) -> Iterator[str]:
+    """``LLM_API_KEY`` reaches ``[llm]`` alone; other tables' keys LiteLLM looks for."""
+    variable, usual = client.key_variable, "OPENAI_API_KEY"
+    if variable is None:
+        return
+    if client.model.startswith(_PREFIX) and variable != usual:
+        variable = f'{usual}="${variable}"'
+    yield f"Its key: {variable}, for LiteLLM to find."
 
 
 def resolver(client: Client) -> str:

@@ -113,7 +113,10 @@ def test_direct_is_the_default_tier_and_says_so(path: Path) -> None:
 
 
 def test_config_toml_has_a_table_a_tier(path: Path) -> None:
-    data = tomllib.loads(export(path, "headless"))
+    text = export(path, "headless")
+    key = 'OPENAI_API_KEY="$TIERED_ROUTER_GATEWAY_KEY"'
+    assert f"# Its key: {key}, for LiteLLM to find.\n[llm.simple]" in text
+    data = tomllib.loads(text)
     address = "http://127.0.0.1:4100/v1"
     assert data["llm"]["model"] == "openai/complexity-router"
     assert data["llm"]["simple"]["model"] == "openai/complexity-router/simple"
