@@ -68,7 +68,8 @@ def project(
         'api_key_env = "LOOPBACK_KEY"\n'
         for tier, model in tiers.items()
     )
-    confirm = '[confirm]\nenabled = true\nsensitive_paths = ["*.tf"]\n'
+    # Its thread would outlive the test, and then the working directory is another.
+    confirm = '[graph]\nenabled = false\n[confirm]\nenabled = true\nsensitive_paths = ["*.tf"]\n'
     (tmp_path / "tiered-router.toml").write_text(tables + confirm)
     (tmp_path / "app").mkdir()
     (tmp_path / "app" / "forms.py").write_text("class Form:\n    label = None\n")
