@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import anthropic
+import httpx
 import openai
 import pytest
 from openhands.sdk import LLM, Agent, LocalConversation, Tool
@@ -208,6 +209,54 @@ def test_an_openhands_conversation_through_the_gateway(
     assert sum(t["cost"] for t in turns) == pytest.approx(bill, rel=1e-9)
 
 
+def test_claude_codes_requests_as_version_2_1_sends_them(gateway: Any) -> None:
+    """Title, turns and a sub-agent share a session; what is not known goes through."""
+    gateway.provider.script = look_then_answer
+    session = "5f0c2a8e-1111-4222-8333-944455566677"
+    headers = {
+        "authorization": f"Bearer {gateway.key}",
+        "anthropic-version": "2023-06-01",
+        "anthropic-beta": "claude-code-20250219,not-known-2030-01-01",
+        "user-agent": "claude-cli/2.1.197 (external, sdk-cli)",
+        "x-app": "cli",
+        "x-claude-code-session-id": session,
+    }
+    asked = {"role": "user", "content": [{"type": "text", "text": "Fix add."}]}
+    place = "# Environment\n - Primary working directory: /srv/app\n"
+    body: dict[str, Any] = {
+        "model": MODEL,
+        "max_tokens": 32_000,
+        "system": [{"type": "text", "text": place}],
+        "messages": [asked, {"role": "system", "content": "Say no more."}],
+        "metadata": {"user_id": json.dumps({"session_id": session})},
+        "context_management": {"edits": [{"type": "clear_thinking_20251015"}]},
+        "thinking": {"type": "adaptive"},
+        "output_config": {"effort": "high"},
+        "stream": True,
+    }
+
+    def send(path: str = "?beta=true", **changes: Any) -> httpx.Response:
+        sub = changes.pop("agent", None)
+        more = {"x-claude-code-agent-id": sub} if sub else {}
+        answer = httpx.post(
+            f"{gateway.address}/v1/messages{path}",
+            headers=headers | more,
+            json=body | changes,
+            timeout=60,
+        )
+        assert answer.status_code == 200, answer.text
+        return answer
+
+    title = send(tools=[], thinking={"type": "disabled"})
+    assert title.headers["x-tiered-router-tier"] == "simple"
+    for agent in (None, "a1", None, "a1"):
+        assert b"message_stop" in send(tools=[ANTHROPIC_TOOL], agent=agent).content
+    assert send("/count_tokens").json()["input_tokens"] > 0
+    purposes = [t["purpose"] for t in recorded(gateway, session, at_least=3)]
+    assert sorted(purposes) == ["agent", "agent", "side"]
+    assert len(recorded(gateway, f"{session}/a1")) == 2
+
+
 def test_a_failing_endpoint_is_passed_over(gateway: Any, chat: openai.OpenAI) -> None:
     gateway.provider.script = lambda request: (
         server_error(503)
@@ -250,9 +299,11 @@ def test_ready_and_alive_without_a_key(gateway: Any) -> None:
     assert gateway.get("/health/readiness", key=None).status_code == 200
 
 
-def recorded(gateway: Any, conversation: str) -> list[dict[str, Any]]:
+def recorded(
+    gateway: Any, conversation: str, *, at_least: int = 2
+) -> list[dict[str, Any]]:
     """The conversation's decisions with their costs, once they are written."""
-    until = time.monotonic() + 10
+    until = time.monotonic() + 30
     rows: list[dict[str, Any]] = []
     while time.monotonic() < until:
         with sqlite3.connect(gateway.telemetry) as database:
@@ -266,7 +317,7 @@ def recorded(gateway: Any, conversation: str) -> list[dict[str, Any]]:
                     (conversation,),
                 )
             ]
-        if len(rows) > 1:
+        if len(rows) >= at_least:
             return rows
         time.sleep(0.1)
     pytest.fail(f"only {json.dumps(rows)} on record")
