@@ -2,7 +2,8 @@ import json
 import re
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,10 @@ from openhands_tiered_router.core.decision import (
     Reason,
     Usage,
 )
+from openhands_tiered_router.guards.budget.ledger import Entry, reserve
+from openhands_tiered_router.guards.budget.limits import NANO, Spend
+from openhands_tiered_router.state.settings import StateSettings
+from openhands_tiered_router.state.stores import durable_store_for, forget_stores
 from openhands_tiered_router.telemetry.records import (
     DecisionRecord,
     GuardEvent,
@@ -197,6 +202,82 @@ def test_nothing_secret_in_what_is_shown(file: Path, tmp_path: Path) -> None:
     assert all(shown)
     for text in shown:
         assert "sk-ant" not in text
+
+
+def test_percentiles_are_told_apart_by_what_is_asked(
+    file: Path, tmp_path: Path
+) -> None:
+    said = run("report", "--telemetry", file, "--latency-by", "endpoint").stdout
+    assert re.search(r"whole call, s +simple +1 +2\.00 +too few +too few", said)
+    page = tmp_path / "page.html"
+    run("report", "--telemetry", file, "--html", page)
+    text = page.read_text("utf-8")
+    for by in ("tier", "endpoint", "day"):
+        assert f"<summary>By {by}</summary>" in text
+
+
+def without_price(found: Record) -> Record:
+    if isinstance(found, OutcomeRecord):
+        return replace(found, outcome=replace(found.outcome, cost=None))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("keep", "said"),
+    [
+        (lambda r: [x for x in r if isinstance(x, GuardEvent)], "Nothing is on record"),
+        (lambda r: r[:1], "1 call without an outcome on record (yet)."),
+        (lambda r: list(map(without_price, r)), "without a known price"),
+    ],
+)
+def test_what_is_not_known_is_not_claimed(
+    tmp_path: Path, keep: Callable[[list[Record]], list[Record]], said: str
+) -> None:
+    path, page = tmp_path / "telemetry.sqlite3", tmp_path / "page.html"
+    store = Store(path)
+    store.write(keep(list(records(time.time() - 30))))
+    store.close()
+    shown = run("report", "--telemetry", path, "--html", page).stdout
+    text = page.read_text("utf-8")
+    for each in (shown, text):
+        assert said in each
+        assert "$0" not in each
+        assert "nan" not in each
+
+
+def test_what_is_left_of_budgets(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIERED_ROUTER_STATE", str(tmp_path / "state.sqlite3"))
+    forget_stores()
+    config = tmp_path / "tiered-router.toml"
+    config.write_text(
+        """
+        [[tiers.simple.endpoints]]
+        model = "anthropic/claude-haiku-4-5"
+        [[budgets]]
+        name = "me"
+        scope = "project"
+        usd = 20.0
+        [[budgets]]
+        name = "task"
+        turns = 8
+        """
+    )
+    entry = Entry(id="call", owner="me", label="turn", expected=Spend(usd=5 * NANO))
+    durable_store_for(StateSettings()).apply("budget:project:me", reserve(entry, ()))
+    said = run("report", "--telemetry", file, "--config", config).stdout
+    assert re.search(r"project: me, usd +5 +20 +75%", said)
+    assert "task, turns" not in said
+    said = run(
+        "report", "--telemetry", file, "--config", config, "--conversation", "talk"
+    )
+    assert re.search(r"conversation: task, turns +0 +8 +100%", said.stdout)
+    config.write_text("budgets = 3")
+    broken = run("report", "--telemetry", file, "--config", config)
+    assert broken.exit_code == 2
+    assert str(config) in broken.stderr
+    forget_stores()
 
 
 def test_a_page_that_cannot_be_written(file: Path, tmp_path: Path) -> None:

@@ -212,3 +212,31 @@ def test_what_comes_later_is_judged_anew(filled: Path, file: TelemetryFile) -> N
     assert again.tool_calls == last.tool_calls + 1
     assert set(again.quality_reasons) >= {Sign.INVALID}
     assert (again.quality or 0) < (last.quality or 0)
+
+
+def test_judging_tells_how_far_it_is_and_may_be_stopped(tmp_path: Path) -> None:
+    path = tmp_path / "telemetry.sqlite3"
+    store = Store(path)
+    calls = [f"talk {n}" for n in range(45)]
+    store.write([tool_result(name) for name in calls])
+    store.close()
+
+    def stop(done: int, whole: int) -> None:
+        assert (done, whole) == (20, 45)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        assess(path, 60, stop)
+    told: list[tuple[int, int]] = []
+    assert assess(path, 60, lambda *far: told.append(far)).done == 25
+    assert told == [(20, 25), (25, 25)]
+
+
+def tool_result(talk: str) -> ToolResult:
+    return ToolResult(
+        conversation_id=talk,
+        response_id="answer",
+        tool_call_id="call",
+        tool_name="terminal",
+        time=1_750_000_000.0,
+    )
