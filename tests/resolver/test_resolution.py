@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -206,6 +208,28 @@ def test_a_tree_without_git_is_copied_with_all_it_has(resolve, tmp_path) -> None
     assert "-value = 1\n+value = 2" in patch
     assert (tree / "code.py").read_text() == "value = 1\n"
     assert not (tree / ".git").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems copy otherwise")
+@pytest.mark.parametrize("code", [0, 1])
+def test_a_tree_is_copied_on_write_where_that_works(
+    resolve, tmp_path, monkeypatch, code: int
+) -> None:
+    """Where ``cp`` fails, such as one without that option, it is copied all the same."""
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    (tree / "code.py").write_text("value = 1\n")
+    asked = tmp_path / "asked"
+    program = tmp_path / "bin" / "cp"
+    program.parent.mkdir()
+    program.write_text(
+        f'#!/bin/sh\necho "$@" > {asked}\n[ {code} = 0 ] || exit 1\n'
+        f'exec {shutil.which("cp")} "$@"\n'
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    assert resolve(fix, repo=str(tree)).run().commit
+    assert asked.read_text().startswith("-a --reflink=auto -- ")
 
 
 def test_a_clone_is_made_anew_and_pushed_to(resolve, project, tmp_path, run_git):
