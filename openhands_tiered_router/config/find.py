@@ -80,7 +80,7 @@ def _none_found(directories: Iterable[Path]) -> Problem:
     places = ", ".join(map(str, directories))
     return Problem(
         source="configuration",
-        message=f"is nowhere: no {NAME}.toml (.yaml, .yml, .json) in {places}, "
+        message=f"there is none: no {NAME}.toml (.yaml, .yml, .json) in {places}, "
         f"and neither {VARIABLE} nor COMPLEX_MODEL is set",
         remedy="Run tiered-router init to write one",
     )
