@@ -44,7 +44,7 @@ class Gateway:
 
     def get(self, path: str, key: str | None = KEY) -> httpx.Response:
         headers = {} if key is None else {"authorization": f"Bearer {key}"}
-        return httpx.get(f"{self.address}{path}", headers=headers, timeout=20)
+        return httpx.get(f"{self.address}{path}", headers=headers, timeout=60)
 
 
 def write_config(
@@ -106,7 +106,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
             yield running
         finally:
             process.terminate()
-            process.wait(timeout=30)
+            process.wait()
             log.close()
 
 

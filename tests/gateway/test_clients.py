@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -21,6 +20,7 @@ from openhands_tiered_router.loopback import Reply, Request, ToolCall
 from openhands_tiered_router.loopback.faults import server_error
 from openhands_tiered_router.loopback.scripts import by_turn, fixed
 from tests.gateway.conftest import STARTING
+from tests.waiting import wait_until
 
 
 # One worker: each would start a gateway of its own.
@@ -242,7 +242,7 @@ def test_claude_codes_requests_as_version_2_1_sends_them(gateway: Any) -> None:
             f"{gateway.address}/v1/messages{path}",
             headers=headers | more,
             json=body | changes,
-            timeout=60,
+            timeout=120,
         )
         assert answer.status_code == 200, answer.text
         return answer
@@ -303,21 +303,16 @@ def recorded(
     gateway: Any, conversation: str, *, at_least: int = 2
 ) -> list[dict[str, Any]]:
     """The conversation's decisions with their costs, once they are written."""
-    until = time.monotonic() + 30
-    rows: list[dict[str, Any]] = []
-    while time.monotonic() < until:
+
+    def rows() -> list[dict[str, Any]]:
         with sqlite3.connect(gateway.telemetry) as database:
             database.row_factory = sqlite3.Row
-            rows = [
-                dict(row)
-                for row in database.execute(
-                    "select d.purpose, d.cost from decisions d"
-                    " join conversations c on c.key = d.conversation"
-                    " where c.id = ? and d.answered = 1 order by d.time",
-                    (conversation,),
-                )
-            ]
-        if len(rows) >= at_least:
-            return rows
-        time.sleep(0.1)
-    pytest.fail(f"only {json.dumps(rows)} on record")
+            found = database.execute(
+                "select d.purpose, d.cost from decisions d"
+                " join conversations c on c.key = d.conversation"
+                " where c.id = ? and d.answered = 1 order by d.time",
+                (conversation,),
+            )
+            return [dict(row) for row in found]
+
+    return wait_until(lambda: found if len(found := rows()) >= at_least else None)

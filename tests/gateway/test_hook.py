@@ -20,6 +20,7 @@ from openhands_tiered_router.gateway.hook import Gateway
 from openhands_tiered_router.gateway.routing import GatewayRouter, Route
 from openhands_tiered_router.guards.budget.ledger import Balance, balance
 from openhands_tiered_router.guards.budget.limits import NOTHING
+from tests.waiting import PATIENCE
 
 
 CONFIG = """
@@ -78,7 +79,7 @@ def books_of(route: Route) -> Balance:
 
 
 async def until(true: Callable[[], bool]) -> None:
-    end = time.monotonic() + 30
+    end = time.monotonic() + PATIENCE
     while not true():
         assert time.monotonic() < end, "it did not happen"
         await asyncio.sleep(0.01)

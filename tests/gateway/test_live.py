@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-import time
-from collections.abc import Callable
 
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.gateway.conftest import STARTING, Gateway, write_config
+from tests.waiting import wait_until
 
 
 # In order, on one gateway: a reload is seen by what the next test finds.
@@ -23,19 +22,12 @@ def ask(gateway: Gateway, model: str = "complexity-router") -> httpx.Response:
         f"{gateway.address}/v1/chat/completions",
         headers={"authorization": f"Bearer {gateway.key}"},
         json={"model": model, "messages": [{"role": "user", "content": "Hello."}]},
-        timeout=60,
+        timeout=120,
     )
 
 
 def served(gateway: Gateway) -> str:
     return gateway.provider.requests[-1].model
-
-
-def wait_until(true: Callable[[], bool]) -> None:
-    until = time.monotonic() + 60
-    while not true():
-        assert time.monotonic() < until, "it did not happen"
-        time.sleep(0.05)
 
 
 def metric(gateway: Gateway, name: str) -> float:

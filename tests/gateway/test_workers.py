@@ -6,11 +6,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from tests.waiting import wait_until
 
 
 pytest.importorskip("uvicorn", reason='needs the extra "gateway"')
@@ -39,13 +39,6 @@ if __name__ == "__main__":
     config = uvicorn.Config("app:app", port=0, workers=2, lifespan="off")
     Workers(config, [config.bind_socket()]).run()
 """
-
-
-def wait_until(true: Callable[[], bool]) -> None:
-    until = time.monotonic() + 60
-    while not true():
-        assert time.monotonic() < until, "it did not happen"
-        time.sleep(0.05)
 
 
 def test_every_worker_hears_a_signal_that_came_before_it_was_there(
@@ -85,7 +78,7 @@ def test_every_worker_hears_a_signal_that_came_before_it_was_there(
 
         wait_until(both_hear)
         process.terminate()
-        assert process.wait(timeout=60) == 0
+        assert process.wait() == 0
     finally:
         process.kill()
         process.wait()
