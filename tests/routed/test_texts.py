@@ -14,6 +14,7 @@ from openhands.sdk import Tool
 from openhands.sdk.llm import Message, TextContent
 from openhands.sdk.secret import SecretSource
 from openhands.sdk.tool import register_tool
+from openhands.tools.file_editor import FileEditorTool
 from openhands.tools.preset.default import register_builtins_agents
 from openhands.tools.task import TaskToolSet
 from openhands.tools.terminal import TerminalTool
@@ -45,10 +46,14 @@ def settings(world, **fields) -> RouterSettings:
 
 def script(world) -> Iterator[Reply]:
     """Each of the secrets in what a model says, does and is told."""
-    (world.workspace / "secret.txt").write_text(f"of the tool: {SAID}")
+    file = world.workspace / "secret.txt"
+    file.write_text(f"of the tool: {SAID}")
     yield Reply(
         text=f"I was told {SAID}.",
-        tool_calls=(ToolCall("terminal", {"command": f"cat secret.txt #\n{SAID}"}),),
+        tool_calls=(
+            ToolCall("file_editor", {"command": "view", "path": str(file)}),
+            ToolCall("think", {"thought": f"Next line:\n{SAID}"}),
+        ),
     )
     yield world.finish(f"It is {SAID}, done.")
 
@@ -86,7 +91,7 @@ async def test_texts_are_recorded_without_what_was_planted(
         llm_fields={"stream": stream, "api_key": OWN_KEY},
     )
     conversation = world.conversation(
-        world.agent(router),
+        world.agent(router, tools=[Tool(name=FileEditorTool.name)]),
         callbacks=router.callbacks(),
         secrets={"SHOP_PASSPHRASE": REGISTERED},
         token_callbacks=[lambda _: None],
@@ -101,11 +106,12 @@ async def test_texts_are_recorded_without_what_was_planted(
     assert (first, second, nothing) == (0, 1, None)
     assert f"Use {gone} for the shop." in (request or "")
     assert f"I was told {gone}." in (answer or "")
-    assert f"[terminal]\ncommand: cat secret.txt #\n{gone}" in (answer or "")
+    assert f"[think]\nthought: Next line:\n{gone}" in (answer or "")
     assert f"[finish]\nmessage: It is {gone}, done." in (end or "")
     # What was planted did travel, so a finding would have been possible ...
     sent = str(world.provider.requests[-1].body)
     assert all(secret in sent for secret in (KEY, EMAIL, OWN_KEY, VARIABLE))
+    assert f"of the tool: {KEY} {EMAIL}" in sent
     # ... and left no trace, in the file, its log, or ours.
     ours = [r for r in caplog.records if r.name.startswith("openhands_tiered_router")]
     logged = "\n".join(r.getMessage() for r in ours)
@@ -117,8 +123,9 @@ async def test_texts_are_recorded_without_what_was_planted(
 
 
 def test_nothing_is_recorded_unless_asked_for(world) -> None:
+    world.provider.script = by_turn([world.finish()])
     router = world.router()
-    conversation = world.conversation(world.agent(router))
+    conversation = world.conversation(world.agent(router, tools=[]))
     conversation.send_message("Look around, please.")
     conversation.run()
     assert rows(router) == []
@@ -133,23 +140,24 @@ class Unreachable(SecretSource):
 
 
 def test_a_secret_that_cannot_be_looked_up_keeps_the_texts_out(world, caplog) -> None:
+    world.provider.script = by_turn([world.finish()])
     router = world.router(settings=settings(world))
     conversation = world.conversation(
-        world.agent(router), secrets={"FAR": Unreachable()}
+        world.agent(router, tools=[]), secrets={"FAR": Unreachable()}
     )
     conversation.send_message("Look around, please.")
     conversation.run()
     assert rows(router) == []
     assert b"please" not in stored(router)
     assert "texts not recorded" in caplog.text
-    assert len(router.calls(conversation.id)) == 5
+    assert len(router.calls(conversation.id)) == 1
 
 
 async def test_side_requests_and_single_calls_are_recorded_too(world) -> None:
     world.provider.script = fixed("So it is.")
     router = world.router(settings=settings(world))
     conversation = world.conversation(
-        world.agent(router), secrets={"SHOP_PASSPHRASE": REGISTERED}
+        world.agent(router, tools=[]), secrets={"SHOP_PASSPHRASE": REGISTERED}
     )
     conversation.send_message("Look around.")
     conversation.run()
