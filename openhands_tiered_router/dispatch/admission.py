@@ -72,6 +72,8 @@ class _Asking:
 
 def permitted(breaker: Breaker, now: float) -> Generator[Step, Reply, Permit]:
     """What the breaker says; a call that is cancelled meanwhile keeps no probe."""
+    if breaker.local:
+        return (yield from ask(breaker, partial(breaker.acquire, now), Permit.FREE))
     asking = _Asking(breaker, now)
     try:
         return (yield from ask(breaker, asking, Permit.FREE))

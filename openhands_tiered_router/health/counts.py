@@ -45,7 +45,10 @@ class Counts:
         return first, second
 
     def corrected(self, slot: int, first: int, second: int) -> Self:
-        """With so much more, or less, in an earlier slot, if it still counts."""
+        """With so much more, or less, in a slot, if it still counts."""
+        if self.slots and self.slots[-1][0] == slot:  # as nearly always
+            _, one, two = self.slots[-1]
+            return type(self)((*self.slots[:-1], (slot, one + first, two + second)))
         return type(self)(
             tuple(
                 (n, one + first, two + second) if n == slot else (n, one, two)

@@ -172,8 +172,10 @@ class Limiter:
     def _refused(self, counts: Counts, need: tuple[int, int], now: float) -> float:
         """Seconds until the window has room for ``need``; 0: it has."""
         requests, tokens = counts.sums(now, SPAN)
+        if self._fits(need, requests, tokens):
+            return 0.0
         at = now
-        for leaves, fewer, less in ((now, 0, 0), *counts.leaving(now, SPAN)):
+        for leaves, fewer, less in counts.leaving(now, SPAN):
             at, requests, tokens = leaves, requests - fewer, tokens - less
             if self._fits(need, requests, tokens):
                 return at - now
