@@ -103,7 +103,10 @@ def failure_of(error: BaseException) -> Failure:
     if event is None or kind is not ErrorKind.OTHER:
         return _failure(kind, type(cause).__name__, str(cause))
     known = (k for name, k in _NAMES.items() if event.code.endswith(name))
-    return _failure(next(known, ErrorKind.OTHER), event.code, event.detail)
+    found = next(known, ErrorKind.OTHER)
+    if found is ErrorKind.OVERLOADED and "connection error" in event.detail.lower():
+        found = ErrorKind.CONNECTION
+    return _failure(found, event.code, event.detail)
 
 
 def _failure(kind: ErrorKind, name: str, said: str) -> Failure:

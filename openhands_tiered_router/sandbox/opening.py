@@ -101,6 +101,9 @@ def opened(place: Place) -> Iterator[RemoteWorkspace]:
                     f"no agent-server answers at {host}; start it, or set host in "
                     "[sandbox]"
                 )
+            # Asked now, when a key that is refused can still be told as what it is.
+            known = workspace.client.get("/api/conversations/search?limit=1")
+            known.raise_for_status()
             yield workspace
         return
     platform = docker.platform_of_daemon()

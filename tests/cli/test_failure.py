@@ -17,9 +17,9 @@ def local(cause: Exception) -> ConversationRunError:
     return ConversationRunError(uuid4(), cause, persistence_dir="/kept")
 
 
-def served(code: str) -> ConversationRunError:
-    event = ConversationErrorEvent(source="environment", code=code, detail="It said so")
-    cause = RuntimeError(f"{code}: It said so")
+def served(code: str, said: str = "It said so") -> ConversationRunError:
+    event = ConversationErrorEvent(source="environment", code=code, detail=said)
+    cause = RuntimeError(f"{code}: {said}")
     return ConversationRunError(uuid4(), cause, conversation_error=event)
 
 
@@ -35,6 +35,12 @@ REFUSED = AuthenticationError(
         (local(exceptions.LLMRateLimitError("Slow down")), "rate_limit", "Slow down"),
         (served("LLMAuthenticationError"), "auth", "It said so"),
         (served("NotFoundError"), "not_found", "It said so"),
+        (served("LLMServiceUnavailableError"), "overloaded", "It said so"),
+        (
+            served("LLMServiceUnavailableError", "Connection error."),
+            "connection",
+            "Connection error.",
+        ),
         (local(KeyError("x")), "other", "'x'"),
         (served("SomethingNew"), "other", "It said so"),
     ],

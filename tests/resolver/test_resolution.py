@@ -215,7 +215,7 @@ def test_a_tree_without_git_is_copied_with_all_it_has(resolve, tmp_path) -> None
 def test_a_tree_is_copied_on_write_where_that_works(
     resolve, tmp_path, monkeypatch, code: int
 ) -> None:
-    """Where ``cp`` fails, such as one without that option, it is copied all the same."""
+    """Where ``cp`` fails, as one without the option does, it is copied all the same."""
     tree = tmp_path / "tree"
     tree.mkdir()
     (tree / "code.py").write_text("value = 1\n")
