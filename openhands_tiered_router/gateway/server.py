@@ -23,6 +23,9 @@ _ENVIRONMENT: Final = {
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # else it is fetched at the start
     "LITELLM_LOG": "ERROR",
     "LOG_LEVEL": "ERROR",  # the SDK's; it logs to the terminal by default
+    # Else its traceback of each failed call is set in colours, on the event loop: that
+    # took more than a minute on a loaded machine, in which nobody was served.
+    "LOG_JSON": "true",
     "OPENHANDS_SUPPRESS_BANNER": "1",
     "LITELLM_MODE": "PRODUCTION",  # else it reads .env files of the directory
     "DISABLE_ADMIN_UI": "True",

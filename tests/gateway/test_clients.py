@@ -269,6 +269,18 @@ def test_a_failing_endpoint_is_passed_over(gateway: Any, chat: openai.OpenAI) ->
     assert answer.choices[0].message.content == "From gpt-4o"
 
 
+def test_a_failure_that_nothing_makes_good_is_told_at_once(
+    gateway: Any, chat: openai.OpenAI
+) -> None:
+    gateway.provider.faults.next(server_error(500), model="claude-opus-4-5")
+    with pytest.raises(openai.InternalServerError):
+        chat.chat.completions.create(
+            model=f"{MODEL}/reasoning",
+            messages=[{"role": "user", "content": "hi"}],
+            timeout=30,
+        )
+
+
 def test_sixteen_clients_at_once(gateway: Any, chat: openai.OpenAI) -> None:
     gateway.provider.script = fixed("Yes.")
 
