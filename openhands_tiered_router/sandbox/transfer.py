@@ -47,21 +47,7 @@ def bring(
     directory = workspace.working_dir
     if git("rev-parse", "--is-shallow-repository") == "true":
         base, commit = _without_history(git, base, commit)
-    with tempfile.TemporaryDirectory(prefix="tiered-router-") as name:
-        bundle = Path(name) / "bundle"
-        reference = f"refs/tiered-router/{commit}"
-        git("update-ref", reference, commit)
-        try:
-            git("bundle", "create", "-q", str(bundle), reference)
-        finally:
-            git("update-ref", "-d", reference)
-        sent = workspace.file_upload(bundle, f"{directory}.bundle")
-        if not sent.success:
-            size = bundle.stat().st_size / 1e6
-            raise ResolveError(
-                f"the files ({size:.1f} MB with their history) did not get into the "
-                f"sandbox: {_first_line(sent.error)}"
-            )
+    reference = _upload(workspace, git, commit)
     place, at = shlex.quote(directory), shlex.quote(f"{directory}.bundle")
     _there(
         workspace,
@@ -72,6 +58,26 @@ def bring(
         "git config user.name tiered-router && "
         "git config user.email tiered-router@localhost",
     )
+
+
+def _upload(workspace: RemoteWorkspace, git: Git, commit: str) -> str:
+    """Puts the bundle of a commit there; gives back what the commit is called in it."""
+    reference = f"refs/tiered-router/{commit}"
+    with tempfile.TemporaryDirectory(prefix="tiered-router-") as name:
+        bundle = Path(name) / "bundle"
+        git("update-ref", reference, commit)
+        try:
+            git("bundle", "create", "-q", str(bundle), reference)
+        finally:
+            git("update-ref", "-d", reference)
+        sent = workspace.file_upload(bundle, f"{workspace.working_dir}.bundle")
+        if not sent.success:
+            size = bundle.stat().st_size / 1e6
+            raise ResolveError(
+                f"the files ({size:.1f} MB with their history) did not get into the "
+                f"sandbox: {_first_line(sent.error)}"
+            )
+    return reference
 
 
 def fetch(workspace: RemoteWorkspace) -> bytes:
