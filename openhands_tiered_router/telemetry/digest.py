@@ -157,14 +157,19 @@ def decoded(conversation: int, body: bytes) -> Digest:
     """What ``encoded`` was given.
 
     Raises:
-        msgspec.DecodeError, zlib.error: It is something else.
+        ValueError: It is something else.
     """
-    return Digest(conversation, *_decoder().decode(zlib.decompress(body)))
+    # Here, because a shell's prompt need not wait for it.
+    import msgspec
+
+    try:
+        return Digest(conversation, *_decoder().decode(zlib.decompress(body)))
+    except (msgspec.DecodeError, zlib.error) as error:
+        raise ValueError(f"not a digest: {type(error).__name__}") from None
 
 
 @cache
 def _decoder() -> msgspec.json.Decoder[_Parts]:
-    # Here, because a shell's prompt need not wait for it.
     import msgspec
 
     return msgspec.json.Decoder(_Parts)

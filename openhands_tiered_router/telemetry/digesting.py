@@ -27,6 +27,10 @@ CHECKED_TTL: Final = 300
 """Seconds that prompts are taken to be kept, to check that against what was read."""
 
 
+_TOGETHER: Final = 1_000
+"""Calls added up at a time: there may be a million outside of conversations."""
+
+
 class Row(NamedTuple):
     """A decision as the file has it: columns of ``decision_rows``, in this order."""
 
@@ -123,14 +127,16 @@ class _Cell:
         self.caches: list[Caches] = []
         self.tokens: list[tuple[int, ...]] = []
 
+    def add_up(self) -> None:
+        self.calls = [Calls(*added(self.calls))]
+        self.turns = [Turns(*added(self.turns))]
+        self.caches = [Caches(*added(self.caches))]
+        self.tokens = [tuple(added(self.tokens))] if self.tokens else []
+
     def done(self, key: Key) -> Cell:
-        return Cell(
-            key,
-            Calls(*added(self.calls)),
-            Turns(*added(self.turns)),
-            Caches(*added(self.caches)),
-            tuple(added(self.tokens)),
-        )
+        self.add_up()
+        tokens = self.tokens[0] if self.tokens else ()
+        return Cell(key, self.calls[0], self.turns[0], self.caches[0], tokens)
 
 
 class _Making:
@@ -160,6 +166,8 @@ class _Making:
         cell.calls.append(_calls(row, leaked))
         if turn:
             self._turn(cell, row, leaked, kept, gap)
+        if len(cell.calls) == _TOGETHER:
+            cell.add_up()
 
     def _cell(self, row: Row) -> _Cell:
         served, endpoint = row.served_tier, row.served_endpoint

@@ -32,11 +32,20 @@ def digests(
     sql = _KEPT if conversation is None else f"{_KEPT} AND c.key = :only"
     span = {"since": since, "until": until, "only": conversation}
     for key, first, last, body in _tuples(connection).execute(sql, span):
-        if body is None or first < since or last >= until:
+        whole = body is not None and since <= first and last < until
+        kept = _decoded(key, body) if whole else None
+        if kept is None:
             rows = read_rows(connection, key, until)
-            yield digest(key, rows, names, since, until)
-        else:
-            yield decoded(key, body)
+            kept = digest(key, rows, names, since, until)
+        yield kept
+
+
+def _decoded(conversation: int, body: bytes) -> Digest | None:
+    """``None``: it is broken, which costs the time to add up again."""
+    try:
+        return decoded(conversation, body)
+    except ValueError:
+        return None
 
 
 def read_names(connection: sqlite3.Connection) -> Names:

@@ -21,9 +21,11 @@ from openhands_tiered_router.core.decision import (
 )
 from openhands_tiered_router.economics.costs import call_cost
 from openhands_tiered_router.report.totals import BY, Totals
+from openhands_tiered_router.telemetry import digesting
 from openhands_tiered_router.telemetry.aggregates import Keys, groups
 from openhands_tiered_router.telemetry.assess import assess
-from openhands_tiered_router.telemetry.digest import decoded, encoded
+from openhands_tiered_router.telemetry.digest import Digest, cachings, decoded, encoded
+from openhands_tiered_router.telemetry.digesting import Names, Row, digest
 from openhands_tiered_router.telemetry.digests import digests
 from openhands_tiered_router.telemetry.query import TelemetryFile
 from openhands_tiered_router.telemetry.records import (
@@ -89,6 +91,23 @@ TURNS = st.fixed_dictionaries(
         "failed": st.booleans(),
     }
 )
+TURN = {
+    "gap": 1.0,
+    "prompt": 1_000,
+    "output": 10,
+    "read": 0,
+    "chosen": "simple",
+    "served": "simple",
+    "cost": 0.1,
+    "ended": True,
+    "agent": True,
+    "weighed": True,
+    "p": 0.5,
+    "kind": "read",
+    "failed": False,
+}
+BROKEN = Digest(1, (), (0, 0, 0, 0), ())
+
 CONVERSATIONS = st.lists(st.lists(TURNS, max_size=6), max_size=4)
 
 
@@ -285,23 +304,8 @@ def same_groups(found: tuple, expected: list) -> None:
 
 def test_a_digest_is_read_as_it_was_written(tmp_path: Path) -> None:
     path = tmp_path / "telemetry.sqlite3"
-    turn = {
-        "gap": 1.0,
-        "prompt": 1_000,
-        "output": 10,
-        "read": 0,
-        "chosen": "simple",
-        "served": "simple",
-        "cost": 0.1,
-        "ended": True,
-        "agent": True,
-        "weighed": True,
-        "p": 0.5,
-        "kind": "read",
-        "failed": False,
-    }
     store = Store(path)
-    store.write(list(records([[], [turn, turn | {"prompt": 500}]])))
+    store.write(list(records([[], [TURN, TURN | {"prompt": 500}]])))
     store.close()
     with TelemetryFile(path).reading() as connection:
         assert connection is not None
@@ -314,3 +318,41 @@ def test_a_digest_is_read_as_it_was_written(tmp_path: Path) -> None:
         (kept,) = digests(connection)
         rows = connection.execute("SELECT body FROM digests").fetchall()
     assert [decoded(kept.conversation, body) for (body,) in rows] == [kept]
+
+
+@pytest.mark.parametrize("body", [b"", b"no digest", encoded(BROKEN)[:-5]])
+def test_a_broken_digest_is_made_anew(tmp_path: Path, body: bytes) -> None:
+    path = tmp_path / "telemetry.sqlite3"
+    store = Store(path)
+    store.write(list(records([[], [TURN]])))
+    store.close()
+    assess(path)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE digests SET body = ?", (body,))
+    with TelemetryFile(path).reading() as connection:
+        assert connection is not None
+        (made,) = digests(connection)
+    assert sum(c.calls.calls for c in made.cells) == 1
+
+
+def test_many_calls_are_added_up_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [_row(n) for n in range(50)]
+    names = Names(agent=1, levels={}, cachings={1: cachings(TIERS)})
+    whole = digest(1, rows, names)
+    monkeypatch.setattr(digesting, "_TOGETHER", 7)
+    assert digest(1, rows, names) == whole
+
+
+def _row(n: int) -> Row:
+    known = dict.fromkeys(Row._fields, 0) | {
+        "key": n,
+        "time": START + n,
+        "purpose": 1 + n % 2,
+        "tier_set": 1,
+        "answered": 1,
+        "cost": 0.25,
+        "prompt_tokens": 100 * n,
+        "attempts": None,
+        "judged": 4,
+    }
+    return Row(**known)
