@@ -121,7 +121,9 @@ class GatewayRouter:
         return route
 
     def failed(self, route: Route, key: str, error: Exception) -> None:
-        """An endpoint failed; another may be tried."""
+        """An endpoint failed; another may be tried. LiteLLM tells of some twice."""
+        if any(attempt.endpoint == key for attempt in route.attempts):
+            return
         now, kind = time.time(), kind_of(error)
         permit = route.permits.pop(key, Permit.FREE)
         self._health(route, key).breaker.failed(kind, now, retry_after(error), permit)
