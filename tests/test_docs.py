@@ -69,8 +69,9 @@ def project(
         for tier, model in tiers.items()
     )
     # Its thread would outlive the test, and then the working directory is another.
-    confirm = '[graph]\nenabled = false\n[confirm]\nenabled = true\nsensitive_paths = ["*.tf"]\n'
-    (tmp_path / "tiered-router.toml").write_text(tables + confirm)
+    graph = "[graph]\nenabled = false\n"
+    confirm = '[confirm]\nenabled = true\nsensitive_paths = ["*.tf"]\n'
+    (tmp_path / "tiered-router.toml").write_text(tables + graph + confirm)
     (tmp_path / "app").mkdir()
     (tmp_path / "app" / "forms.py").write_text("class Form:\n    label = None\n")
     monkeypatch.chdir(tmp_path)
