@@ -32,8 +32,9 @@ def digests(
     sql = _KEPT if conversation is None else f"{_KEPT} AND c.key = :only"
     span = {"since": since, "until": until, "only": conversation}
     for key, first, last, body in _tuples(connection).execute(sql, span):
-        whole = body is not None and since <= first and last < until
-        kept = _decoded(key, body) if whole else None
+        kept = None
+        if body is not None and since <= first and last < until:
+            kept = _decoded(key, body)
         if kept is None:
             rows = read_rows(connection, key, until)
             kept = digest(key, rows, names, since, until)

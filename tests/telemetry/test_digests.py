@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
@@ -344,7 +345,7 @@ def test_many_calls_are_added_up_in_parts(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def _row(n: int) -> Row:
-    known = dict.fromkeys(Row._fields, 0) | {
+    known: dict[str, Any] = dict.fromkeys(Row._fields, 0) | {
         "key": n,
         "time": START + n,
         "purpose": 1 + n % 2,
