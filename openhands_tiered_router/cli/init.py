@@ -26,7 +26,7 @@ Examples:
   tiered-router init                       asks
   tiered-router init --preset anthropic
   tiered-router init --preset openai --simple ollama_chat/qwen3-coder:30b
-  tiered-router init --complex anthropic/claude-opus-5-5 -o .openhands/router.toml
+  tiered-router init --complex openai/gpt-5.2 -o .openhands/tiered-router.toml
 
 \b
 Exit code:  0  written
