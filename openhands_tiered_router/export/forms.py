@@ -41,7 +41,7 @@ def claude_code(client: Client) -> str:
         "ANTHROPIC_BASE_URL": shlex.quote(address),
         "ANTHROPIC_AUTH_TOKEN": f'"${client.key_variable}"',
         "ANTHROPIC_MODEL": shlex.quote(client.model.removeprefix(_PREFIX)),
-        "ANTHROPIC_SMALL_FAST_MODEL": shlex.quote(f"{MODEL}/simple"),
+        "ANTHROPIC_DEFAULT_HAIKU_MODEL": shlex.quote(f"{MODEL}/simple"),
     }
     return _lines(client.notes, shell)
 
