@@ -239,13 +239,20 @@ def _wait(
 
 
 def _stands_still(conversation: RemoteConversation) -> bool:
+    return _status(conversation) != "running"
+
+
+def _status(conversation: RemoteConversation) -> str | None:
     found = conversation.workspace.client.get(_path(conversation.id)).json()
-    return found.get("execution_status") != "running"
+    return found.get("execution_status")
 
 
 def _has_ended(conversation: RemoteConversation) -> bool:
     """Whether it stands still, and something came after the last message to it."""
-    if not _stands_still(conversation):
+    status = _status(conversation)
+    if status == "waiting_for_confirmation":
+        return True  # the first action may wait, and then nothing has been done yet
+    if status == "running":
         return False
     query = {"limit": 50, "sort_order": "TIMESTAMP_DESC"}
     path = f"{_path(conversation.id)}/events/search"
