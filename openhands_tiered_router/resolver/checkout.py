@@ -57,7 +57,8 @@ def source_of(named: str) -> Source:
         found = Git(tree=path)("rev-parse", "--show-cdup", "--absolute-git-dir")
     except ResolveError:
         return Source(str(path), path)
-    up, directory = found.split("\n", 1)
+    # A bare repository has no top, of which git then says nothing at all.
+    up, _, directory = found.rpartition("\n")
     if up:
         top = (path / up).resolve()
         raise UsageProblem(f"{path} is part of the repository {top}; give that one")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -59,8 +59,14 @@ class Git:
         """
         return self.raw(command, *arguments, given=given).decode(errors="replace")[:-1]
 
-    def raw(self, command: str, *arguments: str, given: bytes = b"") -> bytes:
-        """The same; the whole output."""
+    def raw(
+        self,
+        command: str,
+        *arguments: str,
+        given: bytes = b"",
+        good: Collection[int] = (0,),
+    ) -> bytes:
+        """The same; the whole output. ``good``: exit codes that are no failure."""
         try:
             done = subprocess.run(
                 ["git", command, *arguments],
@@ -75,7 +81,7 @@ class Git:
             raise ResolveError(
                 f"git {command} cannot be run: {type(error).__name__}"
             ) from None
-        if done.returncode:
+        if done.returncode not in good:
             said = done.stderr.decode(errors="replace").strip()[-_SHOWN:]
             raise ResolveError(f"git {command} failed: {self._hidden(said)}")
         return done.stdout

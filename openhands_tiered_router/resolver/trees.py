@@ -17,6 +17,9 @@ from openhands_tiered_router.resolver.git import Git
 
 
 _GITLINK: Final = "160000"
+_ADDED: Final = (0, 1)
+"""Exit codes of ``git add --ignore-errors`` that leave an index with what it could
+add."""
 
 _REMAINS: Final = (
     "__pycache__/", "*.py[co]", ".pytest_cache/", ".mypy_cache/", ".ruff_cache/",
@@ -41,7 +44,8 @@ class Trees:
         """The id of a git tree of the files as they are now, ignored ones left out."""
         with self._index() as git:
             git("read-tree", *([base] if base else ["--empty"]))
-            git("add", "--all", "--", ".")
+            # What git cannot take, such as a repository without a commit, stays out.
+            git.raw("add", "--all", "--ignore-errors", "--", ".", good=_ADDED)
             self._drop_new_repositories(git, base)
             return git("write-tree")
 

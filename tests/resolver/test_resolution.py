@@ -294,6 +294,25 @@ def test_repositories_cloned_into_the_copy_are_left_out(resolve, project, run_gi
     assert "other" not in run_git(project, "ls-tree", "--name-only", outcome.commit)
 
 
+def test_what_git_cannot_take_is_left_out(resolve, project, run_git) -> None:
+    def work(root: Path) -> None:
+        fix(root)
+        subprocess.run(["git", "init", "-q", root / "begun"], check=True)
+        (root / "begun" / "file").write_text("x\n")
+
+    outcome = resolve(work).run()
+    assert outcome.exit_code == 0
+    assert run_git(project, "show", f"{outcome.commit}:code.py") == "value = 2"
+    assert "begun" not in run_git(project, "ls-tree", "--name-only", outcome.commit)
+
+
+def test_a_bare_repository_is_worked_on(resolve, project, tmp_path, run_git) -> None:
+    bare = tmp_path / "bare.git"
+    run_git(tmp_path, "clone", "-q", "--bare", str(project), str(bare))
+    outcome = resolve(fix, repo=str(bare)).run()
+    assert run_git(bare, "show", f"{outcome.branch}:code.py") == "value = 2"
+
+
 def test_repositories_that_cannot_be_used(tmp_path, project) -> None:
     (project / "sub").mkdir()
     with pytest.raises(UsageProblem, match="give that one"):
