@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from openhands_tiered_router.resolver.errors import ResolveError, UsageProblem
@@ -107,8 +107,9 @@ def build(tag: str, context: bytes, platform: PlatformType) -> None:
 
 
 def remove_volume(name: str) -> None:
-    """Removes what a container left behind; one that is not there is as good."""
-    _docker("volume", "rm", "--force", name)
+    """Removes what a container left behind, if it can: the work is done by then."""
+    with suppress(OSError, subprocess.TimeoutExpired):
+        _docker("volume", "rm", "--force", name)
 
 
 @contextmanager

@@ -27,15 +27,18 @@ def told(place: Place) -> Iterator[None]:
     Raises:
         ResolveError: In place of any error of the network or of the SDK's workspaces.
     """
+    import subprocess
+
     import httpx
 
+    broken = (httpx.HTTPError, subprocess.SubprocessError, RuntimeError, OSError)
     try:
         yield
     except httpx.HTTPStatusError as error:
         status = error.response.status_code
         said = _STATUSES.get(status, f"the agent-server answered {status}; see its log")
         raise ResolveError(said) from None
-    except (httpx.HTTPError, RuntimeError, OSError, ValueError) as error:
+    except (*broken, ValueError) as error:
         where = place.settings.host or "the container"
         if place.sandbox is Sandbox.DOCKER:
             where = "the container"

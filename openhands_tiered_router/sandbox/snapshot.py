@@ -63,8 +63,8 @@ class Snapshot:
                 "rev-parse", "--show-cdup", absolute, "--git-common-dir"
             ).split("\n", 1)
             head = "" if up else there("rev-parse", "--verify", "-q", "HEAD^{commit}")
-        except ResolveError:
-            head = ""  # no repository, or none with a commit
+        except (ResolveError, ValueError):
+            head = ""  # no repository, none with a commit, or a bare one
         if head:
             Git()("clone", "-q", "--bare", "--shared", "--", common, str(self.git_dir))
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import subprocess
 import tarfile
 from importlib.metadata import version
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from openhands_tiered_router.resolver.errors import ResolveError, UsageProblem
 from openhands_tiered_router.sandbox import docker as real, image, opening
 from openhands_tiered_router.sandbox.opening import Place
+from openhands_tiered_router.sandbox.problems import told
 from openhands_tiered_router.sandbox.settings import Sandbox, SandboxSettings
 from tests.sandbox.conftest import Docker
 
@@ -133,3 +135,15 @@ def test_the_image_brings_this_package_with_the_versions_that_are_here(
     assert steps.startswith("FROM ghcr.io/openhands/agent-server:")
     assert (tmp_path / image.PACKAGE / "server" / "preload.py").is_file()
     assert not list(tmp_path.rglob("__pycache__"))
+
+
+def test_a_daemon_that_hangs_fails_no_work_that_is_done(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hang(*_: object, **__: object) -> None:
+        raise subprocess.TimeoutExpired("docker", 30)
+
+    monkeypatch.setattr(subprocess, "run", hang)
+    opening.forget(place)
+    with pytest.raises(ResolveError, match="TimeoutExpired"), told(place):
+        real.is_here("image")

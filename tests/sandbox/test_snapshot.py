@@ -78,13 +78,14 @@ def test_uncommitted_files_are_in_it_and_ignored_ones_are_not(
     assert git(project, "branch", "--list") == "* trunk"
 
 
-@pytest.mark.parametrize("kind", ["no git", "part of one", "no commit"])
+@pytest.mark.parametrize("kind", ["no git", "part of one", "no commit", "git's own"])
 def test_without_a_history_of_its_own_it_is_one_commit(
     project: Path,  # noqa: F811
     tmp_path: Path,
     kind: str,
 ) -> None:
-    place = {"part of one": project / "part"}.get(kind, tmp_path / "place")
+    places = {"part of one": project / "part", "git's own": project / ".git" / "own"}
+    place = places.get(kind, tmp_path / "place")
     place.mkdir()
     (place / "code.py").write_text("value = 1\n")
     if kind == "no commit":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import cast
 
@@ -52,6 +53,37 @@ def test_files_go_there_with_what_was_uncommitted_and_the_change_comes_back(
     assert git(project, "for-each-ref", "refs/tiered-router") == ""
     transfer.remove(there)
     assert not work.exists()
+
+
+def test_what_git_cannot_take_there_leaves_the_rest(
+    project: Path,  # noqa: F811
+    there: RemoteWorkspace,
+) -> None:
+    own = Git(project / ".git", project)
+    head = own("rev-parse", "HEAD")
+    transfer.bring(there, own, head, head, "branch")
+    work = Path(there.working_dir)
+    git(work, "init", "-q", "begun")
+    (work / "code.py").write_text("value = 4\n")
+    own("apply", "--index", "-", given=transfer.fetch(there))
+    assert git(project, "diff", "--cached", "--name-only") == "code.py"
+    (work / ".git" / "index").write_bytes(b"broken")
+    with pytest.raises(ResolveError, match="the sandbox failed"):
+        transfer.fetch(there)
+
+
+def test_what_cannot_be_removed_there_stays(
+    there: RemoteWorkspace,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Files of root's, such as those that ``sudo`` left; root can remove all."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "rm").write_text("#!/bin/sh\nexit 1\n")
+    (tmp_path / "bin" / "rm").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    transfer.remove(there)
+    assert Path(there.working_dir).exists()
 
 
 def test_files_that_do_not_get_there_are_told(
