@@ -58,11 +58,16 @@ _ADDRESS: Final = re.compile(
 
 _EMAIL: Final = re.compile(r"(?<![\w.%+-])[\w.%+-]++@(?:[\w-]+\.)+[^\W\d_]{2,}")
 
+# What may stand behind a name, and before a value: quotes of JSON within JSON have a
+# backslash before them, those within that three, then seven.
+_END: Final = r"""\\{0,7}["']?\]?\s*"""
+_BEGIN: Final = r"""\s*(?:\\{0,7}["'])?"""
+
 _HEADER: Final = re.compile(
-    r"""
-    authorization\\?["']?\s*[:=]\s*\\?["']?(?P<authorization>[^\s"'\\][^"'\\]{3,})
-    | cookie\\?["']?:\s*\\?["']?(?P<cookie>[\w.-]+=[^"'\\]+)
-    | \bbearer\s+(?=[^\s"']*\d|[^\s"']{20})(?P<bearer>[A-Za-z0-9._~+/=-]{8,})
+    rf"""
+    authorization{_END}[:=]{_BEGIN}(?P<authorization>[^\s"'\\][^"'\\]{{3,}})
+    | cookie{_END}[:=]{_BEGIN}(?P<cookie>[\w.-]+=[^"'\\]+)
+    | \bbearer\s+(?=[^\s"']*\d|[^\s"']{{20}})(?P<bearer>[A-Za-z0-9._~+/=-]{{8,}})
     """,
     re.VERBOSE | re.IGNORECASE,
 )
@@ -83,7 +88,8 @@ _ASSIGNED: Final = re.compile(
       | (?<!\bon_)(?<!\bper_)(?<!_per_)token
       | (?:api|access|secret|private|account|auth|signing|encryption|master)[_-]?key
     )
-    (?: \\?["']?\]?\s*(?:=(?!=)>?|:(?!:)=?)\s*[rbu]?(?P<q>\\?["'])(?P<quoted>.+?)(?P=q)
+    (?: {_END}(?:=(?!=)>?|:(?!:)=?)\s*[rbu]?(?P<q>\\{{0,7}}(?:"{{3}}|'{{3}}|["']))
+        (?P<quoted>(?:\\.|[^\\])+?|.+?)(?P=q)
       | ={_NO_VALUE}(?P<close>{_BARE}+)
       | (?:\s+=\s*|:\s+){_NO_VALUE}
         (?P<apart>(?={_BARE}*[\d@#%^*+/~!?-]){_BARE}{{4,}})

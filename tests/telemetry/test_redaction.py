@@ -69,10 +69,16 @@ def test_what_has_a_known_form_never_survives_anywhere(
         "x['token'] = '{}'",
         '{{"access_key": "{}", "n": 1}}',
         r"{{\"password\": \"{}\"}}",
+        r"{{\\\"password\\\": \\\"{}\\\"}}",
+        'password = """{}"""',
+        r'password="\"{}\""',
         "https://example.org/?access_token={}&page=2",
         "postgres://user:{}@db.example.org:5432/shop",
         "Authorization: {}",
         "curl -H 'Authorization: Basic {}' https://example.org",
+        'headers["Authorization"] = "Basic {}"',
+        'headers["Cookie"] = "session={}"',
+        r"{{\\\"Authorization\\\": \\\"Basic {}\\\"}}",
         "tool --password {} --verbose",
     ],
 )
@@ -94,6 +100,12 @@ def test_a_secret_that_is_named_never_survives(
         text = before + spelled + after
         assert secret not in redacted(text, redaction.spellings(secret))
         assert spelled not in redacted(text, redaction.spellings(secret))
+
+
+def test_what_follows_bearer_goes_if_it_is_no_word() -> None:
+    assert redacted("Bearer abcdefghijklmnopqrst") == f"Bearer {REDACTED}"
+    assert redacted("bearer abcdef-123") == f"bearer {REDACTED}"
+    assert redacted("the bearer certificate") == "the bearer certificate"
 
 
 def test_of_secrets_within_secrets_nothing_is_left() -> None:
