@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from openhands_tiered_router.cli.confirming import ask, ask_for_all, can_ask
 from openhands_tiered_router.cli.headless import (
     EXIT_ERROR,
     EXIT_USAGE,
@@ -48,9 +49,10 @@ Exit codes:
   0  resolved; what was asked for is delivered
   1  the agent ended with an error       6  a budget is used up
   2  usage or configuration              7  another guard paused it
-  3  --max-iterations reached            8  it finished without a change
-  4  it was stuck in a loop              9  done, but not delivered: the branch,
-  5  it finished, not verified              the push or the request was refused
+  3  --max-iterations reached            8  it finished without a change, or actions
+  4  it was stuck in a loop                 wait for a yes; asked for at a terminal
+  5  it finished, not verified           9  done, but not delivered: the branch,
+                                            the push or the request was refused
                                        130  paused with Ctrl-C
 After any of 1 to 9 and 130, the same command goes on where it ended.
 \b
@@ -82,6 +84,11 @@ class Options:
     @property
     def state(self) -> Path:
         return (self.state_dir or default_state_dir().parent).resolve()
+
+    @property
+    def asks(self) -> bool:
+        """Whether somebody is there to say yes to what waits for it."""
+        return can_ask() and not self.as_json
 
 
 @click.command(epilog=_EPILOG)
@@ -293,6 +300,7 @@ def _worker(
         reporter=reporter,
         max_iterations=options.max_iterations,
         keep=settings.keep,
+        ask=ask if options.asks else None,
     )
 
 
@@ -315,6 +323,7 @@ def _remote(
         sandbox=plan.sandbox,
         max_iterations=plan.options.max_iterations,
         usd=usd,
+        ask=ask_for_all if plan.options.asks else None,
     )
     place = Place(
         sandbox=plan.sandbox,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from openhands_tiered_router.cli.confirming import stopped
 from openhands_tiered_router.cli.costs import tier_costs
-from openhands_tiered_router.cli.headless import exit_code, run_to_end
+from openhands_tiered_router.cli.headless import EXIT_WAITING, exit_code, run_to_end
 from openhands_tiered_router.cli.turns import Reporter
 from openhands_tiered_router.resolver import prompt
 from openhands_tiered_router.resolver.hidden import hidden
@@ -34,6 +35,8 @@ class LocalAgent:
     max_iterations: int
     keep: tuple[str, ...] = ()
     """Variables that the agent may see though they may hold secrets; globs."""
+    ask: Callable[[LocalConversation], None] | None = None
+    """Asks the user for what waits for a yes; ``None``: nobody is there."""
 
     def __call__(self, work: Work) -> Done:
         variables = self.router.settings.key_variables.values()
@@ -60,13 +63,7 @@ class LocalAgent:
 
     def _run(self, conversation: LocalConversation, work: Work) -> Done:
         self.reporter.begin(self.router, conversation)
-        said = list(_messages(conversation, work))
-        for message in said:
-            conversation.send_message(message)
-        if said or not _is_finished(conversation):
-            code = asyncio.run(run_to_end(conversation, self.reporter))
-        else:
-            code = exit_code(conversation)
+        code = self._to_end(conversation, work)
         verification = _verification(conversation)
         return Done(
             exit_code=code,
@@ -75,6 +72,22 @@ class LocalAgent:
             verified=verification is not None and verification.status == "verified",
             tiers=tier_costs(conversation.conversation_stats),
         )
+
+    def _to_end(self, conversation: LocalConversation, work: Work) -> int:
+        if stopped(conversation):
+            if self.ask is None:
+                return exit_code(conversation)  # to run would be to say yes
+            self.ask(conversation)
+        said = list(_messages(conversation, work))
+        for message in said:
+            conversation.send_message(message)
+        code = exit_code(conversation)
+        if said or not _is_finished(conversation):
+            code = asyncio.run(run_to_end(conversation, self.reporter))
+        while code == EXIT_WAITING and self.ask is not None:
+            self.ask(conversation)
+            code = asyncio.run(run_to_end(conversation, self.reporter))
+        return code
 
 
 def _messages(conversation: LocalConversation, work: Work) -> Iterator[str]:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from openhands_tiered_router.cli import resolve
+from openhands_tiered_router.cli import resolve, run_sandbox
+from openhands_tiered_router.cli.run import command as run_command
 from openhands_tiered_router.loopback.scripts import by_turn
 from openhands_tiered_router.sandbox.opening import ROOT
 from tests.cli.test_resolve import FIX, KEY, commands, config, last  # noqa: F401
@@ -62,6 +63,33 @@ def test_run_brings_the_change_back_into_the_workspace(
     turns = [json.loads(line) for line in finished.stdout.splitlines()]
     tiers = {t["tier"] for t in turns if t["type"] == "turn"}
     assert tiers <= {"simple", "complex"}
+
+
+def test_the_first_action_waits_for_a_yes_at_the_terminal(
+    run: Run,  # noqa: F811
+    agent_server: AgentServer,  # noqa: F811
+    config: Path,  # noqa: F811
+    provider,
+    project: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    content = json.loads(config.read_text()) | {"sandbox": {"host": agent_server.url}}
+    content["confirm"] = {"enabled": True, "mode": "stop"}
+    config.write_text(json.dumps(content))
+    provider.script = by_turn(commands(f"rm -rf pyproject.toml; {FIX}"))
+    first = run("--task", "Make it 2.", "--sandbox", "remote")
+    assert first.exit_code == 8, first.output
+    resume = ["--resume", last(first)["conversation"]]
+    again = run(*resume)
+    assert again.exit_code == 8, again.output
+    assert (project / "pyproject.toml").exists(), "to run again is no yes"
+    monkeypatch.setattr(run_sandbox, "can_ask", lambda: True)
+    words = [*resume, "--config", str(config), "--state-dir", str(tmp_path / "kept")]
+    words += ["--workspace", str(project), "--verify"]
+    asked = CliRunner().invoke(run_command, words, input="y\n" * 3)
+    assert asked.exit_code == 0, asked.output
+    assert not (project / "pyproject.toml").exists()
 
 
 def test_resolve_brings_the_change_back(
