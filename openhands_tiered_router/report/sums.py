@@ -116,6 +116,9 @@ def _sums(
     for cell in cells:
         if cell.key.tier is not None:
             served[cell.key.tier] += cell.turns.turns
+    # Not strict: of a tier set that came up between two questions to the file, one has
+    # none. It is left out then.
+    tokens_of = zip(kinds, range(0, len(tokens), 6), strict=False)
     return ConversationSums(
         conversation=conversation,
         tier_set=tier_set,
@@ -128,6 +131,6 @@ def _sums(
         leaked=turns.leaked,
         tokens={
             kind: (Tokens(*tokens[i : i + 3]), Tokens(*tokens[i + 3 : i + 6]))
-            for kind, i in zip(kinds, range(0, len(tokens), 6), strict=True)
+            for kind, i in tokens_of
         },
     )

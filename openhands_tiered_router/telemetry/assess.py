@@ -82,10 +82,9 @@ def assess(
     try:
         with closing(_writable(path)) as connection:
             while time.monotonic() < deadline and done < whole:
-                if not (keys := _stale(connection)):
+                if not (judged := _assess_some(connection)):
                     break
-                _assess(connection, keys)
-                done += len(keys)
+                done += judged
                 if told is not None:
                     told(done, whole)
     except sqlite3.OperationalError:
@@ -112,10 +111,11 @@ def _stale(connection: sqlite3.Connection) -> list[int]:
     return [key for (key,) in connection.execute(_STALE, values)]
 
 
-def _assess(connection: sqlite3.Connection, keys: Iterable[int]) -> None:
+def _assess_some(connection: sqlite3.Connection) -> int:
+    """Judges the next few, which nobody can remove meanwhile; how many there were."""
     connection.execute("BEGIN IMMEDIATE")
     try:
-        names = read_names(connection)
+        names, keys = read_names(connection), _stale(connection)
         for key in keys:
             _assess_conversation(connection, key, names)
         connection.execute("COMMIT")
@@ -123,6 +123,7 @@ def _assess(connection: sqlite3.Connection, keys: Iterable[int]) -> None:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+    return len(keys)
 
 
 def _assess_conversation(

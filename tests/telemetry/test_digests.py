@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from openhands_tiered_router.core.decision import (
 )
 from openhands_tiered_router.economics.costs import call_cost
 from openhands_tiered_router.report.totals import BY, Totals
-from openhands_tiered_router.telemetry import digesting
+from openhands_tiered_router.telemetry import assess as assessing, digesting, removal
 from openhands_tiered_router.telemetry.aggregates import Keys, groups
 from openhands_tiered_router.telemetry.assess import assess
 from openhands_tiered_router.telemetry.digest import Digest, cachings, decoded, encoded
@@ -357,3 +357,30 @@ def _row(n: int) -> Row:
         "judged": 4,
     }
     return Row(**known)
+
+
+def test_a_conversation_removed_meanwhile_leaves_no_digest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "telemetry.sqlite3"
+    store = Store(path)
+    store.write(list(records([[], [TURN]])))
+    store.close()
+    found = assessing._stale
+
+    def then_removed(connection: sqlite3.Connection) -> list[int]:
+        keys = found(connection)
+        with (
+            closing(sqlite3.connect(path, timeout=0.1)) as other,
+            suppress(sqlite3.OperationalError),  # as it is locked
+            other,
+        ):
+            removal.delete_conversations(other, keys)
+        return keys
+
+    monkeypatch.setattr(assessing, "_stale", then_removed)
+    assess(path)
+    with closing(sqlite3.connect(path)) as connection:
+        kept = connection.execute("SELECT conversation FROM digests").fetchall()
+        known = connection.execute("SELECT key FROM conversations").fetchall()
+    assert set(kept) <= set(known)
