@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +18,7 @@ from openhands_tiered_router.sandbox.problems import told
 
 if TYPE_CHECKING:
     from openhands.sdk.conversation.impl.remote_conversation import RemoteConversation
+    from openhands.sdk.workspace import RemoteWorkspace
 
     from openhands_tiered_router.tiers import Tier
 
@@ -43,15 +45,19 @@ class RemoteAgent:
             own("commit", "-q", "--allow-empty", "--no-verify", "-m", "Brought here")
             commit = own("rev-parse", "HEAD")
             transfer.bring(workspace, own, commit, work.base, BRANCH)
-            done = self.served(
-                workspace,
-                work.conversation,
-                lambda conversation: self._messages(conversation, work),
-                fresh=work.fresh,
-            )
-            patch = transfer.fetch(workspace)
-            if patch:
-                own("apply", "--index", "-", given=patch)
+            try:
+                done = self.served(
+                    workspace,
+                    work.conversation,
+                    lambda conversation: self._messages(conversation, work),
+                    fresh=work.fresh,
+                )
+            except BaseException:
+                # Such as SIGTERM: a container that is removed takes its files along.
+                with suppress(Exception):
+                    _take_back(own, workspace)
+                raise
+            _take_back(own, workspace)
             if done.exit_code == 0:
                 transfer.remove(workspace)
         if done.exit_code == 0:
@@ -69,6 +75,12 @@ class RemoteAgent:
         marker = f"[tier: {self.tier}]\n\n" if self.tier is not None else ""
         begun = "" if work.fresh else f"\n\n{prompt.BEGUN}"
         return (f"{marker}{work.task}{begun}",)
+
+
+def _take_back(own: Git, workspace: RemoteWorkspace) -> None:
+    patch = transfer.fetch(workspace)
+    if patch:
+        own("apply", "--index", "-", given=patch)
 
 
 def _again(conversation: RemoteConversation) -> tuple[str, ...]:

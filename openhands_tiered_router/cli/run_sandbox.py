@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -137,12 +138,18 @@ def _run(
     commit, base = snapshot.take()
     with told(place), opening.opened(place) as workspace:
         transfer.bring(workspace, snapshot.trees.git, commit, base, BRANCH)
-        done = served(
-            workspace,
-            place.conversation,
-            lambda conversation: tuple(_messages(request, place, conversation)),
-            fresh=request.resume is None,
-        )
+        try:
+            done = served(
+                workspace,
+                place.conversation,
+                lambda conversation: tuple(_messages(request, place, conversation)),
+                fresh=request.resume is None,
+            )
+        except BaseException:
+            # Such as SIGTERM: a container that is removed takes its files along.
+            with suppress(Exception):
+                snapshot.take_back(commit, transfer.fetch(workspace))
+            raise
         patch = transfer.fetch(workspace)
     try:
         return done, snapshot.take_back(commit, patch), ""

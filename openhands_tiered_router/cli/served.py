@@ -9,6 +9,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, Final, cast
 from uuid import UUID, uuid5
 
+import click
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from openhands_tiered_router.cli.confirming import stopped
@@ -150,9 +151,13 @@ class Served:
         """Whether actions wait for a yes and nobody can say it: to run is to say it."""
         if not stopped(conversation):
             return False
-        if self.ask is not None:
+        if self.ask is None:
+            return True
+        try:
             self.ask(conversation)
-        return self.ask is None
+        except click.Abort:  # Ctrl-C: neither yes nor no
+            return True
+        return False
 
     def _go_on(self, conversation: RemoteConversation) -> bool:
         """Runs it; whether it may have stopped for a question."""
