@@ -39,7 +39,7 @@ def members(root: Path) -> list[Member]:
     for pattern in _patterns(root):
         excluded, pattern = pattern.startswith("!"), pattern.removeprefix("!")
         pattern = pattern.rstrip("/").replace("**", "*")
-        if pattern.startswith("/") or ".." in pattern:
+        if not pattern or pattern.startswith("/") or ".." in pattern:
             continue
         found = {path.parent for path in root.glob(f"{pattern}/{_MANIFEST}")}
         folders = folders - found if excluded else folders | found

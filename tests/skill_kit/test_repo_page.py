@@ -118,7 +118,7 @@ def test_never_longer_than_150_lines() -> None:
 
 
 PACKAGES = {
-    "package.json": {"workspaces": ["packages/*", "../*", "/tmp/*", 3]},
+    "package.json": {"workspaces": ["packages/*", "../*", "/tmp/*", "/", "!", 3]},
     "pnpm-workspace.yaml": {"packages": ["examples/**", "!examples/old"]},
     "packages/core/package.json": {
         "name": "@p/core",
