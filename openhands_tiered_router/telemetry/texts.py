@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import string
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,10 @@ from openhands_tiered_router.telemetry.redaction import redacted, spellings
 
 _MARGIN: Final = 4_000
 """Characters beyond the cut that are looked at: a key that ends there is whole."""
+
+_WORD: Final = string.ascii_letters + string.digits + string.punctuation
+"""What keys and addresses consist of: at the end of a text that was cut, a last word
+of these may be a part of one."""
 
 _log = logging.getLogger(__name__)
 _warned: Final[set[Path]] = set()
@@ -98,17 +103,23 @@ def _kept(text: str | None, most: int, secrets: Collection[str]) -> str | None:
     if not text:
         return None
     looked_at = clipped(text, most)
-    if len(looked_at) == most + _MARGIN:
-        looked_at = _without_end(looked_at, secrets)
+    cut = len(looked_at) == most + _MARGIN
+    if cut:
+        looked_at = looked_at[: len(looked_at) - _begun(looked_at, secrets)]
     encodable = looked_at.encode(errors="replace").decode()
-    return redacted(encodable, secrets).encode()[:most].decode(errors="ignore")
+    safe = redacted(encodable, secrets)
+    if cut:
+        safe = safe.rstrip(_WORD)
+    return safe.encode()[:most].decode(errors="ignore")
 
 
-def _without_end(text: str, secrets: Collection[str]) -> str:
-    """A text that was cut, without what may be the beginning of a secret."""
-    for secret in secrets:
-        lengths = range(len(secret) - 1, 0, -1)
-        begun = next((n for n in lengths if text.endswith(secret[:n])), 0)
-        text = text[: len(text) - begun]
-    whole, _, _ = text.rpartition(" ")
-    return whole
+def _begun(text: str, secrets: Collection[str]) -> int:
+    """Characters at the end of a text that was cut which may begin a secret, or are
+    one, whose own end may look like a beginning."""
+    lengths = (
+        n
+        for secret in secrets
+        for n in range(1, len(secret) + 1)
+        if text[-n:] == secret[:n]
+    )
+    return max(lengths, default=0)

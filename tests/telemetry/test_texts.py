@@ -60,6 +60,21 @@ def test_a_key_at_the_cut_is_not_halved() -> None:
         assert "ghp_" not in (record.request or "")
 
 
+@pytest.mark.parametrize("part", ["a line\n", "\ta\n", "\u6f22\u5b57\u3002"])
+def test_a_long_text_need_not_have_spaces(part: str) -> None:
+    kept = fit_to_store(raw(request=part * 5_000, most=500)).request or ""
+    assert 490 < len(kept.encode()) <= 500
+    assert (part * 500).startswith(kept)
+
+
+def test_a_secret_of_many_words_is_not_halved_by_the_cut_of_the_last_word() -> None:
+    secret = " ".join(["XYZ"] * 50)
+    for pad in range(220):
+        text = "a" * pad + f"{secret}a" * 100
+        kept = fit_to_store(raw(request=text, most=1_000, secrets=lambda: [secret]))
+        assert not set(kept.request or "") & set("XYZ"), pad
+
+
 def test_tool_calls_are_told_with_their_arguments_decoded() -> None:
     arguments = json.dumps({"command": "a\nghp_" + "x1" * 20, "n": [1, {"m": None}]})
     calls = (
