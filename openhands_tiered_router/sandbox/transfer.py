@@ -88,11 +88,14 @@ def fetch(workspace: RemoteWorkspace) -> bytes:
     """
     directory = workspace.working_dir
     place, at = shlex.quote(directory), shlex.quote(f"{directory}.patch")
+    # In full: what the settings say there is the agent's affair.
     options = "--binary --full-index --no-renames --no-ext-diff --no-textconv"
+    options += " --no-color --src-prefix=a/ --dst-prefix=b/ --submodule=short"
     _there(
         workspace,
-        # A file that git cannot take leaves the others to come back; it says 1 then.
-        f"cd {place} && {{ git add --all --ignore-errors || [ $? -eq 1 ]; }} && "
+        # A git that was killed leaves its lock. A file that git cannot take leaves the
+        # others to come back; it says 1 then.
+        f"cd {place} && rm -f .git/index.lock && {{ git add --all --ignore-errors || [ $? -eq 1 ]; }} && "
         f"git diff --cached {options} {_BROUGHT} > {at}",
     )
     with tempfile.TemporaryDirectory(prefix="tiered-router-") as name:

@@ -64,6 +64,9 @@ def test_what_git_cannot_take_there_leaves_the_rest(
     transfer.bring(there, own, head, head, "branch")
     work = Path(there.working_dir)
     git(work, "init", "-q", "begun")
+    (work / ".git" / "index.lock").touch()  # of a git that was killed
+    for name, value in {"diff.noprefix": "true", "color.ui": "always"}.items():
+        git(work, "config", name, value)
     (work / "code.py").write_text("value = 4\n")
     own("apply", "--index", "-", given=transfer.fetch(there))
     assert git(project, "diff", "--cached", "--name-only") == "code.py"
