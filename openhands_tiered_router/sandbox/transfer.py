@@ -95,7 +95,8 @@ def fetch(workspace: RemoteWorkspace) -> bytes:
         workspace,
         # A git that was killed leaves its lock. A file that git cannot take leaves the
         # others to come back; it says 1 then.
-        f"cd {place} && rm -f .git/index.lock && {{ git add --all --ignore-errors || [ $? -eq 1 ]; }} && "
+        f"cd {place} && rm -f .git/index.lock && "
+        "{ git add --all --ignore-errors || [ $? -eq 1 ]; } && "
         f"git diff --cached {options} {_BROUGHT} > {at}",
     )
     with tempfile.TemporaryDirectory(prefix="tiered-router-") as name:
