@@ -74,6 +74,9 @@ _HEADER: Final = re.compile(
 
 _BARE: Final = r"""[^\s"'`<>(){}\[\];,&|$\\]"""
 
+# Lazily, with escaped quotes in it; unrolled, for each turn of a loop takes memory.
+_ESCAPED: Final = r"""(?:\\.|[^\\])[^\\]*?(?:\\.[^\\]*?)*?"""
+
 # In code: a keyword, a type, a call, or what has the same name.
 _NO_VALUE: Final = r"""
     (?! (?: none|null|nil|true|false|undefined|self|this|str|int|float|bool|bytes
@@ -89,7 +92,7 @@ _ASSIGNED: Final = re.compile(
       | (?:api|access|secret|private|account|auth|signing|encryption|master)[_-]?key
     )
     (?: {_END}(?:=(?!=)>?|:(?!:)=?)\s*[rbu]?(?P<q>\\{{0,7}}(?:"{{3}}|'{{3}}|["']))
-        (?P<quoted>(?:\\.|[^\\])+?|.+?)(?P=q)
+        (?P<quoted>{_ESCAPED}|.+?)(?P=q)
       | ={_NO_VALUE}(?P<close>{_BARE}+)
       | (?:\s+=\s*|:\s+){_NO_VALUE}
         (?P<apart>(?={_BARE}*[\d@#%^*+/~!?-]){_BARE}{{4,}})
