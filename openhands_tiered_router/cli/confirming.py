@@ -39,7 +39,7 @@ def ask(conversation: LocalConversation) -> None:
     yes: list[int] = []
     no: list[int] = []
     for entry in waiting(conversation):
-        action = _visible(describe(conversation, entry))
+        action = visible(describe(conversation, entry))
         question = f"{action}\n  {entry.reason}. Run it?"
         answers = yes if click.confirm(question, err=True) else no
         answers.append(entry.number)
@@ -54,7 +54,7 @@ def ask_for_all(conversation: LocalConversation | RemoteConversation) -> None:
     pending = ConversationState.get_unmatched_actions(conversation.state.events)
     for event in pending:
         call = event.tool_call
-        click.echo(_visible(f"{event.tool_name} {call.arguments}"), err=True)
+        click.echo(visible(f"{event.tool_name} {call.arguments}"), err=True)
     if not click.confirm("Run all of it?", err=True):
         conversation.reject_pending_actions("The user said no.")
 
@@ -67,6 +67,6 @@ def stopped(conversation: LocalConversation | RemoteConversation) -> bool:
     return status is Status.WAITING_FOR_CONFIRMATION
 
 
-def _visible(text: str) -> str:
+def visible(text: str) -> str:
     """What a model wrote, without what would make a terminal show something else."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 
 import click
 
-from openhands_tiered_router.cli.confirming import ask_for_all, can_ask
+from openhands_tiered_router.cli.confirming import ask_for_all, can_ask, visible
 from openhands_tiered_router.cli.headless import router_of
 from openhands_tiered_router.cli.served import Served, ServedReporter
 from openhands_tiered_router.resolver import prompt
@@ -234,7 +234,7 @@ def _tell(
     reporter.end_served(done)
     if verification is not None:
         click.echo(": ".join(verification.values()))
-    click.echo(f"Changed here: {', '.join(changed) or 'nothing'}")
+    click.echo(f"Changed here: {', '.join(map(visible, changed)) or 'nothing'}")
     if done.status in ("paused", "error"):
         again = f"tiered-router run --resume {place.conversation}"
         click.echo(f"{done.status.title()}. Go on with: {again}")

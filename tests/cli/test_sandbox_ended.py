@@ -1,4 +1,4 @@
-"""A run in a sandbox that ends in the middle; the sandbox is a directory."""
+"""What is told and kept of a run in a sandbox; the sandbox is a directory."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from openhands.sdk.workspace import LocalWorkspace
 
 from openhands_tiered_router.cli import run_sandbox
 from openhands_tiered_router.cli.resolve_remote import RemoteAgent
-from openhands_tiered_router.cli.served import Served
-from openhands_tiered_router.resolver.work import Work
+from openhands_tiered_router.cli.served import Served, ServedReporter
+from openhands_tiered_router.resolver.work import Done, Work
 from openhands_tiered_router.sandbox import opening
 from openhands_tiered_router.sandbox.opening import Place
 from openhands_tiered_router.sandbox.settings import Sandbox, SandboxSettings
@@ -98,3 +98,13 @@ def test_ctrl_c_at_the_question_is_neither_yes_nor_no() -> None:
     )
     state = SimpleNamespace(execution_status=Status.WAITING_FOR_CONFIRMATION)
     assert served._must_wait(cast("Any", SimpleNamespace(state=state)))
+
+
+def test_names_of_files_cannot_write_to_the_terminal(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    request = cast("Any", SimpleNamespace(as_json=False))
+    done = Done(exit_code=0, status="finished")
+    reporter = ServedReporter(as_json=False)
+    run_sandbox._tell(request, place, reporter, done, ("a\x1b[2Jb",), 0)
+    assert "Changed here: a\\x1b[2Jb" in capsys.readouterr().out
