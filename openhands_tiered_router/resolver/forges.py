@@ -200,7 +200,8 @@ def forge_of(place: Place, environ: Mapping[str, str]) -> Forge:
         return GitHub(place, api, token)
     own = environ.get("CI_SERVER_URL") or "https://gitlab.com"
     token = _token(environ, GITLAB_TOKENS) if _is(place, own) else ""
-    headers = {"PRIVATE-TOKEN": token} if token else {}
+    # Not as PRIVATE-TOKEN, which would go along where another host is redirected to.
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
     base = f"{place.origin}/api/v4"
     return GitLab(place, Api(base, headers, GITLAB_TOKENS[0], bool(token)), token)
 

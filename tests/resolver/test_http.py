@@ -11,6 +11,8 @@ import pytest
 from openhands_tiered_router.resolver import http
 from openhands_tiered_router.resolver.forges import Proposal
 from openhands_tiered_router.resolver.http import ForgeError
+from openhands_tiered_router.resolver.issue import Kind
+from tests.resolver.forge_server import TOKEN
 
 
 @pytest.fixture
@@ -35,6 +37,18 @@ def test_a_next_page_on_another_host_is_not_asked(server, github) -> None:
     with pytest.raises(ForgeError, match="on another host"):
         github.label_setters()
     assert len(server.seen) == 1
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_a_token_does_not_go_along_to_another_host(server, kind: Kind) -> None:
+    forge = server.forge(kind)
+    elsewhere = server.origin.replace("127.0.0.1", "localhost")
+    server.refuse(302, Location=f"{elsewhere}/stolen")
+    with pytest.raises(ForgeError):
+        forge.issue()
+    (_, _, key), (_, path, stolen) = server.seen
+    assert TOKEN in key
+    assert (path, stolen) == ("/stolen", "")
 
 
 def test_a_list_without_end_is_given_up(server, github) -> None:
