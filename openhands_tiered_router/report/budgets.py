@@ -45,6 +45,7 @@ def _left(config: str, conversation_id: str | None) -> Iterator[BudgetLeft]:
     from openhands_tiered_router.config import open_config
     from openhands_tiered_router.guards.budget import ledger
     from openhands_tiered_router.guards.budget.limits import MEASURES, NANO
+    from openhands_tiered_router.state.degrading import DegradingStore
     from openhands_tiered_router.state.stores import durable_store_for
 
     read, now = open_config(config), time.time()
@@ -54,6 +55,8 @@ def _left(config: str, conversation_id: str | None) -> Iterator[BudgetLeft]:
         if key is None:
             continue
         held = ledger.committed(store.read(key))
+        if store.local or (isinstance(store, DegradingStore) and store.away):
+            return  # what others have spent is not known here
         for measure, most in budget.limits:
             unit = MEASURES[measure]
             per = {"usd": NANO, "seconds": 1_000}.get(unit, 1)
