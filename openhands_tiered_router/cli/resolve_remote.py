@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from openhands_tiered_router.cli.served import Served, verification_there
 from openhands_tiered_router.resolver import prompt
+from openhands_tiered_router.resolver.errors import DeliveryError, ResolveError
 from openhands_tiered_router.resolver.git import Git
 from openhands_tiered_router.resolver.hidden import hidden
 from openhands_tiered_router.resolver.work import Done, Work
@@ -55,14 +56,33 @@ class RemoteAgent:
             except BaseException:
                 # Such as SIGTERM: a container that is removed takes its files along.
                 with suppress(Exception):
-                    _take_back(own, workspace)
+                    self._take_back(own, workspace)
                 raise
-            _take_back(own, workspace)
+            self._take_back(own, workspace)
             if done.exit_code == 0:
                 transfer.remove(workspace)
         if done.exit_code == 0:
             opening.forget(self.place)
         return done
+
+    def _take_back(self, own: Git, workspace: RemoteWorkspace) -> None:
+        """
+        Raises:
+            DeliveryError: It does not fit what was brought; says where it is kept.
+        """
+        patch = transfer.fetch(workspace)
+        if not patch:
+            return
+        kept = self.place.directory / "change.patch"
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.write_bytes(patch)
+        try:
+            own("apply", "--index", "-", given=patch)
+        except ResolveError as error:
+            raise DeliveryError(
+                f"the change cannot be applied here ({error}); it is kept in {kept}"
+            ) from None
+        kept.unlink()
 
     def _messages(
         self, conversation: RemoteConversation, work: Work
@@ -75,12 +95,6 @@ class RemoteAgent:
         marker = f"[tier: {self.tier}]\n\n" if self.tier is not None else ""
         begun = "" if work.fresh else f"\n\n{prompt.BEGUN}"
         return (f"{marker}{work.task}{begun}",)
-
-
-def _take_back(own: Git, workspace: RemoteWorkspace) -> None:
-    patch = transfer.fetch(workspace)
-    if patch:
-        own("apply", "--index", "-", given=patch)
 
 
 def _again(conversation: RemoteConversation) -> tuple[str, ...]:

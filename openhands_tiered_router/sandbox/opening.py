@@ -7,9 +7,10 @@ import os
 import secrets
 import signal
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -147,14 +148,16 @@ def _key(directory: Path) -> str:
     models' keys in its volume are encrypted with it."""
     path = directory / _KEY
     directory.mkdir(parents=True, exist_ok=True)
+    # Whole before it has its name: a process that ends here leaves no empty key.
+    handle, own = tempfile.mkstemp(dir=directory)
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text(encoding="ascii")
-    key = secrets.token_urlsafe(32)
-    with os.fdopen(handle, "w", encoding="ascii") as file:
-        file.write(key)
-    return key
+        with os.fdopen(handle, "w", encoding="ascii") as file:
+            file.write(secrets.token_urlsafe(32))
+        with suppress(FileExistsError):
+            os.link(own, path)
+    finally:
+        os.unlink(own)
+    return path.read_text(encoding="ascii")
 
 
 @contextmanager

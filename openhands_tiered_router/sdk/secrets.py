@@ -117,4 +117,6 @@ def _of_endpoints(llms: Iterable[LLM]) -> Iterator[str]:
             value = getattr(llm, name)
             if isinstance(value, SecretStr):
                 yield value.get_secret_value()
-        yield from (v for v in (llm.extra_headers or {}).values() if len(v) >= _LEAST)
+        for value in (llm.extra_headers or {}).values():
+            # As a whole, and without the scheme before it: "Bearer ...".
+            yield from {v for v in (value, *value.split()) if len(v) >= _LEAST}

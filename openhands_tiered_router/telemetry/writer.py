@@ -171,16 +171,20 @@ class Writer:
 
     def _run(self) -> None:
         while not (self._stop.is_set() and self._queue.empty()):
-            batch, waiters = self._gather()
+            batch, texts, waiters = self._gather()
             if batch and not self._off:
                 self._persist(batch)
                 self._trim()
+            # Afterwards: who is asked for secrets may take long to answer.
+            fit = [t for t in map(self._fit, texts) if t] if not self._off else []
+            if fit:
+                self._persist(fit)
             for waiter in waiters:
                 waiter.done.set()
         with self._io_lock:
             self._store.close()
 
-    def _gather(self) -> tuple[list[Record], list[_Flush]]:
+    def _gather(self) -> tuple[list[Record], list[RawTexts], list[_Flush]]:
         """Waits for a record, then a moment for more."""
         items = [self._queue.get()]
         if not isinstance(items[0], _Flush) and self._queue.qsize() < _BATCH:
@@ -189,15 +193,14 @@ class Writer:
             while len(items) < _BATCH:
                 items.append(self._queue.get_nowait())
         waiters = [i for i in items if isinstance(i, _Flush)]
-        raw = (i for i in items if not isinstance(i, _Flush))
-        return [r for r in map(self._fit, raw) if r is not None], waiters
+        texts = [i for i in items if isinstance(i, RawTexts)]
+        records = [i for i in items if not isinstance(i, _Flush | RawTexts)]
+        return records, texts, waiters
 
-    def _fit(self, record: Record | RawTexts) -> Record | None:
+    def _fit(self, texts: RawTexts) -> Record | None:
         """Texts are redacted here, since it takes too long for a transaction."""
-        if not isinstance(record, RawTexts):
-            return record
         try:
-            return fit_to_store(record)
+            return fit_to_store(texts)
         except Exception as error:  # rather no text than one with a secret
             # The type alone: a message could quote the text.
             self._warn("texts not recorded in %s: %s", type(error).__name__)

@@ -19,7 +19,9 @@ import pytest
 
 from openhands_tiered_router.telemetry.records import DecisionRecord, Record
 from openhands_tiered_router.telemetry.store import Store
+from openhands_tiered_router.telemetry.texts import RawTexts
 from openhands_tiered_router.telemetry.writer import Writer
+from tests.waiting import wait_until
 
 
 type Make = Callable[[int], DecisionRecord]
@@ -75,6 +77,29 @@ def test_a_record_put_twice_is_one_row(writer: Writer, record: Make, ids: Ids) -
         writer.put(record(1))
     assert writer.flush(60)
     assert ids() == ["d1"]
+
+
+def test_a_secret_that_is_long_in_coming_holds_back_texts_alone(
+    writer: Writer, record: Make, ids: Ids, path: Path
+) -> None:
+    answered = threading.Event()
+
+    def secrets() -> tuple[str, ...]:
+        assert answered.wait(60)
+        return ()
+
+    raw = RawTexts(
+        decision_id="d1", request="Hello.", answer=None, most=100, secrets=secrets
+    )
+    writer.put(record(0))
+    assert writer.flush(60)
+    writer.put(record(1))
+    writer.put(raw)
+    wait_until(lambda: ids() == ["d0", "d1"])
+    answered.set()
+    assert writer.flush(60)
+    with closing(sqlite3.connect(path)) as database:
+        assert database.execute("SELECT count(*) FROM texts").fetchone() == (1,)
 
 
 def test_many_threads_share_a_writer(writer: Writer, record: Make, ids: Ids) -> None:
@@ -447,6 +472,7 @@ def test_a_fork_while_the_disk_is_stalled_does_not_hang(path: Path) -> None:
         """
 import threading
 from openhands_tiered_router.telemetry.store import Store
+from openhands_tiered_router.telemetry.texts import RawTexts
 stalled, free = threading.Event(), threading.Event()
 def slow(store, batch):
     stalled.set()
