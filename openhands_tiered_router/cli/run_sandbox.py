@@ -13,18 +13,19 @@ from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 import click
+from filelock import FileLock, Timeout
 
 from openhands_tiered_router.cli.confirming import ask_for_all, can_ask, visible
 from openhands_tiered_router.cli.headless import router_of
 from openhands_tiered_router.cli.served import Served, ServedReporter
 from openhands_tiered_router.resolver import prompt
-from openhands_tiered_router.resolver.errors import DeliveryError
+from openhands_tiered_router.resolver.errors import DeliveryError, UsageProblem
 from openhands_tiered_router.resolver.work import EXIT_NOT_DELIVERED, Done
 from openhands_tiered_router.sandbox import opening, transfer
 from openhands_tiered_router.sandbox.docker import SESSION_KEY
 from openhands_tiered_router.sandbox.opening import Place
 from openhands_tiered_router.sandbox.problems import told
-from openhands_tiered_router.sandbox.settings import Sandbox
+from openhands_tiered_router.sandbox.settings import Sandbox, SandboxSettings
 from openhands_tiered_router.sandbox.snapshot import BRANCH, Snapshot
 
 
@@ -100,13 +101,24 @@ def run(request: Request) -> int:
     conversation = request.resume or uuid4()
     private = _private(request.state, conversation)
     private.mkdir(parents=True, exist_ok=True)
-    (private / "sandbox").write_text(request.sandbox, encoding="ascii")
+    try:
+        with FileLock(private / "lock", timeout=0):
+            (private / "sandbox").write_text(request.sandbox, encoding="ascii")
+            return _alone(request, settings, conversation)
+    except Timeout:
+        raise UsageProblem(
+            f"another run works on {conversation}; wait for it"
+        ) from None
+
+
+def _alone(request: Request, settings: SandboxSettings, conversation: UUID) -> int:
+    """No other run works on that conversation."""
     reporter = ServedReporter(as_json=request.as_json)
     place = Place(
         sandbox=request.sandbox,
         settings=settings,
         conversation=conversation,
-        directory=private,
+        directory=_private(request.state, conversation),
         api_key=os.environ.get(SESSION_KEY),
         tell=reporter.tell,
     )

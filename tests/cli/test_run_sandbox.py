@@ -10,6 +10,7 @@ from uuid import uuid4
 import httpx
 import pytest
 from click.testing import CliRunner, Result
+from filelock import FileLock
 
 from openhands_tiered_router.cli.run import command
 from openhands_tiered_router.loopback import Reply, Request
@@ -50,6 +51,22 @@ def test_what_is_missing_is_told_before_anything_is_done(
     assert "Cannot connect to the Docker daemon" in down.stderr
     assert "--sandbox local" in down.stderr
     assert not provider.requests
+
+
+def test_one_run_at_a_time_works_on_a_conversation(
+    run: Run,
+    docker: Docker,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    name = uuid4()
+    private = tmp_path / "kept" / "sandboxed" / name.hex
+    private.mkdir(parents=True)
+    (private / "sandbox").write_text("docker")
+    with FileLock(private / "lock"):
+        second = run("--resume", str(name), "--task", "Go on.")
+    assert second.exit_code == 2, second.output
+    assert f"another run works on {name}" in second.stderr
+    assert not docker.calls("run")
 
 
 def test_a_server_that_is_not_there(
