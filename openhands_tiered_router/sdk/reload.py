@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from types import FrameType
 from typing import Final
 
@@ -80,7 +81,7 @@ class LiveConfig:
         """Called before a version is in force; what it raises keeps the old one."""
         self._watch = FileWatch([path])
         self._lock = threading.Lock()
-        self._wake = threading.Event()
+        self._asked: SimpleQueue[None] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._settings = ReloadSettings()
         self._recorder = TelemetryRecorder.disabled()
@@ -122,17 +123,26 @@ class LiveConfig:
         self._thread.start()
 
     def ask(self) -> None:
-        """Has the file read soon, by the thread."""
-        self._wake.set()
+        """Has the file read soon, by the thread. Also for signal handlers: they may
+        interrupt each other, on which the lock of an ``Event`` never comes free."""
+        self._asked.put(None)
 
     def _run(self) -> None:
         while True:
             settings = self._settings
-            asked = self._wake.wait(settings.interval if settings.watch else None)
-            if asked:  # what asks while nobody looks stays asked
-                self._wake.clear()
+            asked = self._wait(settings.interval if settings.watch else None)
             if asked or self._changed():
                 self._try()
+
+    def _wait(self, seconds: float | None) -> bool:
+        """Whether it was asked for, once or more."""
+        try:
+            self._asked.get(timeout=seconds)
+        except Empty:
+            return False
+        while not self._asked.empty():
+            self._asked.get()
+        return True
 
     def _changed(self) -> bool:
         with self._lock:
@@ -190,7 +200,7 @@ def reload_on_sighup() -> None:
 
 
 def _on_sighup(_: int, __: FrameType | None) -> None:
-    # Sets flags alone: a handler may run in the middle of anything.
+    # Takes no locks: a handler may run in the middle of anything, itself included.
     for live in list(_live.values()):
         live.ask()
 

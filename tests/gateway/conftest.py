@@ -106,7 +106,10 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
             yield running
         finally:
             process.terminate()
-            process.wait()
+            try:
+                process.wait(60)
+            finally:  # what hangs fails here, and is ended all the same
+                process.kill()
             log.close()
 
 
