@@ -161,7 +161,12 @@ def test_failures_failovers_and_breakers(world, shown: Exposition) -> None:
 
 @pytest.mark.own_fault
 def test_no_endpoint_left_is_not_ready_but_alive(world, shown: Exposition) -> None:
-    router = world.router({"complex": "openai/gpt-4o"})
+    # Open for long enough to be seen on a slow machine.
+    dispatch = replace(
+        world.quick, patience=2.0, breaker=BreakerSettings(failures=1, cooldown=600.0)
+    )
+    settings = RouterSettings(dispatch=dispatch)
+    router = world.router({"complex": "openai/gpt-4o"}, settings=settings)
     assert shown.answer("/health/ready").status == 200
     world.provider.script = lambda _: server_error(503)
     with pytest.raises(Exception, match="503|unavailable|overloaded"):
