@@ -10,8 +10,8 @@ import sys
 from dataclasses import replace
 
 from openhands_tiered_router import ComplexityRouter, Tier, routed_conversation
-from openhands_tiered_router.core.engine import Draft
-from openhands_tiered_router.core.rules import RULES, pins
+from openhands_tiered_router.policy.engine import Draft
+from openhands_tiered_router.policy.rules import RULES, pins
 
 
 def plans_need_the_best(draft: Draft) -> Draft:

@@ -17,10 +17,10 @@ import tempfile
 from pathlib import Path
 
 from openhands_tiered_router import ComplexityRouter, routed_conversation
+from openhands_tiered_router.cli.demo.models import MODELS, PRICES, name_at_provider
 from openhands_tiered_router.config import parse_config
-from openhands_tiered_router.demo.models import MODELS, PRICES, name_at_provider
-from openhands_tiered_router.economics.price_book import default_price_book
 from openhands_tiered_router.loopback import LoopbackProvider, Reply, Request, ToolCall
+from openhands_tiered_router.policy.economics.price_book import default_price_book
 from openhands_tiered_router.tiers import Prices, Tier
 
 

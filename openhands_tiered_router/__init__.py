@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from openhands_tiered_router.agent import RoutedAgent
     from openhands_tiered_router.config import ConfigError, RouterConfig
     from openhands_tiered_router.conversation import routed_conversation
-    from openhands_tiered_router.core.decision import Decision
-    from openhands_tiered_router.metrics.serving import serve_metrics
+    from openhands_tiered_router.policy.decision import Decision
+    from openhands_tiered_router.record.metrics.serving import serve_metrics
     from openhands_tiered_router.router import ComplexityRouter
     from openhands_tiered_router.sdk.reload import reload_config, reload_on_sighup
     from openhands_tiered_router.tiers import Tier
@@ -39,14 +39,14 @@ __all__ = [
 _HOMES: Final = {
     "ComplexityRouter": "router",
     "ConfigError": "config",
-    "Decision": "core.decision",
+    "Decision": "policy.decision",
     "RoutedAgent": "agent",
     "RouterConfig": "config",
     "Tier": "tiers",
     "reload_config": "sdk.reload",
     "reload_on_sighup": "sdk.reload",
     "routed_conversation": "conversation",
-    "serve_metrics": "metrics.serving",
+    "serve_metrics": "record.metrics.serving",
 }
 
 

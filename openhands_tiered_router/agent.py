@@ -25,7 +25,7 @@ from pydantic import (
     model_validator,
 )
 
-from openhands_tiered_router.fleet import fleet
+from openhands_tiered_router.calls.fleet import fleet
 from openhands_tiered_router.guards.confirm.analyzer import confirm_as_configured
 from openhands_tiered_router.guards.verify.agent import VerifiesFinish
 from openhands_tiered_router.guards.verify.finish import Finish

@@ -20,17 +20,18 @@ from openhands.sdk.llm.streaming import AnyTokenCallbackType, TokenCallbackType
 from openhands.sdk.tool import ToolDefinition
 from pydantic import Field, PrivateAttr, model_validator
 
+from openhands_tiered_router.calls.fleet import RoutedCall
+from openhands_tiered_router.calls.steps import Blocking, Pause, Reply, Step
 from openhands_tiered_router.config import (
     RouterConfig,
     build_llms,
     config_from_env,
     open_config,
 )
-from openhands_tiered_router.core.engine import Rule
-from openhands_tiered_router.core.rules import RULES
-from openhands_tiered_router.dispatch.steps import Blocking, Pause, Reply, Step
-from openhands_tiered_router.fleet import RoutedCall
 from openhands_tiered_router.guards.budget.desk import desk
+from openhands_tiered_router.policy.engine import Rule
+from openhands_tiered_router.policy.rules import RULES
+from openhands_tiered_router.record.telemetry import TelemetryRecorder
 from openhands_tiered_router.sdk.configured import settings_of
 from openhands_tiered_router.sdk.flow import CallArguments, CallFlow
 from openhands_tiered_router.sdk.guards import watchers
@@ -38,7 +39,6 @@ from openhands_tiered_router.sdk.reload import Version, live_config, newest_vers
 from openhands_tiered_router.sdk.setup import RouterSetup, Unshared
 from openhands_tiered_router.sdk.tiered_llm import TieredLLM, TierName
 from openhands_tiered_router.settings import RouterSettings
-from openhands_tiered_router.telemetry import TelemetryRecorder
 from openhands_tiered_router.tiers import Tier
 
 
@@ -206,8 +206,8 @@ class ComplexityRouter(TieredLLM):
     def with_rules(self, rules: Sequence[Rule]) -> Self:
         """A copy that decides by those rules, in that order; it keeps these books.
 
-        The default ones are ``openhands_tiered_router.core.rules.RULES``. Rules live in
-        this process alone: a stored router comes back with the default ones.
+        The default ones are ``policy.rules.RULES``. Rules live in this process alone:
+        a stored router comes back with the default ones.
         """
         copied = self.model_copy()
         copied._setup = Unshared(rules)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from openhands_tiered_router.calls.settings import DispatchSettings
+from openhands_tiered_router.calls.state.settings import StateSettings
 from openhands_tiered_router.config.reload_settings import ReloadSettings
-from openhands_tiered_router.core.exploration import Exploration
-from openhands_tiered_router.core.policy import Policy
-from openhands_tiered_router.dispatch.settings import DispatchSettings
-from openhands_tiered_router.economics.lifetime import CacheSettings
 from openhands_tiered_router.guards.budget.limits import Budget
 from openhands_tiered_router.guards.confirm.settings import ConfirmSettings
-from openhands_tiered_router.guards.loop.settings import LoopSettings
+from openhands_tiered_router.guards.loops.settings import LoopSettings
 from openhands_tiered_router.guards.verify.settings import VerifySettings
-from openhands_tiered_router.metrics.settings import MetricsSettings
+from openhands_tiered_router.policy.economics.lifetime import CacheSettings
+from openhands_tiered_router.policy.exploration import Exploration
+from openhands_tiered_router.policy.policy import Policy
+from openhands_tiered_router.record.metrics.settings import MetricsSettings
 from openhands_tiered_router.skill_kit.settings import SkillSettings
-from openhands_tiered_router.state.settings import StateSettings
 from openhands_tiered_router.tiers import DEFAULT_MAX_COMPLEXITY, Endpoint, Tier
 
 

@@ -13,14 +13,19 @@ os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 os.environ["OPENHANDS_SUPPRESS_BANNER"] = "1"
 
 from collections.abc import Iterator
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-from openhands_tiered_router.fleet import reset_fleet
+from openhands_tiered_router.calls.fleet import reset_fleet
+from openhands_tiered_router.calls.state.stores import forget_stores
 from openhands_tiered_router.loopback import LoopbackProvider
-from openhands_tiered_router.state.stores import forget_stores
 from tests.waiting import wait_until
 
 
@@ -63,26 +68,49 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _ready_shells(_own_home: None) -> Iterator[None]:
+class _ReadyShells(MetaPathFinder):
     """The agents' shells show their prompt before a command is sent to them.
 
     The SDK gives a shell 0.2 s to start. One that takes longer ends the agent's first
-    command with its first prompt, and each result then comes one command late.
+    command with its first prompt, and each result then comes one command late. The
+    SDK's module is patched when a test imports it: importing it here would cost every
+    test process 5 s of CPU.
     """
-    from openhands.tools.terminal.metadata import CmdOutputMetadata
-    from openhands.tools.terminal.terminal.tmux_pane_pool import TmuxPanePool
 
-    create = TmuxPanePool._create_pane
+    module = "openhands.tools.terminal.terminal.tmux_pane_pool"
 
-    def create_ready(pool: TmuxPanePool):
-        pane = create(pool)
-        wait_until(lambda: CmdOutputMetadata.matches_ps1_metadata(pane.read_screen()))
-        return pane
+    def find_spec(
+        self, fullname: str, path: object, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if fullname != self.module:
+            return None
+        sys.meta_path.remove(self)
+        spec = find_spec(fullname)
+        assert spec and spec.loader
+        execute = spec.loader.exec_module
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(TmuxPanePool, "_create_pane", create_ready)
-        yield
+        def execute_and_patch(module: ModuleType) -> None:
+            execute(module)
+            self._patch(module)
+
+        spec.loader.exec_module = execute_and_patch
+        return spec
+
+    def _patch(self, module: ModuleType) -> None:
+        from openhands.tools.terminal.metadata import CmdOutputMetadata
+
+        create = module.TmuxPanePool._create_pane
+
+        def create_ready(pool: Any) -> Any:
+            pane = create(pool)
+            shown = CmdOutputMetadata.matches_ps1_metadata
+            wait_until(lambda: shown(pane.read_screen()))
+            return pane
+
+        module.TmuxPanePool._create_pane = create_ready
+
+
+sys.meta_path.insert(0, _ReadyShells())
 
 
 @pytest.fixture(autouse=True)

@@ -16,8 +16,8 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from openhands_tiered_router.calibrate.task import Calibration
-    from openhands_tiered_router.need.task_weights import TaskWeights
+    from openhands_tiered_router.policy.need.task_weights import TaskWeights
+    from openhands_tiered_router.record.calibrate.task import Calibration
 
 UNUSABLE: Final = 2
 TELEMETRY: Final = "telemetry"
@@ -44,7 +44,7 @@ class _Output:
         self, part: str, content: dict[str, Any], evidence: dict[str, Any]
     ) -> None:
         """Into the file for the configuration, if one was given."""
-        from openhands_tiered_router.calibrate.fitted_file import write_part
+        from openhands_tiered_router.record.calibrate.fitted_file import write_part
 
         if self.fitted is not None:
             write_part(self.fitted, part, content, evidence)
@@ -85,7 +85,7 @@ class _Source(click.Path):
         ctx: click.Context | None,
     ) -> Any:
         if value == TELEMETRY and not os.path.exists(value):
-            from openhands_tiered_router.telemetry.location import path_from
+            from openhands_tiered_router.record.telemetry.location import path_from
 
             value = path_from(os.environ) or value
         return super().convert(value, param, ctx)
@@ -178,9 +178,9 @@ def command(
     From telemetry that was recorded with [explore] on, it tells what the policy of
     each --policy would have cost and achieved.
     """
-    from openhands_tiered_router.calibrate.logs import is_telemetry
-    from openhands_tiered_router.calibrate.numeric import MissingExtraError
-    from openhands_tiered_router.calibrate.samples import holds_sessions
+    from openhands_tiered_router.record.calibrate.logs import is_telemetry
+    from openhands_tiered_router.record.calibrate.numeric import MissingExtraError
+    from openhands_tiered_router.record.calibrate.samples import holds_sessions
 
     paths, into = (*sources, *more), _Output(output, fitted, plot, as_json)
     if bool(paths) == bool(undo):
@@ -209,10 +209,13 @@ def _fit_task(
     leave_out: Sequence[str],
     into: _Output,
 ) -> None:
-    from openhands_tiered_router.calibrate.profile import write_profile
-    from openhands_tiered_router.calibrate.samples import read_samples
-    from openhands_tiered_router.calibrate.task import GraphOptions, calibrate_task
-    from openhands_tiered_router.need.task_weights import default_weights
+    from openhands_tiered_router.policy.need.task_weights import default_weights
+    from openhands_tiered_router.record.calibrate.profile import write_profile
+    from openhands_tiered_router.record.calibrate.samples import read_samples
+    from openhands_tiered_router.record.calibrate.task import (
+        GraphOptions,
+        calibrate_task,
+    )
 
     current = default_weights()
     samples = [sample for path in paths for sample in read_samples(path)]
@@ -235,11 +238,11 @@ def _fit_task(
 
 
 def _fit_sessions(paths: Sequence[Path], into: _Output) -> None:
-    from openhands_tiered_router.calibrate.next_turn import (
+    from openhands_tiered_router.record.calibrate.next_turn import (
         fit_next_turn,
         write_next_turn,
     )
-    from openhands_tiered_router.replay.sessions import read_sessions
+    from openhands_tiered_router.record.replay.sessions import read_sessions
 
     with _progress(quiet=into.as_json) as report:
         report("sessions")
@@ -248,7 +251,7 @@ def _fit_sessions(paths: Sequence[Path], into: _Output) -> None:
         write_next_turn(fit, into.output)
     into.take_up("next_turn", fit.data, fit.data["fitted"])
     if into.plot is not None:
-        from openhands_tiered_router.calibrate.plot import reliability_page
+        from openhands_tiered_router.record.calibrate.plot import reliability_page
 
         into.plot.write_text(reliability_page(fit.data["fitted"]), "utf-8")
     if into.as_json:
@@ -268,7 +271,7 @@ def _progress(*, quiet: bool) -> Iterator[Callable[[str], None]]:
 
 
 def _go_back(path: Path) -> None:
-    from openhands_tiered_router.calibrate.fitted_file import undo
+    from openhands_tiered_router.record.calibrate.fitted_file import undo
 
     click.echo(f"{path}: version {undo(path)} is in force again")
 

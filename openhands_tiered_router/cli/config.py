@@ -15,8 +15,8 @@ from openhands_tiered_router.cli.doctor import command as doctor
 
 
 if TYPE_CHECKING:
+    from openhands_tiered_router.cli.export.client import Client
     from openhands_tiered_router.config import RouterConfig
-    from openhands_tiered_router.export.client import Client
 
 EXIT_USAGE: Final = 2
 FORMS: Final = {
@@ -63,7 +63,7 @@ def show(config: str | None, defaults: bool, as_json: bool) -> None:
 
     The output can be used as a file, but for what is hidden in it.
     """
-    from openhands_tiered_router.export.shown import shown_config
+    from openhands_tiered_router.cli.export.shown import shown_config
 
     shown = shown_config(_load(config), defaults=defaults)
     if as_json:
@@ -159,8 +159,8 @@ def _files(
     config: RouterConfig, form: str, through: str, address: str | None
 ) -> dict[str, str]:
     """Each file's text, by its name."""
+    from openhands_tiered_router.cli.export import forms
     from openhands_tiered_router.config import ConfigError
-    from openhands_tiered_router.export import forms
 
     make = _maker(config, through, address)
     single: dict[str, Callable[[Client], str]] = {
@@ -204,7 +204,11 @@ def _maker(
     config: RouterConfig, through: str, address: str | None
 ) -> Callable[[str | None], Client]:
     """Makes the client of a tier; ``None``: what stands for all."""
-    from openhands_tiered_router.export.client import GATEWAY, direct, through_gateway
+    from openhands_tiered_router.cli.export.client import (
+        GATEWAY,
+        direct,
+        through_gateway,
+    )
 
     def make(tier: str | None) -> Client:
         if through == "direct":

@@ -10,16 +10,16 @@ from typing import Any, Final
 
 import click
 
-from openhands_tiered_router.core.chat import entries_of
-from openhands_tiered_router.core.decision import Decision
-from openhands_tiered_router.core.engine import Engine, Rule
-from openhands_tiered_router.core.policy import Policy
-from openhands_tiered_router.core.request import Purpose, RoutingRequest
-from openhands_tiered_router.core.rules import RULES
-from openhands_tiered_router.core.session import SessionState
-from openhands_tiered_router.need.graph_source import BuiltGraphs
-from openhands_tiered_router.need.task import TaskScorer, TaskScoreRule
-from openhands_tiered_router.need.task_weights import ProfileError, load_weights
+from openhands_tiered_router.policy.chat import entries_of
+from openhands_tiered_router.policy.decision import Decision
+from openhands_tiered_router.policy.engine import Engine, Rule
+from openhands_tiered_router.policy.need.graph_source import BuiltGraphs
+from openhands_tiered_router.policy.need.task import TaskScorer, TaskScoreRule
+from openhands_tiered_router.policy.need.task_weights import ProfileError, load_weights
+from openhands_tiered_router.policy.policy import Policy
+from openhands_tiered_router.policy.request import Purpose, RoutingRequest
+from openhands_tiered_router.policy.rules import RULES
+from openhands_tiered_router.policy.session import SessionState
 from openhands_tiered_router.tiers import Endpoint, Tier, TierSet
 
 

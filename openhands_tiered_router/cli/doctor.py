@@ -82,7 +82,7 @@ def _check(path: Path | None) -> tuple[str, Checked, list[Finding]]:
 
     from openhands_tiered_router.config import find_config
     from openhands_tiered_router.config.checks import Checked, run_checks
-    from openhands_tiered_router.economics.price_book import default_price_book
+    from openhands_tiered_router.policy.economics.price_book import default_price_book
 
     source = find_config(path)
     book = default_price_book()

@@ -13,7 +13,7 @@ import click
 
 
 if TYPE_CHECKING:
-    from openhands_tiered_router.core.decision import Decision
+    from openhands_tiered_router.policy.decision import Decision
 
 UNUSABLE: Final = 2
 
@@ -143,8 +143,11 @@ def _request(source: _Source) -> dict[str, Any]:
 
 def _recorded(source: _Source) -> tuple[Decision, dict[str, str]]:
     """A decision, and what was said then if texts are recorded."""
-    from openhands_tiered_router.telemetry.location import path_from, standard_path
-    from openhands_tiered_router.telemetry.query import (
+    from openhands_tiered_router.record.telemetry.location import (
+        path_from,
+        standard_path,
+    )
+    from openhands_tiered_router.record.telemetry.query import (
         TelemetryFile,
         TelemetryReadError,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from openhands_tiered_router.core.decision import ErrorKind
+from openhands_tiered_router.policy.decision import ErrorKind
 
 
 _SHOWN: Final = 300
@@ -93,7 +93,7 @@ def failure_of(error: BaseException) -> Failure:
     """What came of a run, from the error that it raised."""
     from openhands.sdk.conversation.exceptions import ConversationRunError
 
-    from openhands_tiered_router.dispatch.errors import kind_of
+    from openhands_tiered_router.calls.errors import kind_of
 
     if not isinstance(error, ConversationRunError):
         return _failure(kind_of(error), type(error).__name__, str(error))
@@ -110,7 +110,7 @@ def failure_of(error: BaseException) -> Failure:
 
 
 def _failure(kind: ErrorKind, name: str, said: str) -> Failure:
-    from openhands_tiered_router.telemetry.redaction import redacted
+    from openhands_tiered_router.redaction import redacted
 
     what, remedy = _TOLD.get(kind, _OTHER)
     if kind not in _TOLD:

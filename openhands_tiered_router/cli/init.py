@@ -110,7 +110,7 @@ def _render(
 
     from openhands_tiered_router.config import ConfigError, parse_config
     from openhands_tiered_router.config.template import render
-    from openhands_tiered_router.economics.price_book import default_price_book
+    from openhands_tiered_router.policy.economics.price_book import default_price_book
 
     text = render(tiers, default_price_book())
     try:
@@ -156,7 +156,7 @@ def _variables(config: RouterConfig) -> dict[str, bool]:
     """Environment variables that hold a key, and whether each is set."""
     from openhands_tiered_router.config.keys import key_for
     from openhands_tiered_router.config.resolve import resolve_targets
-    from openhands_tiered_router.economics.price_book import default_price_book
+    from openhands_tiered_router.policy.economics.price_book import default_price_book
 
     book, targets = default_price_book(), resolve_targets(config)
     keys = [

@@ -43,9 +43,12 @@ def command(port: int, host: str, telemetry: Path | None, config: str | None) ->
     lines are known to the routers' own processes alone: see [metrics] port.
     """
     from openhands_tiered_router.config import ConfigError
-    from openhands_tiered_router.metrics.serving import MetricsError, serve_metrics
-    from openhands_tiered_router.telemetry.location import path_from
-    from openhands_tiered_router.telemetry.query import TelemetryReadError
+    from openhands_tiered_router.record.metrics.serving import (
+        MetricsError,
+        serve_metrics,
+    )
+    from openhands_tiered_router.record.telemetry.location import path_from
+    from openhands_tiered_router.record.telemetry.query import TelemetryReadError
 
     path = telemetry or path_from(os.environ)
     if path is None:
@@ -63,8 +66,8 @@ def command(port: int, host: str, telemetry: Path | None, config: str | None) ->
 
 def _note_budgets(config: str) -> None:
     from openhands_tiered_router.config import open_config
-    from openhands_tiered_router.metrics.sources import sources
-    from openhands_tiered_router.telemetry.recorder import TelemetryRecorder
+    from openhands_tiered_router.record.metrics.sources import sources
+    from openhands_tiered_router.record.telemetry.recorder import TelemetryRecorder
 
     read = open_config(config)
     budgets = [budget.to_budget() for budget in read.budgets]

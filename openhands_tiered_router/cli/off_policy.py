@@ -14,10 +14,10 @@ from openhands_tiered_router.plural import counted
 
 
 if TYPE_CHECKING:
-    from openhands_tiered_router.calibrate.judge import Judgement
-    from openhands_tiered_router.calibrate.logs import LoggedTurn
-    from openhands_tiered_router.calibrate.off_policy import Estimate
     from openhands_tiered_router.config import RouterConfig
+    from openhands_tiered_router.record.calibrate.judge import Judgement
+    from openhands_tiered_router.record.calibrate.logs import LoggedTurn
+    from openhands_tiered_router.record.calibrate.off_policy import Estimate
 
 DONE: Final = 0
 REFUSED: Final = 3
@@ -42,10 +42,10 @@ def judge_policies(
         ValueError: A file cannot be used.
         MissingExtraError: scikit-learn is not installed.
     """
-    from openhands_tiered_router.calibrate.judge import judge
-    from openhands_tiered_router.calibrate.logs import ThinLogError, read_turns
-    from openhands_tiered_router.calibrate.numeric import numerics
     from openhands_tiered_router.config import open_config
+    from openhands_tiered_router.record.calibrate.judge import judge
+    from openhands_tiered_router.record.calibrate.logs import ThinLogError, read_turns
+    from openhands_tiered_router.record.calibrate.numeric import numerics
 
     try:
         turns = read_turns(telemetry)
@@ -68,10 +68,10 @@ def _tune(
     turns: Sequence[LoggedTurn], config: RouterConfig, fitted: Path, as_json: bool
 ) -> int:
     """Puts a cheaper ``economy`` into the file, if the logs show one."""
-    from openhands_tiered_router.calibrate.fitted_file import write_part
-    from openhands_tiered_router.calibrate.judge import redecider_of
-    from openhands_tiered_router.calibrate.off_policy import TooFewError
-    from openhands_tiered_router.calibrate.tune import tune
+    from openhands_tiered_router.record.calibrate.fitted_file import write_part
+    from openhands_tiered_router.record.calibrate.judge import redecider_of
+    from openhands_tiered_router.record.calibrate.off_policy import TooFewError
+    from openhands_tiered_router.record.calibrate.tune import tune
 
     try:
         found = tune(turns, redecider_of(config, turns))

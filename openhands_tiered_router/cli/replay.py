@@ -15,10 +15,10 @@ from openhands_tiered_router.plural import counted
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from openhands_tiered_router.core.engine import Engine
-    from openhands_tiered_router.replay.run import ReplayedTurn
-    from openhands_tiered_router.replay.sessions import RecordedSession
-    from openhands_tiered_router.replay.summary import Summary
+    from openhands_tiered_router.policy.engine import Engine
+    from openhands_tiered_router.record.replay.run import ReplayedTurn
+    from openhands_tiered_router.record.replay.sessions import RecordedSession
+    from openhands_tiered_router.record.replay.summary import Summary
 
 UNUSABLE: Final = 2
 """Exit code: the configuration or the recordings cannot be used."""
@@ -78,8 +78,8 @@ def command(
                 2  the configuration or the recordings cannot be used
     """
     from openhands_tiered_router.config import ConfigError
-    from openhands_tiered_router.replay.costs import UnknownPriceError
-    from openhands_tiered_router.replay.sessions import SessionError
+    from openhands_tiered_router.record.replay.costs import UnknownPriceError
+    from openhands_tiered_router.record.replay.sessions import SessionError
 
     try:
         engine = _engine(config)
@@ -96,8 +96,8 @@ def command(
 def _engine(config: Path | None) -> Engine:
     from openhands_tiered_router.config import open_config, policy_of, tier_set
     from openhands_tiered_router.config.rules import rules_of
-    from openhands_tiered_router.core.engine import Engine
-    from openhands_tiered_router.need.next_turn import default_model
+    from openhands_tiered_router.policy.engine import Engine
+    from openhands_tiered_router.policy.need.next_turn import default_model
 
     opened = open_config(config)
     default_model()  # read before the first decision is timed
@@ -105,11 +105,14 @@ def _engine(config: Path | None) -> Engine:
 
 
 def _recorded(path: Path) -> list[RecordedSession]:
-    from openhands_tiered_router.replay.conversations import (
+    from openhands_tiered_router.record.replay.conversations import (
         find_conversations,
         read_conversation,
     )
-    from openhands_tiered_router.replay.sessions import SessionError, read_sessions
+    from openhands_tiered_router.record.replay.sessions import (
+        SessionError,
+        read_sessions,
+    )
 
     if not path.exists():
         raise SessionError(f"{path}: does not exist; {_GIVE}")
@@ -126,7 +129,7 @@ def _recorded(path: Path) -> list[RecordedSession]:
 def _print_decisions(
     engine: Engine, recorded: list[RecordedSession], time_scale: float
 ) -> None:
-    from openhands_tiered_router.replay.run import replay
+    from openhands_tiered_router.record.replay.run import replay
 
     for session in recorded:
         for number, turn in enumerate(replay(engine, session, time_scale)):
@@ -148,9 +151,9 @@ def _report(
 ) -> None:
     from rich.console import Console
 
-    from openhands_tiered_router.replay.costs import prices_of
-    from openhands_tiered_router.replay.plot import page
-    from openhands_tiered_router.replay.summary import summarise
+    from openhands_tiered_router.record.replay.costs import prices_of
+    from openhands_tiered_router.record.replay.plot import page
+    from openhands_tiered_router.record.replay.summary import summarise
 
     for endpoint in engine.tiers.endpoints:
         prices_of(endpoint)
@@ -170,7 +173,7 @@ def _with_progress(
     from rich.console import Console
     from rich.progress import track
 
-    from openhands_tiered_router.replay.run import replay
+    from openhands_tiered_router.record.replay.run import replay
 
     console = Console(stderr=True)
     for session in track(

@@ -15,7 +15,7 @@ import click
 
 
 if TYPE_CHECKING:
-    from openhands_tiered_router.report.budgets import BudgetLeft
+    from openhands_tiered_router.record.report.budgets import BudgetLeft
 
 UNUSABLE: Final = 2
 
@@ -100,8 +100,11 @@ def command(
                 2  the record or the configuration cannot be read, or the page not
                    be written
     """
-    from openhands_tiered_router.report.build import UnknownConversationError, build
-    from openhands_tiered_router.telemetry.query import TelemetryReadError
+    from openhands_tiered_router.record.report.build import (
+        UnknownConversationError,
+        build,
+    )
+    from openhands_tiered_router.record.telemetry.query import TelemetryReadError
 
     path = telemetry or _recorded()
     budgets = None if config is None else _budgets(config, conversation)
@@ -120,13 +123,13 @@ def command(
     if html is not None:
         _write(html, report)
     if as_json:
-        from openhands_tiered_router.report.plain import plain
+        from openhands_tiered_router.record.report.plain import plain
 
         click.echo(json.dumps(plain(report), indent=1))
         return
     from rich.console import Console
 
-    from openhands_tiered_router.report.terminal import show, show_misroutes
+    from openhands_tiered_router.record.report.terminal import show, show_misroutes
 
     console = Console(highlight=False)
     if misroutes:
@@ -139,7 +142,7 @@ def command(
 
 def _budgets(config: str, conversation: str | None) -> tuple[BudgetLeft, ...]:
     from openhands_tiered_router.config import ConfigError
-    from openhands_tiered_router.report.budgets import budgets_left
+    from openhands_tiered_router.record.report.budgets import budgets_left
 
     try:
         return budgets_left(config, conversation)
@@ -149,7 +152,7 @@ def _budgets(config: str, conversation: str | None) -> tuple[BudgetLeft, ...]:
 
 def _judge(path: Path) -> None:
     """Judges what is new, and shows how far it is if that takes long."""
-    from openhands_tiered_router.telemetry.assess import assess
+    from openhands_tiered_router.record.telemetry.assess import assess
 
     if not assess(path, _SHORT).left:
         return
@@ -169,7 +172,7 @@ def _judge(path: Path) -> None:
 
 
 def _recorded() -> Path:
-    from openhands_tiered_router.telemetry.location import path_from
+    from openhands_tiered_router.record.telemetry.location import path_from
 
     path = path_from(os.environ)
     if path is None:
@@ -178,7 +181,7 @@ def _recorded() -> Path:
 
 
 def _write(html: Path, report: Any) -> None:
-    from openhands_tiered_router.report.html import page
+    from openhands_tiered_router.record.report.html import page
 
     try:
         html.write_text(page(report), "utf-8")

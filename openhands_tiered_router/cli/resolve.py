@@ -32,9 +32,12 @@ if TYPE_CHECKING:
     from openhands_tiered_router.resolver.issue import Issue, Reference
     from openhands_tiered_router.resolver.labels import Wishes
     from openhands_tiered_router.resolver.resolution import Outcome
+    from openhands_tiered_router.resolver.sandbox.settings import (
+        Sandbox,
+        SandboxSettings,
+    )
     from openhands_tiered_router.resolver.settings import ResolverSettings
     from openhands_tiered_router.resolver.work import Worker
-    from openhands_tiered_router.sandbox.settings import Sandbox, SandboxSettings
     from openhands_tiered_router.tiers import Tier
 
 
@@ -180,8 +183,8 @@ def _plan(issue: str, repo: str | None, given: str, options: Options) -> _Plan:
     from openhands_tiered_router.resolver.forges import forge_of
     from openhands_tiered_router.resolver.issue import reference_of
     from openhands_tiered_router.resolver.labels import Wishes, wishes_of
-    from openhands_tiered_router.sandbox import opening
-    from openhands_tiered_router.sandbox.settings import Sandbox
+    from openhands_tiered_router.resolver.sandbox import opening
+    from openhands_tiered_router.resolver.sandbox.settings import Sandbox
 
     config = open_config(options.config)
     settings, sandboxes = config.resolver.to_settings(), config.sandbox.to_settings()
@@ -283,7 +286,7 @@ def _worker(
     plan: _Plan, reporter: ServedReporter, conversations: Path, resolution: Path
 ) -> Worker:
     from openhands_tiered_router.cli.resolve_agent import LocalAgent
-    from openhands_tiered_router.sandbox.settings import Sandbox
+    from openhands_tiered_router.resolver.sandbox.settings import Sandbox
     from openhands_tiered_router.tiers import Tier
 
     options, settings, wishes = plan.options, plan.settings, plan.wishes
@@ -314,8 +317,8 @@ def _remote(
 ) -> Worker:
     from openhands_tiered_router.cli.resolve_remote import RemoteAgent
     from openhands_tiered_router.cli.served import Served
-    from openhands_tiered_router.sandbox.docker import SESSION_KEY
-    from openhands_tiered_router.sandbox.opening import Place
+    from openhands_tiered_router.resolver.sandbox.docker import SESSION_KEY
+    from openhands_tiered_router.resolver.sandbox.opening import Place
 
     served = Served(
         router=router,

@@ -15,9 +15,13 @@ from typing import Final
 
 import click
 
+from openhands_tiered_router.cli.demo.models import (
+    PRICES,
+    configuration,
+    name_at_provider,
+)
+from openhands_tiered_router.cli.demo.workspace import copy_project, run_tests
 from openhands_tiered_router.cli.resolve import Options, resolve
-from openhands_tiered_router.demo.models import PRICES, configuration, name_at_provider
-from openhands_tiered_router.demo.workspace import copy_project, run_tests
 from openhands_tiered_router.loopback import LoopbackProvider, Script
 from openhands_tiered_router.loopback.scripts import by_turn, load_recording
 from openhands_tiered_router.resolver.checkout import source_of
@@ -106,7 +110,7 @@ def _workspace(project: Path, issue: Path, options: Options) -> Path:
 
 def _script(workspace: Path) -> Script:
     variables = {"workspace": str(workspace), "python": shlex.quote(sys.executable)}
-    recording = files("openhands_tiered_router.demo") / "recording.json"
+    recording = files("openhands_tiered_router.cli.demo") / "recording.json"
     with as_file(recording) as path:
         turns, side = load_recording(path, variables)
     return by_turn(turns[:TURNS], side=side)

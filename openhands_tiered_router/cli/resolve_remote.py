@@ -11,10 +11,10 @@ from openhands_tiered_router.resolver import prompt
 from openhands_tiered_router.resolver.errors import DeliveryError, ResolveError
 from openhands_tiered_router.resolver.git import Git
 from openhands_tiered_router.resolver.hidden import hidden
+from openhands_tiered_router.resolver.sandbox import opening, transfer
+from openhands_tiered_router.resolver.sandbox.opening import Place
+from openhands_tiered_router.resolver.sandbox.problems import told
 from openhands_tiered_router.resolver.work import Done, Work
-from openhands_tiered_router.sandbox import opening, transfer
-from openhands_tiered_router.sandbox.opening import Place
-from openhands_tiered_router.sandbox.problems import told
 
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ from openhands_tiered_router.cli.headless import (
     router_of,
     run_to_end,
 )
-from openhands_tiered_router.sandbox.settings import Sandbox
+from openhands_tiered_router.resolver.sandbox.settings import Sandbox
 
 
 if TYPE_CHECKING:

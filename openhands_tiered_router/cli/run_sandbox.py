@@ -20,13 +20,13 @@ from openhands_tiered_router.cli.headless import router_of
 from openhands_tiered_router.cli.served import Served, ServedReporter
 from openhands_tiered_router.resolver import prompt
 from openhands_tiered_router.resolver.errors import DeliveryError, UsageProblem
+from openhands_tiered_router.resolver.sandbox import opening, transfer
+from openhands_tiered_router.resolver.sandbox.docker import SESSION_KEY
+from openhands_tiered_router.resolver.sandbox.opening import Place
+from openhands_tiered_router.resolver.sandbox.problems import told
+from openhands_tiered_router.resolver.sandbox.settings import Sandbox, SandboxSettings
+from openhands_tiered_router.resolver.sandbox.snapshot import BRANCH, Snapshot
 from openhands_tiered_router.resolver.work import EXIT_NOT_DELIVERED, Done
-from openhands_tiered_router.sandbox import opening, transfer
-from openhands_tiered_router.sandbox.docker import SESSION_KEY
-from openhands_tiered_router.sandbox.opening import Place
-from openhands_tiered_router.sandbox.problems import told
-from openhands_tiered_router.sandbox.settings import Sandbox, SandboxSettings
-from openhands_tiered_router.sandbox.snapshot import BRANCH, Snapshot
 
 
 if TYPE_CHECKING:

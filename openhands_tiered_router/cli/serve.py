@@ -89,7 +89,7 @@ def command(
         click.echo(str(error), err=True)
         sys.exit(EXIT_USAGE)
     if print_config:
-        from openhands_tiered_router.export.shown import without_secrets
+        from openhands_tiered_router.cli.export.shown import without_secrets
 
         click.echo(json.dumps(without_secrets(proxy.settings), indent=2))
         return

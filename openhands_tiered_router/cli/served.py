@@ -26,8 +26,8 @@ from openhands_tiered_router.cli.headless import (
     limited,
 )
 from openhands_tiered_router.cli.turns import UNKNOWN, Reporter
+from openhands_tiered_router.resolver.sandbox.settings import Sandbox
 from openhands_tiered_router.resolver.work import Done, TierCost
-from openhands_tiered_router.sandbox.settings import Sandbox
 
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import click
 
 
 if TYPE_CHECKING:
-    from openhands_tiered_router.report.now import Now
+    from openhands_tiered_router.record.report.now import Now
 
 
 @click.command(name="status")
@@ -33,14 +33,14 @@ def command(telemetry: Path | None) -> None:
 
 def _status(telemetry: Path | None) -> str:
     if telemetry is None:
-        from openhands_tiered_router.telemetry.location import path_from
+        from openhands_tiered_router.record.telemetry.location import path_from
 
         telemetry = path_from(os.environ)
     if telemetry is None:
         return "telemetry off"
     if not telemetry.exists():
         return "no telemetry"
-    from openhands_tiered_router.report.now import now
+    from openhands_tiered_router.record.report.now import now
 
     return _line(now(telemetry))
 

@@ -47,8 +47,8 @@ def command() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
 def stats(telemetry: Path | None, as_json: bool) -> None:
     """Show how much is on record, and how large it is."""
-    from openhands_tiered_router.telemetry.extent import extent
-    from openhands_tiered_router.telemetry.files import TelemetryReadError
+    from openhands_tiered_router.record.telemetry.extent import extent
+    from openhands_tiered_router.record.telemetry.files import TelemetryReadError
 
     path = _path(telemetry)
     try:
@@ -93,7 +93,7 @@ def export(
     texts: bool,
 ) -> None:
     """Write one row a decision: its numbers, its costs, what came of it."""
-    from openhands_tiered_router.telemetry.export import (
+    from openhands_tiered_router.record.telemetry.export import (
         Format,
         MissingLibrary,
         plain,
@@ -101,9 +101,9 @@ def export(
         write_parquet,
         write_text,
     )
-    from openhands_tiered_router.telemetry.facts import turn_facts
-    from openhands_tiered_router.telemetry.files import TelemetryReadError
-    from openhands_tiered_router.telemetry.query import TelemetryFile
+    from openhands_tiered_router.record.telemetry.facts import turn_facts
+    from openhands_tiered_router.record.telemetry.files import TelemetryReadError
+    from openhands_tiered_router.record.telemetry.query import TelemetryFile
 
     since = 0.0 if days is None else time.time() - days * _DAY
     file = TelemetryFile(_path(telemetry))
@@ -141,8 +141,11 @@ def purge(
     Then the file is rewritten: in a large one that takes minutes, in which no other
     process can write its records, and those that end lose what they have.
     """
-    from openhands_tiered_router.telemetry.files import TelemetryReadError
-    from openhands_tiered_router.telemetry.removal import purge as removed, purge_texts
+    from openhands_tiered_router.record.telemetry.files import TelemetryReadError
+    from openhands_tiered_router.record.telemetry.removal import (
+        purge as removed,
+        purge_texts,
+    )
 
     if texts == (conversation is not None):
         raise click.UsageError("name one conversation, or --texts")
@@ -165,7 +168,7 @@ def purge(
 
 
 def _path(telemetry: Path | None) -> Path:
-    from openhands_tiered_router.telemetry.location import path_from
+    from openhands_tiered_router.record.telemetry.location import path_from
 
     path = telemetry or path_from(os.environ)
     if path is None:

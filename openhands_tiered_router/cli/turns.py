@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from openhands.sdk import LocalConversation
     from openhands.sdk.event import ActionEvent, Event, MessageEvent
 
-    from openhands_tiered_router.fleet import RoutedCall
+    from openhands_tiered_router.calls.fleet import RoutedCall
     from openhands_tiered_router.router import ComplexityRouter
 
 

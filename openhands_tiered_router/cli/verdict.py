@@ -17,7 +17,7 @@ from openhands_tiered_router.plural import counted
 
 
 if TYPE_CHECKING:
-    from openhands_tiered_router.telemetry.verdicts import AcceptRates, Rate
+    from openhands_tiered_router.record.telemetry.verdicts import AcceptRates, Rate
 
 UNUSABLE: Final = 2
 
@@ -65,7 +65,7 @@ def command(
     with contextlib.suppress(ValueError):
         conversation = conversation and str(UUID(conversation))
     path = _path(telemetry)
-    from openhands_tiered_router.telemetry import TelemetryReadError
+    from openhands_tiered_router.record.telemetry import TelemetryReadError
 
     try:
         if conversation is None:
@@ -77,7 +77,7 @@ def command(
 
 
 def _path(telemetry: Path | None) -> Path:
-    from openhands_tiered_router.telemetry.location import path_from
+    from openhands_tiered_router.record.telemetry.location import path_from
 
     path = telemetry or path_from(os.environ)
     if path is None:
@@ -88,9 +88,9 @@ def _path(telemetry: Path | None) -> Path:
 def _record(
     path: Path, conversation: str, accepted: bool, judge: str, as_json: bool
 ) -> None:
-    from openhands_tiered_router.telemetry import recorder_for
-    from openhands_tiered_router.telemetry.records import VERIFIER, Verdict
-    from openhands_tiered_router.telemetry.verdicts import is_known
+    from openhands_tiered_router.record.telemetry import recorder_for
+    from openhands_tiered_router.record.telemetry.records import VERIFIER, Verdict
+    from openhands_tiered_router.record.telemetry.verdicts import is_known
 
     if judge == VERIFIER:
         raise click.BadParameter("is the verifier's own name", param_hint="--by")
@@ -117,7 +117,7 @@ def _record(
 
 
 def _show(path: Path, as_json: bool) -> None:
-    from openhands_tiered_router.telemetry.verdicts import accept_rates
+    from openhands_tiered_router.record.telemetry.verdicts import accept_rates
 
     rates = accept_rates(path)
     if as_json:

@@ -16,8 +16,8 @@ import click
 if TYPE_CHECKING:
     from rich.console import Group
 
-    from openhands_tiered_router.report.now import Now
-    from openhands_tiered_router.telemetry.query import Turn
+    from openhands_tiered_router.record.report.now import Now
+    from openhands_tiered_router.record.telemetry.query import Turn
 
 UNUSABLE: Final = 2
 
@@ -64,8 +64,8 @@ def command(
     Exit code:  0  ended
                 2  the record cannot be read
     """
-    from openhands_tiered_router.telemetry.files import TelemetryReadError
-    from openhands_tiered_router.telemetry.location import path_from
+    from openhands_tiered_router.record.telemetry.files import TelemetryReadError
+    from openhands_tiered_router.record.telemetry.location import path_from
 
     path = telemetry or path_from(os.environ)
     if path is None:
@@ -84,8 +84,8 @@ def command(
 
 
 def _look(path: Path, within: float) -> tuple[Now, list[Turn]]:
-    from openhands_tiered_router.report.now import now
-    from openhands_tiered_router.telemetry.query import TelemetryFile
+    from openhands_tiered_router.record.report.now import now
+    from openhands_tiered_router.record.telemetry.query import TelemetryFile
 
     return now(path, within), TelemetryFile(path).newest(_TURNS, time.time() - within)
 

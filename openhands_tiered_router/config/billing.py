@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from openhands_tiered_router.config.errors import Problem
 from openhands_tiered_router.config.schema import RouterConfig
-from openhands_tiered_router.economics.price_book import PriceBook
+from openhands_tiered_router.policy.economics.price_book import PriceBook
 from openhands_tiered_router.tiers import Endpoint, LongContextPrices, Prices, TierSet
 
 

@@ -17,7 +17,10 @@ from openhands_tiered_router.config.profiles import profile_dir, profile_secret
 from openhands_tiered_router.config.redact import shown
 from openhands_tiered_router.config.resolve import Target, resolve_targets, tier_set
 from openhands_tiered_router.config.schema import RouterConfig
-from openhands_tiered_router.economics.price_book import PriceBook, default_price_book
+from openhands_tiered_router.policy.economics.price_book import (
+    PriceBook,
+    default_price_book,
+)
 
 
 if TYPE_CHECKING:

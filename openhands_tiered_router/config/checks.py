@@ -19,7 +19,7 @@ from openhands_tiered_router.config.resolve import (
     tier_set,
 )
 from openhands_tiered_router.config.schema import RouterConfig
-from openhands_tiered_router.economics.price_book import PriceBook
+from openhands_tiered_router.policy.economics.price_book import PriceBook
 from openhands_tiered_router.tiers import Endpoint, Tier, TierSet
 
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from openhands_tiered_router.config.endpoint import EndpointConfig
 from openhands_tiered_router.config.resolve import Target
-from openhands_tiered_router.economics.price_book import PriceBook
+from openhands_tiered_router.policy.economics.price_book import PriceBook
 
 
 USUAL_VARIABLES: Final[Mapping[str, tuple[str, ...]]] = {

@@ -10,7 +10,10 @@ from openhands_tiered_router.config.endpoint import EndpointConfig
 from openhands_tiered_router.config.errors import ConfigError, Problem
 from openhands_tiered_router.config.profiles import profile_dir, read_profile
 from openhands_tiered_router.config.schema import RouterConfig
-from openhands_tiered_router.economics.price_book import PriceBook, default_price_book
+from openhands_tiered_router.policy.economics.price_book import (
+    PriceBook,
+    default_price_book,
+)
 from openhands_tiered_router.tiers import Endpoint, Prices, Tier, TierSet
 
 

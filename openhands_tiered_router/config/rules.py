@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from openhands_tiered_router.config.schema import RouterConfig
 from openhands_tiered_router.config.settings import fitted_of
-from openhands_tiered_router.core.engine import Rule
-from openhands_tiered_router.core.fitted import fitted_rules
-from openhands_tiered_router.core.rules import RULES, adapted
+from openhands_tiered_router.policy.engine import Rule
+from openhands_tiered_router.policy.fitted import fitted_rules
+from openhands_tiered_router.policy.rules import RULES, adapted
 
 
 def rules_of(config: RouterConfig) -> tuple[Rule, ...]:

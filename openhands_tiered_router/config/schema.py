@@ -14,6 +14,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from openhands_tiered_router.calls.settings import DispatchSettings
 from openhands_tiered_router.config.endpoint import EndpointConfig
 from openhands_tiered_router.config.errors import Problem
 from openhands_tiered_router.config.fields import Count, Number, Section
@@ -30,9 +31,8 @@ from openhands_tiered_router.config.sections.sandbox import SandboxConfig
 from openhands_tiered_router.config.sections.skills import SkillsConfig
 from openhands_tiered_router.config.sections.state import StateConfig
 from openhands_tiered_router.config.sections.verify import VerifyConfig
-from openhands_tiered_router.core.policy import PROFILES, Policy
-from openhands_tiered_router.dispatch.settings import DispatchSettings
-from openhands_tiered_router.need.dimensions import NAMES
+from openhands_tiered_router.policy.need.dimensions import NAMES
+from openhands_tiered_router.policy.policy import PROFILES, Policy
 from openhands_tiered_router.tiers import DEFAULT_MAX_COMPLEXITY, Tier
 
 

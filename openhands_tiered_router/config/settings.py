@@ -8,15 +8,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from openhands_tiered_router.calls.settings import DispatchSettings
 from openhands_tiered_router.config.errors import ConfigError, Problem
 from openhands_tiered_router.config.schema import RouterConfig
-from openhands_tiered_router.core.policy import Policy, policy_from
-from openhands_tiered_router.dispatch.settings import DispatchSettings
-from openhands_tiered_router.economics.cache_model import LOOK_BACK
+from openhands_tiered_router.policy.economics.cache_model import LOOK_BACK
+from openhands_tiered_router.policy.policy import Policy, policy_from
 
 
 if TYPE_CHECKING:
-    from openhands_tiered_router.core.fitted import Fitted
+    from openhands_tiered_router.policy.fitted import Fitted
 
 
 def policy_of(config: RouterConfig) -> Policy:
@@ -62,7 +62,7 @@ def fitted_of(config: RouterConfig) -> Fitted | None:
     if path is None:
         return None
     # The rules come with it: a tenth of a second that few configurations need.
-    from openhands_tiered_router.core.fitted import FittedError, load_fitted
+    from openhands_tiered_router.policy.fitted import FittedError, load_fitted
 
     try:
         return load_fitted(path)

@@ -29,7 +29,7 @@ from openhands_tiered_router.config.sections.sandbox import SandboxConfig
 from openhands_tiered_router.config.sections.skills import SkillsConfig
 from openhands_tiered_router.config.sections.state import StateConfig
 from openhands_tiered_router.config.sections.verify import VerifyConfig
-from openhands_tiered_router.economics.price_book import PriceBook
+from openhands_tiered_router.policy.economics.price_book import PriceBook
 from openhands_tiered_router.tiers import Prices, Tier
 
 

@@ -17,7 +17,7 @@ from litellm.proxy.proxy_server import app
 from openhands_tiered_router.config import ConfigError
 from openhands_tiered_router.gateway.hook import gateway
 from openhands_tiered_router.gateway.workers import take_sighup
-from openhands_tiered_router.metrics.exposition import exposition
+from openhands_tiered_router.record.metrics.exposition import exposition
 from openhands_tiered_router.sdk.reload import reload_on_sighup
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from openhands_tiered_router.core import anthropic, chat, responses
-from openhands_tiered_router.core.entry import Entry
+from openhands_tiered_router.policy import anthropic, chat, responses
+from openhands_tiered_router.policy.entry import Entry
 from openhands_tiered_router.tiers import Tier
 
 

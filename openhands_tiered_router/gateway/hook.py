@@ -20,7 +20,6 @@ from typing import Any, Final
 from fastapi import HTTPException
 from litellm.integrations.custom_logger import CustomLogger
 
-from openhands_tiered_router.core.decision import Usage
 from openhands_tiered_router.gateway import portability
 from openhands_tiered_router.gateway.call import (
     MODEL,
@@ -33,6 +32,7 @@ from openhands_tiered_router.gateway.routing import GatewayRouter, Route
 from openhands_tiered_router.gateway.settings import ANY_MODEL, WORKSPACES
 from openhands_tiered_router.gateway.unbroken import begun, in_thread
 from openhands_tiered_router.guards.budget.errors import MaxBudgetReached
+from openhands_tiered_router.policy.decision import Usage
 
 
 logger = logging.getLogger(__name__)

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 
 from openhands_tiered_router.config import RouterConfig, build_llms, open_config
 from openhands_tiered_router.config.settings import file_of
-from openhands_tiered_router.core.rules import RULES
 from openhands_tiered_router.gateway.routing import GatewayRouter
+from openhands_tiered_router.policy.rules import RULES
 from openhands_tiered_router.sdk.configured import settings_of
 from openhands_tiered_router.sdk.reload import live_config
 from openhands_tiered_router.sdk.setup import RouterSetup

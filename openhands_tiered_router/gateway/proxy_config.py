@@ -10,9 +10,12 @@ from openhands_tiered_router.config import ConfigError, RouterConfig
 from openhands_tiered_router.config.build import missing_key
 from openhands_tiered_router.config.keys import Key, key_for
 from openhands_tiered_router.config.resolve import Target, resolve_targets, tier_set
-from openhands_tiered_router.economics.price_book import PriceBook, default_price_book
 from openhands_tiered_router.gateway.call import MODEL
 from openhands_tiered_router.gateway.settings import KEY
+from openhands_tiered_router.policy.economics.price_book import (
+    PriceBook,
+    default_price_book,
+)
 from openhands_tiered_router.tiers import Prices
 
 

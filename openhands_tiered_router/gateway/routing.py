@@ -14,8 +14,14 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from openhands_tiered_router import folding
-from openhands_tiered_router.core.decision import (
+from openhands_tiered_router.calls import folding
+from openhands_tiered_router.calls.errors import kind_of, retry_after
+from openhands_tiered_router.calls.fleet import RoutedCall, SessionRecord
+from openhands_tiered_router.calls.health.endpoint import EndpointHealth
+from openhands_tiered_router.calls.health.transitions import Permit
+from openhands_tiered_router.calls.steps import Blocking, Reply, Step
+from openhands_tiered_router.gateway.call import GatewayCall
+from openhands_tiered_router.policy.decision import (
     Attempt,
     Decision,
     ErrorKind,
@@ -23,18 +29,12 @@ from openhands_tiered_router.core.decision import (
     Reason,
     Usage,
 )
-from openhands_tiered_router.core.request import Purpose, RoutingRequest
-from openhands_tiered_router.core.session import SessionState
-from openhands_tiered_router.dispatch.errors import kind_of, retry_after
-from openhands_tiered_router.dispatch.steps import Blocking, Reply, Step
-from openhands_tiered_router.fleet import RoutedCall, SessionRecord
-from openhands_tiered_router.gateway.call import GatewayCall
-from openhands_tiered_router.health.endpoint import EndpointHealth
-from openhands_tiered_router.health.transitions import Permit
+from openhands_tiered_router.policy.request import Purpose, RoutingRequest
+from openhands_tiered_router.policy.session import SessionState
+from openhands_tiered_router.record.telemetry.ids import new_decision_id
 from openhands_tiered_router.sdk.messages import prompt_tokens
 from openhands_tiered_router.sdk.setup import RouterSetup
 from openhands_tiered_router.sdk.spending import Caller, Spending, quotes
-from openhands_tiered_router.telemetry.ids import new_decision_id
 
 
 logger = logging.getLogger(__name__)

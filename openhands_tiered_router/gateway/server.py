@@ -15,7 +15,7 @@ from openhands_tiered_router.config import ConfigSource
 from openhands_tiered_router.config.find import VARIABLE as CONFIG_VARIABLE
 from openhands_tiered_router.gateway.proxy_config import ProxyConfig
 from openhands_tiered_router.gateway.settings import KEY
-from openhands_tiered_router.metrics.settings import MULTIPROCESS
+from openhands_tiered_router.record.metrics.settings import MULTIPROCESS
 
 
 _APP: Final = "openhands_tiered_router.gateway.app:app"

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from openhands_tiered_router.guards.confirm.queue import ConfirmationQueue
     from openhands_tiered_router.guards.confirm.settings import ConfirmSettings
     from openhands_tiered_router.guards.guard import Guard
-    from openhands_tiered_router.guards.loop.guard import LoopGuard
-    from openhands_tiered_router.guards.loop.settings import LoopSettings
+    from openhands_tiered_router.guards.loops.guard import LoopGuard
+    from openhands_tiered_router.guards.loops.settings import LoopSettings
     from openhands_tiered_router.guards.verify.agent import VerifiedAgent
     from openhands_tiered_router.guards.verify.settings import VerifySettings
 

@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator
 from typing import Any, Final
 
-from openhands_tiered_router.core.decision import Usage
 from openhands_tiered_router.loopback.exchange import (
     Message,
     Reply,
@@ -31,6 +30,7 @@ from openhands_tiered_router.loopback.wire import (
     string,
     table,
 )
+from openhands_tiered_router.policy.decision import Usage
 
 
 MAX_CALL_ID: Final = 40

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from openhands_tiered_router.core.decision import Usage
 from openhands_tiered_router.loopback.faults import Fault
+from openhands_tiered_router.policy.decision import Usage
 
 
 class Wire(StrEnum):

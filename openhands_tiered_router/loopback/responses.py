@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterator
 from typing import Any, Final
 
-from openhands_tiered_router.core.decision import Usage
 from openhands_tiered_router.loopback.exchange import (
     Message,
     Reply,
@@ -33,6 +32,7 @@ from openhands_tiered_router.loopback.wire import (
     plain_text,
     string,
 )
+from openhands_tiered_router.policy.decision import Usage
 
 
 ITEM_ID: Final = re.compile(r"[a-zA-Z0-9_-]*")

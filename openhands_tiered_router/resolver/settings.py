@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from openhands_tiered_router.sandbox.settings import Sandbox
+from openhands_tiered_router.resolver.sandbox.settings import Sandbox
 
 
 class ResolverSettings(BaseModel):

@@ -14,14 +14,14 @@ from typing import Any
 
 from openhands.sdk.llm import LLM, Message
 
-from openhands_tiered_router.core.decision import Usage
-from openhands_tiered_router.economics.lifetime import (
+from openhands_tiered_router.calls.fleet import SessionRecord
+from openhands_tiered_router.policy.decision import Usage
+from openhands_tiered_router.policy.economics.lifetime import (
     HOUR,
     CacheSettings,
     OneHour,
     sells_hour,
 )
-from openhands_tiered_router.fleet import SessionRecord
 from openhands_tiered_router.sdk.messages import fingerprint
 from openhands_tiered_router.tiers import Endpoint
 

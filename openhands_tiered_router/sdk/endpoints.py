@@ -8,7 +8,7 @@ from typing import Final
 
 from openhands.sdk.llm import LLM
 
-from openhands_tiered_router.economics.price_book import default_price_book
+from openhands_tiered_router.policy.economics.price_book import default_price_book
 from openhands_tiered_router.settings import RouterSettings
 from openhands_tiered_router.tiers import Endpoint, Prices, Tier, TierSet
 

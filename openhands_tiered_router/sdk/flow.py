@@ -13,15 +13,16 @@ from openhands.sdk.llm import LLM, LLMResponse, Message
 from openhands.sdk.llm.call_context import LLMCallContext, resolve_llm_call_context
 from openhands.sdk.tool import ToolDefinition
 
-from openhands_tiered_router.core.decision import Attempt, Decision, Outcome, Usage
-from openhands_tiered_router.core.request import Purpose, RoutingRequest
-from openhands_tiered_router.core.session import SessionState
-from openhands_tiered_router.dispatch.call import CallFacts
-from openhands_tiered_router.dispatch.errors import CallbackFailed
-from openhands_tiered_router.dispatch.failover import Failover, Send, Steps
-from openhands_tiered_router.dispatch.watch import BreakerChange
-from openhands_tiered_router.fleet import RoutedCall, SessionRecord
-from openhands_tiered_router.health.line import ANYONE
+from openhands_tiered_router.calls.call import CallFacts
+from openhands_tiered_router.calls.errors import CallbackFailed
+from openhands_tiered_router.calls.failover import Failover, Send, Steps
+from openhands_tiered_router.calls.fleet import RoutedCall, SessionRecord
+from openhands_tiered_router.calls.health.line import ANYONE
+from openhands_tiered_router.calls.watch import BreakerChange
+from openhands_tiered_router.policy.decision import Attempt, Decision, Outcome, Usage
+from openhands_tiered_router.policy.request import Purpose, RoutingRequest
+from openhands_tiered_router.policy.session import SessionState
+from openhands_tiered_router.record.telemetry.ids import new_decision_id
 from openhands_tiered_router.sdk import (
     caching,
     histories,
@@ -32,7 +33,6 @@ from openhands_tiered_router.sdk.secrets import known_secrets
 from openhands_tiered_router.sdk.setup import RouterSetup
 from openhands_tiered_router.sdk.spending import Caller, Quote, Spending, quotes
 from openhands_tiered_router.sdk.texts import record_texts
-from openhands_tiered_router.telemetry.ids import new_decision_id
 from openhands_tiered_router.tiers import Endpoint, Tier
 
 

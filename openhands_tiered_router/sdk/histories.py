@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from openhands.sdk.llm import LLM, Message
 
-from openhands_tiered_router.fleet import SessionRecord
-from openhands_tiered_router.history.adapt import HistoryAdapter
-from openhands_tiered_router.history.repair import repair_for
-from openhands_tiered_router.history.target import Target
+from openhands_tiered_router.calls.fleet import SessionRecord
+from openhands_tiered_router.calls.history.adapt import HistoryAdapter
+from openhands_tiered_router.calls.history.repair import repair_for
+from openhands_tiered_router.calls.history.target import Target
 
 
 def repairable(error: Exception) -> bool:

@@ -9,10 +9,10 @@ from typing import Final
 from openhands.sdk.llm import ImageContent, Message, TextContent
 from openhands.sdk.tool import ToolDefinition
 
-from openhands_tiered_router import folding
-from openhands_tiered_router.core.entry import Entry, ToolCall
-from openhands_tiered_router.core.session import SessionState
-from openhands_tiered_router.fleet import SessionRecord
+from openhands_tiered_router.calls import folding
+from openhands_tiered_router.calls.fleet import SessionRecord
+from openhands_tiered_router.policy.entry import Entry, ToolCall
+from openhands_tiered_router.policy.session import SessionState
 
 
 CHARS_PER_TOKEN: Final = 4

@@ -29,11 +29,11 @@ from openhands_tiered_router.config import (
 )
 from openhands_tiered_router.config.reload import FileWatch, watched_files
 from openhands_tiered_router.config.reload_settings import ReloadSettings
-from openhands_tiered_router.core.rules import RULES
+from openhands_tiered_router.policy.rules import RULES
+from openhands_tiered_router.record.telemetry.recorder import TelemetryRecorder
 from openhands_tiered_router.sdk.configured import settings_of
 from openhands_tiered_router.sdk.setup import RouterSetup
 from openhands_tiered_router.settings import RouterSettings
-from openhands_tiered_router.telemetry.recorder import TelemetryRecorder
 from openhands_tiered_router.tiers import Tier
 
 

@@ -6,9 +6,9 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from openhands_tiered_router.core.engine import Rule
-from openhands_tiered_router.core.fitted import fitted_rules, load_fitted
-from openhands_tiered_router.core.rules import adapted
+from openhands_tiered_router.policy.engine import Rule
+from openhands_tiered_router.policy.fitted import fitted_rules, load_fitted
+from openhands_tiered_router.policy.rules import adapted
 from openhands_tiered_router.settings import RouterSettings
 
 

@@ -10,39 +10,39 @@ from typing import TYPE_CHECKING, Any, Self
 
 from openhands.sdk.llm import LLM
 
-from openhands_tiered_router.core.decision import Decision, Reason
-from openhands_tiered_router.core.engine import Engine, Rule
-from openhands_tiered_router.core.fleet import Health
-from openhands_tiered_router.core.request import RoutingRequest
-from openhands_tiered_router.core.rules import RULES, RiskFloor
-from openhands_tiered_router.core.session import SessionState
-from openhands_tiered_router.dispatch.settings import DispatchSettings
-from openhands_tiered_router.economics.lifetime import CacheSettings
-from openhands_tiered_router.fleet import Fleet, RoutedCall, fleet
+from openhands_tiered_router.calls.fleet import Fleet, RoutedCall, fleet
+from openhands_tiered_router.calls.health.endpoint import EndpointHealth
+from openhands_tiered_router.calls.settings import DispatchSettings
+from openhands_tiered_router.calls.state.degrading import DegradingStore
+from openhands_tiered_router.calls.state.settings import StateSettings
+from openhands_tiered_router.calls.state.stores import durable_store_for, store_for
 from openhands_tiered_router.guards.budget.book import Account, Refused
 from openhands_tiered_router.guards.budget.desk import desk
 from openhands_tiered_router.guards.budget.limits import Budget
-from openhands_tiered_router.health.endpoint import EndpointHealth
-from openhands_tiered_router.metrics.serving import serve_as_configured
-from openhands_tiered_router.metrics.sources import sources
-from openhands_tiered_router.need.task import TaskScoreRule
+from openhands_tiered_router.policy.decision import Decision, Reason
+from openhands_tiered_router.policy.economics.lifetime import CacheSettings
+from openhands_tiered_router.policy.engine import Engine, Rule
+from openhands_tiered_router.policy.fleet import Health
+from openhands_tiered_router.policy.need.task import TaskScoreRule
+from openhands_tiered_router.policy.request import RoutingRequest
+from openhands_tiered_router.policy.rules import RULES, RiskFloor
+from openhands_tiered_router.policy.session import SessionState
+from openhands_tiered_router.record.metrics.serving import serve_as_configured
+from openhands_tiered_router.record.metrics.sources import sources
+from openhands_tiered_router.record.telemetry.location import path_from
+from openhands_tiered_router.record.telemetry.recorder import (
+    TelemetryRecorder,
+    recorder_for,
+)
+from openhands_tiered_router.record.telemetry.records import AGENT_TURN
+from openhands_tiered_router.record.telemetry.removal import Retention
+from openhands_tiered_router.record.telemetry.texts import warn_of_texts
 from openhands_tiered_router.sdk.endpoints import tier_set
 from openhands_tiered_router.sdk.graphs import live_graphs
 from openhands_tiered_router.sdk.rules import own_rules
 from openhands_tiered_router.sdk.spending import Caller, Quote, Spending
 from openhands_tiered_router.sdk.tracing import in_span
 from openhands_tiered_router.settings import RouterSettings
-from openhands_tiered_router.state.degrading import DegradingStore
-from openhands_tiered_router.state.settings import StateSettings
-from openhands_tiered_router.state.stores import durable_store_for, store_for
-from openhands_tiered_router.telemetry.location import path_from
-from openhands_tiered_router.telemetry.recorder import (
-    TelemetryRecorder,
-    recorder_for,
-)
-from openhands_tiered_router.telemetry.records import AGENT_TURN
-from openhands_tiered_router.telemetry.removal import Retention
-from openhands_tiered_router.telemetry.texts import warn_of_texts
 from openhands_tiered_router.tiers import Endpoint, Tier
 
 

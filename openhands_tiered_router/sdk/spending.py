@@ -9,13 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Final
 
-from openhands_tiered_router.core.decision import ErrorKind, Outcome
-from openhands_tiered_router.core.request import Purpose, RoutingRequest
-from openhands_tiered_router.core.session import SessionState
-from openhands_tiered_router.dispatch.steps import Reply, Step, blocking
-from openhands_tiered_router.economics.cache_model import warm_tokens
-from openhands_tiered_router.economics.costs import call_cost
-from openhands_tiered_router.economics.dynamics import default_dynamics
+from openhands_tiered_router.calls.steps import Reply, Step, blocking
 from openhands_tiered_router.guards.budget.book import (
     Account,
     Admission,
@@ -26,6 +20,12 @@ from openhands_tiered_router.guards.budget.book import (
 )
 from openhands_tiered_router.guards.budget.errors import MaxBudgetReached
 from openhands_tiered_router.guards.budget.limits import Spend, nano
+from openhands_tiered_router.policy.decision import ErrorKind, Outcome
+from openhands_tiered_router.policy.economics.cache_model import warm_tokens
+from openhands_tiered_router.policy.economics.costs import call_cost
+from openhands_tiered_router.policy.economics.dynamics import default_dynamics
+from openhands_tiered_router.policy.request import Purpose, RoutingRequest
+from openhands_tiered_router.policy.session import SessionState
 from openhands_tiered_router.tiers import Endpoint
 
 

@@ -7,10 +7,10 @@ from itertools import takewhile
 
 from openhands.sdk.llm import LLMResponse, Message
 
-from openhands_tiered_router.fleet import RoutedCall
+from openhands_tiered_router.calls.fleet import RoutedCall
+from openhands_tiered_router.record.telemetry.recorder import TelemetryRecorder
+from openhands_tiered_router.record.telemetry.texts import RawTexts, clipped
 from openhands_tiered_router.sdk.messages import entry_of
-from openhands_tiered_router.telemetry.recorder import TelemetryRecorder
-from openhands_tiered_router.telemetry.texts import RawTexts, clipped
 
 
 def record_texts(

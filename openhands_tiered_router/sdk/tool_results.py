@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from openhands.sdk.event import ActionEvent, Event
 
-from openhands_tiered_router.fleet import fleet
-from openhands_tiered_router.telemetry.outcomes import ToolOutcomes
+from openhands_tiered_router.calls.fleet import fleet
+from openhands_tiered_router.record.telemetry.outcomes import ToolOutcomes
 
 
 class RoutedToolOutcomes(ToolOutcomes):

@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from openhands.sdk.observability.laminar import should_enable_observability
 
-from openhands_tiered_router.core.decision import Decision
-from openhands_tiered_router.core.request import RoutingRequest
-from openhands_tiered_router.telemetry import clean
+from openhands_tiered_router.policy.decision import Decision
+from openhands_tiered_router.policy.request import RoutingRequest
+from openhands_tiered_router.record.telemetry import clean
 
 
 logger = logging.getLogger(__name__)

@@ -16,15 +16,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from openhands_tiered_router.calibrate.next_turn import fit_next_turn
 from openhands_tiered_router.config import load_config, policy_of, tier_set
-from openhands_tiered_router.core.engine import Engine
-from openhands_tiered_router.core.rules import RULES, NextTurn
-from openhands_tiered_router.core.session import SessionState
-from openhands_tiered_router.need.next_turn import NextTurnModel
-from openhands_tiered_router.replay.costs import session_cost
-from openhands_tiered_router.replay.run import replay
-from openhands_tiered_router.replay.sessions import RecordedSession, read_sessions
+from openhands_tiered_router.policy.engine import Engine
+from openhands_tiered_router.policy.need.next_turn import NextTurnModel
+from openhands_tiered_router.policy.rules import RULES, NextTurn
+from openhands_tiered_router.policy.session import SessionState
+from openhands_tiered_router.record.calibrate.next_turn import fit_next_turn
+from openhands_tiered_router.record.replay.costs import session_cost
+from openhands_tiered_router.record.replay.run import replay
+from openhands_tiered_router.record.replay.sessions import (
+    RecordedSession,
+    read_sessions,
+)
 
 
 SCALES = (1.0, 10.0, 30.0)

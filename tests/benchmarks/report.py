@@ -21,9 +21,9 @@ from tempfile import TemporaryDirectory
 
 from synthetic import TURNS, fill
 
-from openhands_tiered_router.report.now import now
-from openhands_tiered_router.telemetry.assess import assess
-from openhands_tiered_router.telemetry.query import TelemetryFile
+from openhands_tiered_router.record.report.now import now
+from openhands_tiered_router.record.telemetry.assess import assess
+from openhands_tiered_router.record.telemetry.query import TelemetryFile
 
 
 COMMANDS = {

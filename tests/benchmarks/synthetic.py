@@ -18,7 +18,7 @@ from contextlib import closing
 from pathlib import Path
 from uuid import UUID
 
-from openhands_tiered_router.core.decision import (
+from openhands_tiered_router.policy.decision import (
     Attempt,
     Candidate,
     Decision,
@@ -28,8 +28,8 @@ from openhands_tiered_router.core.decision import (
     Reason,
     Usage,
 )
-from openhands_tiered_router.economics.costs import call_cost
-from openhands_tiered_router.telemetry.records import (
+from openhands_tiered_router.policy.economics.costs import call_cost
+from openhands_tiered_router.record.telemetry.records import (
     DecisionRecord,
     GuardEvent,
     OutcomeRecord,
@@ -38,7 +38,7 @@ from openhands_tiered_router.telemetry.records import (
     ToolStatus,
     Verdict,
 )
-from openhands_tiered_router.telemetry.store import Store
+from openhands_tiered_router.record.telemetry.store import Store
 from openhands_tiered_router.tiers import Endpoint, Prices, Tier, TierSet
 
 

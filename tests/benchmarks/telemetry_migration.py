@@ -19,11 +19,11 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from openhands_tiered_router.core.decision import Decision
-from openhands_tiered_router.telemetry import packing, schema
-from openhands_tiered_router.telemetry.ids import new_decision_id
-from openhands_tiered_router.telemetry.records import DecisionRecord
-from openhands_tiered_router.telemetry.writer import Writer
+from openhands_tiered_router.policy.decision import Decision
+from openhands_tiered_router.record.telemetry import packing, schema
+from openhands_tiered_router.record.telemetry.ids import new_decision_id
+from openhands_tiered_router.record.telemetry.records import DecisionRecord
+from openhands_tiered_router.record.telemetry.writer import Writer
 from openhands_tiered_router.tiers import Tier
 
 

@@ -24,12 +24,12 @@ from pathlib import Path
 
 import synthetic
 
-from openhands_tiered_router.core.decision import Decision
-from openhands_tiered_router.telemetry.ids import new_decision_id
-from openhands_tiered_router.telemetry.records import DecisionRecord
-from openhands_tiered_router.telemetry.removal import Retention, purge
-from openhands_tiered_router.telemetry.store import Store
-from openhands_tiered_router.telemetry.writer import Writer
+from openhands_tiered_router.policy.decision import Decision
+from openhands_tiered_router.record.telemetry.ids import new_decision_id
+from openhands_tiered_router.record.telemetry.records import DecisionRecord
+from openhands_tiered_router.record.telemetry.removal import Retention, purge
+from openhands_tiered_router.record.telemetry.store import Store
+from openhands_tiered_router.record.telemetry.writer import Writer
 from openhands_tiered_router.tiers import Tier
 
 

@@ -13,14 +13,14 @@ import platform
 import statistics
 import time
 
-from openhands_tiered_router.core.decision import Usage
-from openhands_tiered_router.core.engine import Engine
-from openhands_tiered_router.core.entry import Entry, ToolCall
-from openhands_tiered_router.core.request import Purpose, RoutingRequest
-from openhands_tiered_router.core.rules import RULES
-from openhands_tiered_router.core.session import SessionState
-from openhands_tiered_router.economics.switching import future
-from openhands_tiered_router.need.next_turn import default_model
+from openhands_tiered_router.policy.decision import Usage
+from openhands_tiered_router.policy.economics.switching import future
+from openhands_tiered_router.policy.engine import Engine
+from openhands_tiered_router.policy.entry import Entry, ToolCall
+from openhands_tiered_router.policy.need.next_turn import default_model
+from openhands_tiered_router.policy.request import Purpose, RoutingRequest
+from openhands_tiered_router.policy.rules import RULES
+from openhands_tiered_router.policy.session import SessionState
 from openhands_tiered_router.tiers import Endpoint, Prices, Tier, TierSet
 
 

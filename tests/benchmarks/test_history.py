@@ -6,9 +6,9 @@ import pytest
 from openhands.sdk.llm import Message, TextContent
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from openhands_tiered_router.history.adapt import HistoryAdapter
-from openhands_tiered_router.history.target import Target
-from tests.history.histories import history
+from openhands_tiered_router.calls.history.adapt import HistoryAdapter
+from openhands_tiered_router.calls.history.target import Target
+from tests.calls.history.histories import history
 
 
 OUTPUT = "x" * 1_300

@@ -15,11 +15,14 @@ from statistics import median
 
 from prometheus_client import CollectorRegistry
 
-from openhands_tiered_router.core.decision import Attempt, Decision, Outcome, Usage
-from openhands_tiered_router.metrics.counted import Counted
-from openhands_tiered_router.metrics.exposition import exposition
+from openhands_tiered_router.policy.decision import Attempt, Decision, Outcome, Usage
+from openhands_tiered_router.record.metrics.counted import Counted
+from openhands_tiered_router.record.metrics.exposition import exposition
+from openhands_tiered_router.record.telemetry.records import (
+    DecisionRecord,
+    OutcomeRecord,
+)
 from openhands_tiered_router.sdk.tracing import in_span
-from openhands_tiered_router.telemetry.records import DecisionRecord, OutcomeRecord
 from openhands_tiered_router.tiers import Tier
 
 

@@ -19,8 +19,8 @@ from openhands.sdk.llm.call_context import LLMCallContext
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from openhands_tiered_router import ComplexityRouter
-from openhands_tiered_router.dispatch.failover import Send
-from openhands_tiered_router.fleet import reset_fleet
+from openhands_tiered_router.calls.failover import Send
+from openhands_tiered_router.calls.fleet import reset_fleet
 from openhands_tiered_router.sdk.flow import CallArguments, CallFlow
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 import openhands_tiered_router
-from openhands_tiered_router.core.decision import (
+from openhands_tiered_router.policy.decision import (
     Attempt,
     Candidate,
     Decision,
@@ -29,16 +29,16 @@ from openhands_tiered_router.core.decision import (
     Reason,
     Usage,
 )
-from openhands_tiered_router.telemetry import (
+from openhands_tiered_router.record.telemetry import (
     TelemetryFile,
     TelemetryRecorder,
     ToolResult,
     ToolStatus,
     new_decision_id,
 )
-from openhands_tiered_router.telemetry.redaction import redacted
-from openhands_tiered_router.telemetry.texts import RawTexts
-from openhands_tiered_router.telemetry.writer import Writer
+from openhands_tiered_router.record.telemetry.texts import RawTexts
+from openhands_tiered_router.record.telemetry.writer import Writer
+from openhands_tiered_router.redaction import redacted
 from openhands_tiered_router.tiers import Tier
 
 

@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from openhands_tiered_router.cli.demo import command, problems_of
-from openhands_tiered_router.demo import run
-from openhands_tiered_router.demo.run import DemoResult
-from openhands_tiered_router.demo.workspace import SuiteResult
+from openhands_tiered_router.cli.demo import command, problems_of, run
+from openhands_tiered_router.cli.demo.run import DemoResult
+from openhands_tiered_router.cli.demo.workspace import SuiteResult
 from openhands_tiered_router.tiers import Tier
 
 

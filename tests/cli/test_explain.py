@@ -5,15 +5,15 @@ import pytest
 from click.testing import CliRunner, Result
 
 from openhands_tiered_router.cli.explain import command
-from openhands_tiered_router.core.decision import (
+from openhands_tiered_router.policy.decision import (
     Candidate,
     Decision,
     Dimension,
     Reason,
 )
-from openhands_tiered_router.need.dimensions import NAMES
-from openhands_tiered_router.telemetry.records import DecisionRecord, TextRecord
-from openhands_tiered_router.telemetry.store import Store
+from openhands_tiered_router.policy.need.dimensions import NAMES
+from openhands_tiered_router.record.telemetry.records import DecisionRecord, TextRecord
+from openhands_tiered_router.record.telemetry.store import Store
 from openhands_tiered_router.tiers import Tier
 
 

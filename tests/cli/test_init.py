@@ -13,7 +13,7 @@ from openhands_tiered_router.cli import init as init_module
 from openhands_tiered_router.cli.init import PRESET_NAMES, command
 from openhands_tiered_router.config import load_config, tier_set
 from openhands_tiered_router.config.presets import PRESETS
-from openhands_tiered_router.economics.price_book import default_price_book
+from openhands_tiered_router.policy.economics.price_book import default_price_book
 from openhands_tiered_router.tiers import Tier
 
 

@@ -11,11 +11,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from openhands_tiered_router.cli.calibrate import command
-from openhands_tiered_router.core.decision import Attempt, Outcome
-from openhands_tiered_router.core.policy import Policy
-from openhands_tiered_router.telemetry.recorder import recorder_for
+from openhands_tiered_router.policy.decision import Attempt, Outcome
+from openhands_tiered_router.policy.policy import Policy
+from openhands_tiered_router.record.telemetry.recorder import recorder_for
 from openhands_tiered_router.tiers import Tier
-from tests.calibrate.test_redecide import session
+from tests.record.calibrate.test_redecide import session
 
 
 pytest.importorskip("sklearn")

@@ -161,7 +161,7 @@ def test_the_fitted_model_of_the_next_turn_decides(
 
     before = weak()
     model = json.loads(
-        resources.files("openhands_tiered_router.need.data")
+        resources.files("openhands_tiered_router.policy.need.data")
         .joinpath("next_turn.json")
         .read_text("utf-8")
     )

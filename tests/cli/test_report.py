@@ -9,8 +9,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from openhands_tiered_router.calls.state.settings import StateSettings
+from openhands_tiered_router.calls.state.stores import durable_store_for, forget_stores
 from openhands_tiered_router.cli import tiered_router
-from openhands_tiered_router.core.decision import (
+from openhands_tiered_router.guards.budget.ledger import Entry, reserve
+from openhands_tiered_router.guards.budget.limits import NANO, Spend
+from openhands_tiered_router.policy.decision import (
     Attempt,
     Candidate,
     Decision,
@@ -18,11 +22,7 @@ from openhands_tiered_router.core.decision import (
     Reason,
     Usage,
 )
-from openhands_tiered_router.guards.budget.ledger import Entry, reserve
-from openhands_tiered_router.guards.budget.limits import NANO, Spend
-from openhands_tiered_router.state.settings import StateSettings
-from openhands_tiered_router.state.stores import durable_store_for, forget_stores
-from openhands_tiered_router.telemetry.records import (
+from openhands_tiered_router.record.telemetry.records import (
     DecisionRecord,
     GuardEvent,
     OutcomeRecord,
@@ -31,7 +31,7 @@ from openhands_tiered_router.telemetry.records import (
     ToolStatus,
     Verdict,
 )
-from openhands_tiered_router.telemetry.store import Store
+from openhands_tiered_router.record.telemetry.store import Store
 from openhands_tiered_router.tiers import Endpoint, Prices, Tier, TierSet
 
 

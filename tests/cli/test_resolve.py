@@ -16,9 +16,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from openhands_tiered_router.cli.resolve import command
-from openhands_tiered_router.economics.price_book import default_price_book
 from openhands_tiered_router.loopback import LoopbackProvider, Reply, ToolCall
 from openhands_tiered_router.loopback.scripts import by_turn
+from openhands_tiered_router.policy.economics.price_book import default_price_book
 from tests.resolver.conftest import git
 from tests.resolver.forge_server import TOKEN, ForgeServer
 from tests.resolver.git_http import authorization

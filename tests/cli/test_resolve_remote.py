@@ -15,13 +15,13 @@ from openhands_tiered_router.cli.resolve_remote import RemoteAgent
 from openhands_tiered_router.loopback.scripts import by_turn
 from openhands_tiered_router.resolver.errors import DeliveryError
 from openhands_tiered_router.resolver.git import Git
-from openhands_tiered_router.sandbox import transfer
-from openhands_tiered_router.sandbox.opening import Place
-from openhands_tiered_router.sandbox.settings import Sandbox, SandboxSettings
+from openhands_tiered_router.resolver.sandbox import transfer
+from openhands_tiered_router.resolver.sandbox.opening import Place
+from openhands_tiered_router.resolver.sandbox.settings import Sandbox, SandboxSettings
 from tests.cli.test_resolve import FIX, KEY, commands, config, last  # noqa: F401
 from tests.resolver.conftest import git, server  # noqa: F401
 from tests.resolver.forge_server import TOKEN, ForgeServer
-from tests.sandbox.conftest import Docker, docker  # noqa: F401
+from tests.resolver.sandbox.conftest import Docker, docker  # noqa: F401
 
 
 def test_a_change_that_does_not_fit_is_kept(

@@ -15,8 +15,8 @@ from uuid import UUID
 import pytest
 from click.testing import CliRunner, Result
 
+from openhands_tiered_router.calls.state.sqlite import SqliteStore
 from openhands_tiered_router.cli.run import _task_text, command
-from openhands_tiered_router.economics.price_book import default_price_book
 from openhands_tiered_router.guards.budget import ledger
 from openhands_tiered_router.guards.budget.limits import NANO, Budget
 from openhands_tiered_router.loopback import (
@@ -26,7 +26,7 @@ from openhands_tiered_router.loopback import (
     ToolCall,
     faults,
 )
-from openhands_tiered_router.state.sqlite import SqliteStore
+from openhands_tiered_router.policy.economics.price_book import default_price_book
 from tests.waiting import wait_until
 
 

@@ -16,9 +16,9 @@ from openhands_tiered_router.cli.run import command
 from openhands_tiered_router.loopback import Reply, Request
 from openhands_tiered_router.loopback.faults import Fault
 from openhands_tiered_router.loopback.scripts import by_turn
-from openhands_tiered_router.telemetry.query import TelemetryFile
+from openhands_tiered_router.record.telemetry.query import TelemetryFile
 from tests.cli.test_resolve import FIX, KEY, commands, config, last  # noqa: F401
-from tests.sandbox.conftest import Docker, docker  # noqa: F401
+from tests.resolver.sandbox.conftest import Docker, docker  # noqa: F401
 
 
 LOOK = "ls > seen.txt; git log --oneline >> seen.txt; git status --short > status.txt"

@@ -17,10 +17,10 @@ from openhands.sdk.workspace import LocalWorkspace
 from openhands_tiered_router.cli import run_sandbox
 from openhands_tiered_router.cli.resolve_remote import RemoteAgent
 from openhands_tiered_router.cli.served import Served, ServedReporter
+from openhands_tiered_router.resolver.sandbox import opening
+from openhands_tiered_router.resolver.sandbox.opening import Place
+from openhands_tiered_router.resolver.sandbox.settings import Sandbox, SandboxSettings
 from openhands_tiered_router.resolver.work import Done, Work
-from openhands_tiered_router.sandbox import opening
-from openhands_tiered_router.sandbox.opening import Place
-from openhands_tiered_router.sandbox.settings import Sandbox, SandboxSettings
 from tests.resolver.conftest import git
 
 

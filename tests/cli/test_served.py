@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from openhands_tiered_router.cli import resolve, run_sandbox
 from openhands_tiered_router.cli.run import command as run_command
 from openhands_tiered_router.loopback.scripts import by_turn
-from openhands_tiered_router.sandbox.opening import ROOT
+from openhands_tiered_router.resolver.sandbox.opening import ROOT
 from tests.cli.test_resolve import FIX, KEY, commands, config, last  # noqa: F401
 from tests.cli.test_run_sandbox import LOOK, Run, run  # noqa: F401
 from tests.resolver.conftest import git

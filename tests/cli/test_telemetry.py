@@ -12,13 +12,13 @@ import pytest
 from click.testing import CliRunner, Result
 
 from openhands_tiered_router.cli import tiered_router
-from openhands_tiered_router.core.decision import Decision, Outcome, Usage
-from openhands_tiered_router.telemetry.records import (
+from openhands_tiered_router.policy.decision import Decision, Outcome, Usage
+from openhands_tiered_router.record.telemetry.records import (
     DecisionRecord,
     OutcomeRecord,
     TextRecord,
 )
-from openhands_tiered_router.telemetry.store import Store
+from openhands_tiered_router.record.telemetry.store import Store
 from openhands_tiered_router.tiers import Tier
 
 

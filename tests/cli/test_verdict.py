@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from openhands_tiered_router.cli.verdict import command
-from openhands_tiered_router.telemetry import TelemetryRecorder, recorder_for
-from openhands_tiered_router.telemetry.records import Verdict
+from openhands_tiered_router.record.telemetry import TelemetryRecorder, recorder_for
+from openhands_tiered_router.record.telemetry.records import Verdict
 
 
 @pytest.fixture

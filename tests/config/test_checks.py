@@ -7,7 +7,7 @@ import pytest
 
 from openhands_tiered_router.config import parse_config
 from openhands_tiered_router.config.checks import Checked, Finding, Level, run_checks
-from openhands_tiered_router.economics.price_book import default_price_book
+from openhands_tiered_router.policy.economics.price_book import default_price_book
 
 
 TODAY = date(2026, 11, 1)

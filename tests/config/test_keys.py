@@ -9,7 +9,7 @@ import pytest
 from openhands_tiered_router.config import parse_config
 from openhands_tiered_router.config.keys import USUAL_VARIABLES, Key, is_local, key_for
 from openhands_tiered_router.config.resolve import resolve_targets
-from openhands_tiered_router.economics.price_book import default_price_book
+from openhands_tiered_router.policy.economics.price_book import default_price_book
 
 
 def key(environ: dict[str, str], **table: Any) -> Key:

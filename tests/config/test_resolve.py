@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from openhands_tiered_router.config import ConfigError, parse_config, tier_set
-from openhands_tiered_router.economics.price_book import PriceBook
+from openhands_tiered_router.policy.economics.price_book import PriceBook
 from openhands_tiered_router.tiers import Endpoint, Limits, Prices, Tier
 
 

@@ -4,14 +4,14 @@ from dataclasses import asdict, fields
 
 import pytest
 
+from openhands_tiered_router.calls.settings import DispatchSettings
 from openhands_tiered_router.config import (
     ConfigError,
     dispatch_of,
     parse_config,
     policy_of,
 )
-from openhands_tiered_router.core.policy import Policy
-from openhands_tiered_router.dispatch.settings import DispatchSettings
+from openhands_tiered_router.policy.policy import Policy
 from openhands_tiered_router.tiers import Tier
 
 

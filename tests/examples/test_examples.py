@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from openhands_tiered_router.economics.price_book import default_price_book
 from openhands_tiered_router.loopback import LoopbackProvider, Reply, Request, ToolCall
+from openhands_tiered_router.policy.economics.price_book import default_price_book
 
 
 ROOT = Path(__file__).parents[2]

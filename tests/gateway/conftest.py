@@ -14,8 +14,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from openhands_tiered_router.economics.price_book import default_price_book
 from openhands_tiered_router.loopback import LoopbackProvider
+from openhands_tiered_router.policy.economics.price_book import default_price_book
 
 
 MODELS = {

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from openhands_tiered_router.core.entry import Entry
 from openhands_tiered_router.gateway.call import (
     MODEL,
     GatewayCall,
@@ -15,6 +14,7 @@ from openhands_tiered_router.gateway.call import (
     is_routed,
     tier_of,
 )
+from openhands_tiered_router.policy.entry import Entry
 from openhands_tiered_router.tiers import Tier
 
 

@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from openhands_tiered_router.core.decision import ErrorKind, Usage
-from openhands_tiered_router.core.fleet import Health
-from openhands_tiered_router.core.request import Purpose
-from openhands_tiered_router.fleet import fleet
+from openhands_tiered_router.calls.fleet import fleet
 from openhands_tiered_router.gateway.call import MODEL, GatewayCall, call_of
 from openhands_tiered_router.gateway.opening import open_router
 from openhands_tiered_router.gateway.routing import GatewayRouter, Route
 from openhands_tiered_router.guards.budget.errors import MaxBudgetReached
 from openhands_tiered_router.guards.budget.ledger import balance
 from openhands_tiered_router.guards.budget.limits import NOTHING
+from openhands_tiered_router.policy.decision import ErrorKind, Usage
+from openhands_tiered_router.policy.fleet import Health
+from openhands_tiered_router.policy.request import Purpose
 from openhands_tiered_router.sdk.reload import reload_config
 from openhands_tiered_router.tiers import Tier
 

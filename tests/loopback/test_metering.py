@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, strategies as st
 
-from openhands_tiered_router.core.decision import Usage
 from openhands_tiered_router.loopback.metering import (
     MINIMUM_PREFIX,
     OPENAI_INCREMENT,
@@ -16,6 +15,7 @@ from openhands_tiered_router.loopback.metering import (
     price,
     serialise,
 )
+from openhands_tiered_router.policy.decision import Usage
 from openhands_tiered_router.tiers import LongContextPrices, Prices
 
 

@@ -9,7 +9,6 @@ from typing import Any
 import httpx
 import pytest
 
-from openhands_tiered_router.core.decision import Usage
 from openhands_tiered_router.loopback import (
     LoopbackProvider,
     Reply,
@@ -19,6 +18,7 @@ from openhands_tiered_router.loopback import (
     fingerprint,
 )
 from openhands_tiered_router.loopback.faults import Hang, server_error
+from openhands_tiered_router.policy.decision import Usage
 from openhands_tiered_router.tiers import Prices
 
 

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from openhands_tiered_router.core.decision import Usage
 from openhands_tiered_router.loopback import Reply, ToolCall
 from openhands_tiered_router.loopback.chat import CHAT
 from openhands_tiered_router.loopback.messages import MESSAGES
@@ -21,6 +20,7 @@ from openhands_tiered_router.loopback.wire import (
     pieces,
     plain_text,
 )
+from openhands_tiered_router.policy.decision import Usage
 
 
 FIELDS = (

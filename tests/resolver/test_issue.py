@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, strategies as st
 
-from openhands_tiered_router.core.entry import Entry
-from openhands_tiered_router.core.session import SessionState
+from openhands_tiered_router.policy.entry import Entry
+from openhands_tiered_router.policy.session import SessionState
 from openhands_tiered_router.resolver import prompt
 from openhands_tiered_router.resolver.errors import UsageProblem
 from openhands_tiered_router.resolver.issue import Issue, Kind, reference_of

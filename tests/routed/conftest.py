@@ -13,15 +13,15 @@ from openhands.sdk.llm import LLM
 from openhands.tools.terminal import TerminalTool
 
 from openhands_tiered_router import ComplexityRouter
-from openhands_tiered_router.core import rules
-from openhands_tiered_router.core.actions import ActionKind
-from openhands_tiered_router.core.engine import Draft
-from openhands_tiered_router.core.request import Purpose
-from openhands_tiered_router.dispatch.settings import DispatchSettings
-from openhands_tiered_router.economics.price_book import default_price_book
-from openhands_tiered_router.health.breaker import BreakerSettings
+from openhands_tiered_router.calls.health.breaker import BreakerSettings
+from openhands_tiered_router.calls.settings import DispatchSettings
 from openhands_tiered_router.loopback import LoopbackProvider, Reply, ToolCall
 from openhands_tiered_router.loopback.scripts import by_turn
+from openhands_tiered_router.policy import rules
+from openhands_tiered_router.policy.actions import ActionKind
+from openhands_tiered_router.policy.economics.price_book import default_price_book
+from openhands_tiered_router.policy.engine import Draft
+from openhands_tiered_router.policy.request import Purpose
 from openhands_tiered_router.settings import RouterSettings
 from openhands_tiered_router.tiers import Tier
 

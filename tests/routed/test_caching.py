@@ -13,9 +13,6 @@ from openhands.sdk.llm.call_context import LLMCallContext
 from openhands.sdk.tool.builtins import FinishTool
 
 from openhands_tiered_router import ComplexityRouter
-from openhands_tiered_router.core.policy import Policy
-from openhands_tiered_router.economics.lifetime import CacheSettings, OneHour
-from openhands_tiered_router.economics.price_book import default_price_book
 from openhands_tiered_router.loopback import LoopbackProvider
 from openhands_tiered_router.loopback.metering import (
     ANTHROPIC_LOOKBACK,
@@ -23,6 +20,9 @@ from openhands_tiered_router.loopback.metering import (
     Metered,
     price,
 )
+from openhands_tiered_router.policy.economics.lifetime import CacheSettings, OneHour
+from openhands_tiered_router.policy.economics.price_book import default_price_book
+from openhands_tiered_router.policy.policy import Policy
 from openhands_tiered_router.settings import RouterSettings
 
 

@@ -15,11 +15,11 @@ from openhands.sdk.llm.exceptions import (
 )
 
 from openhands_tiered_router import ComplexityRouter, Tier
-from openhands_tiered_router.core.decision import ErrorKind
-from openhands_tiered_router.core.request import Purpose, RoutingRequest
-from openhands_tiered_router.core.session import SessionState
-from openhands_tiered_router.fleet import fleet
+from openhands_tiered_router.calls.fleet import fleet
 from openhands_tiered_router.loopback import LoopbackProvider, faults
+from openhands_tiered_router.policy.decision import ErrorKind
+from openhands_tiered_router.policy.request import Purpose, RoutingRequest
+from openhands_tiered_router.policy.session import SessionState
 from openhands_tiered_router.settings import RouterSettings
 
 

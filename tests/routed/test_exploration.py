@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from openhands_tiered_router.calibrate.logs import read_turns
-from openhands_tiered_router.core.exploration import Exploration
-from openhands_tiered_router.core.rules import RULES
+from openhands_tiered_router.policy.exploration import Exploration
+from openhands_tiered_router.policy.rules import RULES
+from openhands_tiered_router.record.calibrate.logs import read_turns
 from openhands_tiered_router.settings import RouterSettings
 
 

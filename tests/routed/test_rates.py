@@ -20,15 +20,15 @@ from openhands.sdk.llm import Message, TextContent
 from openhands.sdk.llm.call_context import LLMCallContext
 from openhands.sdk.llm.exceptions import LLMRateLimitError
 
-from openhands_tiered_router.core.decision import ErrorKind
-from openhands_tiered_router.fleet import fleet, reset_fleet
-from openhands_tiered_router.health.counts import Counts
-from openhands_tiered_router.health.latency import ENOUGH
-from openhands_tiered_router.health.transitions import BreakerSettings
+from openhands_tiered_router.calls.fleet import fleet, reset_fleet
+from openhands_tiered_router.calls.health.counts import Counts
+from openhands_tiered_router.calls.health.latency import ENOUGH
+from openhands_tiered_router.calls.health.transitions import BreakerSettings
+from openhands_tiered_router.calls.state.settings import StateSettings
 from openhands_tiered_router.loopback import LoopbackProvider, Reply, faults
 from openhands_tiered_router.loopback.exchange import Request
+from openhands_tiered_router.policy.decision import ErrorKind
 from openhands_tiered_router.settings import RouterSettings
-from openhands_tiered_router.state.settings import StateSettings
 from openhands_tiered_router.tiers import Limits
 from tests.waiting import wait_until
 
@@ -148,7 +148,7 @@ def test_a_burst_at_a_small_account_is_served_in_full(world, limited) -> None:
     """The seed's pitfall: sixteen conversations at once at a small account.
 
     On a busy machine some arrive together all the same, and are refused; how many
-    are is measured on a clock of its own, in ``tests/dispatch/test_rates.py``.
+    are is measured on a clock of its own, in ``tests/calls/test_rates.py``.
     """
     router = router_to(world, limited, "openai/gpt-4o-mini")
     router.generate(HELLO)

@@ -14,7 +14,7 @@ from openhands.sdk.llm.call_context import LLMCallContext
 from pydantic import ValidationError
 
 from openhands_tiered_router import ComplexityRouter, Tier
-from openhands_tiered_router.fleet import fleet
+from openhands_tiered_router.calls.fleet import fleet
 from openhands_tiered_router.loopback.scripts import by_model, fixed
 
 

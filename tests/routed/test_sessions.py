@@ -28,10 +28,10 @@ from openhands.sdk.llm.call_context import LLMCallContext
 from openhands.tools.file_editor import FileEditorTool
 
 from openhands_tiered_router import ComplexityRouter, RoutedAgent, routed_conversation
+from openhands_tiered_router.calls.fleet import fleet
 from openhands_tiered_router.conversation import routed_agent
-from openhands_tiered_router.fleet import fleet
 from openhands_tiered_router.loopback import Reply, Request, faults, fingerprint
-from openhands_tiered_router.telemetry.query import TelemetryFile
+from openhands_tiered_router.record.telemetry.query import TelemetryFile
 
 
 RESUME = """

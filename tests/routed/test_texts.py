@@ -21,8 +21,8 @@ from openhands.tools.terminal import TerminalTool
 
 from openhands_tiered_router.loopback import Reply, Request, ToolCall
 from openhands_tiered_router.loopback.scripts import by_turn, fixed
+from openhands_tiered_router.record.telemetry import texts
 from openhands_tiered_router.settings import RouterSettings
-from openhands_tiered_router.telemetry import texts
 
 
 KEY = "ghp_" + "4k3Y" * 9

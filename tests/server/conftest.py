@@ -15,10 +15,10 @@ from typing import Any
 import httpx
 import pytest
 
-from openhands_tiered_router.economics.price_book import default_price_book
 from openhands_tiered_router.loopback import LoopbackProvider, Reply, ToolCall
 from openhands_tiered_router.loopback.exchange import Request
 from openhands_tiered_router.loopback.server import HOST
+from openhands_tiered_router.policy.economics.price_book import default_price_book
 from tests.routed.conftest import _no_hidden_fault, world
 from tests.waiting import PATIENCE, wait_until
 

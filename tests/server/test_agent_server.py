@@ -13,14 +13,14 @@ import pytest
 from openhands.tools.task import TaskToolSet
 
 from openhands_tiered_router import ComplexityRouter
+from openhands_tiered_router.calls.state.sqlite import SqliteStore
 from openhands_tiered_router.config import parse_config
 from openhands_tiered_router.conversation import routed_agent
 from openhands_tiered_router.guards.budget.ledger import balance
 from openhands_tiered_router.guards.budget.limits import NANO, Budget, Spend
 from openhands_tiered_router.loopback import LoopbackProvider
+from openhands_tiered_router.record.telemetry.query import TelemetryFile
 from openhands_tiered_router.server.installer import NAME
-from openhands_tiered_router.state.sqlite import SqliteStore
-from openhands_tiered_router.telemetry.query import TelemetryFile
 from tests.server.conftest import (
     KEY,
     MODELS,

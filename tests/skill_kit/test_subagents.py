@@ -15,9 +15,9 @@ from openhands.sdk.subagent import (
 from openhands.tools.task import TaskToolSet
 
 from openhands_tiered_router import ComplexityRouter, RoutedAgent, routed_conversation
-from openhands_tiered_router.core.rules import RULES
 from openhands_tiered_router.loopback import Reply, Request, ToolCall
 from openhands_tiered_router.loopback.faults import server_error
+from openhands_tiered_router.policy.rules import RULES
 from openhands_tiered_router.settings import RouterSettings
 from openhands_tiered_router.skill_kit.settings import SkillSettings
 from openhands_tiered_router.skill_kit.subagents import (

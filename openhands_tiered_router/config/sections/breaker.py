@@ -6,8 +6,8 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
+from openhands_tiered_router.calls.health.transitions import BreakerSettings
 from openhands_tiered_router.config.fields import Count, Number, Section
-from openhands_tiered_router.health.transitions import BreakerSettings
 
 
 _DEFAULT: Final = BreakerSettings()

@@ -8,7 +8,7 @@ from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
 
 from openhands_tiered_router.config.fields import Section
-from openhands_tiered_router.economics.lifetime import CacheSettings, OneHour
+from openhands_tiered_router.policy.economics.lifetime import CacheSettings, OneHour
 
 
 _DEFAULT: Final = CacheSettings()

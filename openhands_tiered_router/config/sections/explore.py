@@ -7,7 +7,7 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from openhands_tiered_router.config.fields import Count, Number, Section
-from openhands_tiered_router.core.exploration import Exploration
+from openhands_tiered_router.policy.exploration import Exploration
 
 
 _DEFAULT: Final = Exploration()

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from openhands_tiered_router.config.fields import Count, Number, Section
-from openhands_tiered_router.guards.loop.settings import LoopSettings
+from openhands_tiered_router.guards.loops.settings import LoopSettings
 
 
 _DEFAULT: Final = LoopSettings()

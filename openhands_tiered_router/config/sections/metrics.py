@@ -7,7 +7,7 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from openhands_tiered_router.config.fields import Count, Section
-from openhands_tiered_router.metrics.settings import MetricsSettings
+from openhands_tiered_router.record.metrics.settings import MetricsSettings
 
 
 _DEFAULT: Final = MetricsSettings()

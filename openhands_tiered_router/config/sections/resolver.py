@@ -8,8 +8,8 @@ from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from openhands_tiered_router.config.fields import Number, Section
+from openhands_tiered_router.resolver.sandbox.settings import Sandbox
 from openhands_tiered_router.resolver.settings import ResolverSettings
-from openhands_tiered_router.sandbox.settings import Sandbox
 
 
 _DEFAULT: Final = ResolverSettings()

@@ -8,7 +8,7 @@ from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
 
 from openhands_tiered_router.config.fields import Section
-from openhands_tiered_router.sandbox.settings import SandboxSettings
+from openhands_tiered_router.resolver.sandbox.settings import SandboxSettings
 
 
 _DEFAULT: Final = SandboxSettings()

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Final, Self
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from openhands_tiered_router.calls.state.settings import Backend, StateSettings
 from openhands_tiered_router.config.fields import Section
-from openhands_tiered_router.state.settings import Backend, StateSettings
 
 
 _BACKENDS: Final = ("memory", "sqlite", "redis")

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, NoReturn
 
-from openhands_tiered_router.core.request import Purpose
+from openhands_tiered_router.calls.state.store import StateStore, Value
 from openhands_tiered_router.guards.budget import ledger, messages
 from openhands_tiered_router.guards.budget.desk import UNLIMITED, Standing, desk
 from openhands_tiered_router.guards.budget.ledger import Balance, Entry, exceeded
@@ -21,7 +21,7 @@ from openhands_tiered_router.guards.budget.limits import (
     Spend,
 )
 from openhands_tiered_router.guards.budget.owners import owner
-from openhands_tiered_router.state.store import StateStore, Value
+from openhands_tiered_router.policy.request import Purpose
 from openhands_tiered_router.tiers import Tier
 
 

@@ -12,7 +12,7 @@ from openhands.sdk.event.user_action import InterruptEvent
 from openhands_tiered_router.guards.budget import notices
 from openhands_tiered_router.guards.budget.desk import desk
 from openhands_tiered_router.guards.guard import Guard
-from openhands_tiered_router.telemetry.recorder import TelemetryRecorder
+from openhands_tiered_router.record.telemetry.recorder import TelemetryRecorder
 
 
 class RoutedBudgetGuard(Guard):

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from operator import add
 from typing import Final, NamedTuple
 
+from openhands_tiered_router.calls.state.store import Value
 from openhands_tiered_router.guards.budget.limits import NOTHING, Limits, Spend
-from openhands_tiered_router.state.store import Value
 
 
 REMEMBERED: Final = 64

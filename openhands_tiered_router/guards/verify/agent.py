@@ -26,7 +26,7 @@ from pydantic import Field
 
 from openhands_tiered_router.guards.verify.finish import Finish
 from openhands_tiered_router.guards.verify.settings import VerifySettings
-from openhands_tiered_router.telemetry.recorder import recorder_from_environment
+from openhands_tiered_router.record.telemetry.recorder import recorder_from_environment
 
 
 if TYPE_CHECKING:

@@ -15,7 +15,6 @@ from openhands.sdk.conversation.state import ConversationExecutionStatus
 from openhands.sdk.event import ActionEvent, Event, MessageEvent, ObservationEvent
 from openhands.sdk.tool.builtins import FinishTool
 
-from openhands_tiered_router.core.session import defused
 from openhands_tiered_router.guards.hold import tell
 from openhands_tiered_router.guards.verify.git import GitError, Repository
 from openhands_tiered_router.guards.verify.history import deeds
@@ -29,8 +28,9 @@ from openhands_tiered_router.guards.verify.memory import (
 from openhands_tiered_router.guards.verify.process import Cancelled
 from openhands_tiered_router.guards.verify.settings import VerifySettings
 from openhands_tiered_router.guards.verify.verifier import Verifier
-from openhands_tiered_router.telemetry.recorder import TelemetryRecorder
-from openhands_tiered_router.telemetry.records import Verdict
+from openhands_tiered_router.policy.session import defused
+from openhands_tiered_router.record.telemetry.recorder import TelemetryRecorder
+from openhands_tiered_router.record.telemetry.records import Verdict
 
 
 if TYPE_CHECKING:

@@ -10,14 +10,14 @@ from typing import Final
 
 from openhands.sdk.event import ActionEvent, AgentErrorEvent, Event, ObservationEvent
 
-from openhands_tiered_router.core.actions import (
+from openhands_tiered_router.guards.verify.git import Changed
+from openhands_tiered_router.policy.actions import (
     Action,
     ActionKind,
     action_of,
     with_result,
 )
-from openhands_tiered_router.core.entry import Entry, ToolCall
-from openhands_tiered_router.guards.verify.git import Changed
+from openhands_tiered_router.policy.entry import Entry, ToolCall
 
 
 CHECKS: Final = frozenset({ActionKind.TEST, ActionKind.SNIPPET, ActionKind.RUN})

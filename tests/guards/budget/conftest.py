@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from openhands_tiered_router import ComplexityRouter
-from openhands_tiered_router.core import rules
+from openhands_tiered_router.calls.state.settings import StateSettings
+from openhands_tiered_router.calls.state.stores import durable_store_for
 from openhands_tiered_router.guards.budget import ledger
 from openhands_tiered_router.guards.budget.desk import reset_desk
 from openhands_tiered_router.guards.budget.ledger import Balance
 from openhands_tiered_router.guards.budget.limits import NANO, Budget
+from openhands_tiered_router.policy import rules
 from openhands_tiered_router.settings import RouterSettings
-from openhands_tiered_router.state.settings import StateSettings
-from openhands_tiered_router.state.stores import durable_store_for
 from tests.guards.conftest import _no_hidden_fault
 from tests.routed.conftest import QUICK, World, world
 

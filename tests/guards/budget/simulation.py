@@ -16,7 +16,9 @@ from itertools import batched
 from pathlib import Path
 from typing import Any
 
-from openhands_tiered_router.core.request import Purpose
+from openhands_tiered_router.calls.state.redis import RedisStore
+from openhands_tiered_router.calls.state.sqlite import SqliteStore
+from openhands_tiered_router.calls.state.store import Change, StateStore, Value
 from openhands_tiered_router.guards.budget.book import (
     Account,
     Caller,
@@ -25,9 +27,7 @@ from openhands_tiered_router.guards.budget.book import (
     Refused,
 )
 from openhands_tiered_router.guards.budget.limits import Budget, Scope, Spend
-from openhands_tiered_router.state.redis import RedisStore
-from openhands_tiered_router.state.sqlite import SqliteStore
-from openhands_tiered_router.state.store import Change, StateStore, Value
+from openhands_tiered_router.policy.request import Purpose
 from openhands_tiered_router.tiers import Tier
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from openhands_tiered_router.core.request import Purpose
+from openhands_tiered_router.calls.state.memory import MemoryStore
 from openhands_tiered_router.guards.budget import ledger
 from openhands_tiered_router.guards.budget.book import (
     Account,
@@ -15,7 +15,7 @@ from openhands_tiered_router.guards.budget.book import (
 )
 from openhands_tiered_router.guards.budget.desk import desk
 from openhands_tiered_router.guards.budget.limits import Budget, Scope, Spend
-from openhands_tiered_router.state.memory import MemoryStore
+from openhands_tiered_router.policy.request import Purpose
 from openhands_tiered_router.tiers import Tier
 
 

@@ -11,11 +11,11 @@ from openhands.sdk import LocalConversation
 from openhands.sdk.conversation.exceptions import ConversationRunError
 from openhands.sdk.conversation.state import ConversationExecutionStatus as Status
 
+from openhands_tiered_router.calls.state.settings import StateSettings
 from openhands_tiered_router.guards.budget.errors import MaxBudgetReached
 from openhands_tiered_router.guards.budget.limits import Budget, Scope
 from openhands_tiered_router.guards.hold import holds, notice_of
 from openhands_tiered_router.loopback.scripts import by_turn
-from openhands_tiered_router.state.settings import StateSettings
 from tests.guards.budget.conftest import books, routed, usd
 from tests.routed.conftest import World
 

@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
+from openhands_tiered_router.calls.state.redis import RedisStore
+from openhands_tiered_router.calls.state.sqlite import SqliteStore
 from openhands_tiered_router.guards.budget import ledger
 from openhands_tiered_router.guards.budget.limits import Budget, Scope
 from openhands_tiered_router.guards.budget.owners import is_gone
-from openhands_tiered_router.state.redis import RedisStore
-from openhands_tiered_router.state.sqlite import SqliteStore
+from tests.calls.state.conftest import RedisServer, redis_server
 from tests.guards.budget import simulation
 from tests.guards.budget.simulation import ESTIMATE, SPREAD
-from tests.state.conftest import RedisServer, redis_server
 
 
 __all__ = ["redis_server"]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from hypothesis import given, strategies as st
 
+from openhands_tiered_router.calls.state.store import Value
 from openhands_tiered_router.guards.budget import ledger
 from openhands_tiered_router.guards.budget.ledger import Entry, exceeded
 from openhands_tiered_router.guards.budget.limits import NANO, Budget, Spend, nano
-from openhands_tiered_router.state.store import Value
 
 
 amounts = st.builds(

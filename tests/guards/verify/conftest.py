@@ -13,11 +13,11 @@ from openhands.sdk import LocalConversation, Tool
 from openhands.tools.terminal import TerminalTool
 
 from openhands_tiered_router import ComplexityRouter, RoutedAgent
-from openhands_tiered_router.core import rules
-from openhands_tiered_router.core.engine import Draft
-from openhands_tiered_router.core.request import Purpose
 from openhands_tiered_router.guards.verify.settings import VerifySettings
 from openhands_tiered_router.loopback import Reply, Request, Script
+from openhands_tiered_router.policy import rules
+from openhands_tiered_router.policy.engine import Draft
+from openhands_tiered_router.policy.request import Purpose
 from openhands_tiered_router.settings import RouterSettings
 from openhands_tiered_router.tiers import Tier
 from tests.routed.conftest import World

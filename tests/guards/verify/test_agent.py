@@ -15,13 +15,13 @@ from openhands.sdk.conversation.state import ConversationExecutionStatus as Stat
 from openhands.sdk.event import Event, MessageEvent
 from openhands.tools.terminal import TerminalTool
 
-from openhands_tiered_router.fleet import reset_fleet
+from openhands_tiered_router.calls.fleet import reset_fleet
 from openhands_tiered_router.guards.hold import notice_of
 from openhands_tiered_router.guards.verify.agent import VerifiedAgent
 from openhands_tiered_router.guards.verify.finish import Finish, Judged
 from openhands_tiered_router.guards.verify.memory import Status as End, verification_of
 from openhands_tiered_router.loopback import Reply
-from openhands_tiered_router.telemetry import recorder_from_environment
+from openhands_tiered_router.record.telemetry import recorder_from_environment
 from tests.guards.verify.conftest import RIGHT, WRONG, Shop, past
 
 

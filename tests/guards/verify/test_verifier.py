@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from openhands_tiered_router.core.actions import Action, ActionKind
 from openhands_tiered_router.graph.build import build_graph
 from openhands_tiered_router.guards.verify.git import Repository
 from openhands_tiered_router.guards.verify.history import Deed
 from openhands_tiered_router.guards.verify.judgement import Judgement, Reason
 from openhands_tiered_router.guards.verify.settings import VerifySettings
 from openhands_tiered_router.guards.verify.verifier import Verifier
+from openhands_tiered_router.policy.actions import Action, ActionKind
 from tests.guards.verify.conftest import PRICE, Project
 
 

@@ -1,0 +1,36 @@
+"""What carrying a call out needs to know of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from openhands.sdk.llm import LLMResponse
+
+from openhands_tiered_router.calls.health.line import ANYONE
+from openhands_tiered_router.policy.decision import Usage
+from openhands_tiered_router.tiers import Endpoint
+
+
+def _nothing_used(_: LLMResponse) -> Usage:
+    return Usage()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallFacts:
+    """One call, whatever endpoint it goes to. The defaults say that nothing is known.
+
+    ``usage`` and ``first_token`` must not raise.
+    """
+
+    session: str = ANYONE
+    """Whose turn it is, where calls wait."""
+    prompt_tokens: int = 0
+    """Estimate."""
+    warm_tokens: Callable[[Endpoint], int] = lambda _: 0
+    """Of these, what the endpoint's provider is expected to have cached."""
+    streams: Callable[[Endpoint], bool] = lambda _: False
+    usage: Callable[[LLMResponse], Usage] = _nothing_used
+    first_token: Callable[[], float | None] = lambda: None
+    """Seconds from sending to the first chunk of the attempt that is under way;
+    ``None``: it was not streamed."""

@@ -1,0 +1,62 @@
+"""All that is known of how an endpoint is doing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+from openhands_tiered_router.calls.health.breaker import Breaker
+from openhands_tiered_router.calls.health.cell import cell
+from openhands_tiered_router.calls.health.counts import Counts
+from openhands_tiered_router.calls.health.latency import Latency
+from openhands_tiered_router.calls.health.limiter import Limiter
+from openhands_tiered_router.calls.health.transitions import (
+    BreakerSettings,
+    BreakerState,
+)
+from openhands_tiered_router.calls.state.store import StateStore
+from openhands_tiered_router.policy.fleet import Health
+from openhands_tiered_router.tiers import Limits
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointHealth:
+    """Shared by all that call the endpoint; safe under threads."""
+
+    breaker: Breaker
+    limiter: Limiter
+    latency: Latency
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        limits: Limits | None = None,
+        *,
+        breaker: BreakerSettings | None = None,
+        queue: int = 100,
+        rate_headers: bool = True,
+        slow_rest: float = 300.0,
+        store: StateStore | None = None,
+    ) -> Self:
+        """For the endpoint of that name, the same in all processes that share it."""
+        limits = limits or Limits()
+        state = cell(BreakerState(), store, "breaker", name)
+        counts = cell(Counts(), store, "rate", name)
+        return cls(
+            Breaker(breaker, state),
+            Limiter(limits, queue, counts, heed=rate_headers),
+            Latency(limits.max_first_token, limits.max_token_time, slow_rest),
+        )
+
+    def health(self, now: float, short_wait: float) -> Health:
+        """The worst that can be said of it, as far as this process knows.
+
+        ``short_wait``: seconds of waiting for its rate that do not matter.
+        """
+        health = self.breaker.health(now)
+        if health is not Health.HEALTHY:
+            return health
+        if self.limiter.wait(now) > short_wait:
+            return Health.BUSY
+        return Health.SLOW if self.latency.slow(now) else Health.HEALTHY

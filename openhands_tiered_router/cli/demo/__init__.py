@@ -1,0 +1,236 @@
+"""``tiered-router demo``: a real agent, offline, with recorded answers."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from openhands_tiered_router.calls.fleet import RoutedCall
+    from openhands_tiered_router.cli.demo.run import DemoResult
+
+
+FEWEST_TIERS: Final = 3
+"""A demo of routing that used fewer has shown too little."""
+BOOKS_TOLERANCE: Final = 1e-9
+"""USD by which two books may differ: rounding of sums, nothing more."""
+WEIGHING: Final = "economics"
+NOTES: Final = """\
+The answers are recorded: this shows routing and money, not how good a model is.
+Tokens are counted as a quarter of the characters. "One model alone" is an estimate:
+the same words in the same number of tokens, each prompt's beginning read from cache."""
+FAULT_NOTE: Final = "The provider answered one call with 503, on purpose."
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  tiered-router demo
+  tiered-router demo --keep                look at the files afterwards
+\b
+Exit codes:
+  0  the project's tests pass, three tiers or more served, and the SDK's books
+     agree with the provider's
+  1  anything else
+"""
+)
+@click.option("--keep", is_flag=True, help="Keep project, configuration and telemetry.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object, at the end.")
+def command(keep: bool, as_json: bool) -> None:
+    """Watch an agent fix a failing test, offline and without keys.
+
+    Agent, tools, router, litellm, HTTP and files are real. The models are a provider
+    on this machine that answers from a recording.
+    """
+    os.environ.setdefault("OPENHANDS_SUPPRESS_BANNER", "1")
+    os.environ.setdefault("LOG_LEVEL", "ERROR")
+    os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # nothing from the network
+    with _directory(keep) as directory:
+        try:
+            result = _run(directory, as_json)
+        except Exception as error:
+            problem = f"the demo failed: {type(error).__name__}: {error}"
+            if as_json:
+                click.echo(json.dumps({"ok": False, "problems": [problem]}))
+            click.echo(problem, err=True)
+            sys.exit(1)
+        problems = problems_of(result)
+        if as_json:
+            kept = str(directory) if keep else None
+            click.echo(json.dumps(as_object(result, kept), indent=2))
+        else:
+            _print(result, problems)
+            if keep:
+                click.echo(f"Kept in {directory}")
+    sys.exit(1 if problems else 0)
+
+
+@contextmanager
+def _directory(keep: bool) -> Iterator[Path]:
+    prefix = "tiered-router-demo-"
+    if keep:
+        yield Path(tempfile.mkdtemp(prefix=prefix))
+        return
+    with tempfile.TemporaryDirectory(
+        prefix=prefix, ignore_cleanup_errors=True
+    ) as directory:
+        yield Path(directory)
+
+
+def _run(directory: Path, as_json: bool) -> DemoResult:
+    from openhands_tiered_router.cli.demo.run import run_demo
+    from openhands_tiered_router.cli.turns import Reporter
+
+    reporter = Reporter(as_json=as_json)
+    with reporter.waiting("Loading the OpenHands SDK"):
+        import openhands.sdk  # noqa: F401
+        import openhands.tools  # noqa: F401
+    return run_demo(directory, observers=() if as_json else (reporter,))
+
+
+def problems_of(result: DemoResult) -> list[str]:
+    """Why the run does not count as a success; empty if it does."""
+    problems = []
+    if result.before.passed:
+        problems.append("the project's tests passed before the agent came")
+    if not result.after.passed:
+        problems.append("the project's tests do not pass")
+    if len(result.tiers) < FEWEST_TIERS:
+        problems.append(f"only {len(result.tiers)} tiers served")
+    if abs(result.booked - result.charged) > BOOKS_TOLERANCE:
+        problems.append(
+            f"the SDK booked ${result.booked:.6f}, "
+            f"the provider charged ${result.charged:.6f}"
+        )
+    return problems
+
+
+def as_object(result: DemoResult, kept: str | None) -> dict[str, Any]:
+    """The result for ``--json``. Money in USD."""
+    return {
+        "ok": not problems_of(result),
+        "problems": problems_of(result),
+        "tests_before": {"passed": result.before.passed, "ran": result.before.ran},
+        "tests_after": {"passed": result.after.passed, "ran": result.after.ran},
+        "tiers": [str(t) for t in result.tiers],
+        "turns": [_turn(c) for c in result.calls],
+        "booked_usd": result.booked,
+        "charged_usd": result.charged,
+        "cold_usd": result.cold,
+        "alone_usd": {str(t): usd for t, usd in result.on_one_model.items()},
+        "kept_in": kept,
+    }
+
+
+def _turn(call: RoutedCall) -> dict[str, Any]:
+    usage = call.outcome.usage
+    return {
+        "turn": call.turn,
+        "decided": str(call.decision.tier),
+        "tier": str(call.tier),
+        "endpoint": call.outcome.endpoint,
+        "reasons": [r.text for r in call.decision.reasons],
+        "failed_attempts": [
+            {"endpoint": a.endpoint, "error": a.error}
+            for a in call.outcome.attempts
+            if a.error
+        ],
+        "prompt_tokens": usage.prompt,
+        "cached_tokens": usage.cache_read,
+        "output_tokens": usage.completion,
+        "usd": call.outcome.cost,
+        "decision_ms": round(call.overhead * 1000, 3),
+    }
+
+
+def _print(result: DemoResult, problems: list[str]) -> None:
+    from rich.console import Console
+
+    from openhands_tiered_router.cli.turns import summary_table
+
+    console = Console(highlight=False)
+    for table in (
+        _turn_table(result),
+        summary_table(list(result.calls)),
+        _money_table(result),
+    ):
+        console.print()
+        console.print(table)
+    console.print()
+    console.print(NOTES, style="dim", soft_wrap=True)
+    if any(a.error for c in result.calls for a in c.outcome.attempts):
+        console.print(FAULT_NOTE, style="dim", soft_wrap=True)
+    for problem in problems:
+        console.print(f"Failed: {problem}", style="red", soft_wrap=True)
+    if not problems:
+        names = ", ".join(map(str, result.tiers))
+        console.print(
+            f"The project's {result.after.ran} tests pass; before, its "
+            f"{result.before.ran} did not. Tiers used: {names}.",
+            style="bold green",
+            soft_wrap=True,
+        )
+
+
+def _turn_table(result: DemoResult) -> Table:
+    from rich.table import Table
+
+    from openhands_tiered_router.cli.turns import TIER_STYLES
+
+    table = Table(box=None, pad_edge=False)
+    table.add_column("turn", justify="right")
+    for name in ("tier", "endpoint", "reason"):
+        table.add_column(name)
+    for name in ("prompt", "cached", "output", "USD"):
+        table.add_column(name, justify="right")
+    for call in result.calls:
+        usage, cost = call.outcome.usage, call.outcome.cost
+        tier = str(call.tier)
+        table.add_row(
+            str(call.turn + 1),
+            tier,
+            call.outcome.endpoint or "-",
+            _reason(call),
+            f"{usage.prompt:,}",
+            f"{usage.cache_read:,}",
+            f"{usage.completion:,}",
+            "?" if cost is None else f"{cost:.5f}",
+            style=TIER_STYLES[tier],
+        )
+    return table
+
+
+def _reason(call: RoutedCall) -> str:
+    """What spoke last; the weighing of costs, which is long, stands in ``--json``."""
+    failed = [f"{a.endpoint} {a.error}" for a in call.outcome.attempts if a.error]
+    texts = [r.text for r in call.decision.reasons if r.rule != WEIGHING]
+    return "; ".join([*texts[-1:], *failed])
+
+
+def _money_table(result: DemoResult) -> Table:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
+    table.add_row("Routed, as the provider charged it", f"${result.charged:.5f}")
+    table.add_row("  the same in the SDK's books", f"${result.booked:.5f}")
+    cold = f"  of which each model's first call, uncached ({result.cold_share:.0%})"
+    table.add_row(cold, f"${result.cold:.5f}")
+    for tier, usd in sorted(result.on_one_model.items(), reverse=True):
+        share = 1 - result.charged / usd
+        word = "less" if share >= 0 else "more"
+        difference = f"routed is {abs(share):.0%} {word}"
+        table.add_row(f"{tier} alone ({difference})", f"${usd:.5f}")
+    return table

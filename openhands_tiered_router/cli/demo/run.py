@@ -1,0 +1,168 @@
+"""One run of the demo: everything is real but the models' answers."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Protocol
+
+from openhands_tiered_router.cli.demo.comparison import cost_on_one_model
+from openhands_tiered_router.cli.demo.models import (
+    PRICES,
+    configuration,
+    name_at_provider,
+)
+from openhands_tiered_router.cli.demo.workspace import (
+    SuiteResult,
+    copy_project,
+    run_tests,
+)
+from openhands_tiered_router.loopback import LoopbackProvider, Script
+from openhands_tiered_router.loopback.faults import Overloaded
+from openhands_tiered_router.loopback.scripts import recording
+from openhands_tiered_router.tiers import Tier
+
+
+if TYPE_CHECKING:
+    from openhands.sdk import LocalConversation
+    from openhands.sdk.event import Event
+
+    from openhands_tiered_router.calls.fleet import RoutedCall
+    from openhands_tiered_router.router import ComplexityRouter
+
+
+TASKS: Final = (
+    "The tests of this project fail. Find out why and fix it.",
+    "[tier: reasoning] Before I merge this: could a total ever be negative?",
+    "[tier: medium] Then guard against it, with a test.",
+)
+"""What the user says: a task, a question for the strongest tier, an easy follow-up."""
+FAULTY_CALL: Final = 3
+"""Which call to the simple model is answered with 503, to show what happens then."""
+
+
+class Observer(Protocol):
+    """Watches a run."""
+
+    def begin(
+        self, router: ComplexityRouter, conversation: LocalConversation
+    ) -> None: ...
+
+    def event(self, event: Event) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoResult:
+    """What one run came to. Money in USD."""
+
+    before: SuiteResult
+    """The project's tests before the agent came."""
+    after: SuiteResult
+    calls: tuple[RoutedCall, ...]
+    booked: float
+    """Cost in the SDK's metrics."""
+    charged: float
+    """What the provider charged."""
+    cold: float
+    """Part of ``charged``: each model's first call, when it has nothing cached."""
+    on_one_model: dict[Tier, float]
+    """What the provider would have charged with this tier alone; an estimate."""
+
+    @property
+    def cold_share(self) -> float:
+        return self.cold / self.charged if self.charged else 0.0
+
+    @property
+    def tiers(self) -> tuple[Tier, ...]:
+        """The tiers that served, weakest first."""
+        return tuple(sorted({c.tier for c in self.calls if c.outcome.endpoint}))
+
+
+def run_demo(
+    directory: Path,
+    observers: Sequence[Observer] = (),
+    *,
+    only: Tier | None = None,
+) -> DemoResult:
+    """Let an agent fix the bundled project.
+
+    Args:
+        directory: Project, configuration and telemetry go into this directory.
+        observers: Are told of the conversation.
+        only: A tier to serve every call, instead of routing.
+    """
+    project = copy_project(directory)
+    before = run_tests(project)
+    prices = {name_at_provider(tier): PRICES[tier] for tier in Tier}
+    with LoopbackProvider(_script(project), prices=prices) as provider:
+        simple = name_at_provider(Tier.SIMPLE)
+        provider.faults.at(FAULTY_CALL, Overloaded(), model=simple)
+        config = directory / "tiered-router.toml"
+        database = directory / "telemetry.sqlite"
+        config.write_text(configuration(provider.base_url, database), encoding="utf-8")
+        calls, booked = _converse(config, project, observers, only)
+    charges = provider.charged
+    answered = [provider.requests[c.number - 1] for c in charges]
+    first_calls = {c.model: c for c in reversed(charges)}
+    return DemoResult(
+        before=before,
+        after=run_tests(project),
+        calls=calls,
+        booked=booked,
+        charged=provider.total_usd,
+        cold=sum(c.usd or 0 for c in first_calls.values()),
+        on_one_model={
+            tier: cost_on_one_model(answered, charges, PRICES[tier])
+            for tier in (Tier.COMPLEX, Tier.REASONING)
+        },
+    )
+
+
+def _script(project: Path) -> Script:
+    variables = {"workspace": str(project), "python": shlex.quote(sys.executable)}
+    with as_file(files(__package__) / "recording.json") as path:
+        return recording(path, variables)
+
+
+def _converse(
+    config: Path, project: Path, observers: Sequence[Observer], only: Tier | None
+) -> tuple[tuple[RoutedCall, ...], float]:
+    """The conversation: its routed calls, and its cost in the SDK's books."""
+    os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # nothing from the network
+    # Importing the SDK takes seconds, which nobody shall wait for who asks for help.
+    from openhands.sdk import Tool
+    from openhands.tools.file_editor import FileEditorTool
+    from openhands.tools.terminal import TerminalTool
+
+    from openhands_tiered_router import ComplexityRouter, routed_conversation
+
+    router = ComplexityRouter.from_config(config)
+    router.pin(only)
+    # This terminal needs no tmux, and its shell reads no start files: the user's may
+    # be slow enough for a command to be given up.
+    terminal = Tool(
+        name=TerminalTool.name,
+        params={"terminal_type": "subprocess", "env": {"HOME": str(project)}},
+    )
+    conversation = routed_conversation(
+        router,
+        project,
+        tools=[terminal, Tool(name=FileEditorTool.name)],
+        callbacks=[o.event for o in observers],
+        visualizer=None,
+    )
+    for observer in observers:
+        observer.begin(router, conversation)
+    try:
+        for task in TASKS:
+            conversation.send_message(task)
+            conversation.run()
+        metrics = conversation.conversation_stats.get_combined_metrics()
+        return tuple(router.calls(conversation.id)), metrics.accumulated_cost
+    finally:
+        conversation.close()

@@ -1,0 +1,53 @@
+"""Which part of a conversation an endpoint's provider still has in its cache."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from openhands_tiered_router.policy.session import SessionState
+from openhands_tiered_router.tiers import Endpoint
+
+
+LOOK_BACK: Final = 20
+"""Content blocks that Anthropic searches back from a cache breakpoint for a prefix
+that it has; https://docs.anthropic.com/en/docs/build-with-claude/prompt-caching."""
+
+
+def warm_tokens(
+    session: SessionState,
+    endpoint: Endpoint,
+    *,
+    prompt: int,
+    now: float,
+    look_back: int | None = None,
+) -> int:
+    """Tokens of the coming prompt that are expected to be read from the cache.
+
+    A prefix lives ``cache_ttl`` seconds after its last use. It is lost with the
+    history that it was made of: ``SessionState.condensed`` forgets it.
+
+    Args:
+        session: The conversation so far.
+        endpoint: Whose cache; endpoints with the same ``cache_id`` share one.
+        prompt: Tokens of the coming prompt.
+        now: Epoch seconds.
+        look_back: Content blocks that the provider searches back from the prompt's
+            end; ``None`` where a breakpoint is kept at each endpoint's last end.
+    """
+    if remaining(session, endpoint, now) <= 0.0:
+        return 0
+    prefix = session.warm[endpoint.cache_id]
+    if look_back is not None and session.blocks - prefix.blocks > look_back:
+        return 0
+    return min(prefix.tokens, prompt)
+
+
+def remaining(session: SessionState, endpoint: Endpoint, now: float) -> float:
+    """Seconds that the endpoint's prefix will live on if it is not used; 0: cold."""
+    prefix = session.warm.get(endpoint.cache_id)
+    if prefix is None:
+        return 0.0
+    # A hair above zero at the very end: the provider counts to and including it.
+    ttl = endpoint.cache_ttl if prefix.ttl is None else prefix.ttl
+    left = ttl - (now - prefix.used_at)
+    return max(left, 1e-9) if left >= 0.0 else 0.0

@@ -1,0 +1,142 @@
+"""From a request to a decision: a list of rules, run in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from openhands_tiered_router.policy.decision import (
+    Candidate,
+    Decision,
+    Dimension,
+    Reason,
+)
+from openhands_tiered_router.policy.fleet import AllHealthy, FleetView
+from openhands_tiered_router.policy.policy import Policy
+from openhands_tiered_router.policy.request import RoutingRequest
+from openhands_tiered_router.policy.session import SessionState
+from openhands_tiered_router.tiers import Endpoint, Tier, TierSet
+
+
+if TYPE_CHECKING:
+    from openhands_tiered_router.policy.situation import Situation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A decision in the making: each rule returns the next one, none mutates it."""
+
+    request: RoutingRequest
+    session: SessionState
+    tiers: TierSet
+    policy: Policy
+    fleet: FleetView
+    now: float
+    candidates: tuple[Candidate, ...]
+    need: Tier
+    floor: Tier | None = None
+    cap: Tier | None = None
+    pin: Tier | None = None
+    score: float = 0.0
+    p_mechanical: float | None = None
+    dimensions: tuple[Dimension, ...] = ()
+    reasons: tuple[Reason, ...] = ()
+    cache_ttl: float | None = None
+    order: tuple[str, ...] = ()
+    """Endpoints to try, best first. Set by ``choose``."""
+    propensity: float = 1.0
+    situation: Situation | None = None
+
+    def because(self, rule: str, text: str, **changes: Any) -> Draft:
+        """The draft with one more reason, and what changed for it."""
+        return replace(self, reasons=(*self.reasons, Reason(rule, text)), **changes)
+
+    def endpoint(self, key: str) -> Endpoint:
+        return next(e for e in self.tiers.endpoints if e.key == key)
+
+    @property
+    def target(self) -> Tier:
+        """The tier asked for: a pin, else the need above the floor; within the cap.
+
+        A pin is the user's word and goes before floors, which are inferred. A cap is
+        the budget's and goes before both: what cannot be paid for cannot be had.
+        """
+        floor = Tier.SIMPLE if self.floor is None else self.floor
+        cap = Tier.REASONING if self.cap is None else self.cap
+        return min(max(self.need, floor) if self.pin is None else self.pin, cap)
+
+
+Rule = Callable[[Draft], Draft]
+"""A step of a decision. Pure; says why with ``Draft.because`` when it changes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """Decides which endpoint serves a call. Pure: no I/O, no clock, no SDK."""
+
+    tiers: TierSet
+    rules: Sequence[Rule]
+    policy: Policy = Policy()
+    name: str = "rules"
+
+    def decide(
+        self,
+        request: RoutingRequest,
+        session: SessionState,
+        *,
+        now: float,
+        fleet: FleetView | None = None,
+    ) -> Decision:
+        """Runs the rules.
+
+        Args:
+            request: The call.
+            session: What went before it in its conversation.
+            now: Epoch seconds.
+            fleet: State shared by conversations; by default all is healthy.
+
+        Returns:
+            The decision; its ``endpoint`` and ``fallbacks`` are keys of ``tiers``.
+        """
+        draft = Draft(
+            request=request,
+            session=session,
+            tiers=self.tiers,
+            policy=self.policy,
+            fleet=fleet or AllHealthy(),
+            now=now,
+            candidates=tuple(
+                Candidate(endpoint=e.key, tier=e.tier) for e in self.tiers.endpoints
+            ),
+            need=self.policy.base_tier,
+        )
+        for rule in self.rules:
+            draft = rule(draft)
+        return _decision(draft, self.name)
+
+
+def _decision(draft: Draft, policy: str) -> Decision:
+    first, *rest = draft.order
+    tier = draft.endpoint(first).tier
+    # An endpoint above may stand in while the target's rests; that makes the target
+    # no worse a fallback. What is weaker than both is none.
+    least = min(tier, draft.target)
+    return Decision(
+        tier=tier,
+        endpoint=first,
+        fallbacks=tuple(k for k in rest if draft.endpoint(k).tier >= least),
+        need=draft.need,
+        floor=draft.floor,
+        cap=draft.cap,
+        pinned=draft.pin is not None,
+        score=draft.score,
+        p_mechanical=draft.p_mechanical,
+        candidates=draft.candidates,
+        reasons=draft.reasons,
+        cache_ttl=draft.cache_ttl,
+        dimensions=draft.dimensions,
+        propensity=draft.propensity,
+        situation=draft.situation,
+        policy=policy,
+    )

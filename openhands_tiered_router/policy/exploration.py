@@ -1,0 +1,97 @@
+"""Now and then another tier than the chosen one, so that logs can judge policies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from typing import Final
+
+from openhands_tiered_router.policy.engine import Draft
+from openhands_tiered_router.policy.fleet import Health
+from openhands_tiered_router.policy.ranking import best, ranked
+from openhands_tiered_router.policy.request import Purpose
+from openhands_tiered_router.policy.situation import situation_of
+from openhands_tiered_router.tiers import Tier
+
+
+_INFERRED: Final = frozenset({"escalation", "risk"})
+"""Rules whose word says that this turn is no place for a trial."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exploration:
+    """How often another tier is tried; the configuration's ``[explore]``."""
+
+    share: float = 0.0
+    """Share in [0, 1] of the turns that allow it; 0: never."""
+    seed: int = 0
+    """Another seed tries other turns."""
+    least_mechanical: float = 0.5
+    """P(mechanical) below which a turn counts as hard and is left alone. Judgement:
+    more likely mechanical than not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explore:
+    """Sends a share of turns to another tier near the chosen one, and says how
+    likely that was: to the next one up or down, or one that economics weighed too.
+
+    Never a hard or risky turn, nor one that evidence of trouble, a pin, or an
+    endpoint that is not well has a say in. Above no cap, below no floor. Which turns
+    is a matter of a hash of session, turn and seed, so that a session that was
+    rebuilt is decided alike.
+    """
+
+    settings: Exploration = Exploration()
+
+    def __call__(self, draft: Draft) -> Draft:
+        share, session = self.settings.share, draft.request.session_id
+        if not share or not session or draft.request.purpose is not Purpose.TURN:
+            return draft
+        served = draft.endpoint(draft.order[0]).tier
+        others = self._others(draft, served)
+        arms = [(served, 1.0 - share if others else 1.0)]
+        arms += [(tier, share / len(others)) for tier in others]
+        draft = replace(draft, situation=situation_of(draft, tuple(arms)))
+        drawn = _draw(self.settings.seed, session, draft.session.turns)
+        if not others or drawn >= share:
+            return replace(draft, propensity=arms[0][1])
+        tier, propensity = arms[1 + int(drawn / share * len(others))]
+        order = tuple(c.endpoint for c in ranked(draft, tier))
+        draft = replace(draft, order=order, propensity=propensity)
+        return draft.because("explore", f"{tier} tried instead of {served}")
+
+    def _others(self, draft: Draft, served: Tier) -> list[Tier]:
+        """The tiers that may be tried instead, weakest first."""
+        p = draft.p_mechanical
+        if p is None or p < self.settings.least_mechanical or draft.pin is not None:
+            return []
+        trouble = any(reason.rule in _INFERRED for reason in draft.reasons)
+        if trouble or draft.session.must_be_hard or not _well(draft, served):
+            return []
+        tiers = draft.tiers.tiers()
+        at = tiers.index(served)
+        floor = Tier.SIMPLE if draft.floor is None else draft.floor
+        cap = Tier.REASONING if draft.cap is None else draft.cap
+        near = {*tiers[max(at - 1, 0) : at + 2]}
+        near |= {c.tier for c in draft.candidates if c.cost_now is not None}
+        others = sorted(near - {served})
+        return [t for t in others if floor <= t <= cap and _well(draft, t)]
+
+
+def _well(draft: Draft, tier: Tier) -> bool:
+    """Whether the endpoint that would serve that tier can be relied on."""
+    endpoint = best(draft, tier)
+    if endpoint is None:
+        return False
+    return draft.fleet.health(endpoint.key, draft.now) is Health.HEALTHY
+
+
+def _draw(seed: int, session_id: str, turn: int) -> float:
+    """In [0, 1), the same each time."""
+    name = f"{seed}\0{session_id}\0{turn}".encode(errors="replace")
+    return int.from_bytes(blake2b(name, digest_size=6).digest()) / 2**48
+
+
+explore: Final = Explore()
+"""Tries nothing; a router puts its ``RouterSettings.explore`` in its place."""

@@ -1,0 +1,249 @@
+"""How complex a task is, in [0, 1], and the rule that uses it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from openhands_tiered_router.policy.decision import Dimension
+from openhands_tiered_router.policy.engine import Draft
+from openhands_tiered_router.policy.need.dimensions import (
+    CONVERSATION_SIGNALS,
+    GRAPH_SIGNALS,
+    TEXT_SIGNALS,
+    ConversationInput,
+    GraphFacts,
+    Signal,
+    TextInput,
+)
+from openhands_tiered_router.policy.need.lru import Lru
+from openhands_tiered_router.policy.need.task_weights import (
+    TaskWeights,
+    default_weights,
+)
+from openhands_tiered_router.policy.need.text import UserText, user_text
+from openhands_tiered_router.policy.need.text_cues import cues_of
+from openhands_tiered_router.policy.request import Purpose
+from openhands_tiered_router.policy.session import SessionState
+
+
+_REMEMBERED: Final = 1_024
+"""Texts whose signals are kept; by hash and length, never the text itself."""
+_REPLY: Final = 24
+"""A later message of fewer characters is a reply ("yes, go on"), not a new task."""
+_SHORT: Final = 100
+_LONG: Final = 240
+"""Characters between which a request about code turns from a prompt into a report:
+nine of ten public issues are longer than 359."""
+_CODE_MARKS: Final = 2
+"""Names, paths or calls that make a text one about code."""
+_MARKS_SCANNED: Final = 2_000
+_NAME_IN_CODE: Final = re.compile(r"[a-z][A-Z(]")
+DEFAULT_WINDOW: Final = 200_000
+"""Context window, tokens, where no endpoint's is known."""
+
+GraphSource = Callable[[str, str], GraphFacts | None]
+"""From a workspace and a text to what its graph says; ``None``: no graph (yet)."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskScore:
+    """A task's complexity, with everything that made it."""
+
+    score: float
+    """In [0, 1]."""
+    base: float
+    """What the score begins with; each dimension adds its value times its weight."""
+    dimensions: tuple[Dimension, ...]
+    issue_share: float
+    """In [0, 1]: how far the weights for reports about code were used."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    signals: tuple[Signal, ...]
+    length: float
+    """How far it is as long as a report, in [0, 1]."""
+    about_code: float
+    """How far it holds names, paths or code, in [0, 1]."""
+
+
+@dataclass(frozen=True)
+class TaskScorer:
+    """Scores tasks with one set of weights. Thread-safe; remembers recent texts."""
+
+    given: TaskWeights | None = None
+    """``None``: those that the package ships with, read at the first score."""
+    _texts: Lru[_Reading] = field(default_factory=lambda: Lru(_REMEMBERED), repr=False)
+    _graphs: Lru[GraphFacts] = field(
+        default_factory=lambda: Lru(_REMEMBERED), repr=False
+    )
+
+    @property
+    def weights(self) -> TaskWeights:
+        """The weights in use."""
+        return self.given or default_weights()
+
+    def score(
+        self,
+        text: str,
+        session: SessionState | None = None,
+        *,
+        prompt_tokens: int = 0,
+        window: int = DEFAULT_WINDOW,
+        agent: bool = False,
+        workspace: str | None = None,
+        graph: GraphSource | None = None,
+        overrides: Mapping[str, float] | None = None,
+    ) -> TaskScore:
+        """The complexity of the task that a message asks for.
+
+        Args:
+            text: The user's message as it came, harness text included.
+            session: What went before it.
+            prompt_tokens: Size of the whole prompt.
+            window: Largest context window that may serve it, tokens.
+            agent: Whether an agent with tools is to do it.
+            workspace: Directory that the task is about.
+            graph: Where to ask about the workspace; must not block.
+            overrides: Weights to use instead of the fitted ones, by dimension.
+        """
+        key = (hash(text), len(text))
+        reading = self._texts.get(key) or self._texts.put(key, self._read(text))
+        share = reading.length
+        if not (agent or workspace):
+            share *= reading.about_code
+        conversation = ConversationInput(
+            session or SessionState(), prompt_tokens, window
+        )
+        seen = {
+            **dict(zip(TEXT_SIGNALS, reading.signals, strict=True)),
+            **{name: f(conversation) for name, f in CONVERSATION_SIGNALS.items()},
+            **self._graph_signals(key, text, workspace, graph),
+        }
+        return self._weighted(seen, share, overrides or {})
+
+    def _read(self, text: str) -> _Reading:
+        words = user_text(text)
+        models = self.weights.cues
+        x = TextInput(
+            text=words,
+            cues=cues_of(words),
+            openness=models["question_ambiguity"],
+            breadth=models["breadth"],
+            reasoning=models["reasoning_cues"],
+        )
+        signals = tuple(f(x) for f in TEXT_SIGNALS.values())
+        return _Reading(signals, report_length(words), code_marks(words))
+
+    def _graph_signals(
+        self,
+        key: tuple[int, int],
+        text: str,
+        workspace: str | None,
+        source: GraphSource | None,
+    ) -> dict[str, Signal]:
+        found: GraphFacts | None = None
+        if source is not None and workspace is not None:
+            place = (*key, workspace)
+            found = self._graphs.get(place)
+            if found is None and (found := source(workspace, user_text(text).text)):
+                self._graphs.put(place, found)
+        if found is None:
+            neutral = self.weights.neutral
+            return {n: Signal(neutral[n], "no code graph") for n in GRAPH_SIGNALS}
+        return {name: f(found) for name, f in GRAPH_SIGNALS.items()}
+
+    def _weighted(
+        self, seen: Mapping[str, Signal], share: float, given: Mapping[str, float]
+    ) -> TaskScore:
+        prompt = {**self.weights.prompt.weights, **given}
+        issue = {**self.weights.issue.weights, **given}
+        dimensions = tuple(
+            Dimension(
+                name=name,
+                value=signal.value,
+                weight=_between(prompt[name], issue[name], share),
+                evidence=signal.evidence,
+            )
+            for name, signal in seen.items()
+        )
+        base = _between(self.weights.prompt.base, self.weights.issue.base, share)
+        total = base + sum(d.value * d.weight for d in dimensions)
+        return TaskScore(
+            score=min(max(total, 0.0), 1.0),
+            base=base,
+            dimensions=dimensions,
+            issue_share=share,
+        )
+
+
+def report_length(text: UserText) -> float:
+    """How far a text is as long as a report about code, in [0, 1]."""
+    return min(max((text.chars - _SHORT) / (_LONG - _SHORT), 0.0), 1.0)
+
+
+def code_marks(text: UserText) -> float:
+    """How far a text holds names, calls or quoted code, in [0, 1]."""
+    start = text.text[:_MARKS_SCANNED]
+    marks = start.count("`") // 2 + start.count("_")
+    marks += len(_NAME_IN_CODE.findall(start))
+    return min(marks / _CODE_MARKS, 1.0)
+
+
+def _between(at_zero: float, at_one: float, share: float) -> float:
+    return at_zero + (at_one - at_zero) * share
+
+
+def task_of(session: SessionState) -> str:
+    """What is to be done now: the latest message that is no mere reply."""
+    if len(session.request.strip()) < _REPLY:
+        return session.task
+    return session.request
+
+
+@dataclass(frozen=True)
+class TaskScoreRule:
+    """Scores the task; alone it decides only calls outside of conversations.
+
+    In a conversation the score is a weak prior (docs/scoring.md), so there it is put on
+    record and changes nothing: a score cannot lower a turn below its base tier.
+    """
+
+    graph: GraphSource | None = None
+    scorer: TaskScorer = field(default_factory=TaskScorer)
+
+    def __call__(self, draft: Draft) -> Draft:
+        request = draft.request
+        if request.purpose not in (Purpose.SINGLE, Purpose.TURN):
+            return draft
+        windows = (e.max_input_tokens for e in draft.tiers.endpoints)
+        result = self.scorer.score(
+            task_of(draft.session),
+            draft.session,
+            prompt_tokens=request.prompt_tokens,
+            window=max((w for w in windows if w), default=DEFAULT_WINDOW),
+            agent=request.needs_tools,
+            workspace=request.workspace,
+            graph=self.graph,
+            overrides=draft.policy.dimension_weights,
+        )
+        draft = replace(draft, score=result.score, dimensions=result.dimensions)
+        text = f"complexity {result.score:.2f}: {leading(result.dimensions)}"
+        if request.purpose is Purpose.SINGLE:
+            draft = replace(draft, need=draft.tiers.tier_for(result.score))
+        return draft.because("task_score", text)
+
+
+def leading(dimensions: tuple[Dimension, ...], most: int = 3) -> str:
+    """The dimensions that add most, in words."""
+    ranked = sorted(dimensions, key=lambda d: -d.value * d.weight)
+    return ", ".join(
+        f"{d.name} {d.value * d.weight:+.2f}" for d in ranked[:most] if d.weight
+    )
+
+
+task_score: Final = TaskScoreRule()
+"""The rule with the package's weights and no graph."""

@@ -1,0 +1,196 @@
+"""The rules of a decision, and the one list that orders them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from openhands_tiered_router.policy.economics.lifetime import (
+    CacheLifetime,
+    OneHour,
+    cache_lifetime,
+)
+from openhands_tiered_router.policy.economics.rule import economics
+from openhands_tiered_router.policy.engine import Draft, Rule
+from openhands_tiered_router.policy.exploration import (
+    Exploration,
+    Explore,
+    explore,
+)
+from openhands_tiered_router.policy.need.escalation import escalation
+from openhands_tiered_router.policy.need.next_turn import PredictsTurns, default_model
+from openhands_tiered_router.policy.need.risk import RiskSource, risk
+from openhands_tiered_router.policy.need.task import task_score
+from openhands_tiered_router.policy.ranking import ranked
+from openhands_tiered_router.policy.request import Purpose
+from openhands_tiered_router.tiers import Endpoint, Tier
+
+
+def capable(draft: Draft) -> Draft:
+    """Leaves out endpoints that cannot serve the call at all."""
+    found = {e.key: _incapable(draft, e) for e in draft.tiers.endpoints}
+    if not any(found.values()):
+        return draft
+    checked = tuple(replace(c, excluded=found[c.endpoint]) for c in draft.candidates)
+    if all(c.excluded for c in checked):
+        return draft.because("capable", "no endpoint fits the call; all are tried")
+    return replace(draft, candidates=checked)
+
+
+def _incapable(draft: Draft, endpoint: Endpoint) -> str | None:
+    request = draft.request
+    if request.images and not endpoint.vision:
+        return "cannot see images"
+    if request.needs_tools and not endpoint.tools:
+        return "cannot call tools"
+    window = endpoint.max_input_tokens
+    if window and request.prompt_tokens > window * draft.policy.window_margin:
+        return f"window of {window} tokens too small for {request.prompt_tokens}"
+    return None
+
+
+def side_request(draft: Draft) -> Draft:
+    """Titles, summaries and hooks need no strong model."""
+    if draft.request.purpose is not Purpose.SIDE:
+        return draft
+    draft = replace(draft, need=draft.policy.side_tier)
+    return draft.because("side_request", "not a step of the conversation")
+
+
+@dataclass(frozen=True, slots=True)
+class NextTurn:
+    """How probable it is that the coming turn is mechanical."""
+
+    model: PredictsTurns | None = None
+    """``None``: the one that comes with the package."""
+
+    def __call__(self, draft: Draft) -> Draft:
+        if draft.request.purpose is not Purpose.TURN:
+            return draft
+        session = draft.session
+        p = (self.model or default_model()).probability(session)
+        draft = replace(draft, p_mechanical=p)
+        if session.after_user or session.last is None:
+            return draft.because("next_turn", "first turn on a request")
+        if session.last.failed:
+            return draft.because("next_turn", f"{session.last.kind} failed")
+        text = f"mechanical with probability {p:.2f} after {session.last.kind}"
+        return draft.because("next_turn", text)
+
+
+next_turn: Final = NextTurn()
+
+
+def floors(draft: Draft) -> Draft:
+    """No turn goes below what the user, the files at hand and the evidence ask for."""
+    if draft.request.floor is not None:
+        draft = _raised(draft, draft.request.floor, "floors", "the caller's floor")
+    if draft.request.purpose is not Purpose.TURN:
+        return draft
+    policy = draft.policy
+    if policy.quality_floor is not None:
+        draft = _raised(draft, policy.quality_floor, "floors", "quality_floor")
+    if found := escalation(draft.session, policy):
+        tier, sign = found
+        draft = _raised(draft, tier, "escalation", sign.replace("_", " "))
+    return draft
+
+
+@dataclass(frozen=True, slots=True)
+class RiskFloor:
+    """Work on risky files gets the configured tier."""
+
+    graphs: Callable[[str], RiskSource | None] | None = None
+    """From a workspace to its graph's signals; must not block."""
+
+    def __call__(self, draft: Draft) -> Draft:
+        if draft.request.purpose is not Purpose.TURN:
+            return draft
+        workspace = draft.request.workspace
+        source = self.graphs(workspace) if self.graphs and workspace else None
+        why = risk(draft.session, draft.policy, workspace, source)
+        return _raised(draft, draft.policy.risk_tier, "risk", why) if why else draft
+
+
+risk_floor: Final = RiskFloor()
+"""By the user's globs alone; with a graph: ``rules(graphs=...)``."""
+
+
+def _raised(draft: Draft, tier: Tier, rule: str, why: str) -> Draft:
+    floor = tier if draft.floor is None else max(tier, draft.floor)
+    return replace(draft, floor=floor).because(rule, f"{why}: {tier} or above")
+
+
+def caps(draft: Draft) -> Draft:
+    """A cap is a budget's word: it goes before floors and pins."""
+    cap = draft.request.cap
+    if cap is None:
+        return draft
+    lowest = cap if draft.cap is None else min(cap, draft.cap)
+    return replace(draft, cap=lowest).because("caps", f"{cap} or below")
+
+
+def pins(draft: Draft) -> Draft:
+    """The user's word goes before everything that was inferred.
+
+    A marker in the conversation is meant for its turns, not for titles and summaries.
+    """
+    if draft.request.pin is not None:
+        pinned = replace(draft, pin=draft.request.pin)
+        return pinned.because("pins", f"the caller asked for {draft.request.pin}")
+    side = draft.request.purpose is Purpose.SIDE
+    if draft.session.pin is not None and not side:
+        pinned = replace(draft, pin=draft.session.pin)
+        return pinned.because("pins", f"the user asked for {draft.session.pin}")
+    return draft
+
+
+def choose(draft: Draft) -> Draft:
+    """Orders the endpoints around the target tier."""
+    target = draft.target
+    order = ranked(draft, target)
+    chosen = replace(draft, order=tuple(c.endpoint for c in order))
+    served = order[0].tier
+    if served != target:
+        way = "up" if served > target else "down"
+        chosen = chosen.because(
+            "choose", f"no endpoint for {target}: {way} to {served}"
+        )
+    return chosen
+
+
+def rules(graphs: Callable[[str], RiskSource | None] | None = None) -> tuple[Rule, ...]:
+    """The default policy with the risk that those graphs see."""
+    return tuple(RiskFloor(graphs) if r is risk_floor else r for r in RULES)
+
+
+def adapted(
+    rules: Iterable[Rule], exploration: Exploration, one_hour: OneHour
+) -> tuple[Rule, ...]:
+    """The rules with the settings of those that explore and choose lifetimes."""
+    return tuple(
+        Explore(exploration)
+        if isinstance(rule, Explore)
+        else CacheLifetime(one_hour)
+        if isinstance(rule, CacheLifetime)
+        else rule
+        for rule in rules
+    )
+
+
+RULES: Final[tuple[Rule, ...]] = (
+    capable,
+    side_request,
+    task_score,
+    next_turn,
+    floors,
+    risk_floor,
+    caps,
+    cache_lifetime,
+    economics,
+    pins,
+    choose,
+    explore,
+)
+"""The default policy, in the order in which its rules run."""

@@ -1,0 +1,338 @@
+"""What the engine remembers of a conversation: small, immutable, derived from it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from openhands_tiered_router.policy.actions import (
+    MECHANICAL,
+    Action,
+    ActionKind,
+    action_of,
+    with_result,
+)
+from openhands_tiered_router.policy.cues import text_cues
+from openhands_tiered_router.policy.decision import Usage
+from openhands_tiered_router.policy.entry import Entry
+from openhands_tiered_router.policy.tally import Pace, Tally
+from openhands_tiered_router.policy.trouble import Edits, judged
+from openhands_tiered_router.tiers import Tier
+
+
+RECENT_TURNS: Final = 12
+"""Turns kept in detail; no rule looks back further."""
+
+TYPICAL_GROWTH: Final = 350.0
+"""Tokens that a turn adds to the prompt: mean of the recorded sessions."""
+
+MARKER: Final = re.compile(
+    r"\[tier:\s*(simple|medium|complex|reasoning|auto)\s*\]", re.IGNORECASE
+)
+"""By which a user's message pins the tier of the turns after it."""
+
+
+def defused(text: str) -> str:
+    """Words of others, for a user's message: their markers pin no tier."""
+    return MARKER.sub(r"(tier: \1)", text)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """One answer of the model: what it did, and how that went."""
+
+    actions: tuple[Action, ...]
+    text_chars: int = 0
+    """Length of what it said beside the tool calls."""
+    text_cues: int = 0
+    """Bits of ``cues.TEXT_CUES``."""
+    hard: bool = True
+    """Whether it was no mechanical turn; see ``is_hard``."""
+    same_file: bool = False
+    """Whether it named a file that the turn before it named."""
+
+    @property
+    def kind(self) -> ActionKind:
+        """The kind of its last action; ``MESSAGE`` if it took none."""
+        return self.actions[-1].kind if self.actions else ActionKind.MESSAGE
+
+    @property
+    def failed(self) -> bool:
+        """Whether any of its actions is known to have failed."""
+        return any(a.failed for a in self.actions)
+
+    @property
+    def trouble(self) -> bool:
+        """Whether any of its actions failed that was not expected to."""
+        return any(a.trouble for a in self.actions)
+
+
+@dataclass(frozen=True, slots=True)
+class WarmPrefix:
+    """What a provider is expected to have in its prompt cache for a conversation."""
+
+    tokens: int
+    used_at: float
+    """When the endpoint last answered, epoch seconds."""
+    blocks: int = 0
+    """Content blocks that the conversation had then."""
+    ttl: float | None = None
+    """Seconds that it was asked to be kept; ``None``: the endpoint's ``cache_ttl``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Nudge:
+    """What a guard asks for the coming turns; the history does not tell it."""
+
+    reason: str
+    steps: int
+    """Tiers above the base tier; 0: that one."""
+    until: int
+    """Turns of the conversation after which it is void."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionState:
+    """A conversation so far. ``fold`` gives the next state; nothing is mutated."""
+
+    task: str = ""
+    """The user's first words."""
+    request: str = ""
+    """The user's latest words."""
+    user_messages: int = 0
+    turns: int = 0
+    recent: tuple[Turn, ...] = ()
+    """The last ``RECENT_TURNS`` turns, oldest first."""
+    pin: Tier | None = None
+    """From a ``[tier: ...]`` marker in a user message; holds until the next marker."""
+    chars: int = 0
+    """Characters of all messages folded in."""
+    images: int = 0
+    blocks: int = 0
+    """Content blocks of all messages: texts and tool calls."""
+    prompt_tokens: int = 0
+    """Size of the last prompt as the provider counted it; 0: not known."""
+    growth: float = TYPICAL_GROWTH
+    """Tokens by which a prompt exceeds the one before, moving mean."""
+    chars_at_prompt: int = 0
+    """``chars`` when ``prompt_tokens`` was measured."""
+    warm: Mapping[str, WarmPrefix] = field(default_factory=dict)
+    """By ``Endpoint.cache_id``."""
+    since_user: int = 0
+    """Turns since the user last spoke."""
+    edits: Edits = Edits()
+    tally: Tally = Tally()
+    pace: Pace = Pace()
+    served: Tier | None = None
+    """The tier whose answer has not been folded in yet."""
+    answered_by: str | None = None
+    """``cache_id`` of the endpoint that answered last."""
+    edited_by: Tier | None = None
+    """The tier that served the last edit; not known of a history read anew."""
+    verification: int = 0
+    """Verifications that failed since the last that passed; from outside."""
+    rejected_work_of: Tier | None = None
+    """``edited_by`` when the last of them failed."""
+    nudge: Nudge | None = None
+
+    @property
+    def last(self) -> Turn | None:
+        return self.recent[-1] if self.recent else None
+
+    @property
+    def after_user(self) -> bool:
+        """Whether the coming turn is the first since the user spoke."""
+        return self.since_user == 0
+
+    @property
+    def of_request(self) -> tuple[Turn, ...]:
+        """Those of the recent turns that came since the user spoke, oldest first."""
+        return self.recent[-self.since_user :] if self.since_user else ()
+
+    @property
+    def must_be_hard(self) -> bool:
+        """Whether the coming turn opens the work on a request or answers a failure."""
+        return self.after_user or self.last is None or self.last.failed
+
+    @property
+    def context(self) -> tuple[str, ...]:
+        """What the tally counts the coming turn under: the last two kinds."""
+        if self.last is None:
+            return ()
+        kinds = tuple(str(turn.kind) for turn in self.recent[-2:])
+        return (*kinds, "failed") if self.last.failed else kinds
+
+    def fold(self, entries: Iterable[Entry]) -> SessionState:
+        """The state after those further messages. Work is linear in them alone."""
+        state = self
+        for entry in entries:
+            state = _FOLDS[entry.role](state, entry)
+            state = replace(
+                state,
+                chars=state.chars + len(entry.text),
+                images=state.images + entry.images,
+                blocks=state.blocks + bool(entry.text) + len(entry.calls),
+            )
+        return state
+
+    def after_call(
+        self,
+        cache_id: str,
+        usage: Usage,
+        now: float,
+        tier: Tier | None = None,
+        ttl: float | None = None,
+    ) -> SessionState:
+        """The state after an endpoint answered, before its answer is folded in.
+
+        Args:
+            cache_id: The endpoint's ``cache_id``.
+            usage: Tokens as the provider counted them.
+            now: Epoch seconds at the end of the call.
+            tier: The endpoint's tier; without it a hard turn that a weak tier served
+                is not counted as one.
+            ttl: Seconds that the prompt was asked to be cached for, if any.
+        """
+        state = replace(
+            self,
+            served=tier,
+            answered_by=cache_id,
+            pace=self.pace.answered(now, waited=self.after_user),
+        )
+        if not usage.prompt:
+            return state
+        # A provider that counts writes says exactly what it holds; others keep all.
+        held = usage.cache_read + usage.cache_write if usage.cache_write else None
+        prefix = WarmPrefix(held or usage.prompt, now, self.blocks, ttl)
+        return replace(
+            state,
+            prompt_tokens=usage.prompt,
+            growth=self._growth(usage.prompt),
+            chars_at_prompt=self.chars,
+            warm={**self.warm, cache_id: prefix},
+        )
+
+    def _growth(self, prompt: int) -> float:
+        if not self.prompt_tokens or prompt < self.prompt_tokens:
+            return self.growth
+        return 0.9 * self.growth + 0.1 * (prompt - self.prompt_tokens)
+
+    def verified(self, passed: bool) -> SessionState:
+        """The state after a verification of the work, made outside the model."""
+        if passed:
+            return replace(self, verification=0, rejected_work_of=None)
+        return replace(
+            self,
+            verification=self.verification + 1,
+            rejected_work_of=self.edited_by,
+        )
+
+    def nudged(self, asked: Nudge) -> SessionState:
+        """The state after a guard asked for a stronger model; the higher one counts."""
+        now = self.nudge
+        if now and now.until > self.turns and now.steps > asked.steps:
+            return self
+        return replace(self, nudge=asked)
+
+    def condensed(self, rebuilt: SessionState) -> SessionState:
+        """``rebuilt`` from a shortened history, with what the history no longer tells.
+
+        Prompt caches are cold after the history was edited, so ``warm`` is not kept.
+        """
+        return replace(
+            rebuilt,
+            task=self.task or rebuilt.task,
+            turns=max(self.turns, rebuilt.turns),
+            recent=rebuilt.recent or self.recent,
+            pin=rebuilt.pin or self.pin,
+            edits=self.edits.before(rebuilt.edits),
+            tally=max(self.tally, rebuilt.tally, key=lambda tally: tally.turns),
+            pace=self.pace,
+            served=self.served,
+            edited_by=self.edited_by,
+            verification=self.verification,
+            rejected_work_of=self.rejected_work_of,
+            nudge=self.nudge,
+        )
+
+
+def _fold_user(state: SessionState, entry: Entry) -> SessionState:
+    markers = MARKER.findall(entry.text)
+    pin = state.pin
+    if markers:
+        last = markers[-1].lower()
+        pin = None if last == "auto" else Tier.parse(last)
+    return replace(
+        state,
+        task=state.task or entry.text,
+        request=entry.text,
+        user_messages=state.user_messages + 1,
+        since_user=0,
+        pin=pin,
+    )
+
+
+def _fold_assistant(state: SessionState, entry: Entry) -> SessionState:
+    actions = tuple(action_of(c) for c in entry.calls)
+    before = state.last
+    known = _files(before.actions) if before else frozenset()
+    edits = any(action.kind is ActionKind.EDIT for action in actions)
+    turn = Turn(
+        actions=actions,
+        text_chars=len(entry.text),
+        text_cues=text_cues(entry.text),
+        hard=is_hard(actions, state.must_be_hard),
+        same_file=not known.isdisjoint(_files(actions)),
+    )
+    return replace(
+        state,
+        turns=state.turns + 1,
+        recent=(*state.recent, turn)[-RECENT_TURNS:],
+        since_user=state.since_user + 1,
+        tally=state.tally.turn(turn.kind, turn.hard, state.served, state.context),
+        edited_by=state.served if edits else state.edited_by,
+        served=None,
+    )
+
+
+def is_hard(actions: tuple[Action, ...], must_be: bool) -> bool:
+    """Whether a turn was more than mechanical.
+
+    Mechanical is a turn of mechanical actions alone that neither opens the work on
+    a request nor answers a failure (the measure of docs/benchmarks.md).
+    """
+    return must_be or not actions or any(a.kind not in MECHANICAL for a in actions)
+
+
+def _files(actions: tuple[Action, ...]) -> frozenset[str]:
+    return frozenset(path for action in actions for path in action.paths)
+
+
+def _fold_tool(state: SessionState, entry: Entry) -> SessionState:
+    """Puts a result to the newest turn that waits for it."""
+    for i in range(len(state.recent) - 1, -1, -1):
+        turn = state.recent[i]
+        for k, action in enumerate(turn.actions):
+            if action.failed is None and action.call_id == entry.call_id:
+                done = judged(with_result(action, entry), state.edits)
+                actions = (*turn.actions[:k], done, *turn.actions[k + 1 :])
+                turn = replace(turn, actions=actions)
+                recent = (*state.recent[:i], turn, *state.recent[i + 1 :])
+                tally = state.tally.failed() if done.failed else state.tally
+                edits = state.edits.after(done)
+                return replace(state, recent=recent, edits=edits, tally=tally)
+    return state
+
+
+def _fold_system(state: SessionState, _: Entry) -> SessionState:
+    return state
+
+
+_FOLDS: Final = {
+    "system": _fold_system,
+    "user": _fold_user,
+    "assistant": _fold_assistant,
+    "tool": _fold_tool,
+}

@@ -1,0 +1,145 @@
+"""Running counts of a conversation: small, so that a step costs no look back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from openhands_tiered_router.policy.actions import ActionKind
+from openhands_tiered_router.tiers import Tier
+
+
+NEVER: Final = -1
+_KINDS: Final = tuple(ActionKind)
+_INDEX: Final = {kind: i for i, kind in enumerate(_KINDS)}
+_NONE: Final = (0,) * len(_KINDS)
+_NOWHERE: Final = (NEVER,) * len(_KINDS)
+
+TYPICAL_TURN: Final = 6.0
+"""Seconds from one answer to the next, geometric mean of 5,655 recorded turns
+(docs/benchmarks.md): what a session is taken for until it shows its own."""
+_TYPICAL_WEIGHT: Final = 0.5
+"""How many turns of its own outweigh that: turn times differ by session far more
+than within one."""
+_SHORTEST: Final = 0.5
+_LONGEST: Final = 7_200.0
+"""Seconds; beyond them a turn's time tells of a clock or an outage, not of pace."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How often each kind of turn came, when it last did, and what it led to."""
+
+    turns: int = 0
+    hard: int = 0
+    failures: int = 0
+    failed_at: int = NEVER
+    counts: tuple[int, ...] = _NONE
+    """Turns of each kind, in ``ActionKind``'s order."""
+    at: tuple[int, ...] = _NOWHERE
+    """The turn, from 0, that last was of each kind."""
+    hard_served: tuple[int, ...] = (0,) * len(Tier)
+    """Hard turns by the tier that served them; those of unknown tier left out."""
+    led_to: Mapping[tuple[str, ...], tuple[int, int]] = field(default_factory=dict)
+    """By context: how many turns came after it, and how many were mechanical."""
+
+    def turn(
+        self,
+        kind: ActionKind,
+        hard: bool,
+        served: Tier | None,
+        context: tuple[str, ...],
+    ) -> Tally:
+        """The counts with one more turn, which came after ``context``."""
+        i = _INDEX[kind]
+        led_to = self.led_to
+        if context:
+            led_to = {**led_to}
+            # The shorter context too: two kinds are seen too seldom to rely on.
+            for key in {context, _shorter(context)}:
+                seen, mechanical = led_to.get(key, (0, 0))
+                led_to[key] = (seen + 1, mechanical + (not hard))
+        by_tier = self.hard_served
+        if hard and served is not None:
+            by_tier = _with(by_tier, served, by_tier[served] + 1)
+        return Tally(
+            turns=self.turns + 1,
+            hard=self.hard + hard,
+            failures=self.failures,
+            failed_at=self.failed_at,
+            counts=_with(self.counts, i, self.counts[i] + 1),
+            at=_with(self.at, i, self.turns),
+            hard_served=by_tier,
+            led_to=led_to,
+        )
+
+    def failed(self) -> Tally:
+        """The counts after an action of the last turn failed."""
+        here = self.turns - 1
+        if self.failed_at == here:
+            return self
+        return replace(self, failures=self.failures + 1, failed_at=here)
+
+    def count(self, kind: ActionKind) -> int:
+        return self.counts[_INDEX[kind]]
+
+    def since(self, kind: ActionKind) -> int | None:
+        """Turns since one of that kind, 1 for the last; ``None``: there was none."""
+        at = self.at[_INDEX[kind]]
+        return None if at == NEVER else self.turns - at
+
+    def after(self, context: tuple[str, ...], short: bool) -> tuple[int, int]:
+        """Turns seen after a context, and how many of them were mechanical."""
+        return self.led_to.get(_shorter(context) if short else context, (0, 0))
+
+    def leaked(self, base: Tier) -> int:
+        """Hard turns that a tier below ``base`` served."""
+        return sum(self.hard_served[:base])
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How long this conversation's turns take, from answer to answer."""
+
+    answered_at: float | None = None
+    """End of the last answer, epoch seconds."""
+    log_seconds: float = 0.0
+    """Sum of the logarithms of the turns' seconds."""
+    total_seconds: float = 0.0
+    turns: int = 0
+
+    def answered(self, now: float, *, waited: bool) -> Pace:
+        """The pace after an answer; ``waited``: the user spoke since the last one."""
+        before = self.answered_at
+        if before is None or waited or now <= before:
+            return replace(self, answered_at=now)
+        seconds = min(max(now - before, _SHORTEST), _LONGEST)
+        return Pace(
+            answered_at=now,
+            log_seconds=self.log_seconds + math.log(seconds),
+            total_seconds=self.total_seconds + seconds,
+            turns=self.turns + 1,
+        )
+
+    @property
+    def seconds(self) -> float:
+        """Expected geometric mean of a turn's seconds, in this conversation."""
+        known = self.log_seconds + _TYPICAL_WEIGHT * math.log(TYPICAL_TURN)
+        return math.exp(known / (self.turns + _TYPICAL_WEIGHT))
+
+    @property
+    def mean_seconds(self) -> float:
+        """Arithmetic mean of a turn's seconds; what is typical before the first."""
+        return self.total_seconds / self.turns if self.turns else TYPICAL_TURN
+
+
+def _shorter(context: tuple[str, ...]) -> tuple[str, ...]:
+    """The last kind alone, marked off from a context of one kind."""
+    kinds = context[:-1] if context[-1] == "failed" else context
+    return (*context[len(kinds) - 1 :], "last")
+
+
+def _with(values: tuple[int, ...], i: int, value: int) -> tuple[int, ...]:
+    return (*values[:i], value, *values[i + 1 :])

@@ -1,0 +1,142 @@
+"""Fits the task score to samples, and says how good that is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from openhands_tiered_router.policy.need.task_weights import TaskWeights
+from openhands_tiered_router.policy.need.text_cues import CueModel
+from openhands_tiered_router.record.calibrate.figures import (
+    Figure,
+    TierAgreement,
+    as_json,
+    issue_figures,
+    prompt_figures,
+)
+from openhands_tiered_router.record.calibrate.issue_graphs import graphs_of
+from openhands_tiered_router.record.calibrate.issues import IssueFit, Issues, fit_issues
+from openhands_tiered_router.record.calibrate.numeric import numerics
+from openhands_tiered_router.record.calibrate.profile import profile
+from openhands_tiered_router.record.calibrate.prompts import (
+    PromptFit,
+    Prompts,
+    fit_prompts,
+)
+from openhands_tiered_router.record.calibrate.samples import (
+    IssueSample,
+    PromptSample,
+    Sample,
+    SampleError,
+)
+
+
+FEWEST: Final = 50
+"""Samples of a kind below which fitting to them would be noise."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """A fit, ready to be written, with its figures."""
+
+    profile: dict[str, Any]
+    prompts: dict[str, TierAgreement]
+    issues: dict[str, Figure]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GraphOptions:
+    """Where the issues' code is."""
+
+    clones: Path | None = None
+    kept: Path | None = None
+
+
+def calibrate_task(
+    samples: Sequence[Sample],
+    current: TaskWeights,
+    *,
+    graphs: GraphOptions,
+    leave_out: Sequence[str] = (),
+    report: Callable[[str], None] = lambda _: None,
+) -> Calibration:
+    """Fits what the samples allow; the rest stays as in ``current``.
+
+    Args:
+        samples: Labelled prompts, issues with outcomes, or both.
+        current: Weights that stand where nothing is fitted.
+        graphs: Where to find the issues' code; without clones only text counts.
+        leave_out: Models whose outcomes are not to be trusted.
+        report: Told what is being done, for a progress display.
+
+    Raises:
+        SampleError: Too few samples of a kind.
+        MissingExtraError: scikit-learn is not installed.
+    """
+    labelled = [s for s in samples if isinstance(s, PromptSample)]
+    reports = [_without(s, leave_out) for s in samples if isinstance(s, IssueSample)]
+    for kind, found in (("prompts", labelled), ("issues", reports)):
+        if 0 < len(found) < FEWEST:
+            raise SampleError(
+                f"{len(found)} {kind} are too few to fit to; {FEWEST} are needed"
+            )
+    with numerics():
+        evidence: dict[str, Any] = {}
+        prompt_fit, agreement = _prompts(labelled, evidence, report)
+        cues = prompt_fit.cues if prompt_fit else current.cues
+        issue_fit, areas = _issues(reports, cues, graphs, evidence, report)
+    content = profile(current, prompt_fit, issue_fit, evidence)
+    return Calibration(content, agreement, areas)
+
+
+def _prompts(
+    samples: Sequence[PromptSample],
+    evidence: dict[str, Any],
+    report: Callable[[str], None],
+) -> tuple[PromptFit | None, dict[str, TierAgreement]]:
+    if not samples:
+        return None, {}
+    report("prompts")
+    prompts = Prompts.of(samples)
+    fit = fit_prompts(prompts)
+    figures = prompt_figures(prompts, fit, report)
+    evidence["prompts"] = {
+        "samples": len(samples),
+        "templates": len(set(prompts.templates.tolist())),
+        "languages": len(set(prompts.languages)),
+        **as_json(figures),
+    }
+    return fit, figures
+
+
+def _issues(
+    samples: Sequence[IssueSample],
+    cues: Mapping[str, CueModel],
+    graphs: GraphOptions,
+    evidence: dict[str, Any],
+    report: Callable[[str], None],
+) -> tuple[IssueFit | None, dict[str, Figure]]:
+    if not samples:
+        return None, {}
+    facts = {}
+    if graphs.clones is not None:
+        facts = graphs_of(samples, graphs.clones, report, graphs.kept)
+    report("issues")
+    issues = Issues.of(samples, facts, cues)
+    fit = fit_issues(issues.values, issues.failed)
+    figures = issue_figures(issues)
+    evidence["issues"] = {
+        "samples": len(samples),
+        "with_graph": len(facts),
+        "repositories": len(set(issues.repositories)),
+        "models": len(issues.models),
+        "mean_auc_held_out_repositories": as_json(figures),
+    }
+    return fit, figures
+
+
+def _without(sample: IssueSample, leave_out: Sequence[str]) -> IssueSample:
+    kept = {m: f for m, f in sample.failed.items() if m not in leave_out}
+    return replace(sample, failed=kept)

@@ -1,0 +1,174 @@
+"""What is counted as it happens: from the records of decisions and outcomes."""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from openhands_tiered_router.policy.decision import Decision, Outcome, Usage
+from openhands_tiered_router.record.metrics.labels import Label
+from openhands_tiered_router.record.telemetry.records import (
+    DecisionRecord,
+    GuardEvent,
+    OutcomeRecord,
+    Record,
+    Verdict,
+)
+
+
+logger = logging.getLogger(__name__)
+
+PREFIX: Final = "tiered_router"
+_SERVED: Final = ("tier", "endpoint", "model")
+_DECIDING: Final = (5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 5e-2, 0.25)
+"""Seconds; the budget for a decision is one millisecond."""
+_WAITING: Final = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0, 120.0, 300.0)
+"""Seconds up to the default limit of an attempt."""
+
+
+class Counted:
+    """Counters and histograms. ``see`` is called with each record."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        def counter(name: str, text: str, *labels: str) -> Counter:
+            return Counter(f"{PREFIX}_{name}", text, labels, registry=registry)
+
+        def histogram(
+            name: str, text: str, labels: tuple[str, ...], buckets: tuple[float, ...]
+        ) -> Histogram:
+            full = f"{PREFIX}_{name}_seconds"
+            return Histogram(full, text, labels, registry=registry, buckets=buckets)
+
+        self._label = {
+            name: Label() for name in ("endpoint", "model", "name", "kind", "judge")
+        }
+        self._warned = False
+        self.decisions = counter(
+            "decisions", "Decisions, by the tier they chose.", "tier", "purpose"
+        )
+        self.escalations = counter(
+            "escalations", "Decisions that a floor raised above the need.", "tier"
+        )
+        self.calls = counter("calls", "Calls that were answered.", *_SERVED)
+        self.failed = counter(
+            "failed_calls", "Calls that no endpoint answered.", "error"
+        )
+        self.attempts = counter(
+            "attempts", "Requests to endpoints; error none: answered.",
+            "endpoint", "error",
+        )  # fmt: skip
+        self.failovers = counter(
+            "failovers", "Calls answered by another endpoint than the first tried.",
+            *_SERVED,
+        )  # fmt: skip
+        self.tokens = counter(
+            "tokens", "Tokens; input is without cached ones, output with reasoning.",
+            *_SERVED, "type",
+        )  # fmt: skip
+        self.reasoning = counter(
+            "reasoning_tokens", "Tokens of output that were reasoning.", *_SERVED
+        )
+        self.cost = counter(
+            "cost_usd", "USD as booked by the SDK; calls without price add 0.", *_SERVED
+        )
+        self.unpriced = counter(
+            "unpriced_calls", "Answered calls whose price is not known.", *_SERVED
+        )
+        self.verdicts = counter(
+            "verdicts", "Judgements of conversations' work.", "judge", "result"
+        )
+        self.events = counter(
+            "guard_events", "What guards, breakers and reloads did.", "guard", "kind"
+        )
+        self.reloaded = Gauge(
+            f"{PREFIX}_config_last_reload_successful",
+            "1: the last reload of the configuration succeeded, or there was none.",
+            registry=registry,
+            multiprocess_mode="mostrecent",
+        )
+        self.reloaded.set(1)
+        self.deciding = histogram(
+            "decision_duration", "Time that deciding took.", (), _DECIDING
+        )
+        self.call_duration = histogram(
+            "call_duration", "Whole calls, waiting and failover included.",
+            ("tier", "endpoint"), _WAITING,
+        )  # fmt: skip
+        self.first_token = histogram(
+            "time_to_first_token", "From the request to the first streamed chunk.",
+            ("tier", "endpoint"), _WAITING,
+        )  # fmt: skip
+
+    def see(self, record: Record) -> None:
+        """Counts a record. Never blocks, never raises."""
+        try:
+            if isinstance(record, DecisionRecord):
+                self._decided(record, record.decision)
+            elif isinstance(record, OutcomeRecord):
+                self._came_out(record, record.outcome)
+            elif isinstance(record, GuardEvent):
+                self._happened(record)
+            elif isinstance(record, Verdict):
+                self._judged(record)
+        except Exception as error:
+            if not self._warned:
+                self._warned = True
+                logger.error("metrics not counted: %s", type(error).__name__)
+
+    def _decided(self, record: DecisionRecord, decision: Decision) -> None:
+        purpose = self._label["kind"].of(record.purpose)
+        self.decisions.labels(str(decision.tier), purpose).inc()
+        if decision.floor is not None and decision.need < decision.floor:
+            self.escalations.labels(str(decision.tier)).inc()
+        if record.overhead_us is not None:
+            self.deciding.observe(record.overhead_us / 1e6)
+
+    def _came_out(self, record: OutcomeRecord, outcome: Outcome) -> None:
+        key = self._label["endpoint"].of
+        for attempt in outcome.attempts:
+            error = "none" if attempt.error is None else str(attempt.error)
+            self.attempts.labels(key(attempt.endpoint), error).inc()
+        if outcome.endpoint is None:
+            last = outcome.attempts[-1].error if outcome.attempts else None
+            self.failed.labels(str(last or "none")).inc()
+            return
+        tier = "unknown" if record.tier is None else str(record.tier)
+        model = self._label["model"].of(record.model or "unknown")
+        served = (tier, key(outcome.endpoint), model)
+        self.calls.labels(*served).inc()
+        if outcome.attempts and outcome.attempts[0].endpoint != outcome.endpoint:
+            self.failovers.labels(*served).inc()
+        self._spent(served, outcome.usage)
+        if outcome.cost is None:
+            self.unpriced.labels(*served).inc()
+        else:
+            self.cost.labels(*served).inc(outcome.cost)
+        self.call_duration.labels(*served[:2]).observe(outcome.seconds)
+        if outcome.first_token_seconds is not None:
+            self.first_token.labels(*served[:2]).observe(outcome.first_token_seconds)
+
+    def _spent(self, served: tuple[str, str, str], usage: Usage) -> None:
+        kinds = {
+            "input": usage.prompt - usage.cache_read - usage.cache_write,
+            "cache_read": usage.cache_read,
+            "cache_write": usage.cache_write,
+            "output": usage.completion,
+        }
+        for kind, count in kinds.items():
+            if count > 0:
+                self.tokens.labels(*served, kind).inc(count)
+        if usage.reasoning > 0:
+            self.reasoning.labels(*served).inc(usage.reasoning)
+
+    def _happened(self, event: GuardEvent) -> None:
+        guard, kind = self._label["name"].of(event.guard), self._label["kind"].of
+        self.events.labels(guard, kind(event.kind)).inc()
+        if event.guard == "config":
+            self.reloaded.set(event.kind == "reloaded")
+
+    def _judged(self, verdict: Verdict) -> None:
+        result = {True: "accepted", False: "rejected", None: "unknown"}
+        judge = self._label["judge"].of(verdict.judge)
+        self.verdicts.labels(judge, result[verdict.accepted]).inc()

@@ -1,0 +1,200 @@
+"""The file as its one writing thread sees it: opened late, replaced when broken."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sqlite3
+import time
+from collections.abc import Sequence
+from itertools import chain, count
+from pathlib import Path
+from typing import IO, Final
+
+from openhands_tiered_router.record.telemetry.packing import is_unlike, packed
+from openhands_tiered_router.record.telemetry.records import Record
+from openhands_tiered_router.record.telemetry.removal import Retention, trim
+from openhands_tiered_router.record.telemetry.rows import statements
+from openhands_tiered_router.record.telemetry.schema import migrate, version_of
+
+
+try:
+    import fcntl
+except ImportError:
+    fcntl = None
+
+BUSY_SECONDS: Final = 0.25
+"""Wait for another process's transaction. Short, because the writer tries again, and
+because a fork waits for the writer to come out of SQLite."""
+
+_PRAGMAS: Final = (
+    # Before the first table, or not at all: what retention frees goes back to the disk.
+    "PRAGMA auto_vacuum = INCREMENTAL",
+    "PRAGMA journal_mode = WAL",
+    # Safe against a kill in WAL mode; only a power cut can cost the last commits.
+    "PRAGMA synchronous = NORMAL",
+    "PRAGMA journal_size_limit = 16777216",
+)
+
+_BAD_VALUE: Final = (
+    sqlite3.DataError,
+    sqlite3.IntegrityError,
+    sqlite3.InterfaceError,
+    sqlite3.ProgrammingError,
+)
+"""Errors of one record's values; the records beside it are fine."""
+
+_log = logging.getLogger(__name__)
+
+
+class Store:
+    """Writes batches to one SQLite file. For one thread at a time.
+
+    Nothing is opened before the first batch. The file may disappear or be replaced
+    at any time: the next batch goes to whatever has the path then.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._connection: sqlite3.Connection | None = None
+        self._identity: tuple[int, int] | None = None
+
+    def write(self, batch: Sequence[Record]) -> int:
+        """Puts the batch on disk in one transaction.
+
+        Returns:
+            How many records were left out because a value in them cannot be stored.
+
+        Raises:
+            UnusableFile: The file is not for us to write.
+            sqlite3.Error, OSError: Nothing of the batch was written; try again later.
+        """
+        try:
+            return self._write(batch)
+        except (sqlite3.Error, OSError) as error:
+            if not is_busy(error):
+                # A connection does not notice that a disk has become writable again.
+                self.close()
+            if not _is_broken(error):
+                raise
+            self._set_aside(error)
+        return self._write(batch)
+
+    def trim(self, keep: Retention, now: float) -> bool:
+        """Removes some of what is beyond the limits; see ``removal.trim``."""
+        return trim(self._open(), keep, now)
+
+    def close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(sqlite3.Error):
+                connection.close()
+
+    def _write(self, batch: Sequence[Record]) -> int:
+        connection = self._open()
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            rejected = sum(not _put(connection, record) for record in batch)
+            connection.execute("COMMIT")
+        except BaseException:
+            with contextlib.suppress(sqlite3.Error):
+                connection.execute("ROLLBACK")
+            raise
+        return rejected
+
+    def _open(self) -> sqlite3.Connection:
+        if self._connection is not None and self._identity == _identity(self._path):
+            return self._connection
+        self.close()
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Closing may happen in the thread that forks; see writer.
+        connection = sqlite3.connect(
+            self._path,
+            timeout=BUSY_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        self._identity = _identity(self._path)
+        try:
+            version_of(connection)  # a file that is not ours stays as it is
+            for pragma in _PRAGMAS:
+                connection.execute(pragma)
+            migrate(connection)
+            connection.create_function("packed", -1, packed, deterministic=True)
+            connection.create_function("is_unlike", 2, is_unlike, deterministic=True)
+        except BaseException:
+            connection.close()
+            raise
+        self._connection = connection
+        return connection
+
+    def _set_aside(self, error: Exception) -> None:
+        """Renames a broken file, unless another process has just done so."""
+        with contextlib.suppress(FileNotFoundError), self._path.open("rb") as broken:
+            # Who has the lock of what has the path may rename it, and nobody else:
+            # the fresh file of another process stays where it is.
+            _lock(broken)
+            if self._identity != _identity(self._path):
+                return
+            aside = _free_name(self._path)
+            for suffix in ("-wal", "-shm", ""):
+                with contextlib.suppress(FileNotFoundError):
+                    os.rename(f"{self._path}{suffix}", f"{aside}{suffix}")
+            _log.warning(
+                "telemetry file %s is corrupt (%s); it is now %s, and a fresh one is "
+                "begun",
+                self._path,
+                error,
+                aside.name,
+            )
+
+
+def _put(connection: sqlite3.Connection, record: Record) -> bool:
+    try:
+        for sql, values in statements(record):
+            connection.execute(sql, values)
+    except _BAD_VALUE:
+        return False
+    except sqlite3.Error:
+        raise
+    except Exception:  # a value of a wrong type; whose, the caller's tests must tell
+        return False
+    return True
+
+
+def is_busy(error: Exception) -> bool:
+    """Whether it only says that another process is writing."""
+    return _code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+def _is_broken(error: Exception) -> bool:
+    return _code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def _code(error: Exception) -> int | None:
+    """SQLite's primary result code."""
+    extended = getattr(error, "sqlite_errorcode", None)
+    return None if extended is None else extended & 0xFF
+
+
+def _lock(file: IO[bytes]) -> None:
+    """Waits for the file's lock, which goes with closing it; none on Windows."""
+    if fcntl is not None:
+        fcntl.flock(file, fcntl.LOCK_EX)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Device and inode; ``None``: there is no file."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _free_name(path: Path) -> Path:
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    name = f"{path.name}.corrupt-{stamp}"
+    names = chain([name], (f"{name}-{n}" for n in count(2)))
+    return next(p for n in names if not (p := path.with_name(n)).exists())

@@ -1,0 +1,250 @@
+"""The order of attempts, on a clock of its own: no network, no waiting."""
+
+from __future__ import annotations
+
+import time
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from openhands.sdk.llm.exceptions import (
+    LLMAuthenticationError,
+    LLMBadRequestError,
+    LLMContentPolicyViolationError,
+    LLMContextWindowExceedError,
+    LLMNoResponseError,
+    LLMRateLimitError,
+    LLMServiceUnavailableError,
+    LLMTimeoutError,
+)
+
+from openhands_tiered_router.calls.admission import _Asking
+from openhands_tiered_router.calls.errors import (
+    CallbackFailed,
+    kind_of,
+    retry_after,
+)
+from openhands_tiered_router.calls.health.transitions import Permit
+from openhands_tiered_router.calls.state.sqlite import SqliteStore
+from openhands_tiered_router.calls.steps import Blocking, Send
+from openhands_tiered_router.policy.decision import ErrorKind
+from tests.calls.bench import DOWN, Bench, always, limited, once, well
+
+
+def test_the_first_endpoint_serves() -> None:
+    bench = Bench({"simple": well, "medium": well})
+    assert bench.run().attempts[0].error is None
+    assert bench.sent == ["simple"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [DOWN, LLMTimeoutError("slow"), LLMAuthenticationError("no key"), limited(20)],
+)
+def test_a_failing_endpoint_is_left_at_once(error: Exception) -> None:
+    bench = Bench({"simple": always(error), "simple/2": well, "medium": well})
+    bench.run()
+    assert bench.sent == ["simple", "simple/2"]
+    assert bench.pauses == []
+
+
+def test_a_short_retry_after_is_waited_for() -> None:
+    bench = Bench({"simple": once(limited(1.5)), "medium": well})
+    bench.run()
+    assert bench.sent == ["simple", "simple"]
+    assert bench.pauses == [1.5]
+
+
+def test_an_open_breaker_is_passed_by() -> None:
+    bench = Bench({"simple": always(DOWN), "medium": well})
+    bench.run()
+    bench.run()
+    bench.run()
+    assert bench.sent == ["simple", "medium", "simple", "medium", "medium"]
+
+
+def test_a_call_that_every_breaker_refuses_goes_out_all_the_same() -> None:
+    bench = Bench({"simple": lambda n: DOWN if n < 2 else None})
+    for _ in range(2):
+        bench.health("simple").breaker.failed(ErrorKind.OVERLOADED, bench.now)
+    bench.run()
+    assert bench.sent == ["simple"] * 3
+    assert len(bench.pauses) == 2
+
+
+def test_when_all_are_down_it_tries_again_until_its_patience_ends() -> None:
+    bench = Bench({"simple": always(DOWN), "medium": always(DOWN)})
+    with pytest.raises(LLMServiceUnavailableError) as caught:
+        bench.run()
+    assert bench.now - 1000 <= 120 + 2
+    assert len(bench.sent) > 6
+    text = str(caught.value)
+    assert "simple (model-simple): overloaded after 1.0 s" in text
+    assert "medium (model-medium)" in text
+    assert text.endswith("simple said: down")
+    assert caught.value.__cause__ is DOWN
+
+
+def test_a_short_outage_is_survived() -> None:
+    bench = Bench({"complex": lambda n: DOWN if n < 4 else None})
+    bench.run()
+    assert len(bench.sent) == 5
+
+
+def test_retry_after_of_the_only_endpoint_is_obeyed() -> None:
+    bench = Bench({"complex": once(limited(40))})
+    bench.run()
+    assert sum(bench.pauses) >= 39
+
+
+def test_a_retry_after_beyond_patience_fails_with_the_rate_limit_error() -> None:
+    bench = Bench({"complex": always(limited(600))})
+    with pytest.raises(LLMRateLimitError):
+        bench.run()
+    assert bench.sent == ["complex"]
+    with pytest.raises(LLMRateLimitError, match="asked to wait 600 s more"):
+        bench.run()
+    assert bench.sent == ["complex"]
+
+
+def test_a_wrong_key_is_not_tried_again() -> None:
+    error = LLMAuthenticationError("wrong key")
+    bench = Bench({"complex": always(error)})
+    with pytest.raises(LLMAuthenticationError) as caught:
+        bench.run()
+    assert caught.value is error
+    assert bench.sent == ["complex"]
+
+
+def test_too_long_a_prompt_goes_to_a_bigger_window() -> None:
+    error = LLMContextWindowExceedError()
+    bench = Bench(
+        {"simple": always(error), "medium": well, "complex": well},
+        windows={"simple": 100, "medium": 100, "complex": 200},
+    )
+    bench.run()
+    assert bench.sent == ["simple", "complex"]
+
+
+def test_too_long_for_all_lets_the_agent_condense() -> None:
+    error = LLMContextWindowExceedError()
+    bench = Bench(
+        {"simple": always(error), "complex": always(error)},
+        windows={"simple": 100, "complex": 200},
+    )
+    with pytest.raises(LLMContextWindowExceedError) as caught:
+        bench.run()
+    assert caught.value is error
+    assert bench.pauses == []
+
+
+def test_a_rejected_history_is_repaired_once() -> None:
+    bench = Bench({"complex": once(LLMBadRequestError("thinking"))}, repairable=True)
+    bench.run()
+    assert bench.sent == ["complex", "complex"]
+    assert bench.repairs == ["complex"]
+
+
+def test_a_bad_request_is_tried_on_one_other_model_and_then_believed() -> None:
+    error = LLMBadRequestError("no such parameter")
+    bench = Bench({k: always(error) for k in ("simple", "medium", "complex")})
+    with pytest.raises(LLMBadRequestError, match="Tried simple .*; medium ") as caught:
+        bench.run()
+    assert caught.value.__cause__ is error
+    assert bench.sent == ["simple", "medium"]
+
+
+def test_what_the_agent_handles_itself_is_passed_on() -> None:
+    error = LLMContentPolicyViolationError()
+    bench = Bench({"simple": always(error), "medium": well})
+    with pytest.raises(LLMContentPolicyViolationError):
+        bench.run()
+    assert bench.sent == ["simple"]
+
+
+def test_retry_after_is_obeyed_beside_an_endpoint_that_is_down() -> None:
+    bench = Bench({"simple": always(limited(60)), "medium": always(DOWN)})
+    times: list[float] = []
+    simple = bench.behaviours["simple"]
+    bench.behaviours["simple"] = lambda n: times.append(bench.now) or simple(n)
+    with pytest.raises(LLMRateLimitError):
+        bench.run()
+    assert all(b - a >= 60 for a, b in pairwise(times))
+    assert bench.sent.count("medium") > 2
+
+
+def test_an_answer_that_cannot_be_read_is_paid_for_twice_at_most() -> None:
+    bench = Bench({"simple": always(LLMNoResponseError())})
+    with pytest.raises(LLMServiceUnavailableError):
+        bench.run()
+    assert bench.sent == ["simple"] * 2
+
+
+def test_the_callers_own_callback_error_is_raised_as_it_was() -> None:
+    mine = ValueError("the terminal is gone")
+    failed = CallbackFailed()
+    failed.__cause__ = mine
+    bench = Bench({"simple": always(failed), "medium": well})
+    with pytest.raises(ValueError, match="the terminal is gone") as caught:
+        bench.run()
+    assert caught.value is mine
+    assert bench.sent == ["simple"]
+
+
+def test_an_error_that_is_not_the_sdks_becomes_one() -> None:
+    class Forbidden(Exception):
+        status_code = 403
+
+    bench = Bench({"simple": always(Forbidden("no access"))})
+    with pytest.raises(LLMAuthenticationError, match="no access"):
+        bench.run()
+
+
+def test_a_retry_after_that_is_no_number_is_ignored() -> None:
+    assert retry_after(limited(float("nan"))) is None
+    assert retry_after(limited(float("inf"))) is None
+    assert retry_after(limited(-3)) == 0
+
+
+def test_googles_passing_limit_is_not_out_of_credit() -> None:
+    text = "You exceeded your current quota. Please retry in 27.4s."
+    assert kind_of(LLMRateLimitError(text)) is ErrorKind.RATE_LIMIT
+    assert kind_of(LLMRateLimitError(text[:32])) is ErrorKind.QUOTA
+
+
+def test_a_cancelled_call_leaves_no_probe_behind() -> None:
+    bench = Bench({"simple": well})
+    breaker = bench.health("simple").breaker
+    breaker.failed(ErrorKind.CONNECTION, bench.now - 31)
+    failover = bench.failover()
+    steps = failover.run()
+    assert isinstance(next(steps), Send)
+    steps.close()
+    assert failover.attempts[0].error is ErrorKind.CANCELLED
+    assert breaker.acquire(bench.now)
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_call_cancelled_while_it_asks_a_shared_breaker_keeps_no_probe(
+    tmp_path: Path, late: bool
+) -> None:
+    bench = Bench({"simple": well}, store=SqliteStore(tmp_path / "state.sqlite3"))
+    breaker = bench.health("simple").breaker
+    breaker.failed(ErrorKind.CONNECTION, bench.now - 31)
+    steps = bench.failover().run()
+    step = next(steps)
+    while True:  # up to the question to the breaker, behind the rate limit's
+        assert isinstance(step, Blocking)
+        if isinstance(step.work, _Asking):
+            break
+        step = steps.send(step.work())
+    if late:  # the thread that asks goes on after the call has gone
+        steps.close()
+        assert step.work() is Permit.PROBE
+    else:
+        assert step.work() is Permit.PROBE
+        steps.close()
+    until = time.monotonic() + 30
+    while not (permit := breaker.acquire(bench.now)) and time.monotonic() < until:
+        time.sleep(0.01)  # it is given back in a thread of its own
+    assert permit is Permit.PROBE

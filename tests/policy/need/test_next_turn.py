@@ -1,0 +1,98 @@
+"""The model reads its file, tells what it does not know, and needs no library."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given, strategies as st
+
+from openhands_tiered_router.policy.entry import Entry, ToolCall
+from openhands_tiered_router.policy.need.next_turn import (
+    LEAF,
+    ModelFileError,
+    NextTurnModel,
+    Tree,
+    default_model,
+    model_of,
+)
+from openhands_tiered_router.policy.need.next_turn_features import NAMES, features
+from openhands_tiered_router.policy.session import SessionState
+
+
+def session(*commands: str, output: str = "ok", code: int = 0) -> SessionState:
+    state = SessionState().fold([Entry(role="user", text="Fix it")])
+    for i, command in enumerate(commands):
+        call = ToolCall(str(i), "terminal", json.dumps({"command": command}))
+        state = state.fold(
+            [
+                Entry(role="assistant", text="Let me look", calls=(call,)),
+                Entry(role="tool", text=output, call_id=str(i), exit_code=code),
+            ]
+        )
+    return state
+
+
+def test_first_turn_and_turn_after_a_failure_are_surely_hard() -> None:
+    model = default_model()
+    assert model.probability(session()) == 0.0
+    assert model.probability(session("ls", code=1)) == 0.0
+
+
+def test_a_written_script_is_run_next_and_an_edit_is_checked_next() -> None:
+    model = default_model()
+    script = model.probability(session("ls", "cat <<'E' > /tmp/t.py\nimport a\nE"))
+    looked = model.probability(session("ls", "grep -rn foo src"))
+    assert script > 0.9
+    assert script > looked > 0.2
+
+
+def test_features_are_as_many_as_their_names_and_named_once() -> None:
+    row = features(session("ls", "cat a.py"))
+    assert len(row) == len(NAMES) == len(set(NAMES))
+    seen = dict(zip(NAMES, row, strict=True))
+    assert seen["read@1"] == seen["list@2"] == 1.0
+    assert seen["failed@1"] == 0.0
+    assert seen["said_look@1"] == 1.0
+    assert seen["turn"] == 2.0
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["ls", "pytest", "cat a.py"]), st.integers(0, 1)),
+        min_size=1,
+        max_size=15,
+    )
+)
+def test_probability_is_one_whatever_came_before(steps: list[tuple[str, int]]) -> None:
+    state = SessionState()
+    for command, code in steps:
+        call = ToolCall("1", "terminal", json.dumps({"command": command}))
+        state = state.fold(
+            [
+                Entry(role="assistant", calls=(call,)),
+                Entry(role="tool", text="x", call_id="1", exit_code=code),
+            ]
+        )
+    assert 0.0 <= default_model().probability(state) <= 1.0
+
+
+def test_tree_is_walked_left_up_to_its_threshold() -> None:
+    tree = Tree([0, LEAF, LEAF], [1.0, 0.2, 0.8], [2, 0, 0])
+    model = NextTurnModel(trees=(tree,), slope=1.0, intercept=0.0)
+    assert model.of_row([1.0]) == pytest.approx(0.2)
+    assert model.of_row([1.1]) == pytest.approx(0.8)
+
+
+def test_shipped_model_says_how_it_was_measured() -> None:
+    fitted = default_model().fitted
+    assert fitted["auc"] >= 0.88
+    assert fitted["ece"] <= 0.04
+    assert fitted["tasks"] >= 50
+
+
+def test_model_for_other_features_is_refused_with_the_remedy() -> None:
+    with pytest.raises(ModelFileError, match="tiered-router calibrate"):
+        model_of({"features": ["other"], "trees": []})
+    with pytest.raises(ModelFileError, match="tiered-router calibrate"):
+        model_of({"features": list(NAMES)})

@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import contextlib
+import json
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, strategies as st
+
+from openhands_tiered_router.config import ConfigError, load_config, policy_of
+from openhands_tiered_router.policy.fitted import (
+    FittedError,
+    fitted_of,
+    fitted_rules,
+    load_fitted,
+)
+from openhands_tiered_router.policy.need.next_turn_features import NAMES
+from openhands_tiered_router.policy.need.task import TaskScoreRule
+from openhands_tiered_router.policy.need.task_weights import default_weights
+from openhands_tiered_router.policy.rules import RULES, NextTurn
+from openhands_tiered_router.policy.session import SessionState, Turn
+
+
+LEAF = {"feature": [-1], "threshold": [0.9], "right": [0]}
+
+
+def model(*trees: dict[str, Any]) -> dict[str, Any]:
+    return {"features": list(NAMES), "slope": 1, "intercept": 0, "trees": trees}
+
+
+def fitted(**parts: Any) -> dict[str, Any]:
+    return {"fitted": 1, "version": 1, **parts}
+
+
+def test_fitted_models_take_the_place_of_the_packages() -> None:
+    source = files("openhands_tiered_router.policy.need.data").joinpath("task.json")
+    task = json.loads(source.read_text("utf-8"))
+    task["heads"]["prompt"]["base"] = 0.5
+    found = fitted_of(fitted(task=task, next_turn=model(LEAF)), "x")
+    rules = fitted_rules(RULES, found)
+    assert len(rules) == len(RULES)
+    [turn] = [r for r in rules if isinstance(r, NextTurn)]
+    assert turn.model is not None
+    state = SessionState(recent=(Turn(actions=()),), since_user=1)
+    assert turn.model.probability(state) == pytest.approx(0.9)
+    [score] = [r for r in rules if isinstance(r, TaskScoreRule)]
+    assert score.scorer.weights.prompt.base == 0.5
+    assert default_weights().prompt.base != 0.5
+    assert fitted_rules(RULES, fitted_of(fitted(), "x")) == RULES
+
+
+LOOP = {"feature": [0, -1, -1], "threshold": [0, 0.1, 0.9], "right": [0, 0, 0]}
+OUT = {"feature": [999, -1, -1], "threshold": [0, 0.1, 0.9], "right": [2, 0, 0]}
+SHORT = {"feature": [0, -1], "threshold": [0], "right": [5, 0]}
+
+
+@pytest.mark.parametrize(
+    ("raw", "named"),
+    [
+        ([], "fitted"),
+        ({"fitted": 9}, "format 1"),
+        (fitted(version=0), "version"),
+        (fitted(policy={"base_tier": "simple"}), "policy"),
+        (fitted(policy={"economy": "much"}), "economy"),
+        (fitted(task={"format": 1}), "heads"),
+        (fitted(next_turn=[]), "next_turn"),
+        (fitted(next_turn=model(LOOP)), "trees"),
+        (fitted(next_turn=model(OUT)), "trees"),
+        (fitted(next_turn=model(SHORT)), "trees"),
+        (fitted(next_turn=model()), "trees"),
+    ],
+)
+def test_what_does_not_fit_is_refused_by_name(raw: Any, named: str) -> None:
+    with pytest.raises(FittedError, match=named):
+        fitted_of(raw, "my.json")
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ["policy", "task", "next_turn", "features", "trees", "heads"]
+            ),
+            inner,
+            max_size=3,
+        )
+    ),
+    max_leaves=10,
+)
+
+
+@given(st.dictionaries(st.sampled_from(["policy", "task", "next_turn"]), json_values))
+def test_any_json_is_either_used_or_refused(parts: dict[str, Any]) -> None:
+    with contextlib.suppress(FittedError):
+        assert fitted_of(fitted(**parts), "x").version == 1
+
+
+def config(tmp_path: Path, policy: str) -> Path:
+    path = tmp_path / "router.toml"
+    path.write_text(f'[tiers]\nsimple = "a/b"\n[policy]\n{policy}\n')
+    return path
+
+
+def test_what_stands_in_the_configuration_goes_before_it(tmp_path: Path) -> None:
+    file = tmp_path / "fitted.json"
+    settings = {"economy": 0.8, "leak_price": 1.5}
+    file.write_text(json.dumps(fitted(policy=settings)))
+    policy = policy_of(load_config(config(tmp_path, 'fitted = "fitted.json"')))
+    assert (policy.economy, policy.leak_price) == (0.8, 1.5)
+    for own in ("economy = 0.2", 'profile = "quality"'):
+        text = f'fitted = "fitted.json"\n{own}'
+        policy = policy_of(load_config(config(tmp_path, text)))
+        assert policy.economy < 0.3
+        assert policy.leak_price == 1.5
+
+
+def test_a_file_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"policy\.fitted: cannot be used: .*gone"):
+        policy_of(load_config(config(tmp_path, 'fitted = "gone.json"')))
+
+
+def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
+    file = tmp_path / "f.json"
+    file.write_text(json.dumps(fitted(policy={"economy": 0.8})))
+    assert load_fitted(file).policy == {"economy": 0.8}
+    file.write_text(json.dumps(fitted(policy={"economy": 0.25})))
+    assert load_fitted(file).policy == {"economy": 0.25}

@@ -1,0 +1,291 @@
+"""What is put on record comes back: exactly, in any order, next to a writer."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from openhands_tiered_router.policy.decision import (
+    Attempt,
+    Candidate,
+    Decision,
+    Dimension,
+    ErrorKind,
+    Outcome,
+    Reason,
+    Usage,
+)
+from openhands_tiered_router.record.telemetry.query import (
+    TelemetryFile,
+    TelemetryReadError,
+)
+from openhands_tiered_router.record.telemetry.records import (
+    DecisionRecord,
+    Loss,
+    OutcomeRecord,
+    Record,
+    ToolResult,
+    ToolStatus,
+)
+from openhands_tiered_router.record.telemetry.store import Store
+from openhands_tiered_router.record.telemetry.writer import Writer
+from openhands_tiered_router.tiers import Tier
+
+
+# Text without what looks like a key; those have their tests in test_clean.
+words = st.text(st.characters(exclude_categories=["Cs"]), max_size=40).filter(
+    lambda t: not any(sign in t for sign in ("sk", "pk", "rk", "eyJ", "//", "Bearer"))
+)
+# The file keeps six decimals.
+numbers = st.integers(-(10**12), 10**12).map(lambda n: n / 1e6)
+counts = st.integers(0, 2**53)
+tiers = st.sampled_from(Tier)
+
+candidates = st.builds(
+    Candidate,
+    endpoint=words,
+    tier=tiers,
+    excluded=st.none() | words,
+    cost_now=st.none() | numbers,
+    cost_return=st.none() | numbers,
+    warm_tokens=counts,
+)
+decisions = st.builds(
+    Decision,
+    tier=tiers,
+    endpoint=words,
+    fallbacks=st.lists(words, max_size=4).map(tuple),
+    need=tiers,
+    floor=st.none() | tiers,
+    cap=st.none() | tiers,
+    pinned=st.booleans(),
+    score=numbers,
+    p_mechanical=st.none() | numbers,
+    candidates=st.lists(candidates, max_size=4).map(tuple),
+    reasons=st.lists(st.builds(Reason, words, words), max_size=4).map(tuple),
+    dimensions=st.lists(
+        st.builds(Dimension, words, numbers, numbers, words), max_size=4
+    ).map(tuple),
+    propensity=numbers,
+    policy=words,
+)
+attempts = st.builds(
+    Attempt,
+    endpoint=words,
+    error=st.none() | st.sampled_from(ErrorKind),
+    seconds=numbers,
+)
+usages = st.builds(
+    Usage,
+    prompt=counts,
+    completion=counts,
+    cache_read=counts,
+    cache_write=counts,
+    reasoning=counts,
+)
+outcomes = st.builds(
+    Outcome,
+    endpoint=st.none() | words,
+    attempts=st.lists(attempts, max_size=3).map(tuple),
+    usage=usages,
+    cost=st.none() | numbers,
+    seconds=numbers,
+    first_token_seconds=st.none() | numbers,
+    response_id=st.just("r"),
+)
+tool_results = st.builds(
+    ToolResult,
+    conversation_id=st.just("c"),
+    response_id=st.just("r"),
+    tool_call_id=st.just("t"),
+    tool_name=words,
+    time=numbers,
+    status=st.sampled_from(ToolStatus),
+    action_kind=st.none() | words,
+    exit_code=st.none() | st.integers(-1, 255),
+    is_error=st.none() | st.booleans(),
+    failed=st.none() | st.booleans(),
+    seconds=st.none() | numbers,
+    target=st.none() | st.integers(0, 2**31),
+    failure=st.none() | st.integers(0, 2**31),
+)
+
+
+def write(path: Path, *records: Record) -> None:
+    store = Store(path)
+    assert store.write(records) == 0
+    store.close()
+
+
+def decided(decision: Decision, turn: int = 0) -> DecisionRecord:
+    return DecisionRecord(
+        decision_id=f"d{turn}",
+        conversation_id="c",
+        parent_conversation_id="p",
+        turn=turn,
+        purpose="agent",
+        time=10.0 + turn,
+        model="openai/small",
+        overhead_us=312,
+        decision=decision,
+    )
+
+
+def ended(outcome: Outcome, turn: int = 0) -> OutcomeRecord:
+    return OutcomeRecord(
+        decision_id=f"d{turn}",
+        conversation_id="c",
+        time=20.0 + turn,
+        outcome=outcome,
+        tier=Tier.COMPLEX,
+        model="openai/large",
+    )
+
+
+SIMPLE = Decision(tier=Tier.SIMPLE, endpoint="simple", need=Tier.SIMPLE)
+ANSWERED = Outcome(
+    endpoint="simple",
+    attempts=(Attempt(endpoint="simple", error=None, seconds=1.5),),
+    usage=Usage(prompt=100, completion=10, cache_read=80),
+    cost=0.25,
+    seconds=1.5,
+    response_id="r",
+)
+
+
+@given(decisions, outcomes, tool_results, st.permutations([0, 1, 2]))
+@settings(max_examples=60, deadline=None)
+def test_any_decision_comes_back_as_it_was(
+    decision: Decision, outcome: Outcome, tool: ToolResult, order: list[int]
+) -> None:
+    records: list[Record] = [decided(decision), ended(outcome), tool]
+    with TemporaryDirectory() as directory:
+        path = Path(directory, "telemetry.sqlite3")
+        write(path, *(records[i] for i in order))
+        (turn,) = TelemetryFile(path).turns("c")
+    assert turn.decision == decision
+    assert turn.outcome == outcome
+    assert turn.tools == (tool,)
+    assert (turn.decision_id, turn.conversation_id) == ("d0", "c")
+    assert (turn.parent_conversation_id, turn.turn, turn.time) == ("p", 0, 10.0)
+    assert (turn.purpose, turn.model) == ("agent", "openai/small")
+    assert turn.overhead_us == 312
+    assert (turn.served_tier, turn.served_model) == (Tier.COMPLEX, "openai/large")
+
+
+def test_a_missing_file_has_no_rows(path: Path) -> None:
+    file = TelemetryFile(path)
+    assert file.turns("c") == []
+    assert file.conversations() == []
+    assert file.totals() == {}
+    assert file.lost() == 0
+    assert not path.parent.exists()
+
+
+def test_a_file_that_was_just_begun_has_no_rows(path: Path) -> None:
+    path.parent.mkdir()
+    path.touch()
+    assert TelemetryFile(path).turns("c") == []
+
+
+def test_a_corrupt_file_is_an_error_that_says_what_to_do(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_bytes(b"x" * 5_000)
+    with pytest.raises(TelemetryReadError, match=r"telemetry\.sqlite3.*move the file"):
+        TelemetryFile(path).totals()
+
+
+def test_a_newer_file_is_an_error_that_says_what_to_do(path: Path) -> None:
+    write(path, decided(SIMPLE))
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    with pytest.raises(TelemetryReadError, match=r"version 99.*upgrade"):
+        TelemetryFile(path).totals()
+
+
+def test_reading_works_while_another_writes(
+    path: Path, writer: Writer, record: Callable[[int], DecisionRecord]
+) -> None:
+    writer.put(record(1))
+    assert writer.flush(60)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        other.execute("DELETE FROM decision_rows")
+        assert [t.decision_id for t in TelemetryFile(path).turns("c")] == ["d1"]
+
+
+def test_turns_come_in_order_of_time(path: Path) -> None:
+    write(path, *(decided(SIMPLE, turn=n) for n in (2, 0, 1)))
+    assert [t.turn for t in TelemetryFile(path).turns("c")] == [0, 1, 2]
+
+
+def test_a_lost_decision_still_counts_with_its_cost(path: Path) -> None:
+    write(path, ended(ANSWERED))
+    file = TelemetryFile(path)
+    (turn,) = file.turns("c")
+    assert (turn.decision, turn.time) == (None, 20.0)
+    assert file.totals()[None].cost == 0.25
+    (conversation,) = file.conversations()
+    assert conversation.totals.cost == 0.25
+
+
+def test_totals_tell_failures_and_unknown_prices_apart(path: Path) -> None:
+    unpriced = Outcome(endpoint="simple", attempts=(), usage=Usage(prompt=5))
+    failed = Outcome(
+        endpoint=None,
+        attempts=(
+            Attempt(endpoint="simple", error=ErrorKind.TIMEOUT, seconds=1.0),
+            Attempt(endpoint="medium", error=ErrorKind.RATE_LIMIT, seconds=1.0),
+        ),
+    )
+    outcomes = (ANSWERED, unpriced, failed)
+    write(path, *(decided(SIMPLE, turn=n) for n in range(4)))
+    write(path, *(ended(o, turn=n) for n, o in enumerate(outcomes)))
+    totals = TelemetryFile(path).totals()[Tier.SIMPLE]
+    assert (totals.calls, totals.failed, totals.unpriced) == (4, 1, 1)
+    assert totals.cost == 0.25
+    assert totals.usage == Usage(prompt=105, completion=10, cache_read=80)
+    with closing(sqlite3.connect(path)) as connection:
+        kinds = connection.execute("SELECT error_kind FROM decisions ORDER BY id")
+        assert kinds.fetchall() == [(None,), (None,), ("rate_limit",), (None,)]
+
+
+def test_totals_take_a_span_of_time(path: Path) -> None:
+    write(path, *(decided(SIMPLE, turn=n) for n in range(4)))
+    assert TelemetryFile(path).totals(since=11, until=13)[Tier.SIMPLE].calls == 2
+
+
+def test_conversations_since_a_time_have_their_whole_totals(path: Path) -> None:
+    old = DecisionRecord(
+        decision_id="old", conversation_id=None, time=1.0, decision=SIMPLE
+    )
+    write(path, old, *(decided(SIMPLE, turn=n) for n in range(3)))
+    (conversation,) = TelemetryFile(path).conversations(since=12)
+    assert conversation.conversation_id == "c"
+    assert conversation.parent_conversation_id == "p"
+    assert (conversation.first, conversation.last) == (10.0, 12.0)
+    assert conversation.totals.calls == 3
+    assert [c.conversation_id for c in TelemetryFile(path).conversations()] == [
+        "c",
+        None,
+    ]
+
+
+def test_losses_add_up(path: Path) -> None:
+    write(path, Loss(time=1.0, count=2), Loss(time=2.0, count=5))
+    assert TelemetryFile(path).lost() == 7
+    assert TelemetryFile(path).lost(since=2.0) == 5
+
+
+def test_numbers_that_sql_cannot_hold_become_unknown(path: Path) -> None:
+    outcome = Outcome(endpoint="simple", attempts=(), cost=float("nan"))
+    write(path, decided(SIMPLE), ended(outcome))
+    (turn,) = TelemetryFile(path).turns("c")
+    assert turn.outcome is not None
+    assert turn.outcome.cost is None

@@ -1,0 +1,124 @@
+"""The recorder that the router calls."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+from openhands_tiered_router.policy.decision import Decision, Outcome
+from openhands_tiered_router.record.telemetry import (
+    TelemetryFile,
+    TelemetryRecorder,
+    ToolResult,
+    recorder_for,
+    recorder_from_environment,
+)
+from openhands_tiered_router.record.telemetry.records import Verdict
+from openhands_tiered_router.tiers import Tier
+
+
+DECISION = Decision(tier=Tier.SIMPLE, endpoint="simple", need=Tier.SIMPLE)
+
+
+def record_all(recorder: TelemetryRecorder) -> None:
+    recorder.record_decision(DECISION, decision_id="d", conversation_id="c", time=1.0)
+    recorder.record_outcome(
+        "d",
+        Outcome(endpoint="simple", attempts=(), response_id="r"),
+        conversation_id="c",
+        time=2.0,
+    )
+    recorder.record_tool_result(
+        ToolResult(
+            conversation_id="c",
+            response_id="r",
+            tool_call_id="t",
+            tool_name="terminal",
+            time=3.0,
+        )
+    )
+
+
+def test_a_recorder_writes_all_three_kinds(path: Path) -> None:
+    recorder = recorder_for(path)
+    record_all(recorder)
+    assert recorder.flush(60)
+    (turn,) = TelemetryFile(path).turns("c")
+    assert turn.decision == DECISION
+    assert turn.outcome is not None
+    assert turn.tools[0].tool_name == "terminal"
+    stats = recorder.stats()
+    assert stats is not None
+    assert stats.written == 3
+
+
+def test_a_process_has_one_recorder_for_a_file(path: Path) -> None:
+    detour = path.parent / "other" / ".." / path.name
+    assert recorder_for(path) is recorder_for(str(path)) is recorder_for(detour)
+    assert recorder_for(path) is not recorder_for(path.with_name("other.sqlite3"))
+
+
+def test_a_disabled_recorder_takes_everything_and_keeps_nothing() -> None:
+    recorder = TelemetryRecorder.disabled()
+    record_all(recorder)
+    assert recorder.flush(60)
+    assert recorder.stats() is None
+    assert recorder.path is None
+
+
+def test_the_environment_names_the_file_or_switches_off(path: Path) -> None:
+    at = recorder_from_environment({"TIERED_ROUTER_TELEMETRY": str(path)})
+    assert at is recorder_for(path)
+    off = recorder_from_environment({"TIERED_ROUTER_TELEMETRY": "off"})
+    assert off.path is None
+
+
+def test_importing_telemetry_imports_neither_sdk_nor_litellm_nor_networkx() -> None:
+    script = (
+        "import sys, openhands_tiered_router.record.telemetry\n"
+        "heavy = {'openhands.sdk', 'litellm', 'networkx', 'pydantic'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_a_note_keeps_names_and_numbers_and_no_more(path: Path) -> None:
+    recorder = recorder_for(path)
+    recorder.note(
+        "budget",
+        "soft_limit",
+        conversation_id="c",
+        time=1.0,
+        spent=0.5,
+        left=float("inf"),
+        day=True,
+        project="sk-ant-" + "x" * 300,
+    )
+    assert recorder.flush(60)
+    with closing(sqlite3.connect(path)) as connection:
+        ((at, guard, kind, detail),) = connection.execute(
+            "SELECT time, guard, kind, detail FROM guard_events JOIN conversations c"
+            " ON c.key = conversation WHERE c.id = 'c'"
+        )
+    assert (at, guard, kind) == (1.0, "budget", "soft_limit")
+    assert json.loads(detail) == {
+        "spent": 0.5,
+        "left": None,
+        "day": True,
+        "project": "[redacted]",
+    }
+
+
+def test_a_verdict_is_stored_with_its_conversation(path: Path) -> None:
+    recorder = recorder_for(path)
+    recorder.record_verdict(
+        Verdict(conversation_id="c", time=1.0, accepted=None, reason="no_tests")
+    )
+    assert recorder.flush(60)
+    with closing(sqlite3.connect(path)) as connection:
+        rows = connection.execute("SELECT judge, accepted, reason FROM verdicts")
+        assert rows.fetchall() == [("verifier", None, "no_tests")]
