@@ -127,6 +127,11 @@ class Endpoint:
     cache_id: str = ""
     """Endpoints with the same value share one prompt cache at the provider."""
     limits: Limits = Limits()
+    success: float | None = None
+    """Share of tasks that it solves alone, in [0, 1], by the user's own word; ``None``:
+    not said, and `policy.value.strength` looks it up."""
+    task_usd: float | None = None
+    """USD that it spends on a task alone, by the user's own word."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ _LONG_CONTEXT: Final = re.compile(
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _BESIDE_PROFILE: Final = {
     "profile", "weight", "rpm", "tpm", "max_first_token", "max_token_time", "cache_ttl",
-    "vision", "tools", "max_input_tokens",
+    "vision", "tools", "max_input_tokens", "success", "task_usd",
     "input_cost_per_token", "output_cost_per_token", "cache_read_input_token_cost",
     "cache_creation_input_token_cost",
     "cache_creation_input_token_cost_above_1hr", "long_context",
@@ -88,6 +88,11 @@ class EndpointConfig(Section):
     """USD per token written to the provider's cache; the input price if unset."""
     cache_creation_input_token_cost_above_1hr: Price | None = None
     """USD per token written to a cache that is kept for an hour."""
+    success: Annotated[Number, Field(ge=0, le=1)] | None = None
+    """Share of your tasks that it solves alone, in [0, 1]; else the package's table of
+    published results says, where it knows the model."""
+    task_usd: Annotated[Number, Field(ge=0, le=10_000)] | None = None
+    """USD that it spends on a task alone; else the same table says."""
     long_context: dict[str, Price] = Field(default_factory=dict)
     """Prices for prompts longer than N thousand tokens, by litellm's names:
     ``input_cost_per_token_above_200k_tokens`` and the like."""

@@ -98,6 +98,8 @@ def _endpoint(
         cache_ttl=config.cache_ttl,
         cache_id=_cache_id(config, target),
         limits=config.limits(),
+        success=config.success,
+        task_usd=config.task_usd,
     )
 
 

@@ -28,6 +28,9 @@ def policy_of(config: RouterConfig) -> Policy:
         ConfigError: The file named as ``fitted`` cannot be used.
     """
     policy = config.policy.to_policy(config.default_tier)
+    if config.verify.enabled:
+        rates = config.verify
+        policy = replace(policy, catch_rate=rates.catch_rate, pass_rate=rates.pass_rate)
     if fitted := fitted_of(config):
         policy = policy_from(_not_set(config, fitted.policy), policy)
     if policy.cache_look_back is None and not config.cache.breakpoints:

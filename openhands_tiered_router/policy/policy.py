@@ -70,6 +70,10 @@ class Policy:
     slow_turn: float = 50.0
     """Seconds a turn from which a one-hour cache is cheaper than a five-minute one:
     measured on recorded sessions with Anthropic's prices."""
+    catch_rate: float = 0.0
+    """Share of wrong work that the verifier rejects; 0 where nothing verifies."""
+    pass_rate: float = 1.0
+    """Share of right work that the verifier accepts; 1 where nothing verifies."""
     dimension_weights: Mapping[str, float] = field(default_factory=dict)
     """Weights of the task score to use instead of the fitted ones, by dimension."""
 
@@ -91,6 +95,8 @@ _SHARES: Final = frozenset(
         "leak_budget",
         "mechanical_threshold",
         "graph_risk",
+        "catch_rate",
+        "pass_rate",
     }
 )
 _COUNTS: Final = frozenset(

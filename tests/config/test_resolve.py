@@ -179,3 +179,18 @@ def test_a_rate_of_nothing_is_an_error_that_names_it(key: str) -> None:
     table = {"model": "openai/known", key: 0}
     with pytest.raises(ConfigError, match=rf"endpoints\[0\]\.{key}"):
         parse_config({"tiers": {"simple": {"endpoints": [table]}}}, "x")
+
+
+def test_the_users_figures_of_a_model_arrive(book: PriceBook) -> None:
+    endpoint = only(book, model="openai/known", success=0.744, task_usd=0.039)
+    assert (endpoint.success, endpoint.task_usd) == (0.744, 0.039)
+    endpoint = only(book, model="openai/known")
+    assert (endpoint.success, endpoint.task_usd) == (None, None)
+
+
+@pytest.mark.parametrize("table", [{"success": 74.4}, {"task_usd": -1}])
+def test_figures_out_of_range_are_refused(
+    book: PriceBook, table: dict[str, float]
+) -> None:
+    with pytest.raises(ConfigError, match=next(iter(table))):
+        only(book, model="openai/known", **table)

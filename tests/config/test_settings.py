@@ -92,3 +92,11 @@ def test_a_fitted_file_of_a_user_there_is_not_is_an_error_with_its_place() -> No
         policy_of(config)
     (problem,) = caught.value.problems
     assert (problem.source, problem.path) == ("x.toml", "policy.fitted")
+
+
+def test_the_verifiers_rates_count_only_where_it_verifies() -> None:
+    rates = {"catch_rate": 0.8, "pass_rate": 0.9}
+    off = parse_config({"tiers": TIERS, "verify": rates}, "x")
+    assert (policy_of(off).catch_rate, policy_of(off).pass_rate) == (0.0, 1.0)
+    on = parse_config({"tiers": TIERS, "verify": {"enabled": True, **rates}}, "x")
+    assert (policy_of(on).catch_rate, policy_of(on).pass_rate) == (0.8, 0.9)

@@ -49,6 +49,10 @@ class VerifyConfig(Section):
         _DEFAULT.evidence_chars
     )
     """Characters of a failing command's output that the agent gets: its last lines."""
+    catch_rate: Annotated[Number, Field(ge=0, le=1)] = _DEFAULT.catch_rate
+    """Share of wrong work that the verifier rejects, in [0, 1]."""
+    pass_rate: Annotated[Number, Field(ge=0, le=1)] = _DEFAULT.pass_rate
+    """Share of right work that it accepts, in [0, 1]."""
     graph_wait: Annotated[Number, Field(ge=0, le=600)] = _DEFAULT.graph_wait
     """Seconds to wait for the code graph to take the change in."""
 

@@ -30,6 +30,18 @@ class VerifySettings(BaseModel):
     evidence_chars: int = Field(
         default=2_000, ge=200, description="Characters of output that the agent gets."
     )
+    catch_rate: float = Field(
+        default=0.64,
+        ge=0,
+        le=1,
+        description="Share of wrong work that it rejects; learned from verdicts.",
+    )
+    pass_rate: float = Field(
+        default=0.83,
+        ge=0,
+        le=1,
+        description="Share of right work that it accepts; learned from verdicts.",
+    )
     graph_wait: float = Field(
         default=10.0, ge=0, description="Seconds to wait for the code graph."
     )
