@@ -10,7 +10,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
 
-from openhands_tiered_router.record.telemetry import redaction
+from openhands_tiered_router import redaction
 
 
 MAX_TEXT: Final = 500
