@@ -86,7 +86,8 @@ class _ReadyShells(MetaPathFinder):
             return None
         sys.meta_path.remove(self)
         spec = find_spec(fullname)
-        assert spec and spec.loader
+        assert spec
+        assert spec.loader
         execute = spec.loader.exec_module
 
         def execute_and_patch(module: ModuleType) -> None:

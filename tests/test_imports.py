@@ -48,7 +48,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "gateway": {
         "calls", "config", "guards", "policy", "record", "sdk", "tiers",
     },
-    "server": {"agent", "config", "router", "skill_kit"},
+    "server": {"agent", "config", "guards", "router", "skill_kit"},
     "resolver": {"config", "policy", "tiers"},
 }  # fmt: skip
 ABOVE_ALL = {"__init__", "__main__", "cli"}

@@ -36,8 +36,8 @@ _HOMES: Final = {
     "ConfirmSettings": "confirm.settings",
     "ConfirmationQueue": "confirm.queue",
     "Guard": "guard",
-    "LoopGuard": "loop.guard",
-    "LoopSettings": "loop.settings",
+    "LoopGuard": "loops.guard",
+    "LoopSettings": "loops.settings",
     "VerifiedAgent": "verify.agent",
     "VerifySettings": "verify.settings",
 }

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import assume, given, settings, strategies as st
 
-from openhands_tiered_router.record.telemetry import redaction
+from openhands_tiered_router import redaction
 from openhands_tiered_router.redaction import REDACTED, redacted
 
 
