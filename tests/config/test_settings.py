@@ -64,7 +64,8 @@ def test_every_key_arrives() -> None:
     )
     own = {"profile", "fitted"}
     names = set(type(config.policy).model_fields) - own | {"base_tier"}
-    assert names == {field.name for field in fields(Policy)}
+    verifier = {"catch_rate", "pass_rate"}  # from [verify]
+    assert names | verifier == {field.name for field in fields(Policy)}
     settings = asdict(dispatch_of(config))
     assert config.breaker.model_fields_set == type(config.breaker).model_fields.keys()
     assert settings.pop("breaker") == {**breaker, "probe_lease": 22.0}
