@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 
 if TYPE_CHECKING:
-    from .build import build_graph
-    from .model import (
+    from openhands_tiered_router.graph.build import build_graph
+    from openhands_tiered_router.graph.model import (
         CERTAIN,
         Definition,
         Edge,
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
         FileRecord,
         NodeKind,
     )
-    from .snapshot import CodeGraph
-    from .workspace import Workspace, get
+    from openhands_tiered_router.graph.snapshot import CodeGraph
+    from openhands_tiered_router.graph.workspace import Workspace, get
 
 _HOME = {
     "build_graph": "build",

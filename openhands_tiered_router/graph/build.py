@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from .refresh import Refresher, Report
-from .snapshot import CodeGraph
+from openhands_tiered_router.graph.refresh import Refresher, Report
+from openhands_tiered_router.graph.snapshot import CodeGraph
 
 
 def build_graph(

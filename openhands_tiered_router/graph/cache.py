@@ -17,8 +17,8 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from .model import FORMAT, FileEdge, FileFacts, FileNode
-from .resolve.link import Linked
+from openhands_tiered_router.graph.model import FORMAT, FileEdge, FileFacts, FileNode
+from openhands_tiered_router.graph.resolve.link import Linked
 
 
 EXTRACTOR: Final = 2

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol
 
-from .cache import Cache
-from .model import FileFacts, FileRecord
-from .resolve.link import Linked
-from .versions import Versions
+from openhands_tiered_router.graph.cache import Cache
+from openhands_tiered_router.graph.model import FileFacts, FileRecord
+from openhands_tiered_router.graph.resolve.link import Linked
+from openhands_tiered_router.graph.versions import Versions
 
 
 BATCH = 256

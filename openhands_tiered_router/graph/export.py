@@ -4,8 +4,8 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from .model import EdgeKind
-from .snapshot import CodeGraph
+from openhands_tiered_router.graph.model import EdgeKind
+from openhands_tiered_router.graph.snapshot import CodeGraph
 
 
 if TYPE_CHECKING:

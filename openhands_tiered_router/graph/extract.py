@@ -13,11 +13,11 @@ from hashlib import blake2b
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
-from .comments import comment_before
-from .expressions import UNKNOWN, receiver, text_of
-from .grammar import captures
-from .languages import Language
-from .model import (
+from openhands_tiered_router.graph.comments import comment_before
+from openhands_tiered_router.graph.expressions import UNKNOWN, receiver, text_of
+from openhands_tiered_router.graph.grammar import captures
+from openhands_tiered_router.graph.languages import Language
+from openhands_tiered_router.graph.model import (
     Call,
     Definition,
     FileFacts,

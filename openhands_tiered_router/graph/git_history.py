@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from .words import terms_of, words
+from openhands_tiered_router.graph.words import terms_of, words
 
 
 COMMITS: Final = 4_000

@@ -9,7 +9,7 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
-from .languages import Language
+from openhands_tiered_router.graph.languages import Language
 
 
 if TYPE_CHECKING:

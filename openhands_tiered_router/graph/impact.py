@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from .model import CERTAIN, EdgeKind, path_of
-from .snapshot import CodeGraph
+from openhands_tiered_router.graph.model import CERTAIN, EdgeKind, path_of
+from openhands_tiered_router.graph.snapshot import CodeGraph
 
 
 if TYPE_CHECKING:

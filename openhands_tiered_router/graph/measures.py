@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from .communities import Community, communities
-from .snapshot import CodeGraph
+from openhands_tiered_router.graph.communities import Community, communities
+from openhands_tiered_router.graph.snapshot import CodeGraph
 
 
 if TYPE_CHECKING:

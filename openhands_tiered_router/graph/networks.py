@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .model import (
+from openhands_tiered_router.graph.model import (
     EdgeKind,
     FileEdge,
     FileFacts,

@@ -12,14 +12,14 @@ from typing import BinaryIO, Final, Self, cast
 
 import msgspec
 
-from .extract import unparsed
-from .languages import language_of
-from .model import FileFacts
-from .resolve.interface import Interface, interface_of
-from .resolve.layout import Layout
-from .scan import Found
-from .sources import LeftOutError, read_source
-from .worker import (
+from openhands_tiered_router.graph.extract import unparsed
+from openhands_tiered_router.graph.languages import language_of
+from openhands_tiered_router.graph.model import FileFacts
+from openhands_tiered_router.graph.resolve.interface import Interface, interface_of
+from openhands_tiered_router.graph.resolve.layout import Layout
+from openhands_tiered_router.graph.scan import Found
+from openhands_tiered_router.graph.sources import LeftOutError, read_source
+from openhands_tiered_router.graph.worker import (
     Learn,
     Link,
     Links,

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from itertools import compress
 from typing import Final
 
-from .impact import DEPTH, users
-from .model import CERTAIN
-from .snapshot import CodeGraph
+from openhands_tiered_router.graph.impact import DEPTH, users
+from openhands_tiered_router.graph.model import CERTAIN
+from openhands_tiered_router.graph.snapshot import CodeGraph
 
 
 type Bits = int

@@ -12,9 +12,9 @@ from collections.abc import Iterable
 from sys import intern
 from typing import Final
 
-from .resolve.groups import Groups
-from .resolve.index import Key
-from .resolve.link import Linked, key_sum
+from openhands_tiered_router.graph.resolve.groups import Groups
+from openhands_tiered_router.graph.resolve.index import Key
+from openhands_tiered_router.graph.resolve.link import Linked, key_sum
 
 
 _NOTHING: Final[tuple[tuple[str, ...], bytes]] = ((), b"")

@@ -9,13 +9,13 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Final
 
-from .cache import Cache, Stamp, default_path
-from .pool import Pool, worker_count
-from .resolve.layout import Layout, read_layout
-from .scan import Found, Listing, scan
-from .snapshot import LARGE
-from .worker import Reply
-from .writer import Writer
+from openhands_tiered_router.graph.cache import Cache, Stamp, default_path
+from openhands_tiered_router.graph.pool import Pool, worker_count
+from openhands_tiered_router.graph.resolve.layout import Layout, read_layout
+from openhands_tiered_router.graph.scan import Found, Listing, scan
+from openhands_tiered_router.graph.snapshot import LARGE
+from openhands_tiered_router.graph.worker import Reply
+from openhands_tiered_router.graph.writer import Writer
 
 
 RACY_NS: Final = 20_000_000

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from .ignore import Ignored, read_patterns
-from .languages import language_of
-from .resolve.layout import MANIFESTS
+from openhands_tiered_router.graph.ignore import Ignored, read_patterns
+from openhands_tiered_router.graph.languages import language_of
+from openhands_tiered_router.graph.resolve.layout import MANIFESTS
 
 
 SIZE_LIMIT: Final = 1_000_000

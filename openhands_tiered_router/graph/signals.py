@@ -12,11 +12,11 @@ from operator import or_
 from threading import Lock, Thread
 from typing import Final
 
-from .git_history import History, read_history
-from .location import Ambiguity, Hit, Locator
-from .measures import Measures, measure
-from .reach import Bits, Reach, Reaches
-from .snapshot import CodeGraph
+from openhands_tiered_router.graph.git_history import History, read_history
+from openhands_tiered_router.graph.location import Ambiguity, Hit, Locator
+from openhands_tiered_router.graph.measures import Measures, measure
+from openhands_tiered_router.graph.reach import Bits, Reach, Reaches
+from openhands_tiered_router.graph.snapshot import CodeGraph
 
 
 STALE: Final = 0.02

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from .model import (
+from openhands_tiered_router.graph.model import (
     Definition,
     Edge,
     FileEdge,
@@ -24,7 +24,7 @@ from .model import (
     file_node,
     path_of,
 )
-from .networks import (
+from openhands_tiered_router.graph.networks import (
     Base,
     carried_definitions,
     carried_files,

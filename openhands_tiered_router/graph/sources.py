@@ -6,11 +6,11 @@ import stat
 from pathlib import Path
 from typing import Final
 
-from .extract import extract, unparsed
-from .grammar import GrammarMissingError
-from .languages import Language, language_of
-from .model import FileFacts
-from .scan import SIZE_LIMIT
+from openhands_tiered_router.graph.extract import extract, unparsed
+from openhands_tiered_router.graph.grammar import GrammarMissingError
+from openhands_tiered_router.graph.languages import Language, language_of
+from openhands_tiered_router.graph.model import FileFacts
+from openhands_tiered_router.graph.scan import SIZE_LIMIT
 
 
 LONG_LINES: Final = 400

@@ -7,10 +7,10 @@ from importlib.resources import files
 from string import Template
 from typing import Any, Final
 
-from .impact import DEPTH, USAGE
-from .measures import Measures
-from .model import CERTAIN
-from .snapshot import CodeGraph
+from openhands_tiered_router.graph.impact import DEPTH, USAGE
+from openhands_tiered_router.graph.measures import Measures
+from openhands_tiered_router.graph.model import CERTAIN
+from openhands_tiered_router.graph.snapshot import CodeGraph
 
 
 ALONE: Final = "on their own"

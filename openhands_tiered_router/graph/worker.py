@@ -14,12 +14,12 @@ from typing import BinaryIO, Final, Self
 import msgspec
 from msgspec import Raw, Struct
 
-from .model import FileEdge, FileFacts, file_edges
-from .resolve.index import Index, Interfaces
-from .resolve.interface import Interface, interface_of
-from .resolve.layout import Layout
-from .resolve.link import Linked, Linker
-from .sources import LeftOutError, read_facts
+from openhands_tiered_router.graph.model import FileEdge, FileFacts, file_edges
+from openhands_tiered_router.graph.resolve.index import Index, Interfaces
+from openhands_tiered_router.graph.resolve.interface import Interface, interface_of
+from openhands_tiered_router.graph.resolve.layout import Layout
+from openhands_tiered_router.graph.resolve.link import Linked, Linker
+from openhands_tiered_router.graph.sources import LeftOutError, read_facts
 
 
 LENGTH: Final = struct.Struct(">I")

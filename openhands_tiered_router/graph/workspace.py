@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
-from .refresh import Refresher
-from .resolve.layout import MANIFESTS
-from .snapshot import CodeGraph
-from .writer import Writer
+from openhands_tiered_router.graph.refresh import Refresher
+from openhands_tiered_router.graph.resolve.layout import MANIFESTS
+from openhands_tiered_router.graph.snapshot import CodeGraph
+from openhands_tiered_router.graph.writer import Writer
 
 
 FIRST_LINK_S: Final = 0.008
@@ -231,7 +231,9 @@ def _mtime(path: Path) -> int:
 
 def _matters(path: str) -> bool:
     """Whether an unknown path may be a new source file, directory or manifest."""
-    from .languages import language_of  # 5 ms at the first call
+    from openhands_tiered_router.graph.languages import (
+        language_of,  # 5 ms at the first call
+    )
 
     name = path.rpartition("/")[2]
     return (

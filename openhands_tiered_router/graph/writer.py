@@ -15,11 +15,15 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from .cache import DAMAGED, Cache, Stamp, Summary
-from .contents import Contents, InMemory, OnDisk
-from .grammar import GrammarMissingError, compiled, has_grammar
-from .languages import by_name
-from .model import (
+from openhands_tiered_router.graph.cache import DAMAGED, Cache, Stamp, Summary
+from openhands_tiered_router.graph.contents import Contents, InMemory, OnDisk
+from openhands_tiered_router.graph.grammar import (
+    GrammarMissingError,
+    compiled,
+    has_grammar,
+)
+from openhands_tiered_router.graph.languages import by_name
+from openhands_tiered_router.graph.model import (
     Call,
     Definition,
     FileEdge,
@@ -28,16 +32,16 @@ from .model import (
     Import,
     file_node,
 )
-from .networks import Base
-from .pool import Pool
-from .readers import Readers
-from .resolve.index import Index, Key
-from .resolve.interface import interface_of
-from .resolve.layout import Layout
-from .resolve.link import Linked, Linker
-from .snapshot import Change, CodeGraph
-from .versions import Versions
-from .worker import Links, Reply, links_of
+from openhands_tiered_router.graph.networks import Base
+from openhands_tiered_router.graph.pool import Pool
+from openhands_tiered_router.graph.readers import Readers
+from openhands_tiered_router.graph.resolve.index import Index, Key
+from openhands_tiered_router.graph.resolve.interface import interface_of
+from openhands_tiered_router.graph.resolve.layout import Layout
+from openhands_tiered_router.graph.resolve.link import Linked, Linker
+from openhands_tiered_router.graph.snapshot import Change, CodeGraph
+from openhands_tiered_router.graph.versions import Versions
+from openhands_tiered_router.graph.worker import Links, Reply, links_of
 
 
 COMMON: Final = 0.02

@@ -4,7 +4,7 @@ import pkgutil
 from functools import cache
 from importlib import import_module
 
-from .base import Language
+from openhands_tiered_router.graph.languages.base import Language
 
 
 __all__ = ["Language", "by_extension", "by_name", "language_of"]

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from .base import Language
+from openhands_tiered_router.graph.languages.base import Language
 
 
 SHARED: Final = """

@@ -3,8 +3,8 @@
 import re
 from typing import Final
 
-from .base import Language
-from .c import SHARED
+from openhands_tiered_router.graph.languages.base import Language
+from openhands_tiered_router.graph.languages.c import SHARED
 
 
 QUERY: Final = (

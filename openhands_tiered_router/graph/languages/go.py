@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from .base import ImportParts, Language
+from openhands_tiered_router.graph.languages.base import ImportParts, Language
 
 
 QUERY: Final = """

@@ -3,8 +3,8 @@
 import re
 from typing import Final
 
-from .base import Language
-from .java import imports
+from openhands_tiered_router.graph.languages.base import Language
+from openhands_tiered_router.graph.languages.java import imports
 
 
 QUERY: Final = """

@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from .base import Language
+from openhands_tiered_router.graph.languages.base import Language
 
 
 QUERY: Final = """

@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from .base import Language
-from .javascript import JSX, imports
-from .typescript import QUERY
+from openhands_tiered_router.graph.languages.base import Language
+from openhands_tiered_router.graph.languages.javascript import JSX, imports
+from openhands_tiered_router.graph.languages.typescript import QUERY
 
 
 LANGUAGE: Final = Language(

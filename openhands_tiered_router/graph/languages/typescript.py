@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from .base import Language
-from .javascript import SHARED, imports
+from openhands_tiered_router.graph.languages.base import Language
+from openhands_tiered_router.graph.languages.javascript import SHARED, imports
 
 
 QUERY: Final = (

@@ -1,7 +1,7 @@
 """Where in the workspace a piece of text points."""
 
-from .ambiguity import Ambiguity
-from .locator import Hit, Location, Locator
+from openhands_tiered_router.graph.location.ambiguity import Ambiguity
+from openhands_tiered_router.graph.location.locator import Hit, Location, Locator
 
 
 __all__ = ["Ambiguity", "Hit", "Location", "Locator"]

@@ -4,10 +4,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from openhands_tiered_router.graph.location.index import SATURATION
 from openhands_tiered_router.graph.model import FileFacts
 from openhands_tiered_router.graph.words import terms_of, words
-
-from .index import SATURATION
 
 
 NAME: Final = 3.0

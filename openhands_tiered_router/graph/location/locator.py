@@ -7,14 +7,21 @@ from threading import Lock
 from typing import Final
 
 from openhands_tiered_router.graph.git_history import History
+from openhands_tiered_router.graph.location.ambiguity import (
+    NOTHING,
+    Ambiguity,
+    ambiguity,
+)
+from openhands_tiered_router.graph.location.definitions import (
+    DefinitionIndex,
+    definition_index,
+    definition_scores,
+)
+from openhands_tiered_router.graph.location.index import FileIndex, file_worths
+from openhands_tiered_router.graph.location.places import PlaceIndex
+from openhands_tiered_router.graph.location.text import Query, parse
 from openhands_tiered_router.graph.model import FileFacts
 from openhands_tiered_router.graph.snapshot import CodeGraph
-
-from .ambiguity import NOTHING, Ambiguity, ambiguity
-from .definitions import DefinitionIndex, definition_index, definition_scores
-from .index import FileIndex, file_worths
-from .places import PlaceIndex
-from .text import Query, parse
 
 
 TEST: Final = 0.3

@@ -2,11 +2,11 @@
 
 from typing import Final
 
-from ..languages import Language, by_name
-from .index import directory_of
-from .interface import Interface, Symbol
-from .modules import PACKAGE, Modules
-from .tabled import tabled
+from openhands_tiered_router.graph.languages import Language, by_name
+from openhands_tiered_router.graph.resolve.index import directory_of
+from openhands_tiered_router.graph.resolve.interface import Interface, Symbol
+from openhands_tiered_router.graph.resolve.modules import PACKAGE, Modules
+from openhands_tiered_router.graph.resolve.tabled import tabled
 
 
 _GENERIC: Final = Language("", (), "", "")

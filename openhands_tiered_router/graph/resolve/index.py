@@ -9,10 +9,10 @@ import re
 from collections.abc import Collection, Iterable
 from typing import Final
 
-from ..languages import by_name
-from .groups import Groups
-from .interface import Interface, Symbol
-from .layout import Layout
+from openhands_tiered_router.graph.languages import by_name
+from openhands_tiered_router.graph.resolve.groups import Groups
+from openhands_tiered_router.graph.resolve.interface import Interface, Symbol
+from openhands_tiered_router.graph.resolve.layout import Layout
 
 
 type Key = tuple[str, str]

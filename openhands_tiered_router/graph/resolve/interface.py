@@ -11,8 +11,8 @@ from typing import Final
 
 from msgspec import Struct
 
-from ..expressions import UNKNOWN
-from ..model import FileFacts, NodeKind, Variable
+from openhands_tiered_router.graph.expressions import UNKNOWN
+from openhands_tiered_router.graph.model import FileFacts, NodeKind, Variable
 
 
 SELF: Final = frozenset({"self", "cls", "this", "Self", "@", "super", "super()"})

@@ -12,9 +12,9 @@ from zlib import crc32
 
 from msgspec import Struct
 
-from ..expressions import UNKNOWN
-from ..languages import language_of
-from ..model import (
+from openhands_tiered_router.graph.expressions import UNKNOWN
+from openhands_tiered_router.graph.languages import language_of
+from openhands_tiered_router.graph.model import (
     Edge,
     EdgeKind,
     FileFacts,
@@ -22,10 +22,10 @@ from ..model import (
     TypeUse,
     path_of,
 )
-from .index import Index, Key, directory_of
-from .modules import PACKAGE
-from .names import Names, bare
-from .scopes import Scopes
+from openhands_tiered_router.graph.resolve.index import Index, Key, directory_of
+from openhands_tiered_router.graph.resolve.modules import PACKAGE
+from openhands_tiered_router.graph.resolve.names import Names, bare
+from openhands_tiered_router.graph.resolve.scopes import Scopes
 
 
 EXACT: Final = 1.0

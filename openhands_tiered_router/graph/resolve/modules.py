@@ -7,9 +7,13 @@ from collections.abc import Callable, Iterable
 from posixpath import join
 from typing import Final
 
-from .index import directory_of, family_of, module_key
-from .layout import PathMapping, inside
-from .tabled import Tabled, tabled
+from openhands_tiered_router.graph.resolve.index import (
+    directory_of,
+    family_of,
+    module_key,
+)
+from openhands_tiered_router.graph.resolve.layout import PathMapping, inside
+from openhands_tiered_router.graph.resolve.tabled import Tabled, tabled
 
 
 PACKAGE: Final = "dir:"

@@ -8,11 +8,11 @@ the same place, and calling a class gives an instance.
 import re
 from typing import Final
 
-from ..model import path_of
-from .bindings import Bindings, language_named
-from .index import directory_of
-from .interface import Symbol
-from .tabled import tabled
+from openhands_tiered_router.graph.model import path_of
+from openhands_tiered_router.graph.resolve.bindings import Bindings, language_named
+from openhands_tiered_router.graph.resolve.index import directory_of
+from openhands_tiered_router.graph.resolve.interface import Symbol
+from openhands_tiered_router.graph.resolve.tabled import tabled
 
 
 TOKENS: Final = 6

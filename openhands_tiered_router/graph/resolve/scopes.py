@@ -2,12 +2,17 @@
 
 import re
 
-from ..expressions import UNKNOWN
-from ..languages import Language
-from ..model import FileFacts, Import, NodeKind, Variable
-from .bindings import language_named
-from .interface import SELF, Locals, enclosing_type, local_variables
-from .names import Names, bare
+from openhands_tiered_router.graph.expressions import UNKNOWN
+from openhands_tiered_router.graph.languages import Language
+from openhands_tiered_router.graph.model import FileFacts, Import, NodeKind, Variable
+from openhands_tiered_router.graph.resolve.bindings import language_named
+from openhands_tiered_router.graph.resolve.interface import (
+    SELF,
+    Locals,
+    enclosing_type,
+    local_variables,
+)
+from openhands_tiered_router.graph.resolve.names import Names, bare
 
 
 class Scopes:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection
 from functools import wraps
 from typing import Any, Concatenate, Final
 
-from .index import Index, Key
+from openhands_tiered_router.graph.resolve.index import Index, Key
 
 
 DEPTH: Final = 60
