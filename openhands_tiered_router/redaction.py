@@ -1,7 +1,8 @@
-"""What looks like a secret, or tells who somebody is: the one place that knows.
+"""Secrets and personal data: which names hold them, what they look like, hiding them.
 
-It errs on the side of hiding: what is assigned to a name such as ``token`` counts, in
-code too. The time is in proportion to the text, whatever stands in it.
+The only module that decides this: logs, telemetry, error messages, ``config show`` and
+the environment of an agent's commands all ask here. It errs on the side of hiding: what
+is assigned to a name such as ``token`` counts, in code too. Time is linear in the text.
 """
 
 from __future__ import annotations
@@ -9,11 +10,42 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 
 
 REDACTED: Final = "[redacted]"
+HIDDEN: Final = "(hidden: may be a secret)"
+"""Replaces a whole value in messages about settings."""
+
+# Words of a name, as in DB_PASS, npm-auth or clientSecret. "key" counts beside another
+# word only, or alone in capitals, as a variable of the environment: KEY.
+_SECRET_WORDS: Final = frozenset(
+    "pass passwd password passwords passphrase secret secrets token pat"
+    " credential credentials auth authorization bearer cookie cookies askpass apikey"
+    " accesskey secretkey privatekey pwd".split()
+)
+_KEY_WORDS: Final = frozenset({"key", "keys"})
+# "cost_per_token", "on_token"; "cache_key", "public_key": no secrets.
+_NOT_BEFORE_TOKEN: Final = frozenset({"per", "on"})
+_NOT_BEFORE_KEY: Final = frozenset(
+    "public cache primary foreign sort partition index group row json dict object"
+    " hot any press shortcut routing".split()
+)
+# "token_count" measures, and "api_key_env" names a variable.
+_NOT_LAST: Final = frozenset(
+    "count counts limit budget usage length size cost price type env".split()
+)
+_WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_SHORT_PREFIX: Final = re.compile(
+    r"((sk|pk|rk|xai|gsk|hf|ghp|gho|github_pat|glpat)[-_]|AIza|AKIA|ASIA|eyJ|Bearer )"
+)
+_RANDOM_RUN: Final = re.compile(
+    r"(?=[A-Za-z]*\d)(?=\d*[A-Za-z])[A-Za-z0-9]{16,}"
+    r"|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+)
+_USER_IN_URL: Final = re.compile(r"://[^/\s]*@")
+_MAX_SHOWN: Final = 60
 
 _PRIVATE_KEY: Final = re.compile(
     r"-----BEGIN[ A-Z0-9]*PRIVATE KEY.*?"
@@ -87,8 +119,9 @@ _NO_VALUE: Final = r"""
 _ASSIGNED: Final = re.compile(
     rf"""
     (?P<name>
-        passw(?:or)?d | passphrase | pwd | secret | credentials?
+        passw(?:or)?d | passphrase | (?<=[_-])pwd | (?-i:pwd) | secret | credentials?
       | (?<!\bon_)(?<!\bper_)(?<!_per_)token
+      | (?<![A-Za-z0-9])(?:pass | auth) | (?<=[_-])pat
       | (?:api|access|secret|private|account|auth|signing|encryption|master)[_-]?key
     )
     (?: {_END}(?:=(?!=)>?|:(?!:)=?)\s*[rbu]?(?P<q>\\{{0,7}}(?:"{{3}}|'{{3}}|["']))
@@ -104,8 +137,10 @@ _ASSIGNED: Final = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 
+# A variable of the environment: its whole name decides, then the look of its value.
 _VARIABLE: Final = re.compile(
-    r"""(?<!\w)[A-Z][A-Z0-9_]{2,}=["']?(?P<random>[A-Za-z0-9+/_=.-]{16,})"""
+    r"""(?<!\w)(?P<variable>[A-Z][A-Z0-9_]{1,79})="""
+    r"""(?:(?P<mark>["'])(?P<marked>[^"'\n]+)(?P=mark)|(?P<random>[^\s"'`<>;,&|]+))"""
 )
 
 # Three kinds of characters in a row of 12, or 128 bits in hexadecimal: the words of
@@ -115,15 +150,19 @@ _RANDOM: Final = re.compile(
     r"[A-Za-z0-9]{12}|[0-9a-f]{32}"
 )
 
+_OPAQUE: Final = re.compile(r"[A-Za-z0-9+/_=.-]{16,}")
+_REFERENCE: Final = re.compile(
+    r"[$({\[]|(?:none|null|true|false)\b|[A-Za-z_][\w.]*[(\[]", re.IGNORECASE
+)
+
 _VALUES: Final = frozenset({"authorization", "cookie", "bearer"}) | {
-    *("quoted", "close", "apart", "word", "argument", "random"),
+    *("quoted", "close", "apart", "word", "argument"),
 }
 
 # What a line must hold, in lower case, for a pattern to be tried: that is faster.
 _NAMED: Final = (
     (("authorization", "cookie", "bearer"), _HEADER),
-    (("passw", "passphrase", "pwd", "secret", "token", "credential", "key"), _ASSIGNED),
-    (("=",), _VARIABLE),
+    (("pass", "pwd", "secret", "token", "credential", "key", "auth", "pat"), _ASSIGNED),
 )
 
 
@@ -141,6 +180,49 @@ def redacted(text: str, secrets: Collection[str] = ()) -> str:
     return "\n".join(map(_redacted_line, text.split("\n")))
 
 
+def is_secret_name(name: str) -> bool:
+    """Whether a key, header or variable of that name usually holds a secret.
+
+    By its words, in any spelling: ``DB_PASS``, ``x-api-key``, ``clientSecret``.
+    """
+    if name == "PWD":  # the working directory
+        return False
+    words = [word.lower() for word in _WORD.findall(name)]
+    if not words or words[-1] in _NOT_LAST:
+        return False
+    for before, word in zip(["", *words], words, strict=False):
+        if word in _SECRET_WORDS and not (
+            word == "token" and before in _NOT_BEFORE_TOKEN
+        ):
+            return True
+        if word in _KEY_WORDS and before not in _NOT_BEFORE_KEY:
+            if before or name.isupper():
+                return True
+    return False
+
+
+def looks_secret(text: str) -> bool:
+    """Whether a setting's value has the form of a key, a token or a password in a URL.
+
+    Stricter than ``redacted``, since a setting is short and may be hidden whole: any
+    run of 16 letters and digits counts. Names of settings and models have shorter ones.
+    """
+    patterns = (_SHORT_PREFIX.match, _USER_IN_URL.search, _RANDOM_RUN.search)
+    return any(pattern(text) for pattern in patterns) or redacted(text) != text
+
+
+def shown(value: Any, name: str = "", length: int = _MAX_SHOWN) -> str:
+    """``value`` of the key ``name`` for a message: short, and never a secret."""
+    if isinstance(value, dict):
+        return "a table"
+    if isinstance(value, list | tuple | set):
+        return "a list"
+    if is_secret_name(name) or looks_secret(str(value)):
+        return HIDDEN
+    text = repr(value)
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
 def spellings(secret: str) -> set[str]:
     """A secret as it is, within JSON, and within an address; none of an empty one."""
     return {secret, json.dumps(secret)[1:-1], quote(secret, safe="")} - {""}
@@ -156,7 +238,24 @@ def _redacted_line(line: str) -> str:
     for needles, pattern in _NAMED:
         if any(needle in low for needle in needles):
             line = pattern.sub(_without_value, line)
-    return line
+    return _VARIABLE.sub(_without_variable, line) if "=" in line else line
+
+
+def _without_variable(found: re.Match[str]) -> str:
+    value = found["marked"] or found["random"]
+    named = is_secret_name(found["variable"]) and not _reference(value)
+    if REDACTED in value or not (named or _RANDOM.search(value)):
+        return found[0]
+    # A random part goes with its whole value; a path or a model's name has none.
+    if not named and not _OPAQUE.fullmatch(value):
+        return found[0]
+    mark = found["mark"] or ""
+    return f"{found['variable']}={mark}{REDACTED}{mark}"
+
+
+def _reference(value: str) -> bool:
+    """``$OTHER``, ``None``, a call: what stands there is not the secret itself."""
+    return bool(_REFERENCE.match(value))
 
 
 def _without_value(found: re.Match[str]) -> str:
@@ -164,8 +263,6 @@ def _without_value(found: re.Match[str]) -> str:
     ((group, value),) = (
         (n, v) for n, v in found.groupdict().items() if n in _VALUES and v
     )
-    if group == "random" and not _RANDOM.search(value):
-        return found[0]
     start, end = found.span(group)
     before, after = found.string[found.start() : start], found.string[end : found.end()]
     return f"{before}{REDACTED}{after}"

@@ -31,7 +31,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "calls", "config", "graph", "guards", "policy", "redaction", "tiers",
     },
     "config": {
-        "calls", "guards", "policy", "record", "resolver", "skill_kit", "tiers",
+        "calls", "guards", "policy", "record", "redaction", "resolver", "skill_kit",
+        "tiers",
     },
     "settings": {
         "calls", "config", "guards", "policy", "record", "skill_kit", "tiers",
@@ -49,7 +50,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "calls", "config", "guards", "policy", "record", "sdk", "tiers",
     },
     "server": {"agent", "config", "guards", "router", "skill_kit"},
-    "resolver": {"config", "policy", "tiers"},
+    "resolver": {"config", "policy", "redaction", "tiers"},
 }  # fmt: skip
 ABOVE_ALL = {"__init__", "__main__", "cli"}
 SDK_FREE = ("policy", "graph", "tiers", "plural", "textfiles", "redaction")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import string
 from pathlib import Path
 
@@ -9,7 +10,14 @@ import pytest
 from hypothesis import assume, given, settings, strategies as st
 
 from openhands_tiered_router import redaction
-from openhands_tiered_router.redaction import REDACTED, redacted
+from openhands_tiered_router.redaction import (
+    HIDDEN,
+    REDACTED,
+    is_secret_name,
+    redacted,
+    shown,
+)
+from openhands_tiered_router.resolver.hidden import hidden
 
 
 ANY = st.text(max_size=60)
@@ -149,3 +157,134 @@ def test_of_a_whole_package_few_lines_change() -> None:
     changed = [line for line in lines if redacted(line) != line]
     assert len(lines) > 20_000
     assert len(changed) < len(lines) / 2_000
+
+
+SECRET_NAMES = (
+    *("DB_PASS", "GITHUB_PAT", "NPM_AUTH", "DB_PWD", "PASSPHRASE", "GITHUB_TOKEN"),
+    *("OPENAI_API_KEY", "AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "DEPLOY_KEY"),
+    *("CREDENTIALS", "SSH_ASKPASS", "SESSION_COOKIE", "PASSWORD", "HTTP_BEARER", "KEY"),
+)
+PLAIN_NAMES = (
+    *("PATH", "PWD", "HOME", "KEYBOARD", "TOKENIZERS", "MAX_TOKENS", "COST_PER_TOKEN"),
+    *(
+        "PUBLIC_KEY",
+        "CACHE_KEY",
+        "BYPASS",
+        "AUTHOR",
+        "COMPASS",
+        "TOKEN_COUNT",
+        "OLDPWD",
+    ),
+)
+WORDS = st.lists(
+    st.sampled_from(
+        "DB MY APP TOKEN PASS PWD KEY API AUTH PAT SECRET COUNT PER PUBLIC ID".split()
+    ),
+    min_size=1,
+    max_size=4,
+).map("_".join)
+
+
+@pytest.mark.parametrize("name", SECRET_NAMES)
+def test_a_secret_is_one_everywhere(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In logs, in settings, in the environment of an agent's commands."""
+    value = "correct-horse-battery"
+    assert value not in redacted(f"{name}={value}")
+    assert value not in redacted(f'export {name}="{value}" # local')
+    assert shown(value, name) == shown(value, name.lower()) or name == "KEY"
+    assert shown(value, name) == HIDDEN
+    monkeypatch.setenv(name, value)
+    with hidden():
+        assert name not in os.environ
+
+
+@pytest.mark.parametrize("name", PLAIN_NAMES)
+def test_a_plain_name_is_one_everywhere(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert redacted(f"{name}=correct-horse") == f"{name}=correct-horse"
+    assert shown("correct-horse", name) == repr("correct-horse")
+    monkeypatch.setenv(name, "correct-horse")
+    with hidden():
+        assert name in os.environ
+
+
+@given(WORDS, PASSWORDS)
+def test_text_and_names_agree_on_every_variable(name: str, value: str) -> None:
+    assume(value not in name and not redaction.looks_secret(value))
+    if is_secret_name(name):
+        assert value not in redacted(f"{name}={value}")
+
+
+@given(st.text(max_size=200))
+def test_redaction_is_idempotent_and_total(text: str) -> None:
+    assert redacted(redacted(text)) == redacted(text)
+
+
+@pytest.mark.parametrize("spelling", ["clientSecret", "client-secret", "CLIENT_SECRET"])
+def test_any_spelling_of_a_name_counts(spelling: str) -> None:
+    assert is_secret_name(spelling)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "sk-ant-api03-Zm9vYmFy",
+        "sk_live_1",
+        "ghp_16C7e42F292c6912E7710c838347Ae178B4a",
+        "AKIAIOSFODNN7EXAMPLE",
+        "eyJhbGciOiJIUzI1NiJ9",
+        "Bearer abc",
+        "9f8e7d6c5b4a39281706f5e4d3c2b1a0",
+        "6f9619ff-8b86-d011-b42d-00cf4fc964ff",
+        "https://user:pass@example.org",
+        "the key is 9f8e7d6c5b4a39281706",
+    ],
+)
+def test_what_may_be_a_secret_is_hidden(value: str) -> None:
+    assert shown(value, "model") == HIDDEN
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "anthropic/claude-opus-4-5-20251101",
+        "bedrock/us.anthropic.claude-sonnet-4-5-20250929-v1:0",
+        "input_cost_per_token_above_200k_tokens",
+        "http://localhost:11434",
+        "skip",
+        -1,
+        0.25,
+        True,
+        None,
+    ],
+)
+def test_names_and_numbers_are_shown(value: object) -> None:
+    assert shown(value, "model") == repr(value)
+
+
+@pytest.mark.parametrize("value", [12345678, "short", "hunter2"])
+def test_any_value_of_a_secret_key_is_hidden(value: object) -> None:
+    assert shown(value, "api_key") == HIDDEN
+
+
+def test_long_values_are_cut_and_tables_not_shown() -> None:
+    assert len(shown("word " * 100)) == 60
+    assert shown({"api_key": "x"}) == "a table"
+    assert shown([1]) == "a list"
+
+
+@pytest.mark.parametrize(
+    ("name", "secret"),
+    [
+        ("api_key", True),
+        ("aws_secret_access_key", True),
+        ("Authorization", True),
+        ("x-api-key", True),
+        ("api_key_env", False),
+        ("input_cost_per_token", False),
+        ("max_input_tokens", False),
+    ],
+)
+def test_names_of_secrets(name: str, secret: bool) -> None:
+    assert is_secret_name(name) is secret

@@ -15,7 +15,7 @@ from openhands_tiered_router.config.llm_fields import (
     SECRETS,
     llm_field_names,
 )
-from openhands_tiered_router.config.redact import looks_secret
+from openhands_tiered_router.redaction import looks_secret
 from openhands_tiered_router.tiers import (
     DEFAULT_CACHE_TTL,
     Limits,

@@ -18,7 +18,7 @@ from openhands_tiered_router.config.parse import (
     parse,
 )
 from openhands_tiered_router.config.problems import from_validation
-from openhands_tiered_router.config.redact import is_secret_name
+from openhands_tiered_router.redaction import is_secret_name
 from openhands_tiered_router.config.schema import RouterConfig, with_origin
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final, NoReturn
 
 import yaml
 
-from openhands_tiered_router.config.redact import HIDDEN, looks_secret
+from openhands_tiered_router.redaction import HIDDEN, looks_secret
 
 
 MAX_VALUES: Final = 10_000

@@ -11,18 +11,11 @@ from contextlib import contextmanager, suppress
 from fnmatch import fnmatchcase
 from typing import Final
 
-from openhands_tiered_router.config.redact import is_secret_name
+from openhands_tiered_router.redaction import is_secret_name
 
-
-_SECRET: Final = re.compile(
-    r"(_|^)(TOKEN|PAT|PASS|PASSWORD|SECRET|KEY|CREDENTIALS?|AUTH)(_|$)"
-    r"|^SSH_AUTH_SOCK$|^(GIT|SSH)_ASKPASS$",
-    re.IGNORECASE,
-)
-"""In a variable's name, beside what ``is_secret_name`` knows."""
 
 _PASSWORD: Final = re.compile(r"://[^/\s:@]*:[^/\s@]+@")
-"""In its value: an address with a password, as databases and CI jobs have it."""
+"""In a value: an address with a password, as databases and CI jobs have it."""
 
 _GIT: Final = {
     "GIT_CONFIG_GLOBAL": os.devnull,
@@ -65,7 +58,7 @@ def hidden(names: Iterable[str] = (), keep: Iterable[str] = ()) -> Iterator[None
 
 
 def _holds_secret(name: str, value: str) -> bool:
-    if _SECRET.search(name) or is_secret_name(name):
+    if is_secret_name(name):
         return True
     proxy = name.lower().endswith("_proxy")  # without it nothing could be reached
     return not proxy and _PASSWORD.search(value) is not None

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from openhands_tiered_router.config import EndpointConfig, RouterConfig
 from openhands_tiered_router.config.keys import key_for
-from openhands_tiered_router.config.redact import is_secret_name, looks_secret
+from openhands_tiered_router.redaction import is_secret_name, looks_secret
 from openhands_tiered_router.config.resolve import resolve_targets, tier_set
 from openhands_tiered_router.gateway.call import MODEL
 from openhands_tiered_router.gateway.settings import KEY

@@ -8,7 +8,7 @@ from typing import Any, Final
 from pydantic import BaseModel, SecretStr
 
 from openhands_tiered_router.config import RouterConfig
-from openhands_tiered_router.config.redact import HIDDEN, is_secret_name, looks_secret
+from openhands_tiered_router.redaction import HIDDEN, is_secret_name, looks_secret
 
 
 _GATHERED: Final = ("llm", "long_context")
