@@ -20,21 +20,19 @@ HIDDEN: Final = "(hidden: may be a secret)"
 
 # Words of a name, as in DB_PASS, npm-auth or clientSecret. "key" counts beside another
 # word only, or alone in capitals, as a variable of the environment: KEY.
-_SECRET_WORDS: Final = frozenset(
-    "pass passwd password passwords passphrase secret secrets token pat"
-    " credential credentials auth authorization bearer cookie cookies askpass apikey"
-    " accesskey secretkey privatekey pwd".split()
+_SECRET_WORDS: Final = re.compile(
+    "pass|passwd|passwords?|passphrase|pwd|askpass|secrets?|token|pat|credentials?"
+    "|auth|authorization|bearer|cookies?|(?:api|access|secret|private)key"
 )
-_KEY_WORDS: Final = frozenset({"key", "keys"})
-# "cost_per_token", "on_token"; "cache_key", "public_key": no secrets.
-_NOT_BEFORE_TOKEN: Final = frozenset({"per", "on"})
-_NOT_BEFORE_KEY: Final = frozenset(
-    "public cache primary foreign sort partition index group row json dict object"
-    " hot any press shortcut routing".split()
+# "public_key" and "cache_key" are no secrets, nor is "cost_per_token".
+_NOT_BEFORE_KEY: Final = re.compile(
+    "public|cache|primary|foreign|sort|partition|index|group|row|json|dict|object"
+    "|hot|any|press|shortcut|routing"
 )
+_NOT_BEFORE_TOKEN: Final = re.compile("per|on")
 # "token_count" measures, and "api_key_env" names a variable.
-_NOT_LAST: Final = frozenset(
-    "count counts limit budget usage length size cost price type env".split()
+_NOT_LAST: Final = re.compile(
+    "counts?|limit|budget|usage|length|size|cost|price|type|env"
 )
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _SHORT_PREFIX: Final = re.compile(
@@ -188,17 +186,20 @@ def is_secret_name(name: str) -> bool:
     if name == "PWD":  # the working directory
         return False
     words = [word.lower() for word in _WORD.findall(name)]
-    if not words or words[-1] in _NOT_LAST:
+    if not words or _NOT_LAST.fullmatch(words[-1]):
         return False
-    for before, word in zip(["", *words], words, strict=False):
-        if word in _SECRET_WORDS and not (
-            word == "token" and before in _NOT_BEFORE_TOKEN
-        ):
-            return True
-        if word in _KEY_WORDS and before not in _NOT_BEFORE_KEY:
-            if before or name.isupper():
-                return True
-    return False
+    return any(
+        _is_secret_word(before, word, alone=name.isupper())
+        for before, word in zip(["", *words], words, strict=False)
+    )
+
+
+def _is_secret_word(before: str, word: str, *, alone: bool) -> bool:
+    if word in ("key", "keys"):
+        return bool(before or alone) and not _NOT_BEFORE_KEY.fullmatch(before)
+    if word == "token" and _NOT_BEFORE_TOKEN.fullmatch(before):
+        return False
+    return _SECRET_WORDS.fullmatch(word) is not None
 
 
 def looks_secret(text: str) -> bool:

@@ -178,7 +178,23 @@ PLAIN_NAMES = (
 )
 WORDS = st.lists(
     st.sampled_from(
-        "DB MY APP TOKEN PASS PWD KEY API AUTH PAT SECRET COUNT PER PUBLIC ID".split()
+        [
+            "DB",
+            "MY",
+            "APP",
+            "TOKEN",
+            "PASS",
+            "PWD",
+            "KEY",
+            "API",
+            "AUTH",
+            "PAT",
+            "SECRET",
+            "COUNT",
+            "PER",
+            "PUBLIC",
+            "ID",
+        ]
     ),
     min_size=1,
     max_size=4,

@@ -14,13 +14,13 @@ from openhands_tiered_router.config.errors import ConfigError, Problem
 from openhands_tiered_router.config.keys import key_for
 from openhands_tiered_router.config.problems import did_you_mean, explain, render_path
 from openhands_tiered_router.config.profiles import profile_dir, profile_secret
-from openhands_tiered_router.redaction import shown
 from openhands_tiered_router.config.resolve import Target, resolve_targets, tier_set
 from openhands_tiered_router.config.schema import RouterConfig
 from openhands_tiered_router.policy.economics.price_book import (
     PriceBook,
     default_price_book,
 )
+from openhands_tiered_router.redaction import shown
 
 
 if TYPE_CHECKING:

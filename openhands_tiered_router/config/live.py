@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 from pydantic import SecretStr
 
 from openhands_tiered_router.config.checks import Finding, Level
-from openhands_tiered_router.redaction import HIDDEN, looks_secret
 from openhands_tiered_router.config.schema import RouterConfig
+from openhands_tiered_router.redaction import HIDDEN, looks_secret
 from openhands_tiered_router.tiers import Prices
 
 

@@ -18,8 +18,8 @@ from openhands_tiered_router.config.parse import (
     parse,
 )
 from openhands_tiered_router.config.problems import from_validation
-from openhands_tiered_router.redaction import is_secret_name
 from openhands_tiered_router.config.schema import RouterConfig, with_origin
+from openhands_tiered_router.redaction import is_secret_name
 
 
 MAX_BYTES: Final = 1_000_000

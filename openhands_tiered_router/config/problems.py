@@ -13,8 +13,8 @@ from openhands_tiered_router.config.endpoint import EndpointConfig
 from openhands_tiered_router.config.errors import Problem
 from openhands_tiered_router.config.llm_fields import RESERVED, llm_field_names
 from openhands_tiered_router.config.parse import KeyPath
-from openhands_tiered_router.redaction import HIDDEN, looks_secret, shown
 from openhands_tiered_router.config.schema import TierConfig, section_at
+from openhands_tiered_router.redaction import HIDDEN, looks_secret, shown
 
 
 _GATHERED: Final = ("llm", "long_context")

@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from openhands_tiered_router.config import EndpointConfig, RouterConfig
 from openhands_tiered_router.config.keys import key_for
-from openhands_tiered_router.redaction import is_secret_name, looks_secret
 from openhands_tiered_router.config.resolve import resolve_targets, tier_set
 from openhands_tiered_router.gateway.call import MODEL
 from openhands_tiered_router.gateway.settings import KEY
@@ -16,6 +15,7 @@ from openhands_tiered_router.policy.economics.price_book import (
     PriceBook,
     default_price_book,
 )
+from openhands_tiered_router.redaction import is_secret_name, looks_secret
 
 
 GATEWAY: Final = "http://127.0.0.1:4100"
