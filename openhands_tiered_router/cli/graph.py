@@ -292,7 +292,7 @@ def hubs(root: Path, as_json: bool, limit: int) -> None:
 @command.command()
 @_common
 @click.option(
-    "--format", "form", type=click.Choice(("graphml", "json", "dot")), default="json"
+    "--format", "form", type=click.Choice(("graphml", "json")), default="json"
 )
 @click.option("--definitions", is_flag=True, help="Classes and functions as well.")
 @click.option("--output", "-o", type=click.File("w", lazy=True), default="-")
@@ -301,7 +301,7 @@ def export(
 ) -> None:
     """Write the graph for other tools.
 
-    Formats are GraphML, networkx' node-link JSON (also by --json) and Graphviz' DOT.
+    Formats are GraphML and networkx' node-link JSON (also by --json).
     """
     from openhands_tiered_router.graph.export import export as lines
 

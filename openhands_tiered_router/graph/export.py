@@ -1,4 +1,4 @@
-"""The graph in formats that other tools read: GraphML, node-link JSON, DOT."""
+"""The graph in formats that other tools read: GraphML and node-link JSON."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -17,7 +17,7 @@ def export(graph: CodeGraph, form: str, *, definitions: bool = False) -> Iterato
 
     Args:
         graph: The workspace's graph.
-        form: ``graphml``, ``json`` or ``dot``.
+        form: ``graphml`` or ``json``.
         definitions: Whether classes and functions are nodes too.
 
     Raises:
@@ -74,26 +74,7 @@ def _json(network: "nx.DiGraph") -> Iterator[str]:
     yield json.dumps(nx.node_link_data(network, edges="edges"), ensure_ascii=False)
 
 
-def _dot(network: "nx.DiGraph") -> Iterator[str]:
-    """Write Graphviz' language; networkx' own writer needs pydot."""
-    yield "digraph code {"
-    yield "  rankdir=LR; node [shape=box, fontname=sans-serif];"
-    for node, attributes in network.nodes(data=True):
-        label = _quoted(attributes.get("name", node))
-        style = ", style=dashed" if attributes["is_test"] else ""
-        yield f"  {_quoted(node)} [label={label}{style}];"
-    for source, target, kinds in network.edges(data="kinds"):
-        yield f"  {_quoted(source)} -> {_quoted(target)} [label={_quoted(kinds)}];"
-    yield "}"
-
-
-def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")
-    return f'"{escaped}"'
-
-
 FORMATS: Final[Mapping[str, Callable[["nx.DiGraph"], Iterator[str]]]] = {
     "graphml": _graphml,
     "json": _json,
-    "dot": _dot,
 }

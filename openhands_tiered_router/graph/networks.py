@@ -1,16 +1,13 @@
-"""networkx graphs made from records, and carried from one version to the next.
+"""networkx graphs made from records, at first use.
 
-A carried graph shares the adjacency of every untouched node with its
-predecessor, so a one-file change costs three dictionary copies and that file's
-own edges. Neither graph may be changed by a reader.
+They are made anew for each version that is asked for one: networkx has no public way
+to share the adjacency of untouched nodes between two graphs.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from openhands_tiered_router.graph.model import (
-    EdgeKind,
     FileEdge,
     FileFacts,
     FileNode,
@@ -22,8 +19,6 @@ from openhands_tiered_router.graph.model import (
 
 if TYPE_CHECKING:
     import networkx as nx
-
-type Attributes = dict[str, Any]
 
 
 def file_network(
@@ -127,126 +122,3 @@ def definition_edges(
             known["confidence"] = max(known["confidence"], edge.confidence)
     for (source, target), attributes in merged.items():
         yield source, target, attributes
-
-
-@dataclass(frozen=True, slots=True)
-class Base:
-    """An earlier version's graph, and the files touched since."""
-
-    graph: "nx.DiGraph"
-    touched: frozenset[str]
-
-    @classmethod
-    def after(
-        cls, base: "Base | None", graph: "nx.DiGraph | None", touched: frozenset[str]
-    ) -> "Base | None":
-        """Return what the next version starts from, if there is anything."""
-        if graph is not None:
-            return cls(graph, touched)
-        return cls(base.graph, base.touched | touched) if base else None
-
-
-def carried_files(
-    base: Base, files: Mapping[str, FileNode], links: Mapping[str, tuple[FileEdge, ...]]
-) -> "nx.DiGraph":
-    """Return the file graph made from an earlier one."""
-    nodes = {
-        path: file_attributes(files[path]) if path in files else None
-        for path in base.touched
-    }
-    edges = {
-        path: {
-            edge.target: file_edge_attributes(edge)
-            for edge in links.get(path, ())
-            if edge.target in files
-        }
-        for path in base.touched
-    }
-    return exchanged(base.graph, nodes, edges)
-
-
-def carried_definitions(base: Base, records: Mapping[str, FileRecord]) -> "nx.DiGraph":
-    """Return the definition graph made from an earlier one."""
-    nodes: dict[str, Attributes | None] = {}
-    for path in base.touched:
-        nodes.update((node, None) for node in _contained(base.graph, path))
-    for path in base.touched & records.keys():
-        nodes.update(definition_nodes(records[path].facts))
-    edges: dict[str, dict[str, Attributes]] = {node: {} for node in nodes}
-    for path in base.touched & records.keys():
-        for source, target, attributes in definition_edges(records[path]):
-            here = (
-                nodes[target] is not None if target in nodes else target in base.graph
-            )
-            if here:
-                edges[source][target] = attributes
-    return exchanged(base.graph, nodes, edges)
-
-
-def _contained(graph: "nx.DiGraph", path: str) -> Iterable[str]:
-    """Yield a file's node and those of its definitions."""
-    waiting = [path] if path in graph else []
-    while waiting:
-        node = waiting.pop()
-        yield node
-        waiting.extend(
-            target
-            for target, known in graph.adj[node].items()
-            if known["kinds"] & EdgeKind.CONTAINS
-        )
-
-
-def exchanged(
-    graph: "nx.DiGraph",
-    nodes: Mapping[str, Attributes | None],
-    edges: Mapping[str, dict[str, Attributes]],
-) -> "nx.DiGraph":
-    """Return a graph with other nodes and out-edges, sharing all the rest.
-
-    Args:
-        graph: Stays as it is.
-        nodes: New attributes of nodes, None for those to be removed.
-        edges: All edges that leave the nodes named here.
-
-    Returns:
-        A graph that owns its three outer dictionaries and the adjacency of
-        what changed. networkx has no such operation, hence the private names.
-    """
-    inner: Any = graph
-    attributes = dict(inner._node)
-    outgoing, incoming = _Shared(inner._succ), _Shared(inner._pred)
-    for node, known in nodes.items():
-        if known is not None:
-            attributes[node] = known
-            outgoing.table.setdefault(node, {})
-            incoming.table.setdefault(node, {})
-    for source, targets in edges.items():
-        for target in outgoing.table.get(source, ()):
-            incoming.own(target).pop(source, None)
-        outgoing.table[source] = targets
-        for target, known in targets.items():
-            incoming.own(target)[source] = known
-    for node, known in nodes.items():
-        if known is None:
-            for source in incoming.table.pop(node, ()):
-                outgoing.own(source).pop(node, None)
-            outgoing.table.pop(node, None)
-            attributes.pop(node, None)
-    new: Any = type(graph)()
-    new._node, new._adj, new._pred = attributes, outgoing.table, incoming.table
-    return new
-
-
-class _Shared:
-    """A copy of an adjacency whose inner dictionaries are copied when written."""
-
-    def __init__(self, table: dict[str, dict[str, Attributes]]) -> None:
-        self.table = dict(table)
-        self._owned: set[str] = set()
-
-    def own(self, node: str) -> dict[str, Attributes]:
-        """Return a node's neighbours, to be changed."""
-        if node not in self._owned:
-            self._owned.add(node)
-            self.table[node] = dict(self.table.get(node, ()))
-        return self.table[node]

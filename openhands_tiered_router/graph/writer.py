@@ -32,7 +32,6 @@ from openhands_tiered_router.graph.model import (
     Import,
     file_node,
 )
-from openhands_tiered_router.graph.networks import Base
 from openhands_tiered_router.graph.pool import Pool
 from openhands_tiered_router.graph.readers import Readers
 from openhands_tiered_router.graph.resolve.index import Index, Key
@@ -323,8 +322,6 @@ class Writer:
             missing_grammars=self._missing(old, touched),
             pending=len(self.pending),
             changes=(change, *islice(old.changes, REMEMBERED - 1)),
-            file_base=Base.after(old.file_base, vars(old).get("file_graph"), touched),
-            base=Base.after(old.base, vars(old).get("digraph"), touched),
         )
         self.graph = new
 

@@ -132,7 +132,7 @@ def test_stats(run: Run) -> None:
     assert "Communities" in run("stats").output
 
 
-@pytest.mark.parametrize("form", ["graphml", "json", "dot"])
+@pytest.mark.parametrize("form", ["graphml", "json"])
 def test_export_writes_a_file(run: Run, form: str, tmp_path: Path) -> None:
     target = tmp_path / "graph"
     result = run("export", "--format", form, "--definitions", "-o", str(target))
