@@ -31,6 +31,7 @@ from openhands_tiered_router.guards.verify.agent import VerifiesFinish
 from openhands_tiered_router.guards.verify.finish import Finish
 from openhands_tiered_router.guards.within import watched
 from openhands_tiered_router.router import ComplexityRouter
+from openhands_tiered_router.skill_kit import subagents
 from openhands_tiered_router.skill_kit.context import CappedContext
 from openhands_tiered_router.skill_kit.settings import SkillSettings
 
@@ -41,6 +42,18 @@ CONDENSER: Final = ":condenser"
 """How the usage id of a router's copy for a condenser ends."""
 
 
+def register_subagents(workspace: str | Path) -> None:
+    """Registers sub-agents with tiers for the SDK's ``task`` tool.
+
+    A routed agent with that tool calls this itself; beside a stock ``Agent`` call it
+    before the conversation starts.
+
+    Args:
+        workspace: Directory whose agent definitions are read, besides the user's own.
+    """
+    subagents.register_subagents(workspace, RoutedAgent)
+
+
 def offer_subagents(tools: Sequence[Tool], state: ConversationState) -> None:
     """Makes ``explorer`` and others on tiers known, for agents that can hand work on.
 
@@ -48,9 +61,6 @@ def offer_subagents(tools: Sequence[Tool], state: ConversationState) -> None:
     """
     if not any(tool.name == TaskToolSet.name for tool in tools):
         return
-    # It makes routed agents.
-    from openhands_tiered_router.skill_kit.subagents import register_subagents
-
     try:
         register_subagents(state.workspace.working_dir)
     except Exception as error:

@@ -43,7 +43,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "router": {
         "calls", "config", "guards", "policy", "record", "sdk", "settings", "tiers",
     },
-    "skill_kit": {"agent", "graph", "plural", "router", "textfiles", "tiers"},
+    "skill_kit": {"graph", "plural", "router", "textfiles", "tiers"},
     "agent": {"calls", "guards", "router", "skill_kit"},
     "conversation": {"agent", "guards", "router"},
     "gateway": {

@@ -25,7 +25,6 @@ from openhands.sdk.subagent import (
 )
 from openhands.sdk.tool import FinishTool
 
-from openhands_tiered_router.agent import RoutedAgent
 from openhands_tiered_router.router import ComplexityRouter
 from openhands_tiered_router.skill_kit.package import EXPLORER, subagents
 from openhands_tiered_router.tiers import Tier
@@ -42,21 +41,25 @@ def explorer() -> AgentDefinition:
     return AgentDefinition.load(subagents()[EXPLORER])
 
 
-def register_subagents(workspace: str | Path) -> None:
-    """Makes sub-agents on tiers known to the SDK's ``task`` tool.
+def register_subagents(workspace: str | Path, agent_class: type[Agent]) -> None:
+    """Registers sub-agents with tiers for the SDK's ``task`` tool.
 
-    Those of the workspace and of the user, then ``explorer``. The SDK's registry is
-    the process's: a name that is taken stays as it is, but for its tier. A routed agent
-    with the ``task`` tool calls this itself.
+    Those of the workspace and of the user first, then ``explorer``. The SDK's registry
+    belongs to the process: a name that is taken keeps its definition and gets its tier.
+
+    Args:
+        workspace: Directory whose agent definitions are read.
+        agent_class: What a sub-agent on a tier is made as; it must keep its router
+            when it is stored, as ``RoutedAgent`` does.
     """
     register_file_agents(workspace)
     shipped = explorer()
     make = agent_definition_to_factory(shipped, work_dir=workspace)
     register_agent_if_absent(shipped.name, make, shipped)
-    put_on_tiers()
+    put_on_tiers(agent_class)
 
 
-def put_on_tiers() -> None:
+def put_on_tiers(agent_class: type[Agent]) -> None:
     """Has the sub-agents that are registered, by whomever, run on the tiers they name.
 
     The SDK registers what it finds by itself, and an agent-server what its clients
@@ -73,7 +76,7 @@ def put_on_tiers() -> None:
                 source = definition.source or name
                 logger.warning("%s: sub-agent not on a tier: %s", source, error)
                 continue
-            on_tier = OnTier(definition, tier, make)
+            on_tier = OnTier(definition, tier, make, agent_class)
             known[name] = registry.AgentFactory(on_tier, definition)
 
 
@@ -91,6 +94,7 @@ class OnTier:
     definition: AgentDefinition
     tier: Tier
     make: Callable[[LLM], Agent]
+    agent_class: type[Agent]
 
     def __call__(self, llm: LLM) -> Agent:
         if not isinstance(llm, ComplexityRouter):
@@ -104,20 +108,19 @@ class OnTier:
         else:
             name, tier = self.definition.name, self.tier
             logger.warning("%s: tier %s is not pinned", name, tier)
-        return _routed(self.make(router), self.definition.system_prompt)
+        return self._routed(self.make(router))
 
-
-def _routed(agent: Agent, system_prompt: str) -> RoutedAgent:
-    """The same agent as one that keeps its router and its guards."""
-    context = agent.agent_context
-    if context is not None:  # its suffix is the system prompt
-        context = context.model_copy(update={"system_message_suffix": None})
-    return RoutedAgent(
-        llm=agent.llm,
-        tools=agent.tools,
-        include_default_tools=[FinishTool.__name__],
-        mcp_config=agent.mcp_config,
-        condenser=agent.condenser,
-        agent_context=context,
-        system_prompt=system_prompt or None,
-    )
+    def _routed(self, agent: Agent) -> Agent:
+        """The same agent as one that keeps its router and its guards."""
+        context = agent.agent_context
+        if context is not None:  # its suffix is the system prompt
+            context = context.model_copy(update={"system_message_suffix": None})
+        return self.agent_class(
+            llm=agent.llm,
+            tools=agent.tools,
+            include_default_tools=[FinishTool.__name__],
+            mcp_config=agent.mcp_config,
+            condenser=agent.condenser,
+            agent_context=context,
+            system_prompt=self.definition.system_prompt or None,
+        )

@@ -15,6 +15,7 @@ from openhands.sdk.subagent import (
 from openhands.tools.task import TaskToolSet
 
 from openhands_tiered_router import ComplexityRouter, RoutedAgent, routed_conversation
+from openhands_tiered_router.agent import register_subagents
 from openhands_tiered_router.loopback import Reply, Request, ToolCall
 from openhands_tiered_router.loopback.faults import server_error
 from openhands_tiered_router.policy.rules import RULES
@@ -23,7 +24,6 @@ from openhands_tiered_router.skill_kit.settings import SkillSettings
 from openhands_tiered_router.skill_kit.subagents import (
     OnTier,
     explorer,
-    register_subagents,
 )
 
 
@@ -163,7 +163,7 @@ def test_names_that_others_have_registered_are_put_on_their_tiers(world) -> None
 def test_a_fault_of_ours_leaves_the_agent_its_other_tools(
     world, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def broken() -> None:
+    def broken(agent_class: type) -> None:
         raise RuntimeError("secret")
 
     monkeypatch.setattr(
