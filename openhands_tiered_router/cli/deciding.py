@@ -19,12 +19,10 @@ from openhands_tiered_router.policy.need.task_weights import ProfileError, load_
 from openhands_tiered_router.policy.policy import Policy
 from openhands_tiered_router.policy.request import Purpose, RoutingRequest
 from openhands_tiered_router.policy.rules import RULES
-from openhands_tiered_router.policy.session import SessionState
+from openhands_tiered_router.policy.session import CHARS_PER_TOKEN, SessionState
 from openhands_tiered_router.tiers import Endpoint, Tier, TierSet
 
 
-CHARS_PER_TOKEN: Final = 4
-"""For sizes before a provider has counted: English text and code come to 3.5-4.5."""
 _SINGLE_CALL: Final = frozenset(("system", "user"))
 """Roles of a history in which no agent has acted yet."""
 

@@ -6,17 +6,17 @@ an SDK conversation's calls do.
 
 from __future__ import annotations
 
-import contextlib
-import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final
 
 from openhands_tiered_router.calls import folding
 from openhands_tiered_router.calls.errors import kind_of, retry_after
-from openhands_tiered_router.calls.fleet import RoutedCall, SessionRecord
+from openhands_tiered_router.calls.fleet import SessionRecord
+from openhands_tiered_router.calls.flow import Call
 from openhands_tiered_router.calls.health.endpoint import EndpointHealth
 from openhands_tiered_router.calls.health.transitions import Permit
 from openhands_tiered_router.calls.steps import Blocking, Reply, Step
@@ -25,44 +25,26 @@ from openhands_tiered_router.policy.decision import (
     Attempt,
     Decision,
     ErrorKind,
-    Outcome,
     Reason,
     Usage,
 )
 from openhands_tiered_router.policy.request import Purpose, RoutingRequest
 from openhands_tiered_router.policy.session import SessionState
-from openhands_tiered_router.record.telemetry.ids import new_decision_id
-from openhands_tiered_router.sdk.messages import prompt_tokens
 from openhands_tiered_router.sdk.setup import RouterSetup
-from openhands_tiered_router.sdk.spending import Caller, Spending, quotes
 
-
-logger = logging.getLogger(__name__)
 
 MAX_RESPONSES: Final = 10_000
 """Answers of the Responses API of which it is remembered who gave them."""
 
 
 @dataclass(slots=True, kw_only=True)
-class Route:
+class Route(Call):
     """One request on its way."""
 
+    setup: RouterSetup  # pyright: ignore[reportIncompatibleVariableOverride]
     call: GatewayCall
-    setup: RouterSetup
-    """What was in force when it came: it ends on that."""
-    purpose: Purpose
-    session: SessionRecord
-    began: float
-    """Epoch seconds."""
-    state: SessionState = field(default_factory=SessionState)
-    """What went before."""
-    decision: Decision = field(init=False)
     order: list[str] = field(default_factory=list)
     """Keys of the endpoints to try, best first."""
-    spending: Spending = field(init=False)
-    overhead: float = 0.0
-    """Seconds that the decision took, history included."""
-    decision_id: str = field(default_factory=new_decision_id)
     attempts: list[Attempt] = field(default_factory=list)
     permits: dict[str, Permit] = field(default_factory=dict)
     """By endpoint key, what the breaker said when the request set out."""
@@ -92,28 +74,23 @@ class GatewayRouter:
         Raises:
             MaxBudgetReached: A budget does not allow the call; says how to go on.
         """
-        started = time.perf_counter()
         setup, session = self._setup(), SessionRecord()
         if call.session_id is not None:
             session = setup.fleet.session(call.session_id)
         route = Route(
-            call=call,
             setup=setup,
+            call=call,
+            session_id=call.session_id,
+            conversation=call.conversation,
             purpose=_purpose(call, session),
             session=session,
-            began=time.time(),
         )
-        request = self._prepared(route)
-        spending = route.spending = self._spending(route, request)
-        _carry_out(spending.admit())
-        decision = self._decide(spending.capped(request), route)
-        route.decision = self._bound(route, decision)
-        route.overhead = time.perf_counter() - started
-        keys = (route.decision.endpoint, *route.decision.fallbacks)
-        able = spending.order([setup.endpoint(key) for key in keys])
+        able = _carry_out(
+            route.admit(partial(self._read, route), partial(self._bound, route))
+        )
         route.order = self._admitted(route, [e.key for e in able])
         try:
-            _carry_out(spending.reserve(route.order[0]))
+            _carry_out(route.spending.reserve(route.order[0]))
         except BaseException:
             self._release(route)
             raise
@@ -154,7 +131,7 @@ class GatewayRouter:
             self._gave[response_id] = key
             if len(self._gave) > MAX_RESPONSES:
                 self._gave.popitem(last=False)
-        self._learn(route, key, usage, now)
+        route.learn(route.setup.endpoint(key), usage)
         self._settle(route, key, usage, cost, first_token, response_id)
 
     def gave_up(self, route: Route, *, left: bool = False) -> None:
@@ -173,55 +150,16 @@ class GatewayRouter:
         alone = route.session.answered_here >= route.state.turns
         return alone and served == {route.setup.endpoint(key).cache_id}
 
-    def _prepared(self, route: Route) -> RoutingRequest | str:
-        """What the engine is asked; a name of what went wrong, if it cannot be."""
+    def _read(self, route: Route) -> RoutingRequest:
         call, session = route.call, route.session
-        try:
-            route.state = _read(call, route.purpose, session)
-            if route.purpose is Purpose.TURN and not session.tools_tokens:
-                session.tools_tokens = call.tools_tokens()
-                session.workspace = self._allowed(call.workspace())
-            tools = session.tools_tokens if call.tools else 0
-        except Exception as error:
-            # The type alone: a message could quote the prompt.
-            return type(error).__name__
-        return RoutingRequest(
-            session_id=call.session_id,
-            purpose=route.purpose,
-            prompt_tokens=prompt_tokens(route.state, tools or 0),
-            images=route.state.images,
-            needs_tools=bool(call.tools),
+        route.state = _read_history(call, route.purpose, session)
+        if route.purpose is Purpose.TURN and not session.tools_tokens:
+            session.tools_tokens = call.tools_tokens()
+            session.workspace = self._allowed(call.workspace())
+        return route.request(
+            tools=bool(call.tools),
+            tools_tokens=session.tools_tokens or 0 if call.tools else 0,
             pin=call.pin,
-            workspace=session.workspace,
-        )
-
-    def _decide(self, request: RoutingRequest | str, route: Route) -> Decision:
-        if isinstance(request, RoutingRequest):
-            try:
-                return route.setup.decide(request, route.state, now=route.began)
-            except Exception as error:
-                request = type(error).__name__
-        logger.error("routing failed with %s; default tier serves", request)
-        return route.setup.fallback_decision(request)
-
-    def _spending(self, route: Route, request: RoutingRequest | str) -> Spending:
-        prompt = request.prompt_tokens if isinstance(request, RoutingRequest) else 0
-        caller = Caller(
-            conversation=route.call.conversation,
-            session=route.call.session_id,
-            purpose=route.purpose,
-            new_request=route.state.after_user,
-        )
-        return route.setup.spending(
-            caller,
-            lambda: quotes(
-                route.setup.endpoints.values(),
-                route.state,
-                prompt=prompt,
-                is_turn=route.purpose is Purpose.TURN,
-                now=route.began,
-                look_back=route.setup.engine.policy.cache_look_back,
-            ),
         )
 
     def _admitted(self, route: Route, keys: list[str]) -> list[str]:
@@ -275,17 +213,6 @@ class GatewayRouter:
         route.attempts.append(Attempt(endpoint=key, error=error, seconds=seconds))
         route.sent_at = now
 
-    def _learn(self, route: Route, key: str, usage: Usage, now: float) -> None:
-        if route.purpose is not Purpose.TURN or route.call.session_id is None:
-            return
-        endpoint, session = route.setup.endpoint(key), route.session
-        with session.lock:
-            session.answers = session.state.turns + 1
-            session.answered_here += 1
-            session.state = session.state.after_call(
-                endpoint.cache_id, usage, now, endpoint.tier
-            )
-
     def _settle(
         self,
         route: Route,
@@ -295,43 +222,31 @@ class GatewayRouter:
         first_token: float | None,
         response_id: str | None,
     ) -> None:
-        outcome = Outcome(
+        outcome = route.outcome(
+            route.attempts,
             endpoint=key,
-            attempts=tuple(route.attempts),
             usage=usage,
             cost=cost,
-            seconds=time.time() - route.began,
-            first_token_seconds=None
-            if first_token is None
-            else first_token - route.began,
+            first_token=first_token,
             response_id=response_id,
         )
-        call = RoutedCall(
-            decision_id=route.decision_id,
-            session_id=route.call.session_id,
-            purpose=route.purpose,
-            turn=route.state.turns,
-            at=route.began,
-            overhead=route.overhead,
-            decision=route.decision,
-            outcome=outcome,
-        )
-        route.session.calls.append(call)
-        route.setup.record(call)
+        route.record(outcome)
         _carry_out(route.spending.settle(outcome))
 
 
-def _carry_out(steps: Generator[Step, Reply, None]) -> None:
+def _carry_out[T](steps: Generator[Step, Reply, T]) -> T:
     """Does what a generator of steps waits for; no call is sent here."""
     reply: Reply = None
-    with contextlib.suppress(StopIteration):
-        while True:
+    while True:
+        try:
             step = steps.send(reply)
-            assert isinstance(step, Blocking)
-            try:
-                reply = step.work()
-            except Exception as error:
-                reply = error
+        except StopIteration as done:
+            return done.value
+        assert isinstance(step, Blocking)
+        try:
+            reply = step.work()
+        except Exception as error:
+            reply = error
 
 
 def _purpose(call: GatewayCall, session: SessionRecord) -> Purpose:
@@ -345,7 +260,9 @@ def _purpose(call: GatewayCall, session: SessionRecord) -> Purpose:
     return Purpose.SIDE if aside else Purpose.TURN
 
 
-def _read(call: GatewayCall, purpose: Purpose, session: SessionRecord) -> SessionState:
+def _read_history(
+    call: GatewayCall, purpose: Purpose, session: SessionRecord
+) -> SessionState:
     """Only a step of a conversation moves its state."""
     if purpose is Purpose.TURN and call.session_id is not None:
         return folding.advance(session, call.history, call.entries_of, call.fingerprint)

@@ -25,6 +25,9 @@ from openhands_tiered_router.tiers import Tier
 RECENT_TURNS: Final = 12
 """Turns kept in detail; no rule looks back further."""
 
+CHARS_PER_TOKEN: Final = 4
+"""For sizes before a provider has counted: English text and code come to 3.5-4.5."""
+
 TYPICAL_GROWTH: Final = 350.0
 """Tokens that a turn adds to the prompt: mean of the recorded sessions."""
 
@@ -218,6 +221,17 @@ class SessionState:
         if not self.prompt_tokens or prompt < self.prompt_tokens:
             return self.growth
         return 0.9 * self.growth + 0.1 * (prompt - self.prompt_tokens)
+
+    def expected_prompt(self, tools_tokens: int = 0) -> int:
+        """Expected size of the next prompt, tokens.
+
+        The provider's count of the last prompt plus what came since; before there is
+        one, characters and tool schemas.
+        """
+        if self.prompt_tokens:
+            new = self.chars - self.chars_at_prompt
+            return self.prompt_tokens + new // CHARS_PER_TOKEN
+        return self.chars // CHARS_PER_TOKEN + tools_tokens
 
     def verified(self, passed: bool) -> SessionState:
         """The state after a verification of the work, made outside the model."""

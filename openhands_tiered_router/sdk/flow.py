@@ -16,13 +16,13 @@ from openhands.sdk.tool import ToolDefinition
 from openhands_tiered_router.calls.call import CallFacts
 from openhands_tiered_router.calls.errors import CallbackFailed
 from openhands_tiered_router.calls.failover import Failover, Send, Steps
-from openhands_tiered_router.calls.fleet import RoutedCall, SessionRecord
+from openhands_tiered_router.calls.fleet import RoutedCall
+from openhands_tiered_router.calls.flow import Call
 from openhands_tiered_router.calls.health.line import ANYONE
 from openhands_tiered_router.calls.watch import BreakerChange
 from openhands_tiered_router.policy.decision import Attempt, Decision, Outcome, Usage
 from openhands_tiered_router.policy.request import Purpose, RoutingRequest
 from openhands_tiered_router.policy.session import SessionState
-from openhands_tiered_router.record.telemetry.ids import new_decision_id
 from openhands_tiered_router.sdk import (
     caching,
     histories,
@@ -31,9 +31,8 @@ from openhands_tiered_router.sdk import (
 )
 from openhands_tiered_router.sdk.secrets import known_secrets
 from openhands_tiered_router.sdk.setup import RouterSetup
-from openhands_tiered_router.sdk.spending import Caller, Quote, Spending, quotes
 from openhands_tiered_router.sdk.texts import record_texts
-from openhands_tiered_router.tiers import Endpoint, Tier
+from openhands_tiered_router.tiers import Tier
 
 
 logger = logging.getLogger(__name__)
@@ -59,11 +58,7 @@ class CallArguments:
 
 @dataclass(slots=True)
 class CallFlow:
-    """Decides, yields the attempts for a driver to carry out, and keeps the books.
-
-    Nothing that goes wrong in here, short of the endpoints themselves failing, ends
-    the call: it is logged, and the call goes to the default tier.
-    """
+    """Yields the attempts of one call of the SDK for a driver to carry out."""
 
     setup: RouterSetup
     llms: dict[str, LLM]
@@ -72,34 +67,24 @@ class CallFlow:
     router_pin: Tier | None = None
     outer: str | None = None
     """The conversation in which the router was copied for this one: a sub-agent's."""
-    decision: Decision = field(init=False)
+    call: Call = field(init=False)
     first_token_at: float | None = None
-    _session: SessionRecord = field(default_factory=SessionRecord)
-    _session_id: str | None = None
-    _purpose: Purpose = Purpose.SINGLE
-    _state: SessionState = field(default_factory=SessionState)
-    _began: float = 0.0
-    _overhead: float = 0.0
-    _prompt_tokens: int = 0
     _sent_at: float = 0.0
     _attempt_first: float | None = None
     _prompt: caching.Prompt | None = None
 
+    def __post_init__(self) -> None:
+        self.call = Call(setup=self.setup)
+
     def preview(self) -> Decision:
         """The decision alone; nothing is sent or booked."""
-        self._began = time.time()
-        return self._decide(self._prepared())
+        return self.call.preview(self._read)
 
     def steps(self) -> Steps:
-        """The call as a generator of steps; see ``dispatch.failover``."""
-        self._began = time.time()
-        started = time.perf_counter()
-        request = self._prepared()
-        spending = self._spending()
-        yield from spending.admit()
-        self.decision = self._decide(spending.capped(request))
-        self._overhead = time.perf_counter() - started
-        order = spending.order(self._order())
+        """The call as a generator of steps; see ``calls.failover``."""
+        call = self.call
+        order = yield from call.admit(self._read)
+        spending = call.spending
         yield from spending.reserve(order[0].key)
         failover = Failover(
             order=order,
@@ -147,10 +132,10 @@ class CallFlow:
         return {"timeout": httpx.Timeout(seconds, connect=connect)}
 
     def _facts(self) -> CallFacts:
-        warm = {c.endpoint: c.warm_tokens for c in self.decision.candidates}
+        warm = {c.endpoint: c.warm_tokens for c in self.call.decision.candidates}
         return CallFacts(
-            session=self._session_id or ANYONE,
-            prompt_tokens=self._prompt_tokens,
+            session=self.call.session_id or ANYONE,
+            prompt_tokens=self.call.prompt_tokens,
             warm_tokens=lambda endpoint: warm.get(endpoint.key, 0),
             streams=lambda e: bool(self.arguments.on_token and self.llms[e.key].stream),
             usage=usage.usage_of,
@@ -161,89 +146,40 @@ class CallFlow:
         first = self._attempt_first
         return None if first is None else first - self._sent_at
 
-    def _prepared(self) -> RoutingRequest | str:
-        """The request, or the type of what went wrong with reading the call."""
-        try:
-            return self._prepare()
-        except Exception as error:
-            return type(error).__name__
-
-    def _decide(self, request: RoutingRequest | str) -> Decision:
-        fault = request
-        if isinstance(request, RoutingRequest):
-            try:
-                return self.setup.decide(request, self._state, now=self._began)
-            except Exception as error:
-                fault = type(error).__name__
-        # The type alone: a message could quote the prompt.
-        logger.error("routing failed with %s; default tier serves", fault)
-        return self.setup.fallback_decision(str(fault))
-
-    def _spending(self) -> Spending:
-        """The budgets that count the call."""
-        return self.setup.spending(
-            Caller(
-                conversation=self.outer or self._session_id,
-                session=self._session_id,
-                purpose=self._purpose,
-                new_request=self._state.after_user,
-            ),
-            self._quotes,
-        )
-
-    def _quotes(self) -> dict[str, Quote]:
-        return quotes(
-            self.setup.endpoints.values(),
-            self._state,
-            prompt=self._prompt_tokens,
-            is_turn=self._purpose is Purpose.TURN,
-            now=self._began,
-            look_back=self.setup.engine.policy.cache_look_back,
-        )
-
-    def _prepare(self) -> RoutingRequest:
-        arguments = self.arguments
+    def _read(self) -> RoutingRequest:
+        arguments, call = self.arguments, self.call
         tools = arguments.tools or ()
         context = resolve_llm_call_context(arguments.call_context)
-        self._session_id = context.session_id
-        self._purpose = _purpose(context.session_id, tools, self.usage_id)
+        call.session_id = context.session_id
+        call.conversation = self.outer or context.session_id
+        call.purpose = _purpose(context.session_id, tools, self.usage_id)
         if context.session_id is not None:
-            self._session = self.setup.fleet.session(context.session_id)
+            call.session = self.setup.fleet.session(context.session_id)
         if tools:
-            sdk_messages.learn_tools(self._session, tools)
-        tools_tokens = self._session.tools_tokens or 0
-        self._state = self._read_history(arguments.messages)
-        self._prompt_tokens = sdk_messages.prompt_tokens(self._state, tools_tokens)
-        return RoutingRequest(
-            session_id=context.session_id,
-            purpose=self._purpose,
-            prompt_tokens=self._prompt_tokens,
-            images=self._state.images,
-            needs_tools=bool(tools),
+            sdk_messages.learn_tools(call.session, tools)
+        call.state = self._read_history(arguments.messages)
+        return call.request(
+            tools=bool(tools),
+            tools_tokens=call.session.tools_tokens or 0,
             pin=self._pin(),
-            workspace=self._session.workspace,
         )
 
     def _pin(self) -> Tier | None:
         """This call's own pin, else the router's, which is meant for turns."""
-        if self.arguments.pin is None and self._purpose is not Purpose.SIDE:
+        if self.arguments.pin is None and self.call.purpose is not Purpose.SIDE:
             return self.router_pin
         return self.arguments.pin
 
     def _read_history(self, messages: list[Message]) -> SessionState:
         """Only a step of the conversation moves its state."""
-        if self._purpose is Purpose.TURN:
-            return sdk_messages.advance(self._session, messages)
+        if self.call.purpose is Purpose.TURN:
+            return sdk_messages.advance(self.call.session, messages)
         return sdk_messages.fresh_state(messages)
-
-    def _order(self) -> list[Endpoint]:
-        keys = (self.decision.endpoint, *self.decision.fallbacks)
-        return [self.setup.endpoint(key) for key in keys]
 
     def _messages(self, step: Send) -> list[Message]:
         try:
             adapted = histories.messages_for(
-                self._session,
+                self.call.session,
                 self.setup.endpoint(step.endpoint).cache_id,
                 self.llms[step.endpoint],
                 self.arguments.messages,
@@ -260,12 +196,12 @@ class CallFlow:
         self._prompt = None
         try:
             self._prompt = caching.prompt_for(
-                self._session,
+                self.call.session,
                 self.setup.endpoint(key),
                 self.llms[key],
                 messages,
                 self.setup.cache,
-                self.decision.cache_ttl,
+                self.call.decision.cache_ttl,
             )
             return self._prompt.messages
         except Exception as error:
@@ -290,7 +226,7 @@ class CallFlow:
             self.setup.recorder.note(
                 "breaker",
                 "opened" if change.error else "closed",
-                conversation_id=self._session_id,
+                conversation_id=self.call.session_id,
                 time=change.at,
                 endpoint=change.endpoint,
                 error=str(change.error or ""),
@@ -316,53 +252,28 @@ class CallFlow:
     ) -> Outcome:
         answered = next((a.endpoint for a in attempts if a.error is None), None)
         llm = self.llms[answered] if answered and response else None
-        first = self.first_token_at
-        return Outcome(
+        return self.call.outcome(
+            attempts,
             endpoint=answered,
-            attempts=tuple(attempts),
             usage=usage.usage_of(response) if response else Usage(),
             cost=usage.cost_of(llm, response) if llm and response else None,
-            seconds=time.time() - self._began,
-            first_token_seconds=None if first is None else first - self._began,
+            first_token=self.first_token_at,
             response_id=response.id if response else None,
         )
 
     def _learn(self, outcome: Outcome, response: LLMResponse) -> None:
-        key = outcome.endpoint
-        if key is None or self._session_id is None:
+        call, key = self.call, outcome.endpoint
+        if key is None or call.session_id is None:
             return
         endpoint, prompt = self.setup.endpoint(key), self._prompt
-        cache_id = endpoint.cache_id
-        self.setup.fleet.note_response(response.id, self._session_id)
-        self._session.authors.record(response.message, cache_id)
-        if self._purpose is not Purpose.TURN:
-            return
-        if prompt is not None:
-            caching.note_end(self._session, endpoint, prompt, outcome.usage)
-        with self._session.lock:
-            state = self._session.state
-            self._session.answers = state.turns + 1
-            self._session.state = state.after_call(
-                cache_id,
-                outcome.usage,
-                time.time(),
-                endpoint.tier,
-                prompt.ttl if prompt else None,
-            )
+        self.setup.fleet.note_response(response.id, call.session_id)
+        call.session.authors.record(response.message, endpoint.cache_id)
+        if prompt is not None and call.purpose is Purpose.TURN:
+            caching.note_end(call.session, endpoint, prompt, outcome.usage)
+        call.learn(endpoint, outcome.usage, prompt.ttl if prompt else None)
 
     def _record(self, outcome: Outcome, response: LLMResponse | None) -> None:
-        call = RoutedCall(
-            decision_id=new_decision_id(),
-            session_id=self._session_id,
-            purpose=self._purpose,
-            turn=self._state.turns,
-            at=self._began,
-            overhead=self._overhead,
-            decision=self.decision,
-            outcome=outcome,
-        )
-        self._session.calls.append(call)
-        self.setup.record(call)
+        call = self.call.record(outcome)
         if self.setup.text_bytes is not None:
             self._record_texts(call, response, self.setup.text_bytes)
 
@@ -376,7 +287,7 @@ class CallFlow:
                 self.arguments.messages,
                 response,
                 most=most,
-                secrets=known_secrets(self._session_id, self.outer, self.llms),
+                secrets=known_secrets(self.call.session_id, self.outer, self.llms),
             )
         except Exception as error:
             logger.error("texts not recorded: %s", type(error).__name__)

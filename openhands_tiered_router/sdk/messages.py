@@ -12,11 +12,9 @@ from openhands.sdk.tool import ToolDefinition
 from openhands_tiered_router.calls import folding
 from openhands_tiered_router.calls.fleet import SessionRecord
 from openhands_tiered_router.policy.entry import Entry, ToolCall
-from openhands_tiered_router.policy.session import SessionState
+from openhands_tiered_router.policy.session import CHARS_PER_TOKEN, SessionState
 
 
-CHARS_PER_TOKEN: Final = 4
-"""For sizes before a provider has counted: English text and code come to 3.5-4.5."""
 _TOOL_SCHEMA_TOKENS: Final = 150
 """Size of a tool's parameter schema beside its description, measured on the
 default tools of openhands-tools 1.58."""
@@ -49,18 +47,6 @@ def advance(record: SessionRecord, messages: Sequence[Message]) -> SessionState:
 def fresh_state(messages: Sequence[Message]) -> SessionState:
     """The state of a call that belongs to no conversation."""
     return SessionState().fold(_entries_of(messages))
-
-
-def prompt_tokens(state: SessionState, tools_tokens: int) -> int:
-    """Expected size of the next prompt, tokens.
-
-    The provider's count of the last prompt plus what came since; before there is one,
-    characters and tool schemas.
-    """
-    if state.prompt_tokens:
-        new = state.chars - state.chars_at_prompt
-        return state.prompt_tokens + new // CHARS_PER_TOKEN
-    return state.chars // CHARS_PER_TOKEN + tools_tokens
 
 
 def learn_tools(record: SessionRecord, tools: Sequence[ToolDefinition]) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from openhands.sdk.llm import LLM
 
 from openhands_tiered_router.calls.fleet import Fleet, RoutedCall, fleet
+from openhands_tiered_router.calls.flow import Call
 from openhands_tiered_router.calls.health.endpoint import EndpointHealth
 from openhands_tiered_router.calls.settings import DispatchSettings
 from openhands_tiered_router.calls.state.degrading import DegradingStore
@@ -24,7 +26,7 @@ from openhands_tiered_router.policy.economics.lifetime import CacheSettings
 from openhands_tiered_router.policy.engine import Engine, Rule
 from openhands_tiered_router.policy.fleet import Health
 from openhands_tiered_router.policy.need.task import TaskScoreRule
-from openhands_tiered_router.policy.request import RoutingRequest
+from openhands_tiered_router.policy.request import Purpose, RoutingRequest
 from openhands_tiered_router.policy.rules import RULES, RiskFloor
 from openhands_tiered_router.policy.session import SessionState
 from openhands_tiered_router.record.metrics.serving import serve_as_configured
@@ -40,7 +42,7 @@ from openhands_tiered_router.record.telemetry.texts import warn_of_texts
 from openhands_tiered_router.sdk.endpoints import tier_set
 from openhands_tiered_router.sdk.graphs import live_graphs
 from openhands_tiered_router.sdk.rules import own_rules
-from openhands_tiered_router.sdk.spending import Caller, Quote, Spending
+from openhands_tiered_router.sdk.spending import Caller, Quote, Spending, quotes
 from openhands_tiered_router.sdk.tracing import in_span
 from openhands_tiered_router.settings import RouterSettings
 from openhands_tiered_router.tiers import Endpoint, Tier
@@ -146,9 +148,7 @@ class RouterSetup:
             policy="fallback",
         )
 
-    def spending(
-        self, caller: Caller, quotes: Callable[[], Mapping[str, Quote]]
-    ) -> Spending:
+    def spending(self, call: Call) -> Spending:
         """The budgets that count a call; opens nothing yet."""
         account: Account | None = None
         if self.budgets:
@@ -156,8 +156,24 @@ class RouterSetup:
             if isinstance(store, DegradingStore):
                 store.listeners.setdefault("telemetry", self._note_state)
             budgets = tuple(desk().current(budget) for budget in self.budgets)
+            caller = Caller(
+                conversation=call.conversation,
+                session=call.session_id,
+                purpose=call.purpose,
+                new_request=call.state.after_user,
+            )
             account = Account(budgets, store, caller)
-        return Spending(account, quotes, self._note_refusal)
+        return Spending(account, partial(self._quotes, call), self._note_refusal)
+
+    def _quotes(self, call: Call) -> Mapping[str, Quote]:
+        return quotes(
+            self.endpoints.values(),
+            call.state,
+            prompt=call.prompt_tokens,
+            is_turn=call.purpose is Purpose.TURN,
+            now=call.began,
+            look_back=self.engine.policy.cache_look_back,
+        )
 
     def _note_state(self, away: bool, _: str) -> None:
         kind = "away" if away else "back"

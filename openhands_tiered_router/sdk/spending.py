@@ -66,10 +66,10 @@ class Spending:
         if account is not None:
             self.admission = yield from self._done(lambda: account.admit(self.quotes()))
 
-    def capped(self, request: RoutingRequest | str) -> RoutingRequest | str:
+    def capped(self, request: RoutingRequest) -> RoutingRequest:
         """The request within the tiers that the budgets leave."""
         cap = self.admission.cap if self.admission else None
-        if cap is None or isinstance(request, str):
+        if cap is None:
             return request
         known = cap if request.cap is None else min(cap, request.cap)
         return replace(request, cap=known)

@@ -19,9 +19,9 @@ import time
 from contextlib import closing
 from pathlib import Path
 
+from openhands_tiered_router.calls.ids import new_decision_id
 from openhands_tiered_router.policy.decision import Decision
 from openhands_tiered_router.record.telemetry import packing, schema
-from openhands_tiered_router.record.telemetry.ids import new_decision_id
 from openhands_tiered_router.record.telemetry.records import DecisionRecord
 from openhands_tiered_router.record.telemetry.writer import Writer
 from openhands_tiered_router.tiers import Tier

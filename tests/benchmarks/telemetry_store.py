@@ -24,8 +24,8 @@ from pathlib import Path
 
 import synthetic
 
+from openhands_tiered_router.calls.ids import new_decision_id
 from openhands_tiered_router.policy.decision import Decision
-from openhands_tiered_router.record.telemetry.ids import new_decision_id
 from openhands_tiered_router.record.telemetry.records import DecisionRecord
 from openhands_tiered_router.record.telemetry.removal import Retention, purge
 from openhands_tiered_router.record.telemetry.store import Store

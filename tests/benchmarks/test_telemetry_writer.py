@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 
 import openhands_tiered_router
+from openhands_tiered_router.calls.ids import new_decision_id
 from openhands_tiered_router.policy.decision import (
     Attempt,
     Candidate,
@@ -34,7 +35,6 @@ from openhands_tiered_router.record.telemetry import (
     TelemetryRecorder,
     ToolResult,
     ToolStatus,
-    new_decision_id,
 )
 from openhands_tiered_router.record.telemetry.texts import RawTexts
 from openhands_tiered_router.record.telemetry.writer import Writer

@@ -17,7 +17,6 @@ from openhands_tiered_router.policy.engine import Engine
 from openhands_tiered_router.policy.request import Purpose, RoutingRequest
 from openhands_tiered_router.policy.session import SessionState
 from openhands_tiered_router.record.replay.sessions import (
-    CHARS_PER_TOKEN,
     RecordedSession,
     RecordedTurn,
 )
@@ -98,10 +97,9 @@ def replay(
 
 
 def _request(session: RecordedSession, state: SessionState) -> RoutingRequest:
-    new = (state.chars - state.chars_at_prompt) // CHARS_PER_TOKEN
     return RoutingRequest(
         session_id=session.id,
         purpose=Purpose.TURN,
-        prompt_tokens=state.prompt_tokens + new,
+        prompt_tokens=state.expected_prompt(),
         needs_tools=True,
     )

@@ -14,8 +14,6 @@ from openhands_tiered_router.policy.decision import Usage
 from openhands_tiered_router.policy.entry import Entry
 
 
-CHARS_PER_TOKEN: Final = 4
-"""For sizes that were not recorded: English text and code come to 3.5-4.5."""
 TYPICAL_SECONDS: Final = 9.5
 """Time of a turn that was recorded without times: mean of 5,655 recorded turns."""
 _MOST_LINE: Final = 200_000_000

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 
 if TYPE_CHECKING:
-    from openhands_tiered_router.record.telemetry.ids import new_decision_id
     from openhands_tiered_router.record.telemetry.outcomes import ToolOutcomes
     from openhands_tiered_router.record.telemetry.query import (
         TelemetryFile,
@@ -35,7 +34,6 @@ __all__ = [
     "ToolOutcomes",
     "ToolResult",
     "ToolStatus",
-    "new_decision_id",
     "recorder_for",
     "recorder_from_environment",
 ]
@@ -47,7 +45,6 @@ _HOMES: Final = {
     "ToolOutcomes": "outcomes",
     "ToolResult": "records",
     "ToolStatus": "records",
-    "new_decision_id": "ids",
     "recorder_for": "recorder",
     "recorder_from_environment": "recorder",
 }
