@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -65,6 +66,7 @@ Examples:
   tiered-router route --profile my.json < requests.jsonl
   tiered-router calibrate --from sessions.jsonl.gz -o next_turn.json
   tiered-router calibrate --from sessions.jsonl.gz --fitted fitted.json
+  tiered-router calibrate --from outcomes.jsonl.gz --as-of "June 2026" -o models.json
   tiered-router calibrate --undo fitted.json
   tiered-router calibrate --from telemetry --policy thrifty.toml
 
@@ -130,6 +132,12 @@ class _Source(click.Path):
     help="With telemetry: a configuration whose policy is to be judged.",
 )
 @click.option(
+    "--as-of",
+    default="",
+    metavar="TEXT",
+    help="With outcomes: where they are from and when, for the table's readers.",
+)
+@click.option(
     "--output",
     "-o",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -161,6 +169,7 @@ def command(
     kept_graphs: Path | None,
     leave_out: tuple[str, ...],
     policies: tuple[Path, ...],
+    as_of: str,
     output: Path | None,
     fitted: Path | None,
     undo: Path | None,
@@ -170,17 +179,22 @@ def command(
     """Fit the weights of decisions to data, and say how good the fit is.
 
     Each line of a file is a labelled prompt ({"prompt", "tier", "lang"}), an issue with
-    outcomes ({"problem_statement", "repo", "base_commit", "outcomes"}) or a recorded
-    session ({"session", "messages"}). Prompts and issues give a profile of the task
-    score, in which what they hold no samples for stays as it is; sessions give the
-    model of the next turn, and cannot be mixed with the others. No text is kept.
+    outcomes ({"problem_statement", "repo", "base_commit", "outcomes"}), the outcomes
+    alone ({"benchmark", "instance_id", "outcomes"}) or a recorded session ({"session",
+    "messages"}). Prompts and issues give a profile of the task score, in which what
+    they hold no samples for stays as it is; sessions give the model of the next turn,
+    outcomes alone the table of models; neither can be mixed with the others. No text
+    is kept.
 
     From telemetry that was recorded with [explore] on, it tells what the policy of
     each --policy would have cost and achieved.
     """
     from openhands_tiered_router.record.calibrate.logs import is_telemetry
     from openhands_tiered_router.record.calibrate.numeric import MissingExtraError
-    from openhands_tiered_router.record.calibrate.samples import holds_sessions
+    from openhands_tiered_router.record.calibrate.samples import (
+        holds_outcomes,
+        holds_sessions,
+    )
 
     paths, into = (*sources, *more), _Output(output, fitted, plot, as_json)
     if bool(paths) == bool(undo):
@@ -196,6 +210,8 @@ def command(
             context.exit(judge_policies(paths[0], configs, as_json, fitted))
         if all(map(holds_sessions, paths)):
             _fit_sessions(paths, into)
+        elif all(map(holds_outcomes, paths)):
+            _tabulate(paths, leave_out, as_of, into)
         else:
             _fit_task(paths, _Graphs(clones, kept_graphs), leave_out, into)
     except (ValueError, MissingExtraError, OSError) as error:
@@ -235,6 +251,31 @@ def _fit_task(
     else:
         _show(fitted, current)
         into.say()
+
+
+def _tabulate(
+    paths: Sequence[Path], leave_out: Sequence[str], as_of: str, into: _Output
+) -> None:
+    from openhands_tiered_router.record.calibrate.numeric import numerics
+    from openhands_tiered_router.record.calibrate.outcomes import read_tasks, table_json
+
+    with _progress(quiet=into.as_json) as report, numerics():
+        report("models")
+        tasks = [task for path in paths for task in read_tasks(path, leave_out)]
+        source = as_of or ", ".join(path.name for path in paths)
+        content = table_json(tasks, source)
+    text = json.dumps(content, indent=1)
+    # A model's row on one line: what a reader compares stays together.
+    text = re.sub(r"\[\s+(\S+)\s+(\S+)\s+(\S+)\s+\]", r"[\1 \2 \3]", text)
+    if into.output is not None:
+        into.output.write_text(text + "\n", "utf-8")
+    if into.as_json:
+        click.echo(text)
+        return
+    for name, row in content["works"].items():
+        click.echo(f"{name}: " + ", ".join(f"{k} {v}" for k, v in row.items()))
+    click.echo(f"{len(content['models'])} models")
+    into.say()
 
 
 def _fit_sessions(paths: Sequence[Path], into: _Output) -> None:

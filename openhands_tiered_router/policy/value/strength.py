@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
-from types import MappingProxyType
+from dataclasses import dataclass, replace
+from typing import Final
 
-from openhands_tiered_router.tiers import Endpoint
+from openhands_tiered_router.policy.value.table import Table, Work, default_table
+from openhands_tiered_router.tiers import Endpoint, Tier
 
 
-class Work(StrEnum):
-    """A kind of work. Models that are strong at one may be weak at another."""
+PRIOR_TASKS: Final = 12.0
+"""Tasks' worth of belief in a published rate. From one benchmark to the next a
+model's rate moves by .10 to .19 (standard deviation over 34 models, the benchmarks'
+means apart), as a beta distribution of 5 to 19 tasks does; the user's work is taken
+to be as far off as another benchmark."""
+GIVEN: Final = "configuration"
+"""`Strength.source` of the user's own figures."""
+BOUNDED: Final = "bounded by"
+"""How `Strength.source` begins where a model is unknown and its neighbours say."""
 
-    BUGS = "bugs"
-    """Fixing reported bugs in an existing repository."""
-    FRONTEND = "frontend"
-    """The same where the report shows pictures of a user interface."""
-    TESTS = "tests"
-    """Writing tests that notice a reported bug."""
-    APPS = "apps"
-    """Writing a library or application from its specification."""
-    RESEARCH = "research"
-    """Gathering information and answering questions."""
+
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """What became of the user's own tasks with one model."""
+
+    solved: int
+    failed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,23 +38,87 @@ class Strength:
     task_usd: float | None
     """Mean USD that it spends on a task alone; ``None``: not known."""
     source: str
-    """Where the figures are from, in words for the user."""
+    """Where the success rate is from, in words for the user."""
+
+    @property
+    def known(self) -> bool:
+        """Whether somebody has measured it; else its neighbours bound it."""
+        return not self.source.startswith(BOUNDED)
+
+    def after(self, verdicts: Verdicts) -> Strength:
+        """The strength once the user's own verdicts are counted in.
+
+        Beta-binomial: the rate so far weighs as much as ``PRIOR_TASKS`` tasks.
+        """
+        count = verdicts.solved + verdicts.failed
+        if not count:
+            return self
+        weight = PRIOR_TASKS * self.success + verdicts.solved
+        return replace(
+            self,
+            success=weight / (PRIOR_TASKS + count),
+            source=f"{self.source}, {verdicts.solved} of {count} verdicts",
+        )
 
 
 def strengths_of(
-    endpoints: Sequence[Endpoint], work: Work = Work.BUGS
-) -> Mapping[str, Strength]:
-    """What is known of each endpoint, by its key; one without figures is left out.
+    endpoints: Sequence[Endpoint],
+    work: Work = Work.BUGS,
+    verdicts: Mapping[str, Verdicts] | None = None,
+    table: Table | None = None,
+) -> dict[str, Strength]:
+    """How strong each endpoint's model is, by the endpoint's key.
+
+    The user's own figures go before the table's, and are taken as they are; verdicts
+    move the table's. A model that neither knows is bounded by the endpoints of the
+    tiers around it. Empty if nothing is known of any of them.
 
     Args:
-        endpoints: The user's own figures on them go before all others.
+        endpoints: The router's endpoints.
         work: The kind of work that is to be done.
+        verdicts: What became of the user's tasks, by litellm model string.
+        table: The package's own if ``None``.
     """
-    del work  # the user's figures are for the work that the user does
-    return MappingProxyType(
-        {
-            e.key: Strength(e.success, e.task_usd, "configuration")
-            for e in endpoints
-            if e.success is not None
-        }
-    )
+    table = table or default_table()
+    verdicts = verdicts or {}
+    found: dict[str, Strength] = {}
+    for endpoint in endpoints:
+        strength = _own(endpoint, work, table)
+        if strength is None:
+            continue
+        if endpoint.success is None and endpoint.model in verdicts:
+            strength = strength.after(verdicts[endpoint.model])
+        found[endpoint.key] = strength
+    by_tier = [(e.tier, found[e.key]) for e in endpoints if e.key in found]
+    for endpoint in endpoints:
+        if endpoint.key not in found and by_tier:
+            bounded = _bounded(endpoint, by_tier)
+            if endpoint.model in verdicts:
+                bounded = bounded.after(verdicts[endpoint.model])
+            found[endpoint.key] = bounded
+    return found
+
+
+def _own(endpoint: Endpoint, work: Work, table: Table) -> Strength | None:
+    name = table.find(endpoint.model)
+    usd = endpoint.task_usd
+    if usd is None and name is not None:
+        usd = table.usd(name, work)
+    if endpoint.success is not None:
+        return Strength(endpoint.success, usd, GIVEN)
+    rate = table.success(name, work) if name is not None else None
+    return None if rate is None else Strength(rate, usd, f"{name}, published")
+
+
+def _bounded(endpoint: Endpoint, known: Sequence[tuple[Tier, Strength]]) -> Strength:
+    """Between the strengths of the tiers around it.
+
+    A tier is not taken to be better than the best below it without a figure that
+    says so, nor worse than it. With none below, half of what the next tier solves:
+    weak enough not to be chosen on hope alone.
+    """
+    lower = [s.success for tier, s in known if tier <= endpoint.tier]
+    upper = [s.success for tier, s in known if tier > endpoint.tier]
+    rate = max(lower) if lower else min(upper) / 2
+    side = "the tiers below" if lower else "the tiers above"
+    return Strength(rate, endpoint.task_usd, f"{BOUNDED} {side}")

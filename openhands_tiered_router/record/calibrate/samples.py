@@ -56,7 +56,7 @@ def read_samples(path: Path) -> list[Sample]:
         SampleError: The file cannot be read, or a line is neither.
     """
     try:
-        return [_sample(raw, f"{path}:{number}") for number, raw in _lines(path)]
+        return [_sample(raw, where) for raw, where in json_lines(path)]
     except (OSError, UnicodeDecodeError, EOFError) as error:
         raise SampleError(f"{path}: cannot be read: {error}") from None
 
@@ -67,14 +67,46 @@ def holds_sessions(path: Path) -> bool:
     Raises:
         SampleError: The file cannot be read.
     """
+    raw = _first(path)
+    return isinstance(raw, dict) and "session" in raw and "messages" in raw
+
+
+def json_lines(path: Path) -> Iterator[tuple[Any, str]]:
+    """What each line of a file holds, with ``file:line`` for messages.
+
+    Raises:
+        SampleError: A line is no JSON.
+        OSError: The file cannot be read.
+    """
+    for number, line in _lines(path):
+        where = f"{path}:{number}"
+        try:
+            yield json.loads(line), where
+        except (json.JSONDecodeError, RecursionError):
+            raise SampleError(f"{where}: is no JSON") from None
+
+
+def holds_outcomes(path: Path) -> bool:
+    """Whether a file's first line is a task's outcomes by model, without its text.
+
+    Raises:
+        SampleError: The file cannot be read.
+    """
+    raw = _first(path)
+    return (
+        isinstance(raw, dict) and "outcomes" in raw and "problem_statement" not in raw
+    )
+
+
+def _first(path: Path) -> Any:
+    """What a file's first line holds; ``None`` if that is no JSON."""
     try:
         _, line = next(_lines(path), (0, "null"))
-        raw = json.loads(line)
+        return json.loads(line)
     except (OSError, UnicodeDecodeError, EOFError) as error:
         raise SampleError(f"{path}: cannot be read: {error}") from None
     except (json.JSONDecodeError, RecursionError):
-        return False
-    return isinstance(raw, dict) and "session" in raw and "messages" in raw
+        return None
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
@@ -89,11 +121,7 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
                 yield number, line
 
 
-def _sample(line: str, where: str) -> Sample:
-    try:
-        raw = json.loads(line)
-    except (json.JSONDecodeError, RecursionError):
-        raise SampleError(f"{where}: is no JSON") from None
+def _sample(raw: Any, where: str) -> Sample:
     if not isinstance(raw, dict):
         raise SampleError(f"{where}: expected an object")
     if "problem_statement" in raw:
