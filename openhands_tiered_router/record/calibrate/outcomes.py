@@ -70,9 +70,8 @@ def _task(raw: Any, where: str, skipped: frozenset[str]) -> Task:
     found = {}
     for model, row in outcomes.items():
         solved, usd = (*row, None)[:2] if isinstance(row, list) and row else (None, 0)
-        if not isinstance(solved, bool | int) or not isinstance(
-            usd, float | int | None
-        ):
+        priced = usd is None or isinstance(usd, float | int)
+        if not isinstance(solved, bool | int) or not priced:
             raise SampleError(f"{where}: outcomes: {model}: expected [resolved, usd]")
         if model not in skipped:
             found[model] = Outcome(bool(solved), None if usd is None else float(usd))
@@ -134,15 +133,15 @@ class Difficulty:
 
     def solving(self, rate: float, sigma: float) -> Floats:
         """P(solved) at each difficulty for a model that solves ``rate`` overall."""
-        import numpy as np  # as above
-        from scipy.optimize import brentq
+        from scipy.optimize import brentq  # as above
 
         rate = min(max(rate, 0.005), 0.995)
 
         def excess(ability: float) -> float:
             return float(self.weights @ _sigmoid(ability - sigma * self.grid)) - rate
 
-        return _sigmoid(float(brentq(excess, -60, 60)) - sigma * np.asarray(self.grid))
+        ability: Any = brentq(excess, -60, 60)
+        return _sigmoid(ability - sigma * self.grid)
 
     def posterior(
         self, task: Task, solving: Mapping[str, Floats], without: str = ""
