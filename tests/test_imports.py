@@ -21,12 +21,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "plural": set(),
     "textfiles": set(),
     "redaction": set(),
+    "git": set(),
     "tiers": set(),
-    "graph": set(),
+    "graph": {"git"},
     "policy": {"tiers", "graph", "plural"},
     "calls": {"policy", "tiers"},
     "loopback": {"policy", "tiers"},
-    "guards": {"calls", "graph", "plural", "policy", "record", "sdk", "tiers"},
+    "guards": {"calls", "git", "graph", "plural", "policy", "record", "sdk", "tiers"},
     "record": {
         "calls", "config", "graph", "guards", "policy", "redaction", "tiers",
     },
@@ -50,10 +51,10 @@ MAY_IMPORT: dict[str, set[str]] = {
         "calls", "config", "guards", "policy", "record", "sdk", "tiers",
     },
     "server": {"agent", "config", "guards", "router", "skill_kit"},
-    "resolver": {"config", "policy", "redaction", "tiers"},
+    "resolver": {"config", "git", "policy", "redaction", "tiers"},
 }  # fmt: skip
 ABOVE_ALL = {"__init__", "__main__", "cli"}
-SDK_FREE = ("policy", "graph", "tiers", "plural", "textfiles", "redaction")
+SDK_FREE = ("policy", "graph", "tiers", "plural", "textfiles", "redaction", "git")
 
 
 def imported(path: Path) -> set[str]:

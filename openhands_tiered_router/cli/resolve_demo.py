@@ -22,10 +22,10 @@ from openhands_tiered_router.cli.demo.models import (
 )
 from openhands_tiered_router.cli.demo.workspace import copy_project, run_tests
 from openhands_tiered_router.cli.resolve import Options, resolve
+from openhands_tiered_router.git import Git
 from openhands_tiered_router.loopback import LoopbackProvider, Script
 from openhands_tiered_router.loopback.scripts import by_turn, load_recording
 from openhands_tiered_router.resolver.checkout import source_of
-from openhands_tiered_router.resolver.git import Git
 from openhands_tiered_router.resolver.issue import reference_of
 from openhands_tiered_router.resolver.record import id_of
 from openhands_tiered_router.tiers import Tier

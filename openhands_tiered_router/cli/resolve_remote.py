@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from openhands_tiered_router.cli.served import Served, verification_there
+from openhands_tiered_router.git import Git, over
 from openhands_tiered_router.resolver import prompt
 from openhands_tiered_router.resolver.errors import DeliveryError, ResolveError
-from openhands_tiered_router.resolver.git import Git
 from openhands_tiered_router.resolver.hidden import hidden
 from openhands_tiered_router.resolver.sandbox import opening, transfer
 from openhands_tiered_router.resolver.sandbox.opening import Place
 from openhands_tiered_router.resolver.sandbox.problems import told
+from openhands_tiered_router.resolver.trees import Trees
 from openhands_tiered_router.resolver.work import Done, Work
 
 
@@ -40,11 +41,12 @@ class RemoteAgent:
     def __call__(self, work: Work) -> Done:
         keys = self.served.router.settings.key_variables.values()
         with hidden(keys), told(self.place), opening.opened(self.place) as workspace:
-            own = Git(work.directory / ".git", work.directory)
+            own = Git(work.directory / ".git", work.directory, failure=ResolveError)
             # What was uncommitted here, of an earlier run, goes with it.
-            own("add", "--all")
-            own("commit", "-q", "--allow-empty", "--no-verify", "-m", "Brought here")
-            commit = own("rev-parse", "HEAD")
+            trees = Trees(work.directory / ".git", work.directory)
+            head = own("rev-parse", "HEAD")
+            commit = trees.commit(trees.tree(head), head, "Brought here")
+            own("update-ref", "HEAD", commit)
             transfer.bring(workspace, own, commit, work.base, BRANCH)
             try:
                 done = self.served(
@@ -77,7 +79,9 @@ class RemoteAgent:
         kept.parent.mkdir(parents=True, exist_ok=True)
         kept.write_bytes(patch)
         try:
-            own("apply", "--index", "-", given=patch)
+            assert own.directory is not None
+            with over(own.directory, own.tree, like=own) as git:
+                git("apply", "--whitespace=nowarn", "-", given=patch)
         except ResolveError as error:
             raise DeliveryError(
                 f"the change cannot be applied here ({error}); it is kept in {kept}"

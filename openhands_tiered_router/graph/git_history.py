@@ -5,14 +5,13 @@ commit subjects help to locate it. Only subjects are read, and nothing is kept
 of them but counts of terms in memory.
 """
 
-import os
-import subprocess
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from openhands_tiered_router.git import Found, Git, GitError, over
 from openhands_tiered_router.graph.words import terms_of, words
 
 
@@ -26,24 +25,14 @@ HALF_LIFE: Final = 180 * 86_400.0
 """Seconds after which a commit counts half in `FileHistory.churn`."""
 
 TIMEOUT: Final = 30.0
-"""Seconds after which git is ended and what it said so far is used."""
-
-_ENVIRONMENT: Final = {
-    "GIT_OPTIONAL_LOCKS": "0",
-    "GIT_TERMINAL_PROMPT": "0",
-    "GIT_NO_LAZY_FETCH": "1",
-    "LC_ALL": "C.UTF-8",
-}
-"""No lock in the user's repository, no question, no network."""
+"""Seconds after which git is ended, and there is no history."""
 
 COMMAND: Final = (
-    # A repository's own configuration must not make `log` run a program.
-    *("git", "-c", "log.showSignature=false", "-c", "core.fsmonitor=false"),
-    *("-c", "core.quotePath=false", "--no-pager", "log", f"--max-count={COMMITS}"),
-    *("--no-merges", "--no-show-signature", "--no-ext-diff", "--no-textconv"),
-    *("--no-renames", "--relative", "--name-only", "-z"),
-    "--format=tformat:%x01%ct%x02%s",
+    *("log", f"--max-count={COMMITS}", "--no-merges", "--no-show-signature"),
+    *("--no-ext-diff", "--no-textconv", "--no-renames", "--relative", "--name-only"),
+    *("-z", "--format=tformat:%x01%ct%x02%s"),
 )
+"""Arguments of git, without the commit to begin at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,21 +94,16 @@ def summarise(commits: Iterable[tuple[int, str, list[str]]]) -> History:
 
 
 def _git_log(root: Path) -> str:
-    """Return git's answer, all that came of it, or "" where there is no git."""
+    """Return git's answer, or "" where there is no git or none in time."""
     try:
-        done = subprocess.run(
-            COMMAND,
-            cwd=root,
-            env=os.environ | _ENVIRONMENT,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=TIMEOUT,
-            check=False,
-        )
-        output = done.stdout
-    except subprocess.TimeoutExpired as late:
-        output = late.stdout or b""
-    except OSError:
+        found = Found.around(root)
+        # Reads references under the repository's own settings; it runs nothing.
+        head = Git(found.directory, seconds=TIMEOUT)("rev-parse", "-q", "HEAD^{commit}")
+        with over(found.directory, found.top, Git(seconds=TIMEOUT)) as git:
+            below = root.resolve().relative_to(found.top).as_posix()
+            inside = [] if below == "." else [f"--relative={below}/"]
+            output = git.raw(*COMMAND, *inside, head)
+    except GitError:
         return ""
     return output.decode("utf-8", errors="replace")
 

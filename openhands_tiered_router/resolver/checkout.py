@@ -12,12 +12,12 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from openhands_tiered_router.git import Git
 from openhands_tiered_router.resolver.errors import ResolveError, UsageProblem
-from openhands_tiered_router.resolver.git import Git
 from openhands_tiered_router.resolver.trees import Trees
 
 
@@ -53,8 +53,9 @@ def source_of(named: str) -> Source:
             return Source(named)
         raise UsageProblem(f"{named} is no directory; give one, or a clone URL")
     path = path.resolve()
+    git = Git(tree=path, failure=ResolveError)
     try:
-        found = Git(tree=path)("rev-parse", "--show-cdup", "--absolute-git-dir")
+        found = git("rev-parse", "--show-cdup", "--absolute-git-dir")
     except ResolveError:
         return Source(str(path), path)
     # A bare repository has no top, of which git then says nothing at all.
@@ -85,7 +86,7 @@ class Checkout:
 
     @property
     def git(self) -> Git:
-        return Git(self.git_dir)
+        return Git(self.git_dir, failure=ResolveError)
 
     @property
     def trees(self) -> Trees:
@@ -106,11 +107,12 @@ class Checkout:
             # Anew at each beginning, so that the work begins at what is there now.
             shutil.rmtree(self.git_dir, ignore_errors=True)
             place = ("--bare", "-q", "--", source.identity, str(self.git_dir))
-            Git(settings=settings)("clone", *place)
+            Git(settings=settings, network=True, failure=ResolveError)("clone", *place)
         base = self._head()
         clone = ("-q", "--no-checkout", "--", str(self.git_dir), str(self.copy))
-        Git()("clone", *clone)
-        own = Git(self.copy / ".git", self.copy)
+        git = Git(local=True, failure=ResolveError)
+        git("clone", *clone)
+        own = replace(git, directory=self.copy / ".git", tree=self.copy)
         own("remote", "remove", "origin")
         own("checkout", "-q", "-B", branch, base)
         return base
@@ -127,11 +129,12 @@ class Checkout:
         """A tree without git: copied, on write where the host can, then committed."""
         _copy_tree(tree, self.copy)
         shutil.rmtree(self.git_dir, ignore_errors=True)
-        Git()("init", "-q", "--bare", "--", str(self.git_dir))
+        git = Git(local=True, failure=ResolveError)
+        git("init", "-q", "--bare", "--", str(self.git_dir))
         base = self.commit(self.tree(""), "", "The tree as it was")
         self.git("update-ref", "refs/heads/base", base)
-        Git()("init", "-q", "--", str(self.copy))
-        own = Git(self.copy / ".git", self.copy)
+        git("init", "-q", "--", str(self.copy))
+        own = replace(git, directory=self.copy / ".git", tree=self.copy)
         own("fetch", "-q", "--", str(self.git_dir), "refs/heads/base")
         own("symbolic-ref", "HEAD", f"refs/heads/{branch}")
         own("reset", "-q", base)

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from openhands_tiered_router.git import Git, over
 from openhands_tiered_router.resolver.checkout import Checkout
 from openhands_tiered_router.resolver.errors import DeliveryError, ResolveError
 from openhands_tiered_router.resolver.forges import Forge, Proposal
-from openhands_tiered_router.resolver.git import Git
 from openhands_tiered_router.resolver.issue import Place
 from openhands_tiered_router.resolver.resolution import Outcome
 
@@ -43,20 +43,25 @@ def push(checkout: Checkout, outcome: Outcome, settings: Mapping[str, str]) -> s
     """
     source = checkout.source
     address = source.identity
-    git = Git(checkout.git_dir, settings=settings)
+    # With the user's own settings, which have their credentials, but not those of the
+    # repository: an agent that worked in it could have named a program there.
+    remote = Git(settings=settings, network=True, failure=ResolveError)
     target = f"{outcome.commit}:refs/heads/{outcome.branch}"
     try:
         if source.path is not None:
-            address = git("remote", "get-url", "--push", "origin")
-        there = git("ls-remote", "--", address, f"refs/heads/{outcome.branch}")
-        tip = there.split("\t")[0]
-        if tip not in ("", outcome.commit, outcome.previous):
-            raise DeliveryError(
-                f"the branch {outcome.branch} has commits of others there; rename or "
-                "delete it, and run again"
-            )
-        lease = f"--force-with-lease=refs/heads/{outcome.branch}:{tip}"
-        git("push", "-q", "--no-verify", lease, "--", address, target)
+            address = checkout.git("remote", "get-url", "--push", "origin")
+            if "://" not in address and Path(source.path, address).is_dir():
+                address = str(Path(source.path, address).resolve())
+        with over(checkout.git_dir, like=remote) as git:
+            there = git("ls-remote", "--", address, f"refs/heads/{outcome.branch}")
+            tip = there.split("\t")[0]
+            if tip not in ("", outcome.commit, outcome.previous):
+                raise DeliveryError(
+                    f"the branch {outcome.branch} has commits of others there; rename "
+                    "or delete it, and run again"
+                )
+            lease = f"--force-with-lease=refs/heads/{outcome.branch}:{tip}"
+            git("push", "-q", "--no-verify", lease, "--", address, target)
     except DeliveryError:
         raise
     except ResolveError as error:

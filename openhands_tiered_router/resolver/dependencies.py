@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Final
 
-from openhands_tiered_router.resolver.git import Git
+from openhands_tiered_router.git import Git
 
 
 NAMES: Final = frozenset(

@@ -101,7 +101,7 @@ def _run(job: tuple[list[dict[str, Any]], list[Path], bool]) -> list[Result]:
         if clone is None:
             sys.exit(f"no clone of {issue['repo']} has {commit}")
         graph = _graph(clone, commit, read)
-        history = parse_log(_git(clone, *LOG[1:], commit)) if with_history else None
+        history = parse_log(_git(clone, *LOG, commit)) if with_history else None
         results.append(_score(issue, graph, history or History()))
     return results
 

@@ -12,9 +12,9 @@ from click.testing import CliRunner
 
 from openhands_tiered_router.cli.resolve import command
 from openhands_tiered_router.cli.resolve_remote import RemoteAgent
+from openhands_tiered_router.git import Git
 from openhands_tiered_router.loopback.scripts import by_turn
-from openhands_tiered_router.resolver.errors import DeliveryError
-from openhands_tiered_router.resolver.git import Git
+from openhands_tiered_router.resolver.errors import DeliveryError, ResolveError
 from openhands_tiered_router.resolver.sandbox import transfer
 from openhands_tiered_router.resolver.sandbox.opening import Place
 from openhands_tiered_router.resolver.sandbox.settings import Sandbox, SandboxSettings
@@ -36,8 +36,9 @@ def test_a_change_that_does_not_fit_is_kept(
         directory=tmp_path / "kept",
     )
     agent = RemoteAgent(served=cast(Any, None), place=place)
+    own = Git(project / ".git", project, failure=ResolveError)
     with pytest.raises(DeliveryError, match=str(tmp_path / "kept")):
-        agent._take_back(Git(project / ".git", project), cast(Any, None))
+        agent._take_back(own, cast(Any, None))
     assert (tmp_path / "kept" / "change.patch").read_bytes() == patch
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from openhands_tiered_router.git import Git
 from openhands_tiered_router.resolver import delivery, record
 from openhands_tiered_router.resolver.checkout import source_of
 from openhands_tiered_router.resolver.errors import (
@@ -19,7 +20,6 @@ from openhands_tiered_router.resolver.errors import (
     ResolveError,
     UsageProblem,
 )
-from openhands_tiered_router.resolver.git import Git
 from openhands_tiered_router.resolver.issue import Issue, reference_of
 from openhands_tiered_router.resolver.resolution import Resolution
 from openhands_tiered_router.resolver.work import Done, Work
@@ -341,7 +341,7 @@ def test_a_damaged_record_is_told_and_can_be_left(resolve) -> None:
 
 def test_a_git_error_does_not_tell_its_settings(tmp_path) -> None:
     header = {"http.https://github.com/.extraHeader": "Authorization: Basic abc"}
-    git = Git(tmp_path, settings=header)
+    git = Git(tmp_path, settings=header, failure=ResolveError)
     with pytest.raises(ResolveError) as caught:
         git("config", "--get-all", "x.y.z.Authorization: Basic abc")
     assert "abc" not in f"{caught.value} {git!r}"

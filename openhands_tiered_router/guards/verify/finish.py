@@ -15,8 +15,9 @@ from openhands.sdk.conversation.state import ConversationExecutionStatus
 from openhands.sdk.event import ActionEvent, Event, MessageEvent, ObservationEvent
 from openhands.sdk.tool.builtins import FinishTool
 
+from openhands_tiered_router.git import GitError
 from openhands_tiered_router.guards.hold import tell
-from openhands_tiered_router.guards.verify.git import GitError, Repository
+from openhands_tiered_router.guards.verify.git import Repository
 from openhands_tiered_router.guards.verify.history import deeds
 from openhands_tiered_router.guards.verify.judgement import Judgement, Reason
 from openhands_tiered_router.guards.verify.memory import (

@@ -1,41 +1,40 @@
 """What changed in a working tree, and what it was before, without touching it.
 
-The state of the tree is written to the repository's object store through an index of
-our own: nobody's index, branch, stash or file changes, and git's own housekeeping
-removes the objects after two weeks.
+The state of the tree is written to the repository's objects through an index and a git
+directory of our own, see ``openhands_tiered_router.git``: nobody's index, branch, stash
+or file changes, and no setting or filter of the repository is obeyed.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from openhands_tiered_router.guards.verify import process
+from openhands_tiered_router.git import (
+    DIFF,
+    Found,
+    Git,
+    GitCancelled,
+    GitError,
+    add_all,
+    over,
+)
+from openhands_tiered_router.guards.verify.process import Cancelled
 
 
 SECONDS: Final = 60.0
 """Time limit of one git command."""
 
 _OUTPUT_BYTES: Final = 32_000_000
-"""Of one git command; what differs by more is no change that tests could be chosen
-for."""
-
-_ADDED: Final = (0, 1)
-"""Exit codes of ``git add --ignore-errors`` that leave an index with what it could
-add."""
+"""Of one git command; a change that differs by more is too large to choose tests."""
 
 _HUNK: Final = re.compile(r"^@@ -\S+ \+(\d+)(?:,(\d+))? @@")
-
-
-class GitError(Exception):
-    """Git is missing, failed, or knows no repository here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +54,7 @@ class Repository:
     """The repository that a workspace is, or is part of."""
 
     workspace: Path
-    top: Path
-    """Directory of the whole working tree."""
+    found: Found
     cancelled: Callable[[], bool] = lambda: False
 
     @classmethod
@@ -68,40 +66,41 @@ class Repository:
         Raises:
             GitError: There is none.
         """
-        found = cls(workspace, workspace, cancelled)._git(
-            "rev-parse", "--show-toplevel"
-        )
-        return cls(workspace, Path(found.rstrip("\n")), cancelled)
+        return cls(workspace, Found.around(workspace), cancelled)
 
     def snapshot(self) -> str:
         """The id of a git tree of all files as they are now, ignored ones left out."""
-        with self._own_index() as variables:
-            place = self._git("rev-parse", "--git-path", "index").rstrip("\n")
-            index = self.top / place
-            if index.is_file():
-                # Its times of last change spare reading the files that are unchanged.
-                shutil.copy2(index, variables["GIT_INDEX_FILE"])
-            # A file that git cannot take stays as it was; the others are added.
-            add = ("add", "--all", "--ignore-errors", ".")
-            self._git(*add, variables=variables, good=_ADDED)
-            return self._git("write-tree", variables=variables).strip()
+        with self._git() as git:
+            assert git.index is not None
+            with suppress(OSError):
+                # Its times of last change spare reading the files that are unchanged,
+                # and it knows files that are both ignored and tracked.
+                shutil.copy2(self.found.directory / "index", git.index)
+            try:
+                add_all(git)
+            except GitError:  # an index that cannot be read, or is split
+                git.index.unlink(missing_ok=True)
+                git("read-tree", self.head())
+                add_all(git)
+            return git("write-tree")
 
     def head(self) -> str:
         """The id of the tree of the last commit; of the empty one if there is none."""
+        # Reads references under the repository's own settings; it runs nothing.
+        git = Git(self.found.directory, seconds=SECONDS)
         try:
-            return self._git("rev-parse", "--verify", "-q", "HEAD^{tree}").strip()
+            return git("rev-parse", "--verify", "-q", "HEAD^{tree}")
         except GitError:
-            return self._git("hash-object", "-w", "-t", "tree", os.devnull).strip()
+            with self._git() as ours:
+                return ours("hash-object", "-w", "-t", "tree", "--stdin")
 
     def changes(self, before: str, after: str) -> tuple[Changed, ...]:
         """The files below the workspace that differ between two trees."""
-        options = ("--no-renames", "--no-ext-diff", f"--relative={self._prefix}")
-        named = self._git("diff", "--name-status", "-z", *options, before, after)
-        words = named.split("\0")[:-1]
-        text = self._git(
-            "-c", "core.quotePath=off", "diff", "-U0", "--no-color", "--no-textconv",
-            "--src-prefix=a/", "--dst-prefix=b/", *options, before, after,
-        )  # fmt: skip
+        options = (*DIFF, f"--relative={self._prefix}")
+        with self._git() as git:
+            named = _read(git, "diff", "--name-status", "-z", *options, before, after)
+            words = named.split("\0")[:-1]
+            text = _read(git, "diff", "-U0", *options, before, after)
         places = _places(text)
         return tuple(
             Changed(path, status, tuple(places.get(path, ())))
@@ -111,59 +110,42 @@ class Repository:
     def files(self, tree: str) -> list[str]:
         """The files of a tree below the workspace, by their paths below it."""
         place = f"{tree}:{self._prefix.rstrip('/')}"
-        listed = self._git("ls-tree", "-r", "-z", "--name-only", place)
+        with self._git() as git:
+            listed = _read(git, "ls-tree", "-r", "-z", "--name-only", place)
         return listed.split("\0")[:-1]
 
     @contextmanager
     def checked_out(self, tree: str) -> Iterator[Path]:
         """A throw-away copy of the workspace as it was in a tree."""
-        with (
-            tempfile.TemporaryDirectory(prefix="tiered-router-base-") as name,
-            self._own_index() as variables,
-        ):
-            self._git("read-tree", tree, variables=variables)
-            prefix = f"--prefix={name}{os.sep}"
-            self._git("checkout-index", "-a", "-q", prefix, variables=variables)
-            copy = Path(name).resolve() / self._prefix
+        with tempfile.TemporaryDirectory(prefix="tiered-router-base-") as name:
+            place = Path(name).resolve()
+            with self._git(place) as git:
+                git("read-tree", tree)
+                git("checkout-index", "-a", "-q")
+            copy = place / self._prefix
             copy.mkdir(parents=True, exist_ok=True)
             yield copy
 
     @property
     def _prefix(self) -> str:
-        inside = self.workspace.resolve().relative_to(self.top.resolve()).as_posix()
+        inside = self.workspace.resolve().relative_to(self.found.top).as_posix()
         return "" if inside == "." else f"{inside}/"
 
     @contextmanager
-    def _own_index(self) -> Iterator[dict[str, str]]:
-        with tempfile.TemporaryDirectory(prefix="tiered-router-") as name:
-            yield {"GIT_INDEX_FILE": os.path.join(name, "index")}
-
-    def _git(
-        self,
-        *arguments: str,
-        variables: Mapping[str, str] | None = None,
-        good: Collection[int] = (0,),
-    ) -> str:
-        # File system monitors and hooks are programs that a repository may name.
-        safe = ("-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}")
-        safe += ("-c", "core.safecrlf=false")  # else mixed line ends stop everything
+    def _git(self, tree: Path | None = None) -> Iterator[Git]:
+        like = Git(cancelled=self.cancelled, seconds=SECONDS)
         try:
-            done = process.run(
-                ["git", *safe, *arguments],
-                self.top,
-                seconds=SECONDS,
-                cancelled=self.cancelled,
-                variables={"GIT_OPTIONAL_LOCKS": "0", **(variables or {})},
-                kept=_OUTPUT_BYTES,
-                errors=False,
-            )
-        except OSError as error:
-            raise GitError(type(error).__name__) from error
-        if done.code not in good:
-            raise GitError(f"git {arguments[0]} exited with {done.code}")
-        if len(done.output) >= _OUTPUT_BYTES:
-            raise GitError(f"git {arguments[0]} said more than can be read")
-        return done.output
+            with over(self.found.directory, tree or self.found.top, like) as git:
+                yield git
+        except GitCancelled:
+            raise Cancelled from None
+
+
+def _read(git: Git, command: str, *arguments: str) -> str:
+    output = git.raw(command, *arguments)
+    if len(output) > _OUTPUT_BYTES:
+        raise GitError(f"git {command} said more than can be read")
+    return output.decode(errors="replace")
 
 
 def _places(diff: str) -> dict[str, list[tuple[int, int]]]:

@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from openhands_tiered_router.git import GitError
 from openhands_tiered_router.guards.verify import baseline, process
-from openhands_tiered_router.guards.verify.git import Changed, GitError, Repository
+from openhands_tiered_router.guards.verify.git import Changed, Repository
 from openhands_tiered_router.guards.verify.history import (
     Deed,
     OwnChecks,

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from openhands_tiered_router.git import Git, over
 from openhands_tiered_router.resolver.errors import DeliveryError, ResolveError
-from openhands_tiered_router.resolver.git import Git
 from openhands_tiered_router.resolver.trees import Trees
 
 
@@ -55,7 +54,7 @@ class Snapshot:
 
         Its objects stay where they are.
         """
-        there = Git(tree=self.directory)
+        there = Git(tree=self.directory, failure=ResolveError)
         absolute = "--path-format=absolute"
         head = common = ""
         try:
@@ -66,9 +65,10 @@ class Snapshot:
         except (ResolveError, ValueError):
             head = ""  # no repository, none with a commit, or a bare one
         if head:
-            Git()("clone", "-q", "--bare", "--shared", "--", common, str(self.git_dir))
+            clone = ("-q", "--bare", "--shared", "--", common, str(self.git_dir))
+            Git(local=True, failure=ResolveError)("clone", *clone)
         else:
-            Git()("init", "-q", "--bare", "--", str(self.git_dir))
+            Git(failure=ResolveError)("init", "-q", "--bare", "--", str(self.git_dir))
         return head
 
     def take_back(self, base: str, patch: bytes) -> tuple[str, ...]:
@@ -92,8 +92,8 @@ class Snapshot:
             # First where nothing can be lost: this refuses paths outside, too.
             after = self._applied(base, patch)
             own = self.trees.patch(base, after)
-            git = Git(self.git_dir, self.directory)
-            git("apply", "--whitespace=nowarn", "-", given=own)
+            with over(self.git_dir, self.directory, like=self.trees.git) as git:
+                git("apply", "--whitespace=nowarn", "-", given=own)
         except ResolveError as error:
             raise DeliveryError(
                 f"the change does not fit the workspace any more ({error}); it is "
@@ -104,8 +104,7 @@ class Snapshot:
         return tuple(name for name in names.split("\0") if name)
 
     def _applied(self, base: str, patch: bytes) -> str:
-        with tempfile.TemporaryDirectory(prefix="tiered-router-") as name:
-            git = Git(self.git_dir, self.directory, Path(name) / "index")
+        with over(self.git_dir, self.directory, like=self.trees.git) as git:
             git("read-tree", base)
             git("apply", "--cached", "--whitespace=nowarn", "-", given=patch)
             tree = git("write-tree")

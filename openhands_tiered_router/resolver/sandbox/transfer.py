@@ -11,8 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from openhands_tiered_router.git import Git
 from openhands_tiered_router.resolver.errors import ResolveError
-from openhands_tiered_router.resolver.git import Git
 
 
 if TYPE_CHECKING:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from openhands_tiered_router.guards.verify.git import Changed, GitError, Repository
+from openhands_tiered_router.git import GitError
+from openhands_tiered_router.guards.verify.git import Changed, Repository
 from tests.guards.verify.conftest import PRICE, Project
 
 
@@ -93,7 +96,12 @@ def test_what_git_cannot_take_is_left_out_and_the_rest_is_seen(
     ]
 
 
-def test_an_index_that_cannot_be_read_is_no_snapshot(project: Project) -> None:
+def test_an_index_that_cannot_be_read_is_done_without(project: Project) -> None:
+    before = Repository.of(project.root).snapshot()
     (project.root / ".git" / "index").write_bytes(b"nonsense" * 20)
-    with pytest.raises(GitError, match="git add exited with 128"):
-        Repository.of(project.root).snapshot()
+    assert Repository.of(project.root).snapshot() == before
+
+
+def test_no_repository_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(GitError, match="no git repository"):
+        Repository.of(tmp_path)

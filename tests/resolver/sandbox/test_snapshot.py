@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from openhands_tiered_router.git import Git
 from openhands_tiered_router.resolver.errors import DeliveryError
-from openhands_tiered_router.resolver.git import Git
 from openhands_tiered_router.resolver.sandbox.snapshot import Snapshot
 from tests.resolver.conftest import git, project  # noqa: F401
 

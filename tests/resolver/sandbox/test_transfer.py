@@ -9,8 +9,8 @@ from typing import cast
 import pytest
 from openhands.sdk.workspace import LocalWorkspace, RemoteWorkspace
 
+from openhands_tiered_router.git import Git
 from openhands_tiered_router.resolver.errors import ResolveError
-from openhands_tiered_router.resolver.git import Git
 from openhands_tiered_router.resolver.sandbox import transfer
 from tests.resolver.conftest import git, project  # noqa: F401
 
@@ -59,7 +59,7 @@ def test_what_git_cannot_take_there_leaves_the_rest(
     project: Path,  # noqa: F811
     there: RemoteWorkspace,
 ) -> None:
-    own = Git(project / ".git", project)
+    own = Git(project / ".git", project, failure=ResolveError)
     head = own("rev-parse", "HEAD")
     transfer.bring(there, own, head, head, "branch")
     work = Path(there.working_dir)
@@ -95,7 +95,7 @@ def test_files_that_do_not_get_there_are_told(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "there" / "work.bundle" / "bundle").mkdir(parents=True)
-    own = Git(project / ".git", project)
+    own = Git(project / ".git", project, failure=ResolveError)
     head = own("rev-parse", "HEAD")
     with pytest.raises(ResolveError, match=r"the files \(0\.0 MB"):
         transfer.bring(there, own, head, head, "branch")
