@@ -30,7 +30,6 @@ from openhands_tiered_router.config import (
 )
 from openhands_tiered_router.guards.budget.desk import desk
 from openhands_tiered_router.policy.engine import Rule
-from openhands_tiered_router.policy.rules import RULES
 from openhands_tiered_router.record.telemetry import TelemetryRecorder
 from openhands_tiered_router.sdk.configured import settings_of
 from openhands_tiered_router.sdk.flow import CallArguments, CallFlow
@@ -203,11 +202,14 @@ class ComplexityRouter(TieredLLM):
         else:
             live_config(self.settings.config_file).reload()
 
-    def with_rules(self, rules: Sequence[Rule]) -> Self:
-        """A copy that decides by those rules, in that order; it keeps these books.
+    def with_rules(self, rules: Sequence[Rule] | None) -> Self:
+        """A copy that decides by exactly those rules, in that order.
 
-        The default ones are ``policy.rules.RULES``. Rules live in this process alone:
-        a stored router comes back with the default ones.
+        It shares this router's metrics. ``policy.rules.standard_rules`` builds the
+        standard list; its arguments are what the settings would have said of graphs,
+        fitted models, exploration and cache lifetimes; ``None`` builds it from them.
+        Rules live in this process alone: a stored router comes back with the standard
+        ones.
         """
         copied = self.model_copy()
         copied._setup = Unshared(rules)
@@ -399,7 +401,7 @@ class ComplexityRouter(TieredLLM):
             self.default_tier = cast(TierName, str(version.default_tier))
             self._setup.value = (
                 version.setup
-                if rules == RULES
+                if rules is None
                 else RouterSetup.of(version.llms, settings, version.default_tier, rules)
             )
             self._setup.version = version

@@ -14,7 +14,7 @@ from litellm import exceptions as litellm_errors
 from openhands.sdk.llm import exceptions as sdk_errors
 from openhands.sdk.llm.exceptions.classifier import is_quota_exhaustion_error
 
-from openhands_tiered_router.policy.decision import ErrorKind
+from openhands_tiered_router.policy.outcome import ErrorKind
 
 
 _SDK_KINDS: Final[tuple[tuple[type[Exception], ErrorKind], ...]] = (

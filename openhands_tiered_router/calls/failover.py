@@ -31,8 +31,8 @@ from openhands_tiered_router.calls.health.transitions import Permit
 from openhands_tiered_router.calls.settings import DispatchSettings
 from openhands_tiered_router.calls.steps import Pause, Reply, Send, Step, Steps
 from openhands_tiered_router.calls.watch import BreakerChange, Watch
-from openhands_tiered_router.policy.decision import Attempt, ErrorKind
 from openhands_tiered_router.policy.fleet import Health
+from openhands_tiered_router.policy.outcome import Attempt, ErrorKind
 from openhands_tiered_router.tiers import Endpoint
 
 

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Final
 
 from openhands_tiered_router.calls.health.endpoint import EndpointHealth
 from openhands_tiered_router.calls.history.authors import Authors
-from openhands_tiered_router.policy.decision import Decision, Outcome
+from openhands_tiered_router.policy.decision import Decision
 from openhands_tiered_router.policy.fleet import Health
+from openhands_tiered_router.policy.outcome import Outcome
 from openhands_tiered_router.policy.request import Purpose
 from openhands_tiered_router.policy.session import Nudge, SessionState
 from openhands_tiered_router.tiers import Tier

@@ -16,12 +16,8 @@ from openhands_tiered_router.calls.fleet import Fleet, RoutedCall, SessionRecord
 from openhands_tiered_router.calls.health.endpoint import EndpointHealth
 from openhands_tiered_router.calls.ids import new_decision_id
 from openhands_tiered_router.calls.steps import Reply, Step
-from openhands_tiered_router.policy.decision import (
-    Attempt,
-    Decision,
-    Outcome,
-    Usage,
-)
+from openhands_tiered_router.policy.decision import Decision
+from openhands_tiered_router.policy.outcome import Attempt, Outcome, Usage
 from openhands_tiered_router.policy.request import Purpose, RoutingRequest
 from openhands_tiered_router.policy.session import SessionState
 from openhands_tiered_router.tiers import Endpoint, Tier

@@ -18,7 +18,7 @@ from openhands_tiered_router.calls.health.endpoint import EndpointHealth
 from openhands_tiered_router.calls.health.line import Ticket
 from openhands_tiered_router.calls.health.transitions import Permit
 from openhands_tiered_router.calls.steps import Reply, Send, Step
-from openhands_tiered_router.policy.decision import ErrorKind, Usage
+from openhands_tiered_router.policy.outcome import ErrorKind, Usage
 
 
 logger = logging.getLogger(__name__)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,11 +15,15 @@ from openhands_tiered_router.policy.chat import entries_of
 from openhands_tiered_router.policy.decision import Decision
 from openhands_tiered_router.policy.engine import Engine, Rule
 from openhands_tiered_router.policy.need.graph_source import BuiltGraphs
-from openhands_tiered_router.policy.need.task import TaskScorer, TaskScoreRule
-from openhands_tiered_router.policy.need.task_weights import ProfileError, load_weights
+from openhands_tiered_router.policy.need.task import TaskScorer
+from openhands_tiered_router.policy.need.task_weights import (
+    ProfileError,
+    default_weights,
+    load_weights,
+)
 from openhands_tiered_router.policy.policy import Policy
 from openhands_tiered_router.policy.request import Purpose, RoutingRequest
-from openhands_tiered_router.policy.rules import RULES
+from openhands_tiered_router.policy.rules import standard_rules
 from openhands_tiered_router.policy.session import CHARS_PER_TOKEN, SessionState
 from openhands_tiered_router.tiers import Endpoint, Tier, TierSet
 
@@ -98,21 +103,31 @@ def decider(config: Path | None, profile: Path | None) -> Decider:
     Raises:
         DecidingError: One of them cannot be used.
     """
-    tiers, policy, rules = _configured(config) or (_default_tiers(), Policy(), RULES)
-    scorer = next(r.scorer for r in rules if isinstance(r, TaskScoreRule))
+    found = _configured(config)
+    tiers, policy = (
+        (_default_tiers(), Policy()) if found is None else (found.tiers, found.policy)
+    )
+    graphs = BuiltGraphs(lambda workspace: _note(f"building the graph of {workspace}"))
+    given: dict[str, Any] = {"facts": graphs}
     if profile is not None:
         try:
-            scorer = TaskScorer(load_weights(profile))
+            given["scorer"] = TaskScorer(load_weights(profile))
         except ProfileError as error:
             raise DecidingError(str(error)) from None
-    scorer.score("")  # reads the weights now, not inside the first decision
-    graphs = BuiltGraphs(lambda workspace: _note(f"building the graph of {workspace}"))
-    rule = TaskScoreRule(graph=graphs, scorer=scorer)
-    own = [rule if isinstance(r, TaskScoreRule) else r for r in rules]
-    return Decider(Engine(tiers, own, policy), graphs)
+    rules = standard_rules(**given) if found is None else found.rules(**given)
+    default_weights()  # read now, not inside the first decision
+    return Decider(Engine(tiers, rules, policy), graphs)
 
 
-def _configured(path: Path | None) -> tuple[TierSet, Policy, Sequence[Rule]] | None:
+@dataclass(frozen=True, slots=True)
+class _Configured:
+    tiers: TierSet
+    policy: Policy
+    rules: Callable[..., Sequence[Rule]]
+    """With overriding arguments of ``standard_rules``."""
+
+
+def _configured(path: Path | None) -> _Configured | None:
     from openhands_tiered_router.config import (
         ConfigError,
         find_config,
@@ -127,7 +142,9 @@ def _configured(path: Path | None) -> tuple[TierSet, Policy, Sequence[Rule]] | N
         return None
     try:
         config = found.load()
-        configured = tier_set(config), policy_of(config), rules_of(config)
+        rules = partial(rules_of, config)
+        rules()  # reports a fitted file that cannot be used
+        configured = _Configured(tier_set(config), policy_of(config), rules)
     except ConfigError as error:
         raise DecidingError(str(error)) from None
     if path is None:

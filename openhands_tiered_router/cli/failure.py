@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from openhands_tiered_router.policy.decision import ErrorKind
+from openhands_tiered_router.policy.outcome import ErrorKind
 
 
 _SHOWN: Final = 300

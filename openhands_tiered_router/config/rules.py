@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from openhands_tiered_router.config.schema import RouterConfig
 from openhands_tiered_router.config.settings import fitted_of
 from openhands_tiered_router.policy.engine import Rule
-from openhands_tiered_router.policy.fitted import fitted_rules
-from openhands_tiered_router.policy.rules import RULES, adapted
+from openhands_tiered_router.policy.fitted import models_of
+from openhands_tiered_router.policy.rules import standard_rules
 
 
-def rules_of(config: RouterConfig) -> tuple[Rule, ...]:
+def rules_of(config: RouterConfig, **given: Any) -> tuple[Rule, ...]:
     """What a router decides by: fitted models, exploring, caching.
+
+    Args:
+        config: The configuration.
+        given: Arguments of ``standard_rules`` that override it.
 
     Raises:
         ConfigError: The file named as ``fitted`` cannot be used.
     """
-    fitted = fitted_of(config)
-    own = RULES if fitted is None else fitted_rules(RULES, fitted)
-    return adapted(own, config.explore.to_exploration(), config.cache.one_hour)
+    own = {
+        **models_of(fitted_of(config)),
+        "explore": config.explore.to_exploration(),
+        "one_hour": config.cache.one_hour,
+    }
+    return standard_rules(**own | given)

@@ -32,7 +32,7 @@ from openhands_tiered_router.gateway.routing import GatewayRouter, Route
 from openhands_tiered_router.gateway.settings import ANY_MODEL, WORKSPACES
 from openhands_tiered_router.gateway.unbroken import begun, in_thread
 from openhands_tiered_router.guards.budget.errors import MaxBudgetReached
-from openhands_tiered_router.policy.decision import Usage
+from openhands_tiered_router.policy.outcome import Usage
 
 
 logger = logging.getLogger(__name__)

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from openhands_tiered_router.config import RouterConfig, build_llms, open_config
 from openhands_tiered_router.config.settings import file_of
 from openhands_tiered_router.gateway.routing import GatewayRouter
-from openhands_tiered_router.policy.rules import RULES
 from openhands_tiered_router.sdk.configured import settings_of
 from openhands_tiered_router.sdk.reload import live_config
 from openhands_tiered_router.sdk.setup import RouterSetup
@@ -30,7 +29,7 @@ def open_router(
     """
     config = open_config(None)
     llms, settings = build_llms(config, environ), settings_of(config)
-    first = RouterSetup.of(llms, settings, config.default_tier, RULES)
+    first = RouterSetup.of(llms, settings, config.default_tier)
     prepare(config)
     path = file_of(config)
     if path is None:

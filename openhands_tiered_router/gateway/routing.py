@@ -21,13 +21,8 @@ from openhands_tiered_router.calls.health.endpoint import EndpointHealth
 from openhands_tiered_router.calls.health.transitions import Permit
 from openhands_tiered_router.calls.steps import Blocking, Reply, Step
 from openhands_tiered_router.gateway.call import GatewayCall
-from openhands_tiered_router.policy.decision import (
-    Attempt,
-    Decision,
-    ErrorKind,
-    Reason,
-    Usage,
-)
+from openhands_tiered_router.policy.decision import Decision, Reason
+from openhands_tiered_router.policy.outcome import Attempt, ErrorKind, Usage
 from openhands_tiered_router.policy.request import Purpose, RoutingRequest
 from openhands_tiered_router.policy.session import SessionState
 from openhands_tiered_router.sdk.setup import RouterSetup

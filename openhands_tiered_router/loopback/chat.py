@@ -30,7 +30,7 @@ from openhands_tiered_router.loopback.wire import (
     string,
     table,
 )
-from openhands_tiered_router.policy.decision import Usage
+from openhands_tiered_router.policy.outcome import Usage
 
 
 MAX_CALL_ID: Final = 40

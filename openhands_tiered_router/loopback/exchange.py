@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from openhands_tiered_router.loopback.faults import Fault
-from openhands_tiered_router.policy.decision import Usage
+from openhands_tiered_router.policy.outcome import Usage
 
 
 class Wire(StrEnum):

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from openhands_tiered_router.policy.decision import Usage
+from openhands_tiered_router.policy.outcome import Usage
 from openhands_tiered_router.tiers import Prices
 
 

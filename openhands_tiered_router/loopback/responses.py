@@ -32,7 +32,7 @@ from openhands_tiered_router.loopback.wire import (
     plain_text,
     string,
 )
-from openhands_tiered_router.policy.decision import Usage
+from openhands_tiered_router.policy.outcome import Usage
 
 
 ITEM_ID: Final = re.compile(r"[a-zA-Z0-9_-]*")

@@ -1,16 +1,11 @@
-"""What the engine decides, and what became of it."""
+"""What the engine decides, with everything that led to it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import TYPE_CHECKING
 
+from openhands_tiered_router.policy.situation import Situation
 from openhands_tiered_router.tiers import Tier
-
-
-if TYPE_CHECKING:
-    from openhands_tiered_router.policy.situation import Situation
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,74 +66,10 @@ class Decision:
     reasons: tuple[Reason, ...] = ()
     dimensions: tuple[Dimension, ...] = ()
     cache_ttl: float | None = None
-    """Seconds that the prompt should be cached for, where the provider sells a choice;
-    ``None``: its default. Recommended when turns are slow."""
+    """Seconds of cache lifetime to buy for this prompt; ``None``: the default."""
     propensity: float = 1.0
     """Probability with which the policy chooses this tier in this situation."""
     situation: Situation | None = None
     """What it was decided on; kept only while other tiers are tried."""
     policy: str = "rules"
     """Name and version of the policy, for later analysis."""
-
-
-class ErrorKind(StrEnum):
-    """Why a call to an endpoint failed, in classes that call for the same answer."""
-
-    AUTH = "auth"
-    """401 or 403: the key is missing or wrong; waiting does not help."""
-    NOT_FOUND = "not_found"
-    BAD_REQUEST = "bad_request"
-    """The request is at fault, not the endpoint."""
-    CONTEXT = "context"
-    """The prompt is longer than the model's window."""
-    CONTENT_POLICY = "content_policy"
-    RATE_LIMIT = "rate_limit"
-    QUOTA = "quota"
-    """Out of credit: a 429 that waiting does not cure."""
-    OVERLOADED = "overloaded"
-    """500, 502, 503, 529: the provider's own trouble."""
-    TIMEOUT = "timeout"
-    CONNECTION = "connection"
-    MALFORMED = "malformed"
-    """The answer could not be read, or had no content."""
-    CANCELLED = "cancelled"
-    OTHER = "other"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
-    """Tokens of one call. ``prompt`` includes the cached ones."""
-
-    prompt: int = 0
-    completion: int = 0
-    cache_read: int = 0
-    cache_write: int = 0
-    reasoning: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
-    """One request to one endpoint."""
-
-    endpoint: str
-    error: ErrorKind | None
-    """``None``: it answered."""
-    seconds: float
-    """From sending to the end of the answer or the error."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What became of a decision's call."""
-
-    endpoint: str | None
-    """The endpoint that answered; ``None``: none did."""
-    attempts: tuple[Attempt, ...]
-    usage: Usage = Usage()
-    cost: float | None = None
-    """USD as booked in the SDK's metrics; ``None``: the price is not known."""
-    seconds: float = 0.0
-    """Whole call, failover and waiting included."""
-    first_token_seconds: float | None = None
-    """To the first streamed chunk; ``None``: not streamed."""
-    response_id: str | None = None

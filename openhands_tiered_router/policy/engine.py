@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from openhands_tiered_router.policy.decision import (
     Candidate,
@@ -16,11 +16,8 @@ from openhands_tiered_router.policy.fleet import AllHealthy, FleetView
 from openhands_tiered_router.policy.policy import Policy
 from openhands_tiered_router.policy.request import RoutingRequest
 from openhands_tiered_router.policy.session import SessionState
+from openhands_tiered_router.policy.situation import Situation
 from openhands_tiered_router.tiers import Endpoint, Tier, TierSet
-
-
-if TYPE_CHECKING:
-    from openhands_tiered_router.policy.situation import Situation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +35,8 @@ class Draft:
     floor: Tier | None = None
     cap: Tier | None = None
     pin: Tier | None = None
+    guarded: bool = False
+    """Whether trouble or risk raised the floor: this turn allows no trial."""
     score: float = 0.0
     p_mechanical: float | None = None
     dimensions: tuple[Dimension, ...] = ()

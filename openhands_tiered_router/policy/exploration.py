@@ -10,12 +10,8 @@ from openhands_tiered_router.policy.engine import Draft
 from openhands_tiered_router.policy.fleet import Health
 from openhands_tiered_router.policy.ranking import best, ranked
 from openhands_tiered_router.policy.request import Purpose
-from openhands_tiered_router.policy.situation import situation_of
+from openhands_tiered_router.policy.situation import Situation, WarmEndpoint
 from openhands_tiered_router.tiers import Tier
-
-
-_INFERRED: Final = frozenset({"escalation", "risk"})
-"""Rules whose word says that this turn is no place for a trial."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +27,10 @@ class Exploration:
     more likely mechanical than not."""
 
 
+NEVER: Final = Exploration()
+"""No other tier is ever tried."""
+
+
 @dataclass(frozen=True, slots=True)
 class Explore:
     """Sends a share of turns to another tier near the chosen one, and says how
@@ -42,7 +42,7 @@ class Explore:
     rebuilt is decided alike.
     """
 
-    settings: Exploration = Exploration()
+    settings: Exploration = NEVER
 
     def __call__(self, draft: Draft) -> Draft:
         share, session = self.settings.share, draft.request.session_id
@@ -52,7 +52,7 @@ class Explore:
         others = self._others(draft, served)
         arms = [(served, 1.0 - share if others else 1.0)]
         arms += [(tier, share / len(others)) for tier in others]
-        draft = replace(draft, situation=situation_of(draft, tuple(arms)))
+        draft = replace(draft, situation=_situation_of(draft, tuple(arms)))
         drawn = _draw(self.settings.seed, session, draft.session.turns)
         if not others or drawn >= share:
             return replace(draft, propensity=arms[0][1])
@@ -66,8 +66,7 @@ class Explore:
         p = draft.p_mechanical
         if p is None or p < self.settings.least_mechanical or draft.pin is not None:
             return []
-        trouble = any(reason.rule in _INFERRED for reason in draft.reasons)
-        if trouble or draft.session.must_be_hard or not _well(draft, served):
+        if draft.guarded or draft.session.must_be_hard or not _well(draft, served):
             return []
         tiers = draft.tiers.tiers()
         at = tiers.index(served)
@@ -93,5 +92,34 @@ def _draw(seed: int, session_id: str, turn: int) -> float:
     return int.from_bytes(blake2b(name, digest_size=6).digest()) / 2**48
 
 
-explore: Final = Explore()
-"""Tries nothing; a router puts its ``RouterSettings.explore`` in its place."""
+def _situation_of(draft: Draft, arms: tuple[tuple[Tier, float], ...]) -> Situation:
+    """What ``draft`` has been decided on."""
+    session, request = draft.session, draft.request
+    pace = session.pace
+    keys = {e.cache_id: e.key for e in draft.tiers.endpoints}
+    return Situation(
+        prompt_tokens=request.prompt_tokens,
+        images=request.images,
+        needs_tools=request.needs_tools,
+        p_mechanical=draft.p_mechanical,
+        floor=draft.floor,
+        cap=draft.cap,
+        pin=draft.pin,
+        opening=session.after_user or not session.recent,
+        pace=(pace.log_seconds, pace.total_seconds, pace.turns),
+        growth=session.growth,
+        hard_served=session.tally.hard_served,
+        answered_by=keys.get(session.answered_by or ""),
+        warm=tuple(
+            WarmEndpoint(
+                endpoint=keys[cache_id],
+                tokens=prefix.tokens,
+                age=draft.now - prefix.used_at,
+                blocks=session.blocks - prefix.blocks,
+                ttl=prefix.ttl,
+            )
+            for cache_id, prefix in session.warm.items()
+            if cache_id in keys
+        ),
+        arms=arms,
+    )

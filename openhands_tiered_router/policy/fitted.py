@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-from openhands_tiered_router.policy.engine import Rule
 from openhands_tiered_router.policy.need.next_turn import (
     ModelFileError,
     NextTurnModel,
@@ -17,14 +16,13 @@ from openhands_tiered_router.policy.need.next_turn import (
     model_of,
 )
 from openhands_tiered_router.policy.need.next_turn_features import NAMES
-from openhands_tiered_router.policy.need.task import TaskScorer, TaskScoreRule
+from openhands_tiered_router.policy.need.task import TaskScorer
 from openhands_tiered_router.policy.need.task_weights import (
     ProfileError,
     TaskWeights,
     weights_of,
 )
 from openhands_tiered_router.policy.policy import PolicyError, policy_from
-from openhands_tiered_router.policy.rules import NextTurn
 
 
 FORMAT: Final = 1
@@ -111,16 +109,12 @@ def fitted_of(raw: Any, source: str) -> Fitted:
         raise FittedError(f"{source}: next_turn: {error}") from None
 
 
-def fitted_rules(rules: Sequence[Rule], fitted: Fitted) -> tuple[Rule, ...]:
-    """The rules, with the fitted models for those that use one."""
-    return tuple(
-        replace(rule, scorer=TaskScorer(fitted.task))
-        if isinstance(rule, TaskScoreRule) and fitted.task is not None
-        else NextTurn(fitted.next_turn)
-        if isinstance(rule, NextTurn) and fitted.next_turn is not None
-        else rule
-        for rule in rules
-    )
+def models_of(fitted: Fitted | None) -> dict[str, Any]:
+    """The fitted models by the names of ``standard_rules``' arguments."""
+    if fitted is None:
+        return {}
+    scorer = None if fitted.task is None else TaskScorer(fitted.task)
+    return {"scorer": scorer, "next_turn": fitted.next_turn}
 
 
 def _checked(model: NextTurnModel) -> NextTurnModel:

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
 from openhands_tiered_router.policy.economics.lifetime import (
     CacheLifetime,
     OneHour,
-    cache_lifetime,
 )
 from openhands_tiered_router.policy.economics.rule import economics
 from openhands_tiered_router.policy.engine import Draft, Rule
 from openhands_tiered_router.policy.exploration import (
+    NEVER,
     Exploration,
     Explore,
-    explore,
 )
 from openhands_tiered_router.policy.need.escalation import escalation
 from openhands_tiered_router.policy.need.next_turn import PredictsTurns, default_model
 from openhands_tiered_router.policy.need.risk import RiskSource, risk
-from openhands_tiered_router.policy.need.task import task_score
+from openhands_tiered_router.policy.need.task import (
+    GraphSource,
+    TaskScorer,
+    TaskScoreRule,
+)
 from openhands_tiered_router.policy.ranking import ranked
 from openhands_tiered_router.policy.request import Purpose
 from openhands_tiered_router.tiers import Endpoint, Tier
@@ -79,9 +82,6 @@ class NextTurn:
         return draft.because("next_turn", text)
 
 
-next_turn: Final = NextTurn()
-
-
 def floors(draft: Draft) -> Draft:
     """No turn goes below what the user, the files at hand and the evidence ask for."""
     if draft.request.floor is not None:
@@ -94,6 +94,7 @@ def floors(draft: Draft) -> Draft:
     if found := escalation(draft.session, policy):
         tier, sign = found
         draft = _raised(draft, tier, "escalation", sign.replace("_", " "))
+        draft = replace(draft, guarded=True)
     return draft
 
 
@@ -110,11 +111,10 @@ class RiskFloor:
         workspace = draft.request.workspace
         source = self.graphs(workspace) if self.graphs and workspace else None
         why = risk(draft.session, draft.policy, workspace, source)
-        return _raised(draft, draft.policy.risk_tier, "risk", why) if why else draft
-
-
-risk_floor: Final = RiskFloor()
-"""By the user's globs alone; with a graph: ``rules(graphs=...)``."""
+        if not why:
+            return draft
+        draft = _raised(draft, draft.policy.risk_tier, "risk", why)
+        return replace(draft, guarded=True)
 
 
 def _raised(draft: Draft, tier: Tier, rule: str, why: str) -> Draft:
@@ -160,37 +160,43 @@ def choose(draft: Draft) -> Draft:
     return chosen
 
 
-def rules(graphs: Callable[[str], RiskSource | None] | None = None) -> tuple[Rule, ...]:
-    """The default policy with the risk that those graphs see."""
-    return tuple(RiskFloor(graphs) if r is risk_floor else r for r in RULES)
-
-
-def adapted(
-    rules: Iterable[Rule], exploration: Exploration, one_hour: OneHour
+def standard_rules(
+    *,
+    scorer: TaskScorer | None = None,
+    next_turn: PredictsTurns | None = None,
+    facts: GraphSource | None = None,
+    signals: Callable[[str], RiskSource | None] | None = None,
+    one_hour: OneHour = OneHour.RECOMMEND,
+    explore: Exploration = NEVER,
 ) -> tuple[Rule, ...]:
-    """The rules with the settings of those that explore and choose lifetimes."""
-    return tuple(
-        Explore(exploration)
-        if isinstance(rule, Explore)
-        else CacheLifetime(one_hour)
-        if isinstance(rule, CacheLifetime)
-        else rule
-        for rule in rules
+    """The standard policy: its rules, in the order in which they run.
+
+    The one place that orders them. Each rule is constructed with its settings and is
+    never changed afterwards; whoever wants others builds another list.
+
+    Args:
+        scorer: Scores tasks; ``None``: with the package's weights.
+        next_turn: Predicts mechanical turns; ``None``: the package's model.
+        facts: What a workspace's code graph says about a task; must not block.
+        signals: What it says about the files at hand; must not block.
+        one_hour: What to do about one-hour caches when turns are slow.
+        explore: How often another tier is tried.
+    """
+    return (
+        capable,
+        side_request,
+        TaskScoreRule(facts, scorer or TaskScorer()),
+        NextTurn(next_turn),
+        floors,
+        RiskFloor(signals),
+        caps,
+        CacheLifetime(one_hour),
+        economics,
+        pins,
+        choose,
+        Explore(explore),
     )
 
 
-RULES: Final[tuple[Rule, ...]] = (
-    capable,
-    side_request,
-    task_score,
-    next_turn,
-    floors,
-    risk_floor,
-    caps,
-    cache_lifetime,
-    economics,
-    pins,
-    choose,
-    explore,
-)
-"""The default policy, in the order in which its rules run."""
+RULES: Final = standard_rules()
+"""The standard policy with its defaults."""

@@ -15,8 +15,8 @@ from openhands_tiered_router.policy.actions import (
     with_result,
 )
 from openhands_tiered_router.policy.cues import text_cues
-from openhands_tiered_router.policy.decision import Usage
 from openhands_tiered_router.policy.entry import Entry
+from openhands_tiered_router.policy.outcome import Usage
 from openhands_tiered_router.policy.tally import Pace, Tally
 from openhands_tiered_router.policy.trouble import Edits, judged
 from openhands_tiered_router.tiers import Tier

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from openhands_tiered_router.policy.session import SessionState, Turn, WarmPrefix
 from openhands_tiered_router.policy.tally import Pace, Tally
 from openhands_tiered_router.tiers import Tier
-
-
-if TYPE_CHECKING:
-    from openhands_tiered_router.policy.engine import Draft
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,36 +79,3 @@ class Situation:
                 if w.endpoint in cache_ids
             },
         )
-
-
-def situation_of(draft: Draft, arms: tuple[tuple[Tier, float], ...]) -> Situation:
-    """What ``draft`` has been decided on."""
-    session, request = draft.session, draft.request
-    pace = session.pace
-    keys = {e.cache_id: e.key for e in draft.tiers.endpoints}
-    return Situation(
-        prompt_tokens=request.prompt_tokens,
-        images=request.images,
-        needs_tools=request.needs_tools,
-        p_mechanical=draft.p_mechanical,
-        floor=draft.floor,
-        cap=draft.cap,
-        pin=draft.pin,
-        opening=session.after_user or not session.recent,
-        pace=(pace.log_seconds, pace.total_seconds, pace.turns),
-        growth=session.growth,
-        hard_served=session.tally.hard_served,
-        answered_by=keys.get(session.answered_by or ""),
-        warm=tuple(
-            WarmEndpoint(
-                endpoint=keys[cache_id],
-                tokens=prefix.tokens,
-                age=draft.now - prefix.used_at,
-                blocks=session.blocks - prefix.blocks,
-                ttl=prefix.ttl,
-            )
-            for cache_id, prefix in session.warm.items()
-            if cache_id in keys
-        ),
-        arms=arms,
-    )

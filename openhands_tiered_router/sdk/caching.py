@@ -15,13 +15,12 @@ from typing import Any
 from openhands.sdk.llm import LLM, Message
 
 from openhands_tiered_router.calls.fleet import SessionRecord
-from openhands_tiered_router.policy.decision import Usage
 from openhands_tiered_router.policy.economics.lifetime import (
     HOUR,
     CacheSettings,
-    OneHour,
     sells_hour,
 )
+from openhands_tiered_router.policy.outcome import Usage
 from openhands_tiered_router.sdk.messages import fingerprint
 from openhands_tiered_router.tiers import Endpoint
 
@@ -74,12 +73,7 @@ def prompt_for(
         messages = _replaced(messages, before, _marked(messages[before]))
     # Without native tool calls the SDK rewrites messages and drops the lifetime, and
     # an hour's mark may not stand behind one for five minutes.
-    if (
-        ttl != HOUR
-        or settings.one_hour is not OneHour.AUTO
-        or not sells_hour(endpoint)
-        or not llm.native_tool_calling
-    ):
+    if ttl != HOUR or not sells_hour(endpoint) or not llm.native_tool_calling:
         return Prompt(messages, endpoint.cache_ttl)
     for place in {0, before, last} - {None}:
         messages = _replaced(messages, place, _for_an_hour(messages[place]))

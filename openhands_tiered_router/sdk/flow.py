@@ -20,7 +20,8 @@ from openhands_tiered_router.calls.fleet import RoutedCall
 from openhands_tiered_router.calls.flow import Call
 from openhands_tiered_router.calls.health.line import ANYONE
 from openhands_tiered_router.calls.watch import BreakerChange
-from openhands_tiered_router.policy.decision import Attempt, Decision, Outcome, Usage
+from openhands_tiered_router.policy.decision import Decision
+from openhands_tiered_router.policy.outcome import Attempt, Outcome, Usage
 from openhands_tiered_router.policy.request import Purpose, RoutingRequest
 from openhands_tiered_router.policy.session import SessionState
 from openhands_tiered_router.sdk import (

@@ -29,7 +29,6 @@ from openhands_tiered_router.config import (
 )
 from openhands_tiered_router.config.reload import FileWatch, watched_files
 from openhands_tiered_router.config.reload_settings import ReloadSettings
-from openhands_tiered_router.policy.rules import RULES
 from openhands_tiered_router.record.telemetry.recorder import TelemetryRecorder
 from openhands_tiered_router.sdk.configured import settings_of
 from openhands_tiered_router.sdk.setup import RouterSetup
@@ -66,7 +65,7 @@ class Version:
         llms, settings = build_llms(config), settings_of(config)
         if not follow:
             settings = settings.model_copy(update={"config_file": None})
-        setup = RouterSetup.of(llms, settings, config.default_tier, RULES)
+        setup = RouterSetup.of(llms, settings, config.default_tier)
         return cls(config, settings, llms, setup)
 
 

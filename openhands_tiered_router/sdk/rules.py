@@ -1,33 +1,40 @@
-"""The rules of one router: the given ones, with its own settings and fitted models."""
+"""The standard rules with one router's settings and fitted models."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from openhands_tiered_router.policy.engine import Rule
-from openhands_tiered_router.policy.fitted import fitted_rules, load_fitted
-from openhands_tiered_router.policy.rules import adapted
+from openhands_tiered_router.policy.fitted import load_fitted, models_of
+from openhands_tiered_router.policy.rules import standard_rules
+from openhands_tiered_router.sdk.graphs import live_graphs
 from openhands_tiered_router.settings import RouterSettings
 
 
 logger = logging.getLogger(__name__)
 
 
-def own_rules(rules: Sequence[Rule], settings: RouterSettings) -> tuple[Rule, ...]:
-    """The rules with what the settings say of exploration, caching, fitted models."""
-    own = _with_fitted(rules, settings.fitted)
-    return adapted(own, settings.explore, settings.cache.one_hour)
+def own_rules(settings: RouterSettings) -> tuple[Rule, ...]:
+    """The standard rules with these settings, and this process's code graphs."""
+    graphs = live_graphs() if settings.graph else None
+    return standard_rules(
+        **_models(settings.fitted),
+        facts=graphs,
+        signals=graphs and graphs.signals,
+        one_hour=settings.cache.one_hour,
+        explore=settings.explore,
+    )
 
 
-def _with_fitted(rules: Sequence[Rule], path: str | None) -> Sequence[Rule]:
-    """With the user's own models; the package's if those have gone."""
+def _models(path: str | None) -> dict[str, Any]:
+    """The user's fitted models; the package's if the file cannot be read."""
     if path is None:
-        return rules
+        return {}
     try:
-        return fitted_rules(rules, load_fitted(Path(path)))
+        return models_of(load_fitted(Path(path)))
     except Exception as error:
         name = type(error).__name__
         logger.error("fitted models not used: %s; the package's serve", name)
-        return rules
+        return {}

@@ -25,9 +25,7 @@ from openhands_tiered_router.policy.decision import Decision, Reason
 from openhands_tiered_router.policy.economics.lifetime import CacheSettings
 from openhands_tiered_router.policy.engine import Engine, Rule
 from openhands_tiered_router.policy.fleet import Health
-from openhands_tiered_router.policy.need.task import TaskScoreRule
 from openhands_tiered_router.policy.request import Purpose, RoutingRequest
-from openhands_tiered_router.policy.rules import RULES, RiskFloor
 from openhands_tiered_router.policy.session import SessionState
 from openhands_tiered_router.record.metrics.serving import serve_as_configured
 from openhands_tiered_router.record.metrics.sources import sources
@@ -40,7 +38,6 @@ from openhands_tiered_router.record.telemetry.records import AGENT_TURN
 from openhands_tiered_router.record.telemetry.removal import Retention
 from openhands_tiered_router.record.telemetry.texts import warn_of_texts
 from openhands_tiered_router.sdk.endpoints import tier_set
-from openhands_tiered_router.sdk.graphs import live_graphs
 from openhands_tiered_router.sdk.rules import own_rules
 from openhands_tiered_router.sdk.spending import Caller, Quote, Spending, quotes
 from openhands_tiered_router.sdk.tracing import in_span
@@ -72,13 +69,15 @@ class RouterSetup:
         llms: Mapping[str, LLM],
         settings: RouterSettings,
         default_tier: Tier,
-        rules: Sequence[Rule],
+        rules: Sequence[Rule] | None = None,
     ) -> Self:
-        """The setup for those models; no network."""
+        """The setup for those models; no network.
+
+        ``rules`` decide exactly as they are; ``None``: the standard ones, with the
+        settings' graphs, fitted models, exploration and cache lifetimes.
+        """
         tiers = tier_set(llms, settings)
-        rules = own_rules(rules, settings)
-        if settings.graph:
-            rules = _with_graphs(rules)
+        rules = own_rules(settings) if rules is None else rules
         policy = replace(settings.policy, base_tier=default_tier)
         recorder = _recorder(settings)
         sources.add(tiers.endpoints, settings.budgets, settings.state, recorder)
@@ -223,19 +222,6 @@ def _text_bytes(settings: RouterSettings, recorder: TelemetryRecorder) -> int | 
     return settings.telemetry_text_bytes
 
 
-def _with_graphs(rules: Sequence[Rule]) -> tuple[Rule, ...]:
-    """The rules, with the graphs of this process for those that can use one."""
-    graphs = live_graphs()
-    return tuple(
-        replace(rule, graph=graphs)
-        if isinstance(rule, TaskScoreRule)
-        else replace(rule, graphs=graphs.signals)
-        if isinstance(rule, RiskFloor)
-        else rule
-        for rule in rules
-    )
-
-
 class Unshared:
     """A setup that is made on demand and does not travel: copies begin without one.
 
@@ -244,8 +230,9 @@ class Unshared:
 
     __slots__ = ("rules", "value", "version")
 
-    def __init__(self, rules: Sequence[Rule] = RULES) -> None:
-        self.rules = tuple(rules)
+    def __init__(self, rules: Sequence[Rule] | None = None) -> None:
+        self.rules = None if rules is None else tuple(rules)
+        """``None``: the standard ones, built from the settings."""
         self.value: RouterSetup | None = None
         self.version: Version | None = None
         """The changed configuration that it was made from; ``None``: the first one."""

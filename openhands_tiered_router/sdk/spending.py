@@ -20,10 +20,10 @@ from openhands_tiered_router.guards.budget.book import (
 )
 from openhands_tiered_router.guards.budget.errors import MaxBudgetReached
 from openhands_tiered_router.guards.budget.limits import Spend, nano
-from openhands_tiered_router.policy.decision import ErrorKind, Outcome
 from openhands_tiered_router.policy.economics.cache_model import warm_tokens
 from openhands_tiered_router.policy.economics.costs import call_cost
 from openhands_tiered_router.policy.economics.dynamics import default_dynamics
+from openhands_tiered_router.policy.outcome import ErrorKind, Outcome
 from openhands_tiered_router.policy.request import Purpose, RoutingRequest
 from openhands_tiered_router.policy.session import SessionState
 from openhands_tiered_router.tiers import Endpoint

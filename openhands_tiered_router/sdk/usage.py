@@ -7,7 +7,7 @@ from typing import Any
 from openhands.sdk.llm import LLM, LLMResponse
 from openhands.sdk.llm.utils.telemetry import Telemetry
 
-from openhands_tiered_router.policy.decision import Usage
+from openhands_tiered_router.policy.outcome import Usage
 
 
 def usage_of(response: LLMResponse) -> Usage:

@@ -19,7 +19,7 @@ from typing import cast
 from openhands_tiered_router.config import load_config, policy_of, tier_set
 from openhands_tiered_router.policy.engine import Engine
 from openhands_tiered_router.policy.need.next_turn import NextTurnModel
-from openhands_tiered_router.policy.rules import RULES, NextTurn
+from openhands_tiered_router.policy.rules import RULES, standard_rules
 from openhands_tiered_router.policy.session import SessionState
 from openhands_tiered_router.record.calibrate.next_turn import fit_next_turn
 from openhands_tiered_router.record.replay.costs import session_cost
@@ -60,7 +60,7 @@ def outcome(
     engine: Engine, session: RecordedSession, held_out: HeldOut, scale: float
 ) -> Outcome:
     model = cast(NextTurnModel, held_out)
-    rules = [NextTurn(model) if isinstance(r, NextTurn) else r for r in engine.rules]
+    rules = standard_rules(next_turn=model)
     turns = replay(Engine(engine.tiers, rules, engine.policy), session, scale)
     base = engine.tiers.of(engine.tiers.serving(engine.policy.base_tier))[0]
     by_key = {e.key: e for e in engine.tiers.endpoints}

@@ -19,16 +19,13 @@ from pathlib import Path
 from uuid import UUID
 
 from openhands_tiered_router.policy.decision import (
-    Attempt,
     Candidate,
     Decision,
     Dimension,
-    ErrorKind,
-    Outcome,
     Reason,
-    Usage,
 )
 from openhands_tiered_router.policy.economics.costs import call_cost
+from openhands_tiered_router.policy.outcome import Attempt, ErrorKind, Outcome, Usage
 from openhands_tiered_router.record.telemetry.records import (
     DecisionRecord,
     GuardEvent,

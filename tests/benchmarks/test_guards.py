@@ -29,8 +29,8 @@ from openhands_tiered_router.calls.health.transitions import Permit
 from openhands_tiered_router.calls.settings import DispatchSettings
 from openhands_tiered_router.calls.state.sqlite import SqliteStore
 from openhands_tiered_router.calls.steps import Blocking
-from openhands_tiered_router.policy.decision import ErrorKind
 from openhands_tiered_router.policy.fleet import Health
+from openhands_tiered_router.policy.outcome import ErrorKind
 from openhands_tiered_router.tiers import Endpoint, Limits, Tier
 
 

@@ -15,7 +15,8 @@ from statistics import median
 
 from prometheus_client import CollectorRegistry
 
-from openhands_tiered_router.policy.decision import Attempt, Decision, Outcome, Usage
+from openhands_tiered_router.policy.decision import Decision
+from openhands_tiered_router.policy.outcome import Attempt, Outcome, Usage
 from openhands_tiered_router.record.metrics.counted import Counted
 from openhands_tiered_router.record.metrics.exposition import exposition
 from openhands_tiered_router.record.telemetry.records import (

@@ -22,14 +22,12 @@ import pytest
 import openhands_tiered_router
 from openhands_tiered_router.calls.ids import new_decision_id
 from openhands_tiered_router.policy.decision import (
-    Attempt,
     Candidate,
     Decision,
     Dimension,
-    Outcome,
     Reason,
-    Usage,
 )
+from openhands_tiered_router.policy.outcome import Attempt, Outcome, Usage
 from openhands_tiered_router.record.telemetry import (
     TelemetryFile,
     TelemetryRecorder,

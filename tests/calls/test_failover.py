@@ -27,7 +27,7 @@ from openhands_tiered_router.calls.errors import (
 from openhands_tiered_router.calls.health.transitions import Permit
 from openhands_tiered_router.calls.state.sqlite import SqliteStore
 from openhands_tiered_router.calls.steps import Blocking, Send
-from openhands_tiered_router.policy.decision import ErrorKind
+from openhands_tiered_router.policy.outcome import ErrorKind
 from tests.calls.bench import DOWN, Bench, always, limited, once, well
 
 

@@ -14,7 +14,7 @@ from openhands_tiered_router.calls.health.line import Ticket
 from openhands_tiered_router.calls.health.transitions import Permit
 from openhands_tiered_router.calls.settings import DispatchSettings
 from openhands_tiered_router.calls.steps import Pause, Send
-from openhands_tiered_router.policy.decision import ErrorKind
+from openhands_tiered_router.policy.outcome import ErrorKind
 from openhands_tiered_router.tiers import Limits
 from tests.calls.bench import DOWN, Behaviour, Bench, always, answer, limited, well
 

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from openhands_tiered_router.cli.calibrate import command
-from openhands_tiered_router.policy.decision import Attempt, Outcome
+from openhands_tiered_router.policy.outcome import Attempt, Outcome
 from openhands_tiered_router.policy.policy import Policy
 from openhands_tiered_router.record.telemetry.recorder import recorder_for
 from openhands_tiered_router.tiers import Tier

@@ -14,14 +14,8 @@ from openhands_tiered_router.calls.state.stores import durable_store_for, forget
 from openhands_tiered_router.cli import tiered_router
 from openhands_tiered_router.guards.budget.ledger import Entry, reserve
 from openhands_tiered_router.guards.budget.limits import NANO, Spend
-from openhands_tiered_router.policy.decision import (
-    Attempt,
-    Candidate,
-    Decision,
-    Outcome,
-    Reason,
-    Usage,
-)
+from openhands_tiered_router.policy.decision import Candidate, Decision, Reason
+from openhands_tiered_router.policy.outcome import Attempt, Outcome, Usage
 from openhands_tiered_router.record.telemetry.records import (
     DecisionRecord,
     GuardEvent,

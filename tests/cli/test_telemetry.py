@@ -12,7 +12,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from openhands_tiered_router.cli import tiered_router
-from openhands_tiered_router.policy.decision import Decision, Outcome, Usage
+from openhands_tiered_router.policy.decision import Decision
+from openhands_tiered_router.policy.outcome import Outcome, Usage
 from openhands_tiered_router.record.telemetry.records import (
     DecisionRecord,
     OutcomeRecord,

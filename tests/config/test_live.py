@@ -9,7 +9,7 @@ from openhands_tiered_router.config.checks import Level
 from openhands_tiered_router.config.live import LiveResult, call_each, findings_of
 from openhands_tiered_router.loopback import LoopbackProvider, Reply
 from openhands_tiered_router.loopback.faults import HttpError
-from openhands_tiered_router.policy.decision import Usage
+from openhands_tiered_router.policy.outcome import Usage
 from openhands_tiered_router.tiers import Prices
 
 

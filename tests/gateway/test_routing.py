@@ -14,8 +14,8 @@ from openhands_tiered_router.gateway.routing import GatewayRouter, Route
 from openhands_tiered_router.guards.budget.errors import MaxBudgetReached
 from openhands_tiered_router.guards.budget.ledger import balance
 from openhands_tiered_router.guards.budget.limits import NOTHING
-from openhands_tiered_router.policy.decision import ErrorKind, Usage
 from openhands_tiered_router.policy.fleet import Health
+from openhands_tiered_router.policy.outcome import ErrorKind, Usage
 from openhands_tiered_router.policy.request import Purpose
 from openhands_tiered_router.sdk.reload import reload_config
 from openhands_tiered_router.tiers import Tier

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from openhands_tiered_router.loopback import LoopbackProvider, Reply, ToolCall, Wire
-from openhands_tiered_router.policy.decision import Usage
+from openhands_tiered_router.policy.outcome import Usage
 
 
 type Reader = Callable[[httpx.Response], list[tuple[str, Any]]]

@@ -15,7 +15,7 @@ from openhands_tiered_router.loopback.metering import (
     price,
     serialise,
 )
-from openhands_tiered_router.policy.decision import Usage
+from openhands_tiered_router.policy.outcome import Usage
 from openhands_tiered_router.tiers import LongContextPrices, Prices
 
 

@@ -18,7 +18,7 @@ from openhands_tiered_router.loopback import (
     fingerprint,
 )
 from openhands_tiered_router.loopback.faults import Hang, server_error
-from openhands_tiered_router.policy.decision import Usage
+from openhands_tiered_router.policy.outcome import Usage
 from openhands_tiered_router.tiers import Prices
 
 

@@ -20,7 +20,7 @@ from openhands_tiered_router.loopback.wire import (
     pieces,
     plain_text,
 )
-from openhands_tiered_router.policy.decision import Usage
+from openhands_tiered_router.policy.outcome import Usage
 
 
 FIELDS = (

@@ -28,13 +28,12 @@ def decide(
     need: Tier = Tier.MEDIUM,
     p: float | None = 0.9,
     settings: Exploration | None = None,
-    said: str | None = None,
+    guarded: bool = False,
     fleet: FleetView | None = None,
     **request: object,
 ) -> Decision:
     def judged(draft: Draft) -> Draft:
-        draft = replace(draft, need=need, p_mechanical=p)
-        return draft.because(said, "") if said else draft
+        return replace(draft, need=need, p_mechanical=p, guarded=guarded)
 
     settings = settings or Exploration(share=0.5)
     rules = (judged, floors, caps, pins, choose, Explore(settings))
@@ -117,8 +116,7 @@ def test_never_above_a_cap_below_a_floor_or_against_a_pin(
     [
         {"p": None},
         {"p": 0.3},
-        {"said": "risk"},
-        {"said": "escalation"},
+        {"guarded": True},
         {"session": replace(SEEN, since_user=0)},
         {"purpose": Purpose.SIDE},
         {"session_id": None},
@@ -128,6 +126,12 @@ def test_never_above_a_cap_below_a_floor_or_against_a_pin(
 def test_hard_risky_and_other_calls_are_left_alone(case: dict) -> None:
     decision = decide(settings=Exploration(share=1.0), **case)
     assert (decision.tier, decision.propensity) == (Tier.MEDIUM, 1.0)
+
+
+def test_what_failed_a_verification_is_left_alone() -> None:
+    rejected = replace(SEEN, verification=1)
+    decision = decide(rejected, need=Tier.REASONING, settings=Exploration(share=1.0))
+    assert (decision.tier, decision.propensity) == (Tier.REASONING, 1.0)
 
 
 class Unwell(AllHealthy):

@@ -13,13 +13,13 @@ from openhands_tiered_router.config import ConfigError, load_config, policy_of
 from openhands_tiered_router.policy.fitted import (
     FittedError,
     fitted_of,
-    fitted_rules,
     load_fitted,
+    models_of,
 )
 from openhands_tiered_router.policy.need.next_turn_features import NAMES
 from openhands_tiered_router.policy.need.task import TaskScoreRule
 from openhands_tiered_router.policy.need.task_weights import default_weights
-from openhands_tiered_router.policy.rules import RULES, NextTurn
+from openhands_tiered_router.policy.rules import RULES, NextTurn, standard_rules
 from openhands_tiered_router.policy.session import SessionState, Turn
 
 
@@ -39,7 +39,7 @@ def test_fitted_models_take_the_place_of_the_packages() -> None:
     task = json.loads(source.read_text("utf-8"))
     task["heads"]["prompt"]["base"] = 0.5
     found = fitted_of(fitted(task=task, next_turn=model(LEAF)), "x")
-    rules = fitted_rules(RULES, found)
+    rules = standard_rules(**models_of(found))
     assert len(rules) == len(RULES)
     [turn] = [r for r in rules if isinstance(r, NextTurn)]
     assert turn.model is not None
@@ -48,7 +48,8 @@ def test_fitted_models_take_the_place_of_the_packages() -> None:
     [score] = [r for r in rules if isinstance(r, TaskScoreRule)]
     assert score.scorer.weights.prompt.base == 0.5
     assert default_weights().prompt.base != 0.5
-    assert fitted_rules(RULES, fitted_of(fitted(), "x")) == RULES
+    assert models_of(None) == {}
+    assert models_of(fitted_of(fitted(), "x")) == {"scorer": None, "next_turn": None}
 
 
 LOOP = {"feature": [0, -1, -1], "threshold": [0, 0.1, 0.9], "right": [0, 0, 0]}

@@ -184,7 +184,9 @@ def test_other_wires_are_not_marked(provider: LoopbackProvider) -> None:
 def test_an_hour_is_only_recommended_by_default(provider: LoopbackProvider) -> None:
     route = router(provider)
     alternate(route, "cc")
-    assert [c.decision.cache_ttl for c in route.calls("s")] == [3600.0, 3600.0]
+    decisions = [c.decision for c in route.calls("s")]
+    assert [d.cache_ttl for d in decisions] == [None, None]
+    assert all("cache" in {r.rule for r in d.reasons} for d in decisions)
     assert all(set(marks(r.body)) == {"5m"} for r in provider.requests)
 
 

@@ -17,7 +17,7 @@ from openhands.sdk.llm.exceptions import (
 from openhands_tiered_router import ComplexityRouter, Tier
 from openhands_tiered_router.calls.fleet import fleet
 from openhands_tiered_router.loopback import LoopbackProvider, faults
-from openhands_tiered_router.policy.decision import ErrorKind
+from openhands_tiered_router.policy.outcome import ErrorKind
 from openhands_tiered_router.policy.request import Purpose, RoutingRequest
 from openhands_tiered_router.policy.session import SessionState
 from openhands_tiered_router.settings import RouterSettings

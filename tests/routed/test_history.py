@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from openhands_tiered_router.loopback import Reply, Request, ToolCall, faults
-from openhands_tiered_router.policy.decision import ErrorKind
+from openhands_tiered_router.policy.outcome import ErrorKind
 
 
 REFUSED = (

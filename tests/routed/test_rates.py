@@ -27,7 +27,7 @@ from openhands_tiered_router.calls.health.transitions import BreakerSettings
 from openhands_tiered_router.calls.state.settings import StateSettings
 from openhands_tiered_router.loopback import LoopbackProvider, Reply, faults
 from openhands_tiered_router.loopback.exchange import Request
-from openhands_tiered_router.policy.decision import ErrorKind
+from openhands_tiered_router.policy.outcome import ErrorKind
 from openhands_tiered_router.settings import RouterSettings
 from openhands_tiered_router.tiers import Limits
 from tests.waiting import wait_until

@@ -10,8 +10,8 @@ from openhands_tiered_router.calls.health.transitions import (
     Failure,
     Permit,
 )
-from openhands_tiered_router.policy.decision import ErrorKind
 from openhands_tiered_router.policy.fleet import Health
+from openhands_tiered_router.policy.outcome import ErrorKind
 
 
 __all__ = ["Breaker", "BreakerSettings", "Permit"]

@@ -7,7 +7,7 @@ from enum import IntEnum
 from typing import Final
 
 from openhands_tiered_router.calls.health.counts import Counts
-from openhands_tiered_router.policy.decision import ErrorKind
+from openhands_tiered_router.policy.outcome import ErrorKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

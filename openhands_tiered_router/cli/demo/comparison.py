@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from openhands_tiered_router.loopback.exchange import Message, Request
 from openhands_tiered_router.loopback.metering import Charge, Metered, price
-from openhands_tiered_router.policy.decision import Usage
+from openhands_tiered_router.policy.outcome import Usage
 from openhands_tiered_router.tiers import Prices
 
 

@@ -49,11 +49,10 @@ class CacheLifetime:
             or not any(map(sells_hour, draft.tiers.endpoints))
         ):
             return draft
-        draft = replace(draft, cache_ttl=HOUR)
         if self.mode is OneHour.AUTO:
             endpoints = tuple(map(for_an_hour, draft.tiers.endpoints))
             tiers = TierSet(endpoints, draft.tiers.max_complexity)
-            draft = replace(draft, tiers=tiers)
+            draft = replace(draft, tiers=tiers, cache_ttl=HOUR)
         return draft.because("cache", f"turns take {pace:.0f} s: cache for an hour")
 
 
@@ -74,7 +73,3 @@ def for_an_hour(endpoint: Endpoint) -> Endpoint:
         long = replace(long, cache_write=write)
     dearer = replace(prices, cache_write=prices.cache_write_1h, long_context=long)
     return replace(endpoint, prices=dearer, cache_ttl=HOUR)
-
-
-cache_lifetime: Final = CacheLifetime()
-"""Recommends; a router puts its ``RouterSettings.cache.one_hour`` in its place."""

@@ -243,7 +243,3 @@ def leading(dimensions: tuple[Dimension, ...], most: int = 3) -> str:
     return ", ".join(
         f"{d.name} {d.value * d.weight:+.2f}" for d in ranked[:most] if d.weight
     )
-
-
-task_score: Final = TaskScoreRule()
-"""The rule with the package's weights and no graph."""

@@ -3,29 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Final
 
-from openhands_tiered_router.policy import rules
 from openhands_tiered_router.policy.economics.lifetime import CacheLifetime, OneHour
-from openhands_tiered_router.policy.engine import Draft, Engine, Rule
-from openhands_tiered_router.policy.exploration import Explore
+from openhands_tiered_router.policy.economics.rule import economics
+from openhands_tiered_router.policy.engine import Draft, Engine
 from openhands_tiered_router.policy.policy import Policy
 from openhands_tiered_router.policy.request import Purpose, RoutingRequest
+from openhands_tiered_router.policy.rules import capable, choose
 from openhands_tiered_router.policy.situation import Situation
 from openhands_tiered_router.record.calibrate.logs import LoggedTurn
 from openhands_tiered_router.tiers import Tier, TierSet
-
-
-_INFERRED: Final = (
-    rules.side_request,
-    rules.task_score,
-    rules.next_turn,
-    rules.floors,
-    rules.risk_floor,
-    rules.caps,
-    rules.pins,
-)
-"""Rules that need what is not on record: their results are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +58,12 @@ class Redecider:
         )
         cache_ids = {e.key: e.cache_id for e in self.tiers.endpoints}
         session = situation.session(cache_ids, turn.time)
-        engine = Engine(self.tiers, self._rules(situation), self.policy)
+        rules = (
+            _Recorded(situation),
+            capable,
+            CacheLifetime(self.one_hour),
+            economics,
+            choose,
+        )
+        engine = Engine(self.tiers, rules, self.policy)
         return engine.decide(request, session, now=turn.time).tier
-
-    def _rules(self, situation: Situation) -> list[Rule]:
-        kept: list[Rule] = [_Recorded(situation)]
-        for rule in rules.RULES:
-            if isinstance(rule, CacheLifetime):
-                kept.append(CacheLifetime(self.one_hour))
-            elif rule not in _INFERRED and not isinstance(rule, Explore):
-                kept.append(rule)
-        return kept

@@ -7,7 +7,8 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from openhands_tiered_router.policy.decision import Decision, Outcome, Usage
+from openhands_tiered_router.policy.decision import Decision
+from openhands_tiered_router.policy.outcome import Outcome, Usage
 from openhands_tiered_router.record.metrics.labels import Label
 from openhands_tiered_router.record.telemetry.records import (
     DecisionRecord,

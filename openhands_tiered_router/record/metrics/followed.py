@@ -8,12 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from openhands_tiered_router.policy.decision import (
-    Attempt,
-    Decision,
-    ErrorKind,
-    Outcome,
-)
+from openhands_tiered_router.policy.decision import Decision
+from openhands_tiered_router.policy.outcome import Attempt, ErrorKind, Outcome
 from openhands_tiered_router.record.telemetry.events import guard_events, verdicts
 from openhands_tiered_router.record.telemetry.facts import TurnFacts, turn_facts
 from openhands_tiered_router.record.telemetry.query import TelemetryFile

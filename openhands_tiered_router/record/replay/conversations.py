@@ -15,8 +15,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from openhands_tiered_router.policy.decision import Usage
 from openhands_tiered_router.policy.entry import Entry, ToolCall
+from openhands_tiered_router.policy.outcome import Usage
 from openhands_tiered_router.policy.session import CHARS_PER_TOKEN
 from openhands_tiered_router.record.replay.sessions import (
     RecordedSession,

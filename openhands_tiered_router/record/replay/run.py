@@ -9,8 +9,6 @@ from openhands_tiered_router.policy.actions import ActionKind
 from openhands_tiered_router.policy.decision import Decision
 from openhands_tiered_router.policy.economics.lifetime import (
     HOUR,
-    CacheLifetime,
-    OneHour,
     for_an_hour,
 )
 from openhands_tiered_router.policy.engine import Engine
@@ -54,10 +52,6 @@ def replay(
         time_scale: Factor on the recorded times: 10 for an agent ten times slower.
     """
     endpoints = {e.key: e for e in engine.tiers.endpoints}
-    asks_for_hours = any(
-        isinstance(rule, CacheLifetime) and rule.mode is OneHour.AUTO
-        for rule in engine.rules
-    )
     began = session.turns[0].start if session.turns else 0.0
     state = SessionState()
     done: list[ReplayedTurn] = []
@@ -72,7 +66,7 @@ def replay(
         if done and state.last:
             done[-1] = replace(done[-1], failed=state.last.failed)
         endpoint = endpoints[decision.endpoint]
-        if asks_for_hours and decision.cache_ttl == HOUR:
+        if decision.cache_ttl == HOUR:
             endpoint = for_an_hour(endpoint)
         state = state.after_call(
             endpoint.cache_id, turn.usage, end, endpoint.tier, endpoint.cache_ttl

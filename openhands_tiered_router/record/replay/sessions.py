@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from openhands_tiered_router.policy.chat import ChatFormatError, entries_of
-from openhands_tiered_router.policy.decision import Usage
 from openhands_tiered_router.policy.entry import Entry
+from openhands_tiered_router.policy.outcome import Usage
 
 
 TYPICAL_SECONDS: Final = 9.5

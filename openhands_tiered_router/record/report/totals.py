@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from openhands_tiered_router.policy.decision import Usage
+from openhands_tiered_router.policy.outcome import Usage
 from openhands_tiered_router.record.report.receipts import Key, Receipts, receipts
 from openhands_tiered_router.record.report.sums import (
     ConversationSums,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from openhands_tiered_router.policy.decision import Usage
+from openhands_tiered_router.policy.outcome import Usage
 from openhands_tiered_router.record.telemetry.query import TelemetryFile
 from openhands_tiered_router.record.telemetry.turns import usage_of
 

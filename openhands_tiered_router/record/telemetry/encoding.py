@@ -13,13 +13,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from openhands_tiered_router.policy.decision import (
-    Attempt,
     Candidate,
     Decision,
     Dimension,
-    ErrorKind,
     Reason,
 )
+from openhands_tiered_router.policy.outcome import Attempt, ErrorKind
 from openhands_tiered_router.record.telemetry import clean
 from openhands_tiered_router.record.telemetry.records import Detail
 from openhands_tiered_router.tiers import Tier

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from openhands_tiered_router.policy.decision import Usage
+from openhands_tiered_router.policy.outcome import Usage
 from openhands_tiered_router.record.telemetry.packing import own_id_text
 from openhands_tiered_router.record.telemetry.quality import Provision, Sign, signs_of
 from openhands_tiered_router.record.telemetry.query import TelemetryFile

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from openhands_tiered_router.policy.decision import Decision, Outcome
+from openhands_tiered_router.policy.decision import Decision
+from openhands_tiered_router.policy.outcome import Outcome
 from openhands_tiered_router.record.telemetry.location import path_from
 from openhands_tiered_router.record.telemetry.records import (
     AGENT_TURN,

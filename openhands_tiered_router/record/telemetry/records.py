@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from openhands_tiered_router.policy.decision import Decision, Outcome
+from openhands_tiered_router.policy.decision import Decision
+from openhands_tiered_router.policy.outcome import Outcome
 from openhands_tiered_router.tiers import Tier, TierSet
 
 

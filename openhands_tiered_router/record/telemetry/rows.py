@@ -6,13 +6,8 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any, Final
 
-from openhands_tiered_router.policy.decision import (
-    Attempt,
-    Candidate,
-    Decision,
-    ErrorKind,
-    Outcome,
-)
+from openhands_tiered_router.policy.decision import Candidate, Decision
+from openhands_tiered_router.policy.outcome import Attempt, ErrorKind, Outcome
 from openhands_tiered_router.record.telemetry import clean, encoding, packing
 from openhands_tiered_router.record.telemetry.records import (
     DecisionRecord,

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from openhands_tiered_router.policy.decision import Attempt, Decision, Outcome, Usage
+from openhands_tiered_router.policy.decision import Decision
+from openhands_tiered_router.policy.outcome import Attempt, Outcome, Usage
 from openhands_tiered_router.record.telemetry import encoding, packing
 from openhands_tiered_router.record.telemetry.records import ToolResult, ToolStatus
 from openhands_tiered_router.tiers import Tier

@@ -10,8 +10,8 @@ from openhands_tiered_router.calls.health.breaker import (
     BreakerSettings,
     Permit,
 )
-from openhands_tiered_router.policy.decision import ErrorKind
 from openhands_tiered_router.policy.fleet import Health
+from openhands_tiered_router.policy.outcome import ErrorKind
 
 
 SETTINGS = BreakerSettings(failures=2, cooldown=30, permanent_cooldown=300)

@@ -17,8 +17,8 @@ from openhands_tiered_router.calls.health.breaker import (
     BreakerSettings,
     Permit,
 )
-from openhands_tiered_router.policy.decision import ErrorKind
 from openhands_tiered_router.policy.fleet import Health
+from openhands_tiered_router.policy.outcome import ErrorKind
 
 
 PROVIDERS_FAULT = (

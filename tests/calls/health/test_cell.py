@@ -16,8 +16,8 @@ from openhands_tiered_router.calls.health.transitions import BreakerState, Permi
 from openhands_tiered_router.calls.state.memory import MemoryStore
 from openhands_tiered_router.calls.state.sqlite import SqliteStore
 from openhands_tiered_router.calls.state.store import Change, StateUnavailable, Value
-from openhands_tiered_router.policy.decision import ErrorKind
 from openhands_tiered_router.policy.fleet import Health
+from openhands_tiered_router.policy.outcome import ErrorKind
 from openhands_tiered_router.tiers import Limits
 
 

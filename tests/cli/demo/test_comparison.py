@@ -11,7 +11,7 @@ from openhands_tiered_router.loopback.exchange import (
     Wire,
 )
 from openhands_tiered_router.loopback.metering import Charge
-from openhands_tiered_router.policy.decision import Usage
+from openhands_tiered_router.policy.outcome import Usage
 from openhands_tiered_router.tiers import Prices
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from openhands_tiered_router.cli.demo.run import DemoResult, run_demo
 from openhands_tiered_router.cli.demo.workspace import SuiteResult
-from openhands_tiered_router.policy.decision import ErrorKind
+from openhands_tiered_router.policy.outcome import ErrorKind
 from openhands_tiered_router.tiers import Tier
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from openhands_tiered_router.policy.decision import Usage
 from openhands_tiered_router.policy.economics.cache_model import remaining, warm_tokens
 from openhands_tiered_router.policy.entry import Entry
+from openhands_tiered_router.policy.outcome import Usage
 from openhands_tiered_router.policy.session import SessionState
 from openhands_tiered_router.tiers import Endpoint, Tier
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from hypothesis import given, settings, strategies as st
 
-from openhands_tiered_router.policy.decision import Usage
 from openhands_tiered_router.policy.economics.choice import Comparison, compare
 from openhands_tiered_router.policy.entry import Entry
+from openhands_tiered_router.policy.outcome import Usage
 from openhands_tiered_router.policy.policy import Policy
 from openhands_tiered_router.policy.session import SessionState
 from openhands_tiered_router.tiers import Endpoint, Prices, Tier

@@ -8,13 +8,14 @@ from dataclasses import replace
 
 import pytest
 
-from openhands_tiered_router.policy.decision import Decision, Usage
+from openhands_tiered_router.policy.decision import Decision
 from openhands_tiered_router.policy.engine import Engine
 from openhands_tiered_router.policy.entry import Entry, ToolCall
-from openhands_tiered_router.policy.exploration import Exploration, Explore
+from openhands_tiered_router.policy.exploration import Exploration
+from openhands_tiered_router.policy.outcome import Usage
 from openhands_tiered_router.policy.policy import Policy
 from openhands_tiered_router.policy.request import Purpose, RoutingRequest
-from openhands_tiered_router.policy.rules import RULES
+from openhands_tiered_router.policy.rules import standard_rules
 from openhands_tiered_router.policy.session import SessionState
 from openhands_tiered_router.record.calibrate.logs import LoggedTurn
 from openhands_tiered_router.record.calibrate.redecide import Redecider
@@ -58,8 +59,8 @@ def session(
     number: int, policy: Policy, pace: float, share: float = 0.25
 ) -> Iterator[tuple[float, Decision]]:
     """Sixty turns, each with its time."""
-    explore = Explore(Exploration(share=share, least_mechanical=0.3))
-    rules = [explore if isinstance(r, Explore) else r for r in RULES]
+    explore = Exploration(share=share, least_mechanical=0.3)
+    rules = standard_rules(explore=explore)
     engine = Engine(TIERS, rules, policy)
     state, now = SessionState(), 1e9
     new = [Entry(role="user", text="The parser drops quotes. " * 40)]

@@ -17,7 +17,7 @@ from openhands_tiered_router.calls.health.breaker import BreakerSettings
 from openhands_tiered_router.guards.budget.limits import Budget, Scope
 from openhands_tiered_router.loopback import Reply
 from openhands_tiered_router.loopback.faults import server_error
-from openhands_tiered_router.policy.decision import Attempt, ErrorKind, Outcome, Usage
+from openhands_tiered_router.policy.outcome import Attempt, ErrorKind, Outcome, Usage
 from openhands_tiered_router.record.metrics.exposition import Exposition
 from openhands_tiered_router.record.metrics.labels import MAX_VALUES, OTHER
 from openhands_tiered_router.record.telemetry import TelemetryRecorder

@@ -9,9 +9,9 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from openhands_tiered_router.policy.decision import Usage
 from openhands_tiered_router.policy.engine import Engine
 from openhands_tiered_router.policy.entry import Entry, ToolCall
+from openhands_tiered_router.policy.outcome import Usage
 from openhands_tiered_router.policy.rules import RULES
 from openhands_tiered_router.record.replay.plot import page
 from openhands_tiered_router.record.replay.run import replay

@@ -12,15 +12,9 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from openhands_tiered_router.policy.decision import (
-    Attempt,
-    Candidate,
-    Decision,
-    ErrorKind,
-    Outcome,
-    Usage,
-)
+from openhands_tiered_router.policy.decision import Candidate, Decision
 from openhands_tiered_router.policy.economics.costs import call_cost
+from openhands_tiered_router.policy.outcome import Attempt, ErrorKind, Outcome, Usage
 from openhands_tiered_router.record.report.totals import BY, Totals
 from openhands_tiered_router.record.telemetry import (
     assess as assessing,

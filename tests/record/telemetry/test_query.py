@@ -12,15 +12,12 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from openhands_tiered_router.policy.decision import (
-    Attempt,
     Candidate,
     Decision,
     Dimension,
-    ErrorKind,
-    Outcome,
     Reason,
-    Usage,
 )
+from openhands_tiered_router.policy.outcome import Attempt, ErrorKind, Outcome, Usage
 from openhands_tiered_router.record.telemetry.query import (
     TelemetryFile,
     TelemetryReadError,

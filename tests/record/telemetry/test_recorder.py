@@ -9,7 +9,8 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
-from openhands_tiered_router.policy.decision import Decision, Outcome
+from openhands_tiered_router.policy.decision import Decision
+from openhands_tiered_router.policy.outcome import Outcome
 from openhands_tiered_router.record.telemetry import (
     TelemetryFile,
     TelemetryRecorder,

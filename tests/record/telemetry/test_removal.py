@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from openhands_tiered_router.policy.decision import Decision, Outcome, Reason
+from openhands_tiered_router.policy.decision import Decision, Reason
+from openhands_tiered_router.policy.outcome import Outcome
 from openhands_tiered_router.record.telemetry import TelemetryFile, TelemetryReadError
 from openhands_tiered_router.record.telemetry.erasing import forget_names
 from openhands_tiered_router.record.telemetry.records import (

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from openhands_tiered_router.policy.decision import Decision, Outcome
+from openhands_tiered_router.policy.decision import Decision
+from openhands_tiered_router.policy.outcome import Outcome
 from openhands_tiered_router.record.telemetry.query import TelemetryFile
 from openhands_tiered_router.record.telemetry.records import (
     DecisionRecord,

@@ -13,15 +13,12 @@ from pathlib import Path
 import pytest
 
 from openhands_tiered_router.policy.decision import (
-    Attempt,
     Candidate,
     Decision,
     Dimension,
-    ErrorKind,
-    Outcome,
     Reason,
-    Usage,
 )
+from openhands_tiered_router.policy.outcome import Attempt, ErrorKind, Outcome, Usage
 from openhands_tiered_router.record.telemetry import TelemetryFile, schema
 from openhands_tiered_router.record.telemetry.records import DecisionRecord, ToolStatus
 from openhands_tiered_router.record.telemetry.writer import Writer

@@ -1,0 +1,69 @@
+"""What became of a decision's call: requests, errors, tokens, cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ErrorKind(StrEnum):
+    """Why a call to an endpoint failed, in classes that call for the same answer."""
+
+    AUTH = "auth"
+    """401 or 403: the key is missing or wrong; waiting does not help."""
+    NOT_FOUND = "not_found"
+    BAD_REQUEST = "bad_request"
+    """The request is at fault, not the endpoint."""
+    CONTEXT = "context"
+    """The prompt is longer than the model's window."""
+    CONTENT_POLICY = "content_policy"
+    RATE_LIMIT = "rate_limit"
+    QUOTA = "quota"
+    """Out of credit: a 429 that waiting does not cure."""
+    OVERLOADED = "overloaded"
+    """500, 502, 503, 529: the provider's own trouble."""
+    TIMEOUT = "timeout"
+    CONNECTION = "connection"
+    MALFORMED = "malformed"
+    """The answer could not be read, or had no content."""
+    CANCELLED = "cancelled"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens of one call. ``prompt`` includes the cached ones."""
+
+    prompt: int = 0
+    completion: int = 0
+    cache_read: int = 0
+    cache_write: int = 0
+    reasoning: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One request to one endpoint."""
+
+    endpoint: str
+    error: ErrorKind | None
+    """``None``: it answered."""
+    seconds: float
+    """From sending to the end of the answer or the error."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of a decision's call."""
+
+    endpoint: str | None
+    """The endpoint that answered; ``None``: none did."""
+    attempts: tuple[Attempt, ...]
+    usage: Usage = Usage()
+    cost: float | None = None
+    """USD as booked in the SDK's metrics; ``None``: the price is not known."""
+    seconds: float = 0.0
+    """Whole call, failover and waiting included."""
+    first_token_seconds: float | None = None
+    """To the first streamed chunk; ``None``: not streamed."""
+    response_id: str | None = None
