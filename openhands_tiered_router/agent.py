@@ -134,7 +134,7 @@ class RoutedAgent(VerifiesFinish, Agent):
             conversation=conversation,
             settings=llm.settings.verify,
             recorder=llm.recorder,
-            graph=llm.settings.graph,
+            graph=llm.settings.graph.enabled,
             escalate=fleet().session(str(conversation.id)).rejected,
         )
 

@@ -28,10 +28,10 @@ from openhands_tiered_router.config import (
     config_from_env,
     open_config,
 )
+from openhands_tiered_router.config.settings import settings_of
 from openhands_tiered_router.guards.budget.desk import desk
 from openhands_tiered_router.policy.engine import Rule
 from openhands_tiered_router.record.telemetry import TelemetryRecorder
-from openhands_tiered_router.sdk.configured import settings_of
 from openhands_tiered_router.sdk.flow import CallArguments, CallFlow
 from openhands_tiered_router.sdk.guards import watchers
 from openhands_tiered_router.sdk.reload import Version, live_config, newest_version
@@ -79,7 +79,8 @@ class ComplexityRouter(TieredLLM):
         Args:
             config: The file, or what was read from one. ``None``: looked for as
                 ``docs/configuration.md`` says.
-            fields: Any field of this class, to go before the configuration.
+            fields: Any field of this class; overrides the configuration. Of
+                ``settings``, what was given to them overrides it, key by key.
 
         Raises:
             ConfigError: Lists every problem with its place and remedy.
@@ -110,9 +111,11 @@ class ComplexityRouter(TieredLLM):
         }
         if own.keys() & fields.keys():
             # What was given goes before the file, also before its changes.
-            own["settings"] = settings.model_copy(update={"config_file": None})
+            own["settings"] = RouterSettings().over(settings)
         elif settings.config_file:
             live_config(settings.config_file).was_read(config)
+        if "settings" in fields:
+            fields = {**fields, "settings": fields["settings"].over(settings)}
         return cls(**{**own, **fields})
 
     @model_validator(mode="before")

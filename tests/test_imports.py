@@ -23,38 +23,40 @@ MAY_IMPORT: dict[str, set[str]] = {
     "redaction": set(),
     "git": set(),
     "tiers": set(),
-    "graph": {"git"},
-    "policy": {"tiers", "graph", "plural"},
-    "calls": {"policy", "tiers"},
+    "fields": {"tiers"},
+    "graph": {"fields", "git"},
+    "policy": {"fields", "tiers", "graph", "plural"},
+    "calls": {"fields", "policy", "tiers"},
     "loopback": {"policy", "tiers"},
-    "guards": {"calls", "git", "graph", "plural", "policy", "record", "sdk", "tiers"},
-    "record": {
-        "calls", "config", "graph", "guards", "policy", "redaction", "tiers",
+    "guards": {
+        "calls", "fields", "git", "graph", "plural", "policy", "record", "sdk", "tiers",
     },
-    "config": {
-        "calls", "guards", "policy", "record", "redaction", "resolver", "skill_kit",
-        "tiers",
+    "record": {
+        "calls", "config", "fields", "graph", "guards", "policy", "redaction", "tiers",
     },
     "settings": {
-        "calls", "config", "guards", "policy", "record", "skill_kit", "tiers",
+        "calls", "fields", "graph", "guards", "policy", "record", "skill_kit", "tiers",
     },
+    "config": {"fields", "policy", "redaction", "resolver", "settings", "tiers"},
     "sdk": {
         "calls", "config", "graph", "guards", "policy", "record", "settings", "tiers",
     },
     "router": {
         "calls", "config", "guards", "policy", "record", "sdk", "settings", "tiers",
     },
-    "skill_kit": {"graph", "plural", "router", "textfiles", "tiers"},
+    "skill_kit": {"fields", "graph", "plural", "router", "textfiles", "tiers"},
     "agent": {"calls", "guards", "router", "skill_kit"},
     "conversation": {"agent", "guards", "router"},
     "gateway": {
         "calls", "config", "guards", "policy", "record", "sdk", "tiers",
     },
     "server": {"agent", "config", "guards", "router", "skill_kit"},
-    "resolver": {"config", "git", "policy", "redaction", "tiers"},
+    "resolver": {"config", "fields", "git", "policy", "redaction", "tiers"},
 }  # fmt: skip
 ABOVE_ALL = {"__init__", "__main__", "cli"}
-SDK_FREE = ("policy", "graph", "tiers", "plural", "textfiles", "redaction", "git")
+SDK_FREE = (
+    "policy", "graph", "fields", "tiers", "plural", "textfiles", "redaction", "git",
+)  # fmt: skip
 
 
 def imported(path: Path) -> set[str]:

@@ -1,37 +1,61 @@
-"""How patiently calls are tried."""
+"""``[dispatch]`` and ``[breaker]``: how patiently calls are tried, and where."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from typing import Annotated
 
-from openhands_tiered_router.calls.health.breaker import BreakerSettings
+from pydantic import Field
+
+from openhands_tiered_router.fields import Count, Number, Seconds, Section
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DispatchSettings:
-    """How often, how long and where a call is tried."""
+class DispatchSettings(Section):
+    """How long a call may take, and when the next endpoint is tried."""
 
-    attempt_timeout: int = 300
-    """Seconds that one endpoint may take for an answer: the SDK's own default."""
-    connect_timeout: float = 5.0
-    """Seconds to open a connection."""
-    patience: float = 120.0
+    attempt_timeout: Annotated[Count, Field(ge=1, le=86_400)] = 300
+    """Seconds for one attempt, whole answer included: the SDK's own default, since
+    a reasoning model may think for minutes before it says a word."""
+    connect_timeout: Annotated[Number, Field(gt=0, le=300)] = 5.0
+    """Seconds to open a connection; a host that is up does so in far less."""
+    patience: Seconds = 120.0
     """Seconds after which no further round of attempts begins: what the SDK's own
     five attempts with 8 to 64 s between them come to."""
-    short_wait: float = 2.0
-    """A ``Retry-After`` of up to so many seconds is waited for rather than answered
-    by a dearer tier."""
-    backoff_base: float = 0.5
-    backoff_max: float = 16.0
-    """Seconds between rounds, when every endpoint failed: doubled each time from
-    ``backoff_base``, with full jitter."""
-    hang_timeout: float = 30.0
-    """Least seconds before an endpoint counts as hanging, while an equal of its tier
-    is well; 0: never, short of ``attempt_timeout``."""
-    queue: int = 100
+    short_wait: Annotated[Number, Field(ge=0, le=3_600)] = 2.0
+    """Seconds up to which a provider's ``Retry-After`` is waited for, rather than
+    asking a dearer tier."""
+    backoff_base: Seconds = 0.5
+    """Seconds, at most, before the second round when every endpoint failed; twice as
+    many before each further one, drawn between 0 and that (full jitter)."""
+    backoff_max: Seconds = 16.0
+    """Seconds that it rises to."""
+    hang_timeout: Seconds = 30.0
+    """Seconds of silence after which an endpoint counts as hanging, at least, while
+    an equal of its tier is well; four times its own 95th percentile if that is more,
+    and only once that is known. 0: never."""
+    queue: Annotated[Count, Field(ge=0, le=100_000)] = 100
     """Calls that may wait for an endpoint's rate limit; further ones fail at once."""
     rate_headers: bool = True
-    """Keep to what rate-limit headers say is left."""
-    slow_rest: float = 300.0
-    """Seconds for which equals of an endpoint that became too slow are preferred."""
-    breaker: BreakerSettings = field(default_factory=BreakerSettings)
+    """Keep to what a provider's rate-limit headers say is left."""
+    slow_rest: Seconds = 300.0
+    """Seconds for which equals of an endpoint past ``max_first_token`` or
+    ``max_token_time`` are preferred; then it is measured afresh."""
+
+
+class BreakerSettings(Section):
+    """When calls stop going to an endpoint that fails, and when they go there again."""
+
+    failures: Annotated[Count, Field(ge=1, le=1_000)] = 2
+    """Consecutive failures that open it: each costs the call an attempt. One is
+    enough where an attempt costs seconds: no connection, no answer in time."""
+    threshold: Annotated[Number, Field(gt=0, le=1)] = 0.85
+    """Share of failed calls within ``window`` that opens it too."""
+    min_calls: Annotated[Count, Field(ge=1, le=100_000)] = 20
+    """Calls within ``window`` from which that share counts."""
+    window: Annotated[Number, Field(ge=1, le=3_600)] = 60.0
+    """Seconds over which that share is taken."""
+    cooldown: Seconds = 30.0
+    """Seconds that an endpoint rests after failing, before one call probes it."""
+    permanent_cooldown: Seconds = 300.0
+    """The same after an error that waiting does not cure: key, credit, no model."""
+    success_threshold: Annotated[Count, Field(ge=1, le=100)] = 1
+    """Good probes in a row, one at a time, after which all calls go there again."""

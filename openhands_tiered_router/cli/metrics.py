@@ -70,5 +70,4 @@ def _note_budgets(config: str) -> None:
     from openhands_tiered_router.record.telemetry.recorder import TelemetryRecorder
 
     read = open_config(config)
-    budgets = [budget.to_budget() for budget in read.budgets]
-    sources.add((), budgets, read.state.to_state(), TelemetryRecorder.disabled())
+    sources.add((), read.budgets, read.state, TelemetryRecorder.disabled())

@@ -187,7 +187,7 @@ def _plan(issue: str, repo: str | None, given: str, options: Options) -> _Plan:
     from openhands_tiered_router.resolver.sandbox.settings import Sandbox
 
     config = open_config(options.config)
-    settings, sandboxes = config.resolver.to_settings(), config.sandbox.to_settings()
+    settings, sandboxes = config.resolver, config.sandbox
     reference = reference_of(issue, given)
     place = reference.place
     source = source_of(repo or (place.clone_url if place else "."))

@@ -96,7 +96,7 @@ def run(request: Request) -> int:
     """
     from openhands_tiered_router.config import open_config
 
-    settings = open_config(request.config).sandbox.to_settings()
+    settings = open_config(request.config).sandbox
     opening.check(request.sandbox, settings)
     conversation = request.resume or uuid4()
     private = _private(request.state, conversation)
@@ -203,7 +203,7 @@ def _notes(router: ComplexityRouter, place: Place) -> Iterator[str]:
     settings = router.settings
     docker = place.sandbox is Sandbox.DOCKER
     where = f"the Docker volume {place.volume}" if docker else "the agent-server"
-    if settings.telemetry:
+    if settings.telemetry.enabled:
         yield f"Decisions go on record in {where}, not in this machine's telemetry."
     if settings.budgets:
         yield f"[[budgets]] count what is spent by {where}, not what is spent here."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final, cast
 from uuid import UUID, uuid5
@@ -133,8 +133,14 @@ class Served:
         # Files of this machine, which a container has not.
         update: dict[str, Any] = {"config_file": None}
         if self.sandbox is Sandbox.DOCKER:
-            update |= {"telemetry_path": None, "fitted": None}
-            update["state"] = replace(router.settings.state, path=None)
+            update |= {
+                name: getattr(router.settings, name).model_copy(update={key: None})
+                for name, key in (
+                    ("telemetry", "path"),
+                    ("policy", "fitted"),
+                    ("state", "path"),
+                )
+            }
         settings = router.settings.model_copy(update=update)
         return router.model_copy(update={"settings": settings})
 

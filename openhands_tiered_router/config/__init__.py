@@ -6,42 +6,30 @@ package imports neither the SDK nor litellm; only ``build_llms`` does, when call
 """
 
 from openhands_tiered_router.config.build import build_llms, tier_set
+from openhands_tiered_router.config.endpoint import EndpointConfig
 from openhands_tiered_router.config.environment import config_from_env
 from openhands_tiered_router.config.errors import ConfigError, Problem
 from openhands_tiered_router.config.find import ConfigSource, find_config, open_config
 from openhands_tiered_router.config.load import load_config, parse_config
-from openhands_tiered_router.config.schema import (
-    DispatchConfig,
-    EndpointConfig,
-    GraphConfig,
-    PolicyConfig,
-    RouterConfig,
-    TelemetryConfig,
-    TierConfig,
-    TiersConfig,
-)
-from openhands_tiered_router.config.settings import dispatch_of, policy_of
+from openhands_tiered_router.config.schema import RouterConfig, TierConfig, TiersConfig
+from openhands_tiered_router.config.settings import policy_of, settings_of
 
 
 __all__ = [
     "ConfigError",
     "ConfigSource",
-    "DispatchConfig",
     "EndpointConfig",
-    "GraphConfig",
-    "PolicyConfig",
     "Problem",
     "RouterConfig",
-    "TelemetryConfig",
     "TierConfig",
     "TiersConfig",
     "build_llms",
     "config_from_env",
-    "dispatch_of",
     "find_config",
     "load_config",
     "open_config",
     "parse_config",
     "policy_of",
+    "settings_of",
     "tier_set",
 ]

@@ -9,12 +9,12 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
 
-from openhands_tiered_router.config.fields import Count, Number, Section
 from openhands_tiered_router.config.llm_fields import (
     RESERVED,
     SECRETS,
     llm_field_names,
 )
+from openhands_tiered_router.fields import Count, Number, Section
 from openhands_tiered_router.redaction import looks_secret
 from openhands_tiered_router.tiers import (
     DEFAULT_CACHE_TTL,

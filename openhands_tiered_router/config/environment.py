@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any, Final
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from openhands_tiered_router.config.errors import ConfigError, Problem
 from openhands_tiered_router.config.problems import explain, from_validation
 from openhands_tiered_router.config.schema import (
     RouterConfig,
-    section_at,
+    keys_of,
+    sections,
     with_origin,
 )
 from openhands_tiered_router.tiers import Tier
@@ -20,16 +21,6 @@ from openhands_tiered_router.tiers import Tier
 
 SOURCE: Final = "environment"
 PREFIX: Final = "TIERED_ROUTER_"
-_SECTIONS: Final = (
-    "policy",
-    "dispatch",
-    "breaker",
-    "telemetry",
-    "graph",
-    "explore",
-    "cache",
-    "state",
-)
 
 
 def config_from_env(environ: Mapping[str, str]) -> RouterConfig:
@@ -104,13 +95,12 @@ def _settings(
 ) -> list[Problem]:
     """Take ``TIERED_ROUTER_*`` into ``data``; returns the misspelt ones."""
     known: dict[str, tuple[str, ...]] = {f"{PREFIX}DEFAULT_TIER": ("default_tier",)}
-    for section in _SECTIONS:
-        model: type[BaseModel] | None = section_at((section,))
-        assert model is not None
-        for key in model.model_fields:
+    tables = {name: model for name, model in sections().items() if name != "budgets"}
+    for section, model in tables.items():
+        for key in keys_of(model):
             known[f"{PREFIX}{section}_{key}".upper()] = (section, key)
     problems: list[Problem] = []
-    starts = tuple(f"{PREFIX}{section}_".upper() for section in _SECTIONS)
+    starts = tuple(f"{PREFIX}{section}_".upper() for section in tables)
     for name, value in environ.items():
         if name in known:
             path = known[name]

@@ -9,39 +9,17 @@ from typing import Any, Final
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from openhands_tiered_router import fields
 from openhands_tiered_router.config.endpoint import EndpointConfig
 from openhands_tiered_router.config.errors import Problem
 from openhands_tiered_router.config.llm_fields import RESERVED, llm_field_names
 from openhands_tiered_router.config.parse import KeyPath
-from openhands_tiered_router.config.schema import TierConfig, section_at
+from openhands_tiered_router.config.schema import TierConfig, keys_of, section_at
 from openhands_tiered_router.redaction import HIDDEN, looks_secret, shown
 
 
 _GATHERED: Final = ("llm", "long_context")
 """Fields that hold keys which stand one level higher in the file."""
-
-_EXPECTED: Final = {
-    "string_type": "text",
-    "float_type": "a number",
-    "float_parsing": "a number",
-    "int_type": "a whole number",
-    "int_parsing": "a whole number",
-    "int_parsing_size": "a smaller number",
-    "int_from_float": "a whole number",
-    "bool_type": "true or false",
-    "bool_parsing": "true or false",
-    "list_type": "a list",
-    "dict_type": "a table",
-    "model_type": "a table",
-    "finite_number": "a finite number",
-    "number": "a number",
-}
-_BOUNDS: Final = {
-    "greater_than": ("greater than", "gt"),
-    "greater_than_equal": ("at least", "ge"),
-    "less_than": ("less than", "lt"),
-    "less_than_equal": ("at most", "le"),
-}
 
 
 def from_validation(
@@ -129,28 +107,10 @@ def _step_into(here: Any, step: str | int) -> tuple[bool, Any]:
 
 def explain(detail: ErrorDetails) -> tuple[str, str]:
     """What is wrong, and what to do about it."""
-    kind, loc = detail["type"], detail["loc"]
-    context = detail.get("ctx", {})
-    name = str(loc[-1]) if loc else ""
-    value = shown(detail["input"], name)
-    if kind == "extra_forbidden":
-        return "is not a known key", _remedy_for_unknown(loc)
-    if "remedy" in context:
-        return detail["msg"], context["remedy"]
-    if kind == "missing":
-        return "is missing", "Add it"
-    if kind in _BOUNDS:
-        words, key = _BOUNDS[kind]
-        bound = f"{words} {context[key]}"
-        per_token = kind == "less_than" and "_cost" in name
-        remedy = "Write USD per token" if per_token else f"Write a number {bound}"
-        return f"must be {bound}, is {value}", remedy
-    if kind in ("too_short", "string_too_short"):
-        return "is empty", "Fill it, or remove the key"
-    if kind in _EXPECTED:
-        expected = _EXPECTED[kind]
-        return f"must be {expected}, is {value}", f"Write {expected}"
-    return f"cannot be used: {detail['msg']}", "Correct the value"
+    if detail["type"] == "extra_forbidden":
+        return "is not a known key", _remedy_for_unknown(detail["loc"])
+    name = str(detail["loc"][-1]) if detail["loc"] else ""
+    return fields.explain(detail, shown(detail["input"], name))
 
 
 def _remedy_for_unknown(loc: KeyPath) -> str:
@@ -162,7 +122,7 @@ def _remedy_for_unknown(loc: KeyPath) -> str:
         return RESERVED[name][0].upper() + RESERVED[name][1:]
     if section is TierConfig and name in EndpointConfig.model_fields:
         return "Write it in a table of its own, [[tiers.<tier>.endpoints]]"
-    known = set(section.model_fields) - {*_GATHERED}
+    known = {*keys_of(section)} - {*_GATHERED}
     if section is EndpointConfig:
         close = get_close_matches(name, known | (llm_field_names() or set()), n=1)
         known |= set(close)

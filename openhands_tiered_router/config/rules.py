@@ -23,7 +23,7 @@ def rules_of(config: RouterConfig, **given: Any) -> tuple[Rule, ...]:
     """
     own = {
         **models_of(fitted_of(config)),
-        "explore": config.explore.to_exploration(),
+        "explore": config.explore,
         "one_hour": config.cache.one_hour,
     }
     return standard_rules(**own | given)

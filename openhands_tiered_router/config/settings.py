@@ -1,41 +1,68 @@
-"""The engine's and the dispatcher's settings, as the configuration gives them."""
+"""What routers, gateways and replays take of a configuration."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from openhands_tiered_router.calls.settings import DispatchSettings
 from openhands_tiered_router.config.errors import ConfigError, Problem
+from openhands_tiered_router.config.resolve import tier_set
 from openhands_tiered_router.config.schema import RouterConfig
 from openhands_tiered_router.policy.economics.cache_model import LOOK_BACK
-from openhands_tiered_router.policy.policy import Policy, policy_from
+from openhands_tiered_router.policy.policy import Policy
+from openhands_tiered_router.settings import RouterSettings, Sections
 
 
 if TYPE_CHECKING:
     from openhands_tiered_router.policy.fitted import Fitted
 
 
+def settings_of(config: RouterConfig) -> RouterSettings:
+    """All that the configuration says beside the models.
+
+    Raises:
+        ConfigError: The file named as ``fitted``, or a profile, cannot be used.
+    """
+    tiers, file = tier_set(config), file_of(config)
+    shared = {name: getattr(config, name) for name in Sections.model_fields}
+    return RouterSettings(
+        **shared
+        | {
+            "policy": policy_of(config),
+            "endpoints": tiers.endpoints,
+            "max_complexity": dict(tiers.max_complexity),
+            "config_file": str(file) if file else None,
+            "key_variables": {
+                key: endpoint.api_key_env
+                for key, endpoint in config.endpoints().items()
+                if endpoint.api_key_env
+            },
+        }
+    )
+
+
 def policy_of(config: RouterConfig) -> Policy:
-    """How decisions are made: ``default_tier`` and ``[policy]``.
+    """How decisions are made: ``default_tier`` and ``[policy]``, with the path of the
+    fitted file made absolute.
 
     Without breakpoints of our own, providers find no prefix beyond their look-back.
 
     Raises:
         ConfigError: The file named as ``fitted`` cannot be used.
     """
-    policy = config.policy.to_policy(config.default_tier)
+    fitted, path = fitted_of(config), fitted_path(config)
+    learnt = dict(fitted.policy) if fitted else {}
+    own = {
+        name: getattr(config.policy, name) for name in config.policy.model_fields_set
+    }
+    if own.get("cache_look_back") is None and not config.cache.breakpoints:
+        own["cache_look_back"] = LOOK_BACK
     if config.verify.enabled:
-        rates = config.verify
-        policy = replace(policy, catch_rate=rates.catch_rate, pass_rate=rates.pass_rate)
-    if fitted := fitted_of(config):
-        policy = policy_from(_not_set(config, fitted.policy), policy)
-    if policy.cache_look_back is None and not config.cache.breakpoints:
-        return replace(policy, cache_look_back=LOOK_BACK)
-    return policy
+        own["catch_rate"] = config.verify.catch_rate
+        own["pass_rate"] = config.verify.pass_rate
+    own |= {"base_tier": config.default_tier, "fitted": str(path) if path else None}
+    return Policy().model_copy(update=learnt | own)
 
 
 def file_of(config: RouterConfig) -> Path | None:
@@ -70,27 +97,10 @@ def fitted_of(config: RouterConfig) -> Fitted | None:
     try:
         return load_fitted(path)
     except FittedError as error:
-        raise ConfigError(
-            [
-                Problem(
-                    source=config.source,
-                    path="policy.fitted",
-                    message=f"cannot be used: {error}",
-                    remedy="Correct the file, or remove the key",
-                )
-            ]
-        ) from None
-
-
-def _not_set(config: RouterConfig, fitted: Mapping[str, Any]) -> dict[str, Any]:
-    """The fitted settings that the configuration does not give itself."""
-    given = set(config.policy.model_fields_set)
-    if "profile" in given:
-        given.add("economy")
-    return {name: value for name, value in fitted.items() if name not in given}
-
-
-def dispatch_of(config: RouterConfig) -> DispatchSettings:
-    """How patiently calls are tried: ``[dispatch]`` and ``[breaker]``."""
-    breaker = config.breaker.to_breaker(config.dispatch.attempt_timeout)
-    return DispatchSettings(**dict(config.dispatch), breaker=breaker)
+        problem = Problem(
+            source=config.source,
+            path="policy.fitted",
+            message=f"cannot be used: {error}",
+            remedy="Correct the file, or remove the key",
+        )
+        raise ConfigError([problem]) from None

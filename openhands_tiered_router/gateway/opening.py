@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from openhands_tiered_router.config import RouterConfig, build_llms, open_config
-from openhands_tiered_router.config.settings import file_of
+from openhands_tiered_router.config.settings import file_of, settings_of
 from openhands_tiered_router.gateway.routing import GatewayRouter
-from openhands_tiered_router.sdk.configured import settings_of
 from openhands_tiered_router.sdk.reload import live_config
 from openhands_tiered_router.sdk.setup import RouterSetup
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from hashlib import blake2b
-from typing import Final
+from typing import Annotated, Final
 
+from pydantic import Field
+
+from openhands_tiered_router.fields import Count, Number, Section, Share
 from openhands_tiered_router.policy.engine import Draft
 from openhands_tiered_router.policy.fleet import Health
 from openhands_tiered_router.policy.ranking import best, ranked
@@ -14,15 +17,14 @@ from openhands_tiered_router.policy.situation import Situation, WarmEndpoint
 from openhands_tiered_router.tiers import Tier
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exploration:
-    """How often another tier is tried; the configuration's ``[explore]``."""
+class Exploration(Section):
+    """Trying a neighbouring tier now and then; the configuration's ``[explore]``."""
 
-    share: float = 0.0
-    """Share in [0, 1] of the turns that allow it; 0: never."""
-    seed: int = 0
+    share: Annotated[Number, Field(ge=0, le=0.5)] = 0.0
+    """Share of the turns that allow it; 0: never. Hard and risky turns do not."""
+    seed: Count = 0
     """Another seed tries other turns."""
-    least_mechanical: float = 0.5
+    least_mechanical: Share = 0.5
     """P(mechanical) below which a turn counts as hard and is left alone. Judgement:
     more likely mechanical than not."""
 

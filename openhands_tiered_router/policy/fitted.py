@@ -9,6 +9,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
+from pydantic import ValidationError
+
+from openhands_tiered_router.fields import explain
 from openhands_tiered_router.policy.need.next_turn import (
     ModelFileError,
     NextTurnModel,
@@ -22,7 +25,7 @@ from openhands_tiered_router.policy.need.task_weights import (
     TaskWeights,
     weights_of,
 )
-from openhands_tiered_router.policy.policy import PolicyError, policy_from
+from openhands_tiered_router.policy.policy import Policy
 
 
 FORMAT: Final = 1
@@ -92,7 +95,7 @@ def fitted_of(raw: Any, source: str) -> Fitted:
         known = ", ".join(sorted(THRESHOLDS))
         raise FittedError(f"{source}: policy: expected a table with some of {known}")
     try:
-        policy_from(policy)
+        Policy.model_validate(policy)
         task, model = raw.get("task"), raw.get("next_turn")
         return Fitted(
             version=version,
@@ -101,8 +104,11 @@ def fitted_of(raw: Any, source: str) -> Fitted:
             policy=policy,
             evidence=raw.get("evidence", {}),
         )
-    except PolicyError as error:
-        raise FittedError(f"{source}: policy: {error}") from None
+    except ValidationError as error:
+        detail = error.errors(include_url=False)[0]
+        name = detail["loc"][0]
+        problem, remedy = explain(detail, repr(detail["input"]))
+        raise FittedError(f"{source}: policy: {name}: {problem}. {remedy}") from None
     except ProfileError as error:
         raise FittedError(str(error)) from None
     except (ModelFileError, AttributeError) as error:

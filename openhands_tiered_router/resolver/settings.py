@@ -1,27 +1,29 @@
-"""What ``[resolver]`` says."""
+"""``[resolver]``: what ``tiered-router resolve`` may do."""
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Annotated
 
+from pydantic import Field
+
+from openhands_tiered_router.fields import Number, Section
 from openhands_tiered_router.resolver.sandbox.settings import Sandbox
 
 
-class ResolverSettings(BaseModel):
+Usd = Annotated[Number, Field(gt=0, le=1_000_000)]
+
+
+class ResolverSettings(Section):
     """What ``tiered-router resolve`` may do; see docs/resolver.md."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    sandbox: Sandbox = Field(
-        default=Sandbox.DOCKER, description="Where the agent and its tools run."
-    )
-    usd: float = Field(default=2.0, gt=0, description="Budget of one issue, USD.")
-    max_usd: float = Field(
-        default=10.0, gt=0, description="Most that a label may set it to, USD."
-    )
-    trusted: tuple[str, ...] = Field(
-        default=(), description="Accounts whose labels are obeyed, beside the members."
-    )
-    keep: tuple[str, ...] = Field(
-        default=(), description="Variables that the agent may see; globs."
-    )
+    sandbox: Sandbox = Sandbox.DOCKER
+    """Where the agent and its tools run: ``docker``, ``remote`` or ``local``, which
+    is no boundary. Issues are written by strangers."""
+    usd: Usd = 2.0
+    """Budget of one issue, USD, all its runs together."""
+    max_usd: Usd = 10.0
+    """Most that a label such as ``budget:5`` may set it to, USD."""
+    trusted: tuple[str, ...] = ()
+    """Accounts whose labels are obeyed, beside those with rights in the project."""
+    keep: tuple[str, ...] = ()
+    """Variables that the agent may see though they may hold secrets; globs."""

@@ -43,10 +43,10 @@ def watchers(
     """
     recorder = setup.recorder
     found: list[Callable[[Event], None]] = [Routed(), RoutedToolOutcomes(recorder)]
-    if settings.graph:
+    if settings.graph.enabled:
         found.append(GraphFollower())
     if settings.confirm.enabled and settings.confirm.mode is Mode.QUEUE:
-        hubs = _hubs(settings.policy.graph_risk) if settings.graph else None
+        hubs = _hubs(settings.policy.graph_risk) if settings.graph.enabled else None
         found.append(ConfirmationQueue(settings.confirm, hubs))
     if settings.budgets:
         found.append(RoutedBudgetGuard(recorder))

@@ -28,11 +28,10 @@ from openhands_tiered_router.config import (
     load_config,
 )
 from openhands_tiered_router.config.reload import FileWatch, watched_files
-from openhands_tiered_router.config.reload_settings import ReloadSettings
+from openhands_tiered_router.config.settings import settings_of
 from openhands_tiered_router.record.telemetry.recorder import TelemetryRecorder
-from openhands_tiered_router.sdk.configured import settings_of
 from openhands_tiered_router.sdk.setup import RouterSetup
-from openhands_tiered_router.settings import RouterSettings
+from openhands_tiered_router.settings import ReloadSettings, RouterSettings
 from openhands_tiered_router.tiers import Tier
 
 

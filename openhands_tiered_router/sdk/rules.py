@@ -18,9 +18,9 @@ logger = logging.getLogger(__name__)
 
 def own_rules(settings: RouterSettings) -> tuple[Rule, ...]:
     """The standard rules with these settings, and this process's code graphs."""
-    graphs = live_graphs() if settings.graph else None
+    graphs = live_graphs() if settings.graph.enabled else None
     return standard_rules(
-        **_models(settings.fitted),
+        **_models(settings.policy.fitted),
         facts=graphs,
         signals=graphs and graphs.signals,
         one_hour=settings.cache.one_hour,

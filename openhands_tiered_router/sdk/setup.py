@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
@@ -14,7 +14,7 @@ from openhands.sdk.llm import LLM
 from openhands_tiered_router.calls.fleet import Fleet, RoutedCall, fleet
 from openhands_tiered_router.calls.flow import Call
 from openhands_tiered_router.calls.health.endpoint import EndpointHealth
-from openhands_tiered_router.calls.settings import DispatchSettings
+from openhands_tiered_router.calls.settings import BreakerSettings, DispatchSettings
 from openhands_tiered_router.calls.state.degrading import DegradingStore
 from openhands_tiered_router.calls.state.settings import StateSettings
 from openhands_tiered_router.calls.state.stores import durable_store_for, store_for
@@ -57,6 +57,7 @@ class RouterSetup:
     dispatch: DispatchSettings
     recorder: TelemetryRecorder
     endpoints: Mapping[str, Endpoint]
+    breaker: BreakerSettings = BreakerSettings()
     cache: CacheSettings = CacheSettings()
     budgets: tuple[Budget, ...] = ()
     state: StateSettings = StateSettings()
@@ -78,13 +79,14 @@ class RouterSetup:
         """
         tiers = tier_set(llms, settings)
         rules = own_rules(settings) if rules is None else rules
-        policy = replace(settings.policy, base_tier=default_tier)
+        policy = settings.policy.model_copy(update={"base_tier": default_tier})
         recorder = _recorder(settings)
         sources.add(tiers.endpoints, settings.budgets, settings.state, recorder)
         serve_as_configured(settings.metrics)
         return cls(
             engine=Engine(tiers, rules, policy),
             dispatch=settings.dispatch,
+            breaker=settings.breaker,
             recorder=recorder,
             endpoints={e.key: e for e in tiers.endpoints},
             cache=settings.cache,
@@ -111,10 +113,8 @@ class RouterSetup:
         return EndpointHealth.of(
             endpoint.cache_id,
             endpoint.limits,
-            breaker=self.dispatch.breaker,
-            queue=self.dispatch.queue,
-            rate_headers=self.dispatch.rate_headers,
-            slow_rest=self.dispatch.slow_rest,
+            breaker=self.breaker,
+            dispatch=self.dispatch,
             store=store_for(self.state),
         )
 
@@ -216,10 +216,10 @@ class RouterSetup:
 
 
 def _text_bytes(settings: RouterSettings, recorder: TelemetryRecorder) -> int | None:
-    if not settings.telemetry_texts or recorder.path is None:
+    if not settings.telemetry.texts or recorder.path is None:
         return None
     warn_of_texts(recorder.path)
-    return settings.telemetry_text_bytes
+    return settings.telemetry.text_bytes
 
 
 class Unshared:
@@ -248,10 +248,11 @@ class Unshared:
 
 
 def _recorder(settings: RouterSettings) -> TelemetryRecorder:
-    if not settings.telemetry:
+    telemetry = settings.telemetry
+    if not telemetry.enabled:
         return TelemetryRecorder.disabled()
-    path = settings.telemetry_path or path_from(os.environ)
+    path = telemetry.path or path_from(os.environ)
     if path is None:
         return TelemetryRecorder.disabled()
-    keep = Retention(settings.telemetry_keep_days, settings.telemetry_max_megabytes)
-    return recorder_for(path, queue_size=settings.telemetry_queue, keep=keep)
+    keep = Retention(telemetry.keep_days or None, telemetry.max_megabytes or None)
+    return recorder_for(path, queue_size=telemetry.queue_size, keep=keep)

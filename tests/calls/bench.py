@@ -15,7 +15,7 @@ from openhands.sdk.llm.utils.metrics import Metrics
 from openhands_tiered_router.calls.call import CallFacts
 from openhands_tiered_router.calls.failover import Failover
 from openhands_tiered_router.calls.health.endpoint import EndpointHealth
-from openhands_tiered_router.calls.settings import DispatchSettings
+from openhands_tiered_router.calls.settings import BreakerSettings, DispatchSettings
 from openhands_tiered_router.calls.state.store import StateStore
 from openhands_tiered_router.calls.steps import Blocking, Pause, Send, Step, Steps
 from openhands_tiered_router.tiers import Endpoint, Limits, Tier
@@ -43,6 +43,7 @@ class Bench:
     windows: dict[str, int] = field(default_factory=dict)
     limits: dict[str, Limits] = field(default_factory=dict)
     settings: DispatchSettings = DispatchSettings()
+    breaker: BreakerSettings = BreakerSettings()
     store: StateStore | None = None
     repairable: bool = False
     now: float = 1000.0
@@ -58,9 +59,8 @@ class Bench:
             self.known[key] = EndpointHealth.of(
                 key,
                 self.limits.get(key),
-                breaker=self.settings.breaker,
-                queue=self.settings.queue,
-                slow_rest=self.settings.slow_rest,
+                breaker=self.breaker,
+                dispatch=self.settings,
                 store=self.store,
             )
         return self.known[key]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pytest
 from openhands.sdk.llm import LLMResponse
@@ -51,7 +51,7 @@ def test_one_conversation_with_many_calls_does_not_hold_up_another() -> None:
 
 
 def test_past_the_bound_a_call_fails_at_once_and_says_how_long_to_wait() -> None:
-    settings = replace(PATIENT, queue=3)
+    settings = PATIENT.model_copy(update={"queue": 3})
     bench = Bench({"simple": well}, limits={"simple": Limits(rpm=2)}, settings=settings)
     ended = bench.together("abcdefg")
     assert ended[:2] == ["f LLMRateLimitError", "g LLMRateLimitError"]
@@ -59,7 +59,7 @@ def test_past_the_bound_a_call_fails_at_once_and_says_how_long_to_wait() -> None
 
 
 def test_the_error_states_the_wait() -> None:
-    settings = replace(PATIENT, queue=0)
+    settings = PATIENT.model_copy(update={"queue": 0})
     bench = Bench({"simple": well}, limits={"simple": Limits(rpm=1)}, settings=settings)
     bench.run()
     with pytest.raises(LLMRateLimitError, match=r"try again in 6\d s"):
@@ -277,6 +277,6 @@ def test_no_haste_without_an_equal_that_is_well() -> None:
 def test_no_haste_before_its_times_are_known_or_when_switched_off() -> None:
     bench = Bench({"simple": well, "simple/2": well})
     assert timeout_of_first_send(bench) is None
-    bench.settings = replace(bench.settings, hang_timeout=0.0)
+    bench.settings = bench.settings.model_copy(update={"hang_timeout": 0.0})
     used_to(bench, "simple", 2.0)
     assert timeout_of_first_send(bench) is None

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 from openhands.sdk.llm.exceptions import LLMServiceUnavailableError, LLMTimeoutError
 
-from openhands_tiered_router.calls.health.transitions import BreakerSettings
-from openhands_tiered_router.calls.settings import DispatchSettings
+from openhands_tiered_router.calls.settings import BreakerSettings
 from tests.calls.bench import Bench, well
 
 
@@ -56,8 +55,7 @@ def test_calls_go_elsewhere_and_come_back_after_one_good_probe(
 
 def test_several_good_probes_where_configured() -> None:
     bench = bench_down((10, 20), error=LLMTimeoutError("silent"))
-    breaker = BreakerSettings(success_threshold=3)
-    bench.settings = DispatchSettings(breaker=breaker)
+    bench.breaker = BreakerSettings(success_threshold=3)
     run_for(bench, 120)
     assert bench.health("simple").breaker.health(bench.now) == 0
 

@@ -22,7 +22,7 @@ def test_budgets_are_read() -> None:
         {"name": "each", "usd": 2.5, "soft": 0.5, "soft_tier": "simple"},
         {"name": "each", "scope": "day", "tokens": 10**6, "allow_unpriced": True},
     ]
-    read = [budget.to_budget() for budget in config(budgets=tables).budgets]
+    read = list(config(budgets=tables).budgets)
     assert read == [
         Budget(name="each", usd=2.5, soft=0.5, soft_tier=Tier.SIMPLE),
         Budget(name="each", scope=Scope.DAY, tokens=10**6, allow_unpriced=True),
@@ -58,9 +58,9 @@ def test_two_budgets_of_one_scope_and_name_are_told() -> None:
 
 
 def test_the_state_backend() -> None:
-    assert config().state.to_state() == StateSettings()
+    assert config().state == StateSettings()
     redis = {"backend": "redis", "url_env": "REDIS_URL"}
-    read = config(state=redis).state.to_state()
+    read = config(state=redis).state
     assert read == StateSettings(backend="redis", url_env="REDIS_URL")
     with pytest.raises(ConfigError, match=r"url_env = .REDIS_URL"):
         config(state={"backend": "redis"})

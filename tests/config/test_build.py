@@ -147,7 +147,7 @@ def test_every_missing_key_is_named() -> None:
     ("field", "value", "message"),
     [
         ("temperature", "hot", "must be a number, is 'hot'"),
-        ("api_mode", "telepathy", "cannot be used"),
+        ("api_mode", "telepathy", "is not a known api_mode"),
         ("max_input_tokens", 1_000, "refused by the SDK"),
     ],
 )

@@ -1,17 +1,16 @@
 from __future__ import annotations
 
-from dataclasses import asdict, fields
-
 import pytest
 
-from openhands_tiered_router.calls.settings import DispatchSettings
 from openhands_tiered_router.config import (
     ConfigError,
-    dispatch_of,
     parse_config,
     policy_of,
+    settings_of,
 )
+from openhands_tiered_router.guards.budget.limits import Budget
 from openhands_tiered_router.policy.policy import Policy
+from openhands_tiered_router.settings import RouterSettings, Sections
 from openhands_tiered_router.tiers import Tier
 
 
@@ -21,57 +20,55 @@ TIERS = {"simple": "a/b"}
 def test_a_configuration_without_sections_gives_the_defaults() -> None:
     config = parse_config({"tiers": TIERS}, "x")
     assert policy_of(config) == Policy()
-    assert dispatch_of(config) == DispatchSettings()
+    made = settings_of(config)
+    default = RouterSettings()
+    assert all(getattr(made, n) == getattr(default, n) for n in Sections.model_fields)
 
 
-def test_every_key_arrives() -> None:
-    policy = {"mechanical_tier": "medium", "side_tier": "complex", "window_margin": 0.5}
-    dispatch = {
-        "attempt_timeout": 11,
-        "connect_timeout": 1.5,
-        "patience": 12.0,
-        "short_wait": 0.5,
-        "hang_timeout": 14.0,
-        "queue": 15,
-        "rate_headers": False,
-        "slow_rest": 16.0,
+def test_every_section_arrives() -> None:
+    raw = {
+        "policy": {"side_tier": "complex"},
+        "dispatch": {"patience": 12.0},
+        "breaker": {"cooldown": 13.0},
+        "telemetry": {"keep_days": 7},
+        "graph": {"enabled": False},
+        "explore": {"share": 0.1},
+        "cache": {"one_hour": "auto"},
+        "budgets": [{"name": "b", "usd": 1.0}],
+        "state": {"backend": "sqlite"},
+        "loops": {"failures": 9},
+        "verify": {"rounds": 3},
+        "confirm": {"mode": "stop"},
+        "skills": {"max_triggered": 5},
+        "metrics": {"port": 9100},
+        "reload": {"interval": 3.0},
     }
-    breaker = {
-        "failures": 3,
-        "threshold": 0.5,
-        "min_calls": 4,
-        "window": 5.0,
-        "cooldown": 13.0,
-        "permanent_cooldown": 6.0,
-        "success_threshold": 7,
-    }
-    config = parse_config(
-        {
-            "tiers": TIERS,
-            "default_tier": "reasoning",
-            "policy": policy,
-            "dispatch": dispatch,
-            "breaker": breaker,
-        },
-        "x",
+    assert raw.keys() == Sections.model_fields.keys()
+    config = parse_config({"tiers": TIERS, "default_tier": "reasoning", **raw}, "x")
+    made = settings_of(config)
+    default = RouterSettings()
+    assert all(getattr(made, name) != getattr(default, name) for name in raw)
+    assert made.policy == Policy(base_tier=Tier.REASONING, side_tier=Tier.COMPLEX)
+    assert made.dispatch is config.dispatch
+    assert made.budgets == (Budget(name="b", usd=1.0),)
+
+
+def test_the_default_tier_has_one_name() -> None:
+    with pytest.raises(ConfigError, match="Write default_tier at the top"):
+        parse_config({"tiers": TIERS, "policy": {"base_tier": "simple"}}, "x")
+
+
+def test_settings_given_in_code_are_laid_over_the_file_key_by_key() -> None:
+    raw = {"tiers": TIERS, "policy": {"repeats": 5, "idle_turns": 9}}
+    file = settings_of(parse_config(raw, "x"))
+    given = RouterSettings(
+        budgets=(Budget(name="b", usd=1.0),), policy=Policy(idle_turns=7)
     )
-    assert config.dispatch.model_fields_set == type(config.dispatch).model_fields.keys()
-    assert policy_of(config) == Policy(
-        base_tier=Tier.REASONING,
-        mechanical_tier=Tier.MEDIUM,
-        side_tier=Tier.COMPLEX,
-        window_margin=0.5,
-    )
-    own = {"profile", "fitted"}
-    names = set(type(config.policy).model_fields) - own | {"base_tier"}
-    verifier = {"catch_rate", "pass_rate"}  # from [verify]
-    assert names | verifier == {field.name for field in fields(Policy)}
-    settings = asdict(dispatch_of(config))
-    assert config.breaker.model_fields_set == type(config.breaker).model_fields.keys()
-    assert settings.pop("breaker") == {**breaker, "probe_lease": 22.0}
-    assert settings == dispatch | {
-        name: settings[name] for name in ("backoff_base", "backoff_max")
-    }
+    both = given.over(file)
+    assert both.endpoints == file.endpoints != ()
+    assert both.budgets == given.budgets
+    assert (both.policy.repeats, both.policy.idle_turns) == (5, 7)
+    assert both.config_file is None
 
 
 def test_a_profile_names_an_economy() -> None:

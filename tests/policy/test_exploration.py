@@ -99,7 +99,9 @@ def test_never_above_a_cap_below_a_floor_or_against_a_pin(
 ) -> None:
     given_ = {"need": need, "tiers": tuple(tiers), "cap": cap, "floor": floor}
     plain = decide(at(turn), settings=Exploration(), pin=pin, **given_)
-    tried = decide(at(turn), settings=Exploration(share=1.0), pin=pin, **given_)
+    tried = decide(
+        at(turn), settings=Exploration.model_construct(share=1.0), pin=pin, **given_
+    )
     if pin is not None:
         assert tried.tier is plain.tier
     if tried.tier is not plain.tier:
@@ -124,13 +126,15 @@ def test_never_above_a_cap_below_a_floor_or_against_a_pin(
     ids=str,
 )
 def test_hard_risky_and_other_calls_are_left_alone(case: dict) -> None:
-    decision = decide(settings=Exploration(share=1.0), **case)
+    decision = decide(settings=Exploration.model_construct(share=1.0), **case)
     assert (decision.tier, decision.propensity) == (Tier.MEDIUM, 1.0)
 
 
 def test_what_failed_a_verification_is_left_alone() -> None:
     rejected = replace(SEEN, verification=1)
-    decision = decide(rejected, need=Tier.REASONING, settings=Exploration(share=1.0))
+    decision = decide(
+        rejected, need=Tier.REASONING, settings=Exploration.model_construct(share=1.0)
+    )
     assert (decision.tier, decision.propensity) == (Tier.REASONING, 1.0)
 
 
@@ -144,7 +148,7 @@ class Unwell(AllHealthy):
 
 def test_an_endpoint_that_is_not_well_is_no_trial() -> None:
     for i in range(50):
-        settings = Exploration(share=1.0)
+        settings = Exploration.model_construct(share=1.0)
         tried = decide(at(i), fleet=Unwell("simple"), settings=settings)
         assert tried.tier is Tier.COMPLEX
         kept = decide(at(i), fleet=Unwell("medium"), settings=settings)

@@ -13,8 +13,7 @@ from openhands.sdk.llm import LLM
 from openhands.tools.terminal import TerminalTool
 
 from openhands_tiered_router import ComplexityRouter
-from openhands_tiered_router.calls.health.breaker import BreakerSettings
-from openhands_tiered_router.calls.settings import DispatchSettings
+from openhands_tiered_router.calls.settings import BreakerSettings, DispatchSettings
 from openhands_tiered_router.loopback import LoopbackProvider, Reply, ToolCall
 from openhands_tiered_router.loopback.scripts import by_turn
 from openhands_tiered_router.policy import rules
@@ -32,7 +31,8 @@ MODELS = {
     "complex": "anthropic/claude-sonnet-4-5",
     "reasoning": "anthropic/claude-opus-4-5",
 }
-QUICK = DispatchSettings(backoff_base=0.05, breaker=BreakerSettings(cooldown=0.5))
+QUICK = DispatchSettings(backoff_base=0.05)
+QUICK_BREAKER = BreakerSettings(cooldown=0.5)
 
 
 def after_a_look(draft: Draft) -> Draft:
@@ -107,6 +107,8 @@ class World:
         llm_fields = fields.pop("llm_fields", {})
         llms = {key: self.llm(model, **llm_fields) for key, model in chosen.items()}
         settings = fields.pop("settings", RouterSettings(dispatch=QUICK))
+        if "breaker" not in settings.model_fields_set:
+            settings = settings.model_copy(update={"breaker": QUICK_BREAKER})
         router = ComplexityRouter(llms_for_routing=llms, settings=settings, **fields)
         return router.with_rules(PLAIN_RULES)
 

@@ -120,7 +120,7 @@ def test_a_dead_first_endpoint_costs_seconds(world, dead: str) -> None:
 
 def test_an_address_that_does_not_connect_costs_the_connect_timeout(world) -> None:
     """A listener whose queue is full drops further connections: as a dead host does."""
-    dispatch = replace(world.quick, connect_timeout=0.5)
+    dispatch = world.quick.model_copy(update={"connect_timeout": 0.5})
     router, session = two_endpoints(world, settings=RouterSettings(dispatch=dispatch))
     with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
         waiting = [socket.socket() for _ in range(3)]
@@ -199,7 +199,9 @@ def test_a_call_with_tools_goes_to_an_endpoint_that_calls_them(world) -> None:
 def test_the_tier_above_answers_but_never_the_one_below(world) -> None:
     for model in ("claude-sonnet-4-5", "claude-opus-4-5"):
         world.provider.faults.always(faults.server_error(500), model=model)
-    impatient = RouterSettings(dispatch=replace(world.quick, patience=1.0))
+    impatient = RouterSettings(
+        dispatch=world.quick.model_copy(update={"patience": 1.0})
+    )
     router = world.router(settings=impatient)
     with pytest.raises(LLMServiceUnavailableError) as caught:
         router.generate(HELLO, tier="complex")

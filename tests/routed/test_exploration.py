@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from openhands_tiered_router.graph.settings import GraphSettings
 from openhands_tiered_router.policy.exploration import Exploration
 from openhands_tiered_router.policy.rules import standard_rules
 from openhands_tiered_router.record.calibrate.logs import read_turns
@@ -12,7 +13,7 @@ from openhands_tiered_router.settings import RouterSettings
 
 
 def test_what_was_tried_is_on_record_with_its_odds(world) -> None:
-    settings = RouterSettings(dispatch=world.quick, graph=False)
+    settings = RouterSettings(dispatch=world.quick, graph=GraphSettings(enabled=False))
     explore = Exploration(share=0.5, least_mechanical=0.0)
     router = world.router(settings=settings).with_rules(standard_rules(explore=explore))
     conversation = world.conversation(world.agent(router))

@@ -23,7 +23,7 @@ from openhands.sdk.llm.exceptions import LLMRateLimitError
 from openhands_tiered_router.calls.fleet import fleet, reset_fleet
 from openhands_tiered_router.calls.health.counts import Counts
 from openhands_tiered_router.calls.health.latency import ENOUGH
-from openhands_tiered_router.calls.health.transitions import BreakerSettings
+from openhands_tiered_router.calls.settings import BreakerSettings
 from openhands_tiered_router.calls.state.settings import StateSettings
 from openhands_tiered_router.loopback import LoopbackProvider, Reply, faults
 from openhands_tiered_router.loopback.exchange import Request
@@ -115,7 +115,7 @@ def with_limits(world, limits: Limits, **dispatch: Any):
     router = world.router({"complex": "openai/gpt-4o-mini"})
     endpoint = replace(router._ready().endpoint("complex"), limits=limits)
     settings = RouterSettings(
-        endpoints=(endpoint,), dispatch=replace(world.quick, **dispatch)
+        endpoints=(endpoint,), dispatch=world.quick.model_copy(update=dispatch)
     )
     return world.router({"complex": "openai/gpt-4o-mini"}, settings=settings)
 
@@ -192,7 +192,8 @@ def test_processes_share_what_they_know(world, tmp_path: Path, use_async: bool) 
     models = {"complex": "openai/gpt-4o-mini", "complex/2": "openai/gpt-4o"}
     known = world.router(models)._ready().endpoints.values()
     settings = RouterSettings(
-        dispatch=replace(world.quick, breaker=BreakerSettings(cooldown=600.0)),
+        dispatch=world.quick,
+        breaker=BreakerSettings(cooldown=600.0),
         state=StateSettings(backend="sqlite", path=str(tmp_path / "state.sqlite3")),
         endpoints=tuple(replace(e, cache_id=e.key, weight=1.0) for e in known),
     )
@@ -230,7 +231,7 @@ def two_equals(world, limits: Limits | None = None, **dispatch: Any):
     models = {"complex": "openai/gpt-4o-mini", "complex/2": "openai/gpt-4o"}
     first, second = world.router(models)._ready().endpoints.values()
     settings = RouterSettings(
-        dispatch=replace(world.quick, **dispatch),
+        dispatch=world.quick.model_copy(update=dispatch),
         endpoints=(replace(first, limits=limits or Limits()), second),
     )
     router = world.router(models, settings=settings)

@@ -41,7 +41,7 @@ def _own_process(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def settings(world, **fields) -> RouterSettings:
-    return RouterSettings(dispatch=world.quick, telemetry_texts=True, **fields)
+    return RouterSettings(dispatch=world.quick, telemetry={"texts": True}, **fields)  # pyright: ignore
 
 
 def script(world) -> Iterator[Reply]:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from openhands_tiered_router.calls.health import transitions
 from openhands_tiered_router.calls.health.cell import Cell
 from openhands_tiered_router.calls.health.transitions import (
-    BreakerSettings,
     BreakerState,
     Failure,
     Permit,
 )
+from openhands_tiered_router.calls.settings import BreakerSettings
 from openhands_tiered_router.policy.fleet import Health
 from openhands_tiered_router.policy.outcome import ErrorKind
 
 
-__all__ = ["Breaker", "BreakerSettings", "Permit"]
+__all__ = ["Breaker", "Permit"]
 
 
 class Breaker:
@@ -22,15 +22,18 @@ class Breaker:
 
     Times are seconds of one clock that the caller chooses and passes in. A caller
     that got a ``PROBE`` must pass it to one of ``succeeded``, ``failed`` or
-    ``released``, whatever happens to its call.
+    ``released``, whatever happens to its call; after ``probe_lease`` seconds it counts
+    as lost.
     """
 
     def __init__(
         self,
         settings: BreakerSettings | None = None,
         cell: Cell[BreakerState] | None = None,
+        probe_lease: float = 600.0,
     ) -> None:
         self._settings = settings or BreakerSettings()
+        self._probe_lease = probe_lease
         self._cell = cell or Cell(BreakerState())
 
     @property
@@ -64,7 +67,7 @@ class Breaker:
         """Whether a call may be sent; past the cooldown, one at a time as a probe."""
         if self._cell.read().opened_at is None:
             return Permit.FREE
-        return self._cell.change(lambda s: transitions.asked(s, self._settings, now))
+        return self._cell.change(lambda s: transitions.asked(s, now, self._probe_lease))
 
     def succeeded(
         self, now: float, *, began: float | None = None, permit: Permit = Permit.FREE

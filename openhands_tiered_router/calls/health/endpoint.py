@@ -10,10 +10,8 @@ from openhands_tiered_router.calls.health.cell import cell
 from openhands_tiered_router.calls.health.counts import Counts
 from openhands_tiered_router.calls.health.latency import Latency
 from openhands_tiered_router.calls.health.limiter import Limiter
-from openhands_tiered_router.calls.health.transitions import (
-    BreakerSettings,
-    BreakerState,
-)
+from openhands_tiered_router.calls.health.transitions import BreakerState
+from openhands_tiered_router.calls.settings import BreakerSettings, DispatchSettings
 from openhands_tiered_router.calls.state.store import StateStore
 from openhands_tiered_router.policy.fleet import Health
 from openhands_tiered_router.tiers import Limits
@@ -34,19 +32,19 @@ class EndpointHealth:
         limits: Limits | None = None,
         *,
         breaker: BreakerSettings | None = None,
-        queue: int = 100,
-        rate_headers: bool = True,
-        slow_rest: float = 300.0,
+        dispatch: DispatchSettings | None = None,
         store: StateStore | None = None,
     ) -> Self:
         """For the endpoint of that name, the same in all processes that share it."""
         limits = limits or Limits()
+        dispatch = dispatch or DispatchSettings()
         state = cell(BreakerState(), store, "breaker", name)
         counts = cell(Counts(), store, "rate", name)
         return cls(
-            Breaker(breaker, state),
-            Limiter(limits, queue, counts, heed=rate_headers),
-            Latency(limits.max_first_token, limits.max_token_time, slow_rest),
+            # Two attempts: longer than any probe that is still alive.
+            Breaker(breaker, state, 2 * dispatch.attempt_timeout),
+            Limiter(limits, dispatch.queue, counts, heed=dispatch.rate_headers),
+            Latency(limits.max_first_token, limits.max_token_time, dispatch.slow_rest),
         )
 
     def health(self, now: float, short_wait: float) -> Health:

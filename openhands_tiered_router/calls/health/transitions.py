@@ -7,30 +7,8 @@ from enum import IntEnum
 from typing import Final
 
 from openhands_tiered_router.calls.health.counts import Counts
+from openhands_tiered_router.calls.settings import BreakerSettings
 from openhands_tiered_router.policy.outcome import ErrorKind
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BreakerSettings:
-    """When a breaker opens, for how long, and what closes it."""
-
-    failures: int = 2
-    """Consecutive failures of the provider's own making that open it."""
-    threshold: float = 0.85
-    """Share of failed calls, in [0, 1], within ``window`` that opens it too."""
-    min_calls: int = 20
-    """Calls within ``window`` from which their share of failures counts."""
-    window: float = 60.0
-    """Seconds over which that share is taken."""
-    cooldown: float = 30.0
-    """Seconds that it stays open before one probe may pass."""
-    permanent_cooldown: float = 300.0
-    """The same after an error that waiting does not cure: key, credit, model."""
-    success_threshold: int = 1
-    """Good probes in a row that close it."""
-    probe_lease: float = 600.0
-    """Seconds after which a probe counts as lost, its process having died: twice what
-    one attempt may take."""
 
 
 class Permit(IntEnum):
@@ -98,14 +76,15 @@ _AT_ONCE: Final = frozenset({ErrorKind.CONNECTION, ErrorKind.TIMEOUT})
 
 
 def asked(
-    state: BreakerState, settings: BreakerSettings, now: float
+    state: BreakerState, now: float, probe_lease: float
 ) -> tuple[BreakerState, Permit]:
-    """A call wants to pass."""
+    """A call wants to pass. A probe that takes longer than ``probe_lease``, in
+    seconds, counts as lost: its process may have died."""
     if state.opened_at is None:
         return state, Permit.FREE
     if state.shut(now):
         return state, Permit.REFUSED
-    return replace(state, probe_until=now + settings.probe_lease), Permit.PROBE
+    return replace(state, probe_until=now + probe_lease), Permit.PROBE
 
 
 def answered(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -37,7 +36,7 @@ def store_for(settings: StateSettings) -> StateStore:
 
 def durable_store_for(settings: StateSettings) -> StateStore:
     """The same, for what must outlive the process: SQLite where nothing is chosen."""
-    chosen = replace(settings, backend=settings.backend or "sqlite")
+    chosen = settings.model_copy(update={"backend": settings.backend or "sqlite"})
     return store_for(chosen)
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from enum import Enum
 from typing import Any, Final
 
-from pydantic import BaseModel, SecretStr
+from pydantic import SecretStr
 
 from openhands_tiered_router.config import RouterConfig
+from openhands_tiered_router.config.schema import keys_of
+from openhands_tiered_router.fields import Section
 from openhands_tiered_router.redaction import HIDDEN, is_secret_name, looks_secret
 
 
@@ -32,8 +34,8 @@ def without_secrets(data: dict[str, Any]) -> dict[str, Any]:
     return _plain("", data, defaults=False)
 
 
-def _table(model: BaseModel, defaults: bool) -> dict[str, Any]:
-    names = type(model).model_fields
+def _table(model: Section, defaults: bool) -> dict[str, Any]:
+    names = keys_of(type(model))
     said = [n for n in names if defaults or n in model.model_fields_set]
     table: dict[str, Any] = {}
     for name in said:
@@ -46,7 +48,7 @@ def _table(model: BaseModel, defaults: bool) -> dict[str, Any]:
 
 
 def _plain(name: str, value: Any, defaults: bool) -> Any:
-    if isinstance(value, BaseModel):
+    if isinstance(value, Section):
         return _table(value, defaults)
     if isinstance(value, dict):
         return {str(k): _plain(str(k), v, defaults) for k, v in value.items()}

@@ -7,7 +7,7 @@ import secrets
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import count
 from typing import Final
 
@@ -91,7 +91,7 @@ class Desk:
     def current(self, budget: Budget) -> Budget:
         """The budget with the limits that hold now."""
         raised = self._raised.get((budget.scope, budget.name))
-        return replace(budget, **raised) if raised else budget
+        return budget.model_copy(update=raised) if raised else budget
 
     def _put[T](self, known: OrderedDict[str, T], conversation: str, value: T) -> None:
         if known.get(conversation) is value:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cached_property
 from math import ceil
-from typing import Final, NamedTuple
+from typing import Annotated, Final, NamedTuple, Self
 
+from pydantic import AfterValidator, Field, model_validator
+
+from openhands_tiered_router.fields import (
+    Count,
+    Number,
+    Section,
+    TierName,
+    fault,
+)
 from openhands_tiered_router.tiers import Tier
 
 
@@ -75,24 +83,41 @@ def nano(usd: float) -> int:
     return ceil(usd * NANO - 5e-4)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Budget:
-    """A limit on what may be spent. Measures without a limit are not limited."""
+class Budget(Section):
+    """A limit on what may be spent: one ``[[budgets]]`` table.
 
-    name: str
-    """Budgets of one scope and name share what was spent."""
+    Measures without a limit are not limited.
+    """
+
+    name: Annotated[str, Field(min_length=1, max_length=100)]
+    """Budgets of one scope and name count together, also over configurations."""
     scope: Scope = Scope.CONVERSATION
-    usd: float | None = None
-    tokens: int | None = None
-    turns: int | None = None
-    seconds: float | None = None
-    """Wall time from the first call on, without waits for the user."""
-    soft: float = 0.8
-    """Share of a limit from which on the tier is capped."""
-    soft_tier: Tier = Tier.MEDIUM
-    """The cap: one below the default tier, so that work goes on at less."""
+    """Whose spending counts: call, conversation (with its sub-agents), day (UTC),
+    project or user (all that was ever counted under the name)."""
+    usd: Annotated[Number, Field(ge=0, le=1e6)] | None = None
+    """Limit in USD."""
+    tokens: Annotated[Count, Field(ge=0, le=10**12)] | None = None
+    """Limit in tokens, prompts and answers, cached ones included."""
+    turns: Annotated[Count, Field(ge=0, le=10**9)] | None = None
+    """Limit in answers to steps of conversations."""
+    seconds: Annotated[Number, Field(ge=0, le=1e9)] | None = None
+    """Limit in wall time from the first call on, without waits for the user."""
+    soft: Annotated[Number, Field(gt=0, le=1)] = 0.8
+    """Share of a limit from which on no tier above ``soft_tier`` serves."""
+    soft_tier: TierName = Tier.MEDIUM
+    """That tier: one below the default tier, so that work goes on at less."""
     allow_unpriced: bool = False
-    """Lets endpoints without a known price serve; they count as 0 USD."""
+    """Let endpoints without a known price serve under a USD limit; they count 0."""
+
+    @model_validator(mode="after")
+    def _check_limits(self) -> Self:
+        given = {name for name in MEASURES if getattr(self, name) is not None}
+        if not given:
+            raise fault("limits nothing", f"Give at least one of {', '.join(MEASURES)}")
+        if self.scope is Scope.CALL and given - {"usd", "tokens"}:
+            remedy = "Limit usd or tokens; a call's time is [dispatch] attempt_timeout"
+            raise fault("limits a call in turns or seconds", remedy)
+        return self
 
     @cached_property
     def limits(self) -> Limits:
@@ -135,3 +160,14 @@ class Budget:
 
 
 _KEPT: Final = {Scope.DAY: 2 * _DAY, Scope.CONVERSATION: 365 * _DAY}
+
+
+def _distinct(budgets: tuple[Budget, ...]) -> tuple[Budget, ...]:
+    if len({(budget.scope, budget.name) for budget in budgets}) == len(budgets):
+        return budgets
+    remedy = "Write their limits into one, or rename one"
+    raise fault("has two budgets of one scope and name", remedy)
+
+
+Budgets = Annotated[tuple[Budget, ...], AfterValidator(_distinct)]
+"""Every ``[[budgets]]`` table."""

@@ -1,11 +1,13 @@
-"""Who is asked before which actions; the defaults ask nobody."""
+"""``[confirm]``: before which actions somebody is asked; the defaults ask nobody."""
 
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
+from openhands_tiered_router.fields import Section, fault
 from openhands_tiered_router.guards.confirm.verdict import Level
 
 
@@ -29,23 +31,39 @@ class Mode(StrEnum):
     """The SDK's confirmation mode: the whole response waits."""
 
 
-class ConfirmSettings(BaseModel):
-    """See ``[confirm]`` in the configuration."""
+def _command(value: str) -> str:
+    from openhands_tiered_router.guards.confirm.shell import first_words  # tree-sitter
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    if first_words(value) is None:
+        remedy = "Write its first words, such as pytest or npm test"
+        raise fault("is not one plain command", remedy)
+    return value
+
+
+def _directory(value: str) -> str:
+    if not value.startswith("/"):
+        remedy = "Write it from / on, such as /usr/lib/python3"
+        raise fault("is not an absolute path", remedy)
+    return value
+
+
+class ConfirmSettings(Section):
+    """Before which actions somebody is asked; see docs/confirmation.md."""
 
     enabled: bool = False
+    """Judge each action, and hold those back that need a yes. Off: it changes runs."""
     sensitivity: Sensitivity = Sensitivity.NORMAL
+    """low asks before high risk; normal before medium risk too; high also before
+    every edit."""
     mode: Mode = Mode.QUEUE
-    sensitive_paths: tuple[str, ...] = Field(
-        default=(), description="Globs; an edit of these is medium risk at least."
-    )
-    readable: tuple[str, ...] = Field(
-        default=(), description="Directories outside the workspace that may be read."
-    )
-    commands: tuple[str, ...] = Field(
-        default=(), description="Beginnings of commands that need no yes."
-    )
+    """queue sets an action aside and lets the rest go on; stop waits with all of the
+    response, as the SDK does."""
+    sensitive_paths: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    """Globs, such as ``migrations/*``: an edit of these is medium risk at least."""
+    readable: tuple[Annotated[str, AfterValidator(_directory)], ...] = ()
+    """Directories outside the workspace that may be read without a yes."""
+    commands: tuple[Annotated[str, AfterValidator(_command)], ...] = ()
+    """Beginnings of commands that need no yes, such as ``pytest``."""
 
     @property
     def asks_from(self) -> Level:

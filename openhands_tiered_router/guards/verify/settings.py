@@ -1,47 +1,48 @@
-"""How finished work is verified, as the configuration gives it."""
+"""``[verify]``: what finished work must pass before a conversation may end."""
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+import shlex
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from openhands_tiered_router.fields import Count, Number, Section, Share, fault
 
 
-class VerifySettings(BaseModel):
-    """What ``[verify]`` says; see docs/verification.md."""
+def _command(value: str) -> str:
+    try:
+        words = shlex.split(value)
+    except ValueError:
+        words = []
+    if value and not words:
+        raise fault("is not a command", "Close its quotes")
+    return value
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
-    enabled: bool = Field(default=False, description="Verify before the end.")
-    rounds: int = Field(
-        default=2, ge=0, description="Times that rejected work goes back to the agent."
-    )
-    test_command: str = Field(
-        default="",
-        description="Runs the tests, instead of the runner that is recognised.",
-    )
-    commands: tuple[str, ...] = Field(
-        default=(), description="The project's own quick checks; each must exit with 0."
-    )
-    time_limit: float = Field(
-        default=300.0, gt=0, description="Seconds for each command."
-    )
-    max_test_files: int = Field(
-        default=20, ge=1, description="Test files to run, the nearest first."
-    )
-    evidence_chars: int = Field(
-        default=2_000, ge=200, description="Characters of output that the agent gets."
-    )
-    catch_rate: float = Field(
-        default=0.64,
-        ge=0,
-        le=1,
-        description="Share of wrong work that it rejects; learned from verdicts.",
-    )
-    pass_rate: float = Field(
-        default=0.83,
-        ge=0,
-        le=1,
-        description="Share of right work that it accepts; learned from verdicts.",
-    )
-    graph_wait: float = Field(
-        default=10.0, ge=0, description="Seconds to wait for the code graph."
-    )
+Command = Annotated[str, AfterValidator(_command)]
+
+
+class VerifySettings(Section):
+    """What finished work must pass; see docs/verification.md."""
+
+    enabled: bool = False
+    """Verify when the agent finishes. Off, since it runs the project's tests."""
+    rounds: Annotated[Count, Field(ge=0, le=20)] = 2
+    """Times that rejected work goes back to the agent before it ends unverified."""
+    test_command: Command = ""
+    """Runs the tests, instead of the runner that is recognised; no shell."""
+    commands: tuple[Command, ...] = ()
+    """The project's own quick checks; each must exit with 0; no shell."""
+    time_limit: Annotated[Number, Field(gt=0, le=86_400)] = 300.0
+    """Seconds for each command: minutes of tests, and nobody waits for a hang."""
+    max_test_files: Annotated[Count, Field(ge=1, le=10_000)] = 20
+    """Test files to run at most, the nearest first."""
+    evidence_chars: Annotated[Count, Field(ge=200, le=100_000)] = 2_000
+    """Characters of a failing command's output that the agent gets: its last lines."""
+    catch_rate: Share = 0.64
+    """Share of wrong work that the verifier rejects, in [0, 1]."""
+    pass_rate: Share = 0.83
+    """Share of right work that it accepts, in [0, 1]."""
+    graph_wait: Annotated[Number, Field(ge=0, le=600)] = 10.0
+    """Seconds to wait for the code graph to take the change in."""

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Final
+from typing import Annotated, Final
 
+from pydantic import BeforeValidator
+
+from openhands_tiered_router.fields import Section
 from openhands_tiered_router.policy.engine import Draft
 from openhands_tiered_router.policy.request import Purpose
 from openhands_tiered_router.tiers import Endpoint, TierSet
@@ -25,13 +28,20 @@ class OneHour(StrEnum):
     """Ask the provider for it, and weigh tiers at its price and lifetime."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CacheSettings:
+def _off(value: object) -> object:
+    # YAML 1.1 reads a bare ``off`` as false.
+    return OneHour.OFF if value is False else value
+
+
+class CacheSettings(Section):
     """How prompts are marked for providers' caches; the configuration's ``[cache]``."""
 
     breakpoints: bool = True
-    """Mark where each endpoint's last prompt ended."""
-    one_hour: OneHour = OneHour.RECOMMEND
+    """Mark where each endpoint's last prompt ended, so that a tier left for a few
+    turns is still warm on return. Only for models that want marks (Claude)."""
+    one_hour: Annotated[OneHour, BeforeValidator(_off)] = OneHour.RECOMMEND
+    """The one-hour cache when turns are slow: off, recommend (said in the decision,
+    not sent) or auto (sent; writes cost 2 x the input price instead of 1.25 x)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,7 +78,7 @@ def no_progress(session: SessionState, policy: Policy) -> Tier | None:
 
 def runaway(session: SessionState, policy: Policy) -> Tier | None:
     """The session is longer than nearly all that succeed."""
-    return policy.base_tier if session.since_user >= policy.runaway_turns else None
+    return policy.base_tier if session.since_user >= policy.long_run_turns else None
 
 
 def asked_by_a_guard(session: SessionState, policy: Policy) -> Tier | None:

@@ -73,7 +73,8 @@ def tune(turns: Sequence[LoggedTurn], policy: Redecider) -> Tuned:
 def _outcomes(
     turns: Sequence[LoggedTurn], policy: Redecider, economy: float
 ) -> tuple[Estimate, Estimate | None]:
-    other = replace(policy, policy=replace(policy.policy, economy=economy))
+    changed = policy.policy.model_copy(update={"economy": economy})
+    other = replace(policy, policy=changed)
     wanted = [other.tier(turn) for turn in turns]
     support_of(turns, wanted)
     usd = estimate(turns, wanted, lambda t: t.cost)

@@ -1,9 +1,12 @@
-"""Where metrics are served."""
+"""``[metrics]``: where numbers for Prometheus are served."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Annotated, Final
+
+from pydantic import Field
+
+from openhands_tiered_router.fields import Count, Section
 
 
 MULTIPROCESS: Final = "PROMETHEUS_MULTIPROC_DIR"
@@ -11,10 +14,11 @@ MULTIPROCESS: Final = "PROMETHEUS_MULTIPROC_DIR"
 together. It must be set before that is imported."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MetricsSettings:
+class MetricsSettings(Section):
     """Nothing is served, and nothing counted, without a port."""
 
-    port: int | None = None
-    host: str = "127.0.0.1"
-    """Metrics tell what is spent; they have no password."""
+    port: Annotated[Count, Field(ge=1, le=65_535)] | None = None
+    """Port for ``/metrics`` and ``/health`` in each process with a router; ``None``:
+    they are not served."""
+    host: str = Field(default="127.0.0.1", min_length=1)
+    """Address to bind. Metrics tell what is spent, and have no password."""

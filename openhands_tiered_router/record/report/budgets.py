@@ -49,8 +49,8 @@ def _left(config: str, conversation_id: str | None) -> Iterator[BudgetLeft]:
     from openhands_tiered_router.guards.budget.limits import MEASURES, NANO
 
     read, now = open_config(config), time.time()
-    store = durable_store_for(read.state.to_state())
-    for budget in (b.to_budget() for b in read.budgets):
+    store = durable_store_for(read.state)
+    for budget in read.budgets:
         key = budget.key(conversation_id, now)
         if key is None:
             continue

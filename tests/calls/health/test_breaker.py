@@ -7,9 +7,9 @@ from hypothesis import given, settings, strategies as st
 
 from openhands_tiered_router.calls.health.breaker import (
     Breaker,
-    BreakerSettings,
     Permit,
 )
+from openhands_tiered_router.calls.settings import BreakerSettings
 from openhands_tiered_router.policy.fleet import Health
 from openhands_tiered_router.policy.outcome import ErrorKind
 
@@ -205,7 +205,7 @@ def test_another_calls_failure_does_not_free_the_probe() -> None:
 
 
 def test_a_probe_whose_process_died_is_given_up() -> None:
-    breaker = Breaker(BreakerSettings(cooldown=30, probe_lease=100))
+    breaker = Breaker(BreakerSettings(cooldown=30), probe_lease=100)
     breaker.failed(ErrorKind.CONNECTION, 0)
     assert breaker.acquire(30) is Permit.PROBE
     assert not breaker.acquire(129)

@@ -14,9 +14,9 @@ from hypothesis.stateful import (
 
 from openhands_tiered_router.calls.health.breaker import (
     Breaker,
-    BreakerSettings,
     Permit,
 )
+from openhands_tiered_router.calls.settings import BreakerSettings
 from openhands_tiered_router.policy.fleet import Health
 from openhands_tiered_router.policy.outcome import ErrorKind
 
@@ -31,7 +31,7 @@ PROVIDERS_FAULT = (
     ErrorKind.RATE_LIMIT,
     ErrorKind.TIMEOUT,
 )
-SETTINGS = BreakerSettings(probe_lease=1e9)
+SETTINGS = BreakerSettings()
 LONGEST = 300.0
 
 
@@ -42,7 +42,7 @@ class BreakerMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.breaker = Breaker(SETTINGS)
+        self.breaker = Breaker(SETTINGS, probe_lease=1e9)
         self.now = 0.0
         self.probes = 0
         self.refused_until = 0.0

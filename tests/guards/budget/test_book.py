@@ -123,7 +123,8 @@ def test_raising_a_limit_needs_a_known_name() -> None:
         desk().raise_limits(budgets, "b", {"euro": 2.0})
     desk().raise_limits(budgets, "b", {"usd": 2.0})
     assert desk().current(budgets[0]).usd == 2.0
-    assert desk().current(Budget(name="b", scope=Scope.DAY)).usd is None
+    day = Budget(name="b", scope=Scope.DAY, turns=1)
+    assert desk().current(day).usd is None
 
 
 def test_a_call_that_lost_its_time_to_another_conversation_is_refused() -> None:

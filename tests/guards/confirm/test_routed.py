@@ -13,6 +13,7 @@ from openhands.tools.terminal import TerminalTool
 from openhands_tiered_router import routed_conversation
 from openhands_tiered_router.agent import RoutedAgent
 from openhands_tiered_router.config import ConfigError, parse_config
+from openhands_tiered_router.graph.settings import GraphSettings
 from openhands_tiered_router.guards.confirm.analyzer import wait_for_all
 from openhands_tiered_router.guards.confirm.queue import approve, waiting
 from openhands_tiered_router.guards.confirm.settings import ConfirmSettings, Mode
@@ -34,7 +35,9 @@ TWO = Reply(
 def routed(world: World, confirm: ConfirmSettings):
     world.provider.script = by_turn([TWO, world.finish(), world.finish()])
     router = world.router(
-        settings=RouterSettings(dispatch=QUICK, graph=False, confirm=confirm)
+        settings=RouterSettings(
+            dispatch=QUICK, graph=GraphSettings(enabled=False), confirm=confirm
+        )
     )
     conversation = routed_conversation(
         router, world.workspace, tools=[Tool(name=TerminalTool.name)], visualizer=None
@@ -105,8 +108,8 @@ CONFIG = {"tiers": {str(Tier.COMPLEX): "openai/gpt-4o"}}
 def test_the_configuration_is_what_the_queue_takes() -> None:
     given = {"enabled": True, "sensitivity": "high", "commands": ["npm test"]}
     config = parse_config({**CONFIG, "confirm": given}, "test")
-    assert config.confirm.to_settings() == ConfirmSettings.model_validate(given)
-    assert parse_config(CONFIG, "test").confirm.to_settings() == ConfirmSettings()
+    assert config.confirm == ConfirmSettings.model_validate(given)
+    assert parse_config(CONFIG, "test").confirm == ConfirmSettings()
 
 
 @pytest.mark.parametrize(

@@ -113,7 +113,7 @@ def test_long_search_without_a_result_is_no_progress() -> None:
 
 
 def test_runaway_is_told_by_the_turns_since_the_user_spoke() -> None:
-    policy = Policy(runaway_turns=5)
+    policy = Policy(long_run_turns=5)
     steps = [(f"sed -i s/a/{n}/ x.py", str(n), 0) for n in range(5)]
     long = after(*steps)
     assert escalation(long, policy) == (Tier.COMPLEX, "runaway")

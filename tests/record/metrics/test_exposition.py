@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import pytest
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from openhands_tiered_router.calls.health.breaker import BreakerSettings
+from openhands_tiered_router.calls.settings import BreakerSettings
 from openhands_tiered_router.guards.budget.limits import Budget, Scope
 from openhands_tiered_router.loopback import Reply
 from openhands_tiered_router.loopback.faults import server_error
@@ -22,6 +21,7 @@ from openhands_tiered_router.record.metrics.exposition import Exposition
 from openhands_tiered_router.record.metrics.labels import MAX_VALUES, OTHER
 from openhands_tiered_router.record.telemetry import TelemetryRecorder
 from openhands_tiered_router.record.telemetry.records import Verdict
+from openhands_tiered_router.record.telemetry.settings import TelemetrySettings
 from openhands_tiered_router.settings import RouterSettings
 from openhands_tiered_router.tiers import Tier
 
@@ -138,10 +138,11 @@ def test_values_of_labels_from_outside_are_limited(shown: Exposition) -> None:
 
 
 def test_failures_failovers_and_breakers(world, shown: Exposition) -> None:
-    stays_open = replace(world.quick, breaker=BreakerSettings(cooldown=600.0))
     router = world.router(
         {"complex": "openai/gpt-4o", "reasoning": "openai/gpt-4o-mini"},
-        settings=RouterSettings(dispatch=stays_open),
+        settings=RouterSettings(
+            dispatch=world.quick, breaker=BreakerSettings(cooldown=600.0)
+        ),
     )
     world.provider.script = lambda r: (
         server_error(503) if r.model == "gpt-4o" else world.finish()
@@ -162,10 +163,10 @@ def test_failures_failovers_and_breakers(world, shown: Exposition) -> None:
 @pytest.mark.own_fault
 def test_no_endpoint_left_is_not_ready_but_alive(world, shown: Exposition) -> None:
     # Open for long enough to be seen on a slow machine.
-    dispatch = replace(
-        world.quick, patience=2.0, breaker=BreakerSettings(failures=1, cooldown=600.0)
+    settings = RouterSettings(
+        dispatch=world.quick.model_copy(update={"patience": 2.0}),
+        breaker=BreakerSettings(failures=1, cooldown=600.0),
     )
-    settings = RouterSettings(dispatch=dispatch)
     router = world.router({"complex": "openai/gpt-4o"}, settings=settings)
     assert shown.answer("/health/ready").status == 200
     world.provider.script = lambda _: server_error(503)
@@ -197,7 +198,9 @@ def test_budgets_and_telemetry(world, shown: Exposition) -> None:
 
 
 def test_it_counts_without_telemetry_too(world, shown: Exposition) -> None:
-    router = world.router(settings=RouterSettings(telemetry=False))
+    router = world.router(
+        settings=RouterSettings(telemetry=TelemetrySettings(enabled=False))
+    )
     run(world, router)
     decided = values(shown, "tiered_router_decisions_total", "tier")
     assert sum(decided.values()) == 5
