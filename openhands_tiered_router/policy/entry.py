@@ -31,5 +31,7 @@ class Entry:
     """Only for ``tool``: the call that this is the result of."""
     exit_code: int | None = None
     """Only for ``tool``, where the front knows it better than the text tells."""
+    is_error: bool = False
+    """Only for ``tool``, where the front knows that the tool reported an error."""
     images: int = 0
     """Number of pictures in the message."""

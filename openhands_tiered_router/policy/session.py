@@ -5,23 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final
+from functools import reduce
+from typing import Any, Final
 
-from openhands_tiered_router.policy.actions import (
-    MECHANICAL,
-    Action,
-    ActionKind,
-    action_of,
-    with_result,
-)
+from openhands_tiered_router.policy.actions import Action, action_of, with_result
 from openhands_tiered_router.policy.cues import text_cues
 from openhands_tiered_router.policy.entry import Entry
+from openhands_tiered_router.policy.kinds import MECHANICAL, ActionKind
 from openhands_tiered_router.policy.outcome import Usage
 from openhands_tiered_router.policy.tally import Pace, Tally
+from openhands_tiered_router.policy.tools import ToolFacts, facts_of
 from openhands_tiered_router.policy.trouble import Edits, judged
+from openhands_tiered_router.policy.workspace import widened
 from openhands_tiered_router.tiers import Tier
 
 
+_WORK: Final = frozenset({ActionKind.EDIT, ActionKind.SCRIPT})
 RECENT_TURNS: Final = 12
 """Turns kept in detail; no rule looks back further."""
 
@@ -125,6 +124,10 @@ class SessionState:
     """By ``Endpoint.cache_id``."""
     since_user: int = 0
     """Turns since the user last spoke."""
+    root: str = ""
+    """The directory that the agent works in, as far as its calls tell."""
+    tools: Mapping[str, ToolFacts] = field(default_factory=dict)
+    """What the definitions of tools declare, for those that are not known by name."""
     edits: Edits = Edits()
     tally: Tally = Tally()
     pace: Pace = Pace()
@@ -243,6 +246,14 @@ class SessionState:
             rejected_work_of=self.edited_by,
         )
 
+    def knowing(self, tools: Iterable[Any]) -> SessionState:
+        """The state that knows what those tool definitions declare; see ``facts_of``.
+
+        Args:
+            tools: In MCP's, OpenAI's or Anthropic's form; others are passed over.
+        """
+        return replace(self, tools=facts_of(tools))
+
     def nudged(self, asked: Nudge) -> SessionState:
         """The state after a guard asked for a stronger model; the higher one counts."""
         now = self.nudge
@@ -263,6 +274,8 @@ class SessionState:
             pin=rebuilt.pin or self.pin,
             edits=self.edits.before(rebuilt.edits),
             tally=max(self.tally, rebuilt.tally, key=lambda tally: tally.turns),
+            root=self.root or rebuilt.root,
+            tools=self.tools,
             pace=self.pace,
             served=self.served,
             edited_by=self.edited_by,
@@ -289,10 +302,13 @@ def _fold_user(state: SessionState, entry: Entry) -> SessionState:
 
 
 def _fold_assistant(state: SessionState, entry: Entry) -> SessionState:
-    actions = tuple(action_of(c) for c in entry.calls)
+    tools = state.tools
+    actions = tuple(action_of(c, state.root, tools.get(c.name)) for c in entry.calls)
     before = state.last
     known = _files(before.actions) if before else frozenset()
-    edits = any(action.kind is ActionKind.EDIT for action in actions)
+    # Where nothing is there yet to be edited, what is made is the work.
+    work = {ActionKind.EDIT} if state.edits.sources else _WORK
+    edits = any(action.kind in work for action in actions)
     turn = Turn(
         actions=actions,
         text_chars=len(entry.text),
@@ -308,6 +324,7 @@ def _fold_assistant(state: SessionState, entry: Entry) -> SessionState:
         tally=state.tally.turn(turn.kind, turn.hard, state.served, state.context),
         edited_by=state.served if edits else state.edited_by,
         served=None,
+        root=reduce(widened, (a.place for a in actions), state.root),
     )
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from openhands_tiered_router.policy.kinds import ActionKind
+from openhands_tiered_router.policy.workspace import entered, is_throwaway, widened
+
 
 _PREFIXES: Final = re.compile(
     r"^(?:(?:cd\s+[^\s;&|]+|source\s+\S+|\.\s+\S+|set\s+-\w+)\s*(?:&&|;|\n)\s*"
@@ -17,6 +20,13 @@ _WRITES: Final = re.compile(
     r"^(?:cat|tee|printf|echo)\b[^|]*?>{1,2}\s*(?P<to>[^\s&>;|]+)"
     r"|^tee\s+(?:-a\s+)?(?P<tee>[^\s<>;|]+)"
 )
+_CREATES: Final = re.compile(r"^create\s+(\S+)$")
+"""SWE-agent's command for a new file."""
+_GIVEN: Final = re.compile(
+    r"^\s*(?:/\S*/)?(?:ba|z)?sh\s+-l?c\s+(?P<quote>[\"'])(?P<line>.*)(?P=quote)\s*$",
+    re.S,
+)
+_ONLY_LOOKS: Final = re.compile(r"(?:grep|rg|find|cat|sed|head|tail|ls|pip|echo)\b")
 _TESTS: Final = re.compile(
     r"\b(?:pytest|py\.test|tox|nox|unittest|nosetests|runtests\.py|manage\.py\s+test"
     r"|go\s+test|cargo\s+(?:test|nextest)|(?:npm|yarn|pnpm)\s+(?:run\s+)?test"
@@ -28,9 +38,13 @@ _EDITS: Final = re.compile(
     r"^sed\s+(?:-\w+\s+)*-i|\bsed\s+-\w*i|^patch\b|^git\s+(?:apply|checkout|restore"
     r"|reset|stash)\b|^ed\s|^perl\s+-\w*i|^(?:cp|mv)\s"
 )
-_KINDS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
-    (kind, re.compile(pattern))
+_KINDS: Final[tuple[tuple[ActionKind, re.Pattern[str]], ...]] = tuple(
+    (ActionKind(kind), re.compile(pattern))
     for kind, pattern in (
+        ("read", r"^(?:open|goto|scroll_up|scroll_down)(?:\s|$)"),
+        ("search", r"^(?:search_dir|search_file|find_file)\s"),
+        ("edit", r"^(?:edit|insert)\s"),
+        ("finish", r"^submit\s*$"),
         ("edit", _EDITS.pattern),
         ("git", r"^(?:git|gh|hg)\b"),
         ("run", r"^(?:python[\d.]*|ipython|node|ruby|perl|php|bash|sh|make)\s|^\./"),
@@ -67,36 +81,44 @@ def answers_one(command: str) -> bool:
     return any(_ANSWERS.match(_PREFIXES.sub("", part, count=1)) for part in parts)
 
 
-def command_kind(command: str) -> str:
-    """The kind of a command line: a value of ``ActionKind``.
+def without_shell(command: str) -> str:
+    """The command line itself, where it is given to a shell as one argument."""
+    match = _GIVEN.match(command)
+    return match["line"] if match else command
+
+
+def command_kind(command: str, root: str = "") -> ActionKind:
+    """The kind of a command line.
 
     Judged by the first command after directory changes and variable settings; a test
     runner counts wherever it stands, unless the command only looks at text.
 
-    >>> command_kind("cd src && grep -rn 'def f' .")
+    Args:
+        command: As the agent gave it.
+        root: The directory that it works in, as far as that is known.
+
+    >>> str(command_kind("cd src && grep -rn 'def f' ."))
     'search'
-    >>> command_kind("python -m pytest -q | tail -5")
+    >>> str(command_kind("python -m pytest -q | tail -5"))
     'test'
     """
     body = _PREFIXES.sub("", command.strip(), count=1)
     if _SUBMIT in body:
-        return "finish"
+        return ActionKind.FINISH
     first = body.split("\n", 1)[0]
-    if written := _WRITES.match(first):
-        return _written_kind(written["to"] or written["tee"] or "")
-    if _TESTS.search(body) and not re.match(
-        r"(?:grep|rg|find|cat|sed|head|tail|ls|pip|echo)\b", body
-    ):
-        return "test"
-    kind = next((k for k, p in _KINDS if p.search(first)), "shell")
-    if kind == "run" and _CODE_GIVEN.search(first):
-        return "edit" if _FILE_WRITTEN.search(body) else "snippet"
+    if written := _WRITES.match(first) or _CREATES.match(first):
+        path = next(filter(None, written.groups()), "")
+        return _written_kind(path, widened(root, entered(command)))
+    if _TESTS.search(body) and not _ONLY_LOOKS.match(body):
+        return ActionKind.TEST
+    kind = next((k for k, p in _KINDS if p.search(first)), ActionKind.SHELL)
+    if kind is ActionKind.RUN and _CODE_GIVEN.search(first):
+        written = _FILE_WRITTEN.search(body)
+        return ActionKind.EDIT if written else ActionKind.SNIPPET
     return kind
 
 
-def _written_kind(path: str) -> str:
-    """A file in a scratch place, or at the top of the project, is throw-away."""
+def _written_kind(path: str, root: str) -> ActionKind:
     if path.startswith("/dev/"):
-        return "shell"
-    inside = path.removeprefix("/testbed/").removeprefix("./")
-    return "script" if inside.startswith("/tmp/") or "/" not in inside else "edit"
+        return ActionKind.SHELL
+    return ActionKind.SCRIPT if is_throwaway(path, root) else ActionKind.EDIT

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from openhands_tiered_router.policy.actions import ActionKind
+from openhands_tiered_router.policy.kinds import ActionKind
 from openhands_tiered_router.tiers import Tier
 
 

@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass, replace
 from typing import Final
 
-from openhands_tiered_router.policy.actions import Action, ActionKind
+from openhands_tiered_router.policy.actions import Action
+from openhands_tiered_router.policy.kinds import ActionKind
 
 
 _RUNS: Final = frozenset({ActionKind.TEST, ActionKind.SNIPPET, ActionKind.RUN})

@@ -6,8 +6,8 @@ import json
 
 from hypothesis import given, strategies as st
 
-from openhands_tiered_router.policy.actions import ActionKind
 from openhands_tiered_router.policy.entry import Entry, ToolCall
+from openhands_tiered_router.policy.kinds import ActionKind
 from openhands_tiered_router.policy.outcome import Usage
 from openhands_tiered_router.policy.session import SessionState
 from openhands_tiered_router.tiers import Tier

@@ -17,9 +17,9 @@ from openhands_tiered_router.calls.settings import BreakerSettings, DispatchSett
 from openhands_tiered_router.loopback import LoopbackProvider, Reply, ToolCall
 from openhands_tiered_router.loopback.scripts import by_turn
 from openhands_tiered_router.policy import rules
-from openhands_tiered_router.policy.actions import ActionKind
 from openhands_tiered_router.policy.economics.price_book import default_price_book
 from openhands_tiered_router.policy.engine import Draft
+from openhands_tiered_router.policy.kinds import ActionKind
 from openhands_tiered_router.policy.request import Purpose
 from openhands_tiered_router.settings import RouterSettings
 from openhands_tiered_router.tiers import Tier

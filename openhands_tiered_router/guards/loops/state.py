@@ -22,13 +22,9 @@ from openhands.sdk.event.user_action import InterruptEvent
 from openhands.sdk.llm import content_to_str
 
 from openhands_tiered_router.guards.hold import hold_of, notice_of
-from openhands_tiered_router.policy.actions import (
-    Action,
-    ActionKind,
-    action_of,
-    with_result,
-)
+from openhands_tiered_router.policy.actions import Action, action_of, with_result
 from openhands_tiered_router.policy.entry import Entry, ToolCall
+from openhands_tiered_router.policy.kinds import ActionKind
 from openhands_tiered_router.policy.trouble import Edits, judged
 from openhands_tiered_router.record.telemetry.outcomes import CUT_SHORT, exit_code_of
 

@@ -11,13 +11,9 @@ from typing import Final
 from openhands.sdk.event import ActionEvent, AgentErrorEvent, Event, ObservationEvent
 
 from openhands_tiered_router.guards.verify.git import Changed
-from openhands_tiered_router.policy.actions import (
-    Action,
-    ActionKind,
-    action_of,
-    with_result,
-)
+from openhands_tiered_router.policy.actions import Action, action_of, with_result
 from openhands_tiered_router.policy.entry import Entry, ToolCall
+from openhands_tiered_router.policy.kinds import ActionKind
 
 
 CHECKS: Final = frozenset({ActionKind.TEST, ActionKind.SNIPPET, ActionKind.RUN})

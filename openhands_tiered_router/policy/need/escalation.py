@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
-from openhands_tiered_router.policy.actions import ActionKind
+from openhands_tiered_router.policy.kinds import ActionKind
 from openhands_tiered_router.policy.policy import Policy
 from openhands_tiered_router.policy.session import SessionState, Turn
 from openhands_tiered_router.tiers import Tier

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from openhands_tiered_router.policy.actions import Action, ActionKind
+from openhands_tiered_router.policy.actions import Action
 from openhands_tiered_router.policy.cues import CALL_CUES, RESULT_CUES, TEXT_CUES
+from openhands_tiered_router.policy.kinds import ActionKind
 from openhands_tiered_router.policy.session import SessionState, Turn
 
 

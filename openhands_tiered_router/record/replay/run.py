@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 
-from openhands_tiered_router.policy.actions import ActionKind
 from openhands_tiered_router.policy.decision import Decision
 from openhands_tiered_router.policy.economics.lifetime import (
     HOUR,
     for_an_hour,
 )
 from openhands_tiered_router.policy.engine import Engine
+from openhands_tiered_router.policy.kinds import ActionKind
 from openhands_tiered_router.policy.request import Purpose, RoutingRequest
 from openhands_tiered_router.policy.session import SessionState
 from openhands_tiered_router.record.replay.sessions import (

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from openhands_tiered_router.policy.actions import ActionKind
 from openhands_tiered_router.policy.engine import Engine
+from openhands_tiered_router.policy.kinds import ActionKind
 from openhands_tiered_router.record.replay.costs import optimum, session_cost
 from openhands_tiered_router.record.replay.run import ReplayedTurn
 from openhands_tiered_router.tiers import Endpoint, Tier

@@ -10,13 +10,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from openhands_tiered_router.policy.actions import (
-    Action,
-    ActionKind,
-    action_of,
-    result_of,
-)
+from openhands_tiered_router.policy.actions import Action, action_of, result_of
 from openhands_tiered_router.policy.entry import Entry, ToolCall
+from openhands_tiered_router.policy.kinds import ActionKind
 from openhands_tiered_router.record.telemetry.fingerprints import fingerprint
 from openhands_tiered_router.record.telemetry.recorder import TelemetryRecorder
 from openhands_tiered_router.record.telemetry.records import ToolResult, ToolStatus
@@ -136,7 +132,7 @@ class ToolOutcomes:
         if asked is not None and asked.action_kind == ActionKind.TEST:
             # Behind a pipe, as in "pytest | tail", only the text tells.
             result = Entry(role="tool", text=observation.text, exit_code=code)
-            failed = failed or result_of(result)[0]
+            failed = failed or result_of(result, asked.action_kind)[0]
         self._answered(
             event,
             status=ToolStatus.DONE,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from openhands_tiered_router.policy.actions import MECHANICAL
+from openhands_tiered_router.policy.kinds import MECHANICAL
 
 
 class Provision(StrEnum):

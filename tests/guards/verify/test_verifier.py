@@ -15,7 +15,8 @@ from openhands_tiered_router.guards.verify.history import Deed
 from openhands_tiered_router.guards.verify.judgement import Judgement, Reason
 from openhands_tiered_router.guards.verify.settings import VerifySettings
 from openhands_tiered_router.guards.verify.verifier import Verifier
-from openhands_tiered_router.policy.actions import Action, ActionKind
+from openhands_tiered_router.policy.actions import Action
+from openhands_tiered_router.policy.kinds import ActionKind
 from tests.guards.verify.conftest import PRICE, Project
 
 

@@ -3,7 +3,8 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, strategies as st
 
-from openhands_tiered_router.policy.actions import Action, ActionKind
+from openhands_tiered_router.policy.actions import Action
+from openhands_tiered_router.policy.kinds import ActionKind
 from openhands_tiered_router.policy.need import dimensions as d
 from openhands_tiered_router.policy.need.graph_facts import names_file
 from openhands_tiered_router.policy.need.task_weights import default_weights

@@ -7,9 +7,9 @@ import itertools
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from openhands_tiered_router.policy.actions import ActionKind
 from openhands_tiered_router.policy.decision import Decision
 from openhands_tiered_router.policy.entry import Entry
+from openhands_tiered_router.policy.kinds import ActionKind
 from openhands_tiered_router.policy.outcome import Usage
 from openhands_tiered_router.record.replay.costs import (
     UnknownPriceError,
