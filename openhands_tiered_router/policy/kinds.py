@@ -52,3 +52,6 @@ MECHANICAL: Final = frozenset(
 55-60 % of the turns of recorded agent sessions, unless they are the first or follow
 a failure (docs/benchmarks.md).
 """
+
+CHANGES: Final = frozenset({ActionKind.EDIT, ActionKind.SCRIPT})
+"""Kinds that change or make files."""

@@ -11,7 +11,7 @@ from typing import Any, Final
 from openhands_tiered_router.policy.actions import Action, action_of, with_result
 from openhands_tiered_router.policy.cues import text_cues
 from openhands_tiered_router.policy.entry import Entry
-from openhands_tiered_router.policy.kinds import MECHANICAL, ActionKind
+from openhands_tiered_router.policy.kinds import CHANGES, MECHANICAL, ActionKind
 from openhands_tiered_router.policy.outcome import Usage
 from openhands_tiered_router.policy.tally import Pace, Tally
 from openhands_tiered_router.policy.tools import ToolFacts, facts_of
@@ -20,7 +20,6 @@ from openhands_tiered_router.policy.workspace import widened
 from openhands_tiered_router.tiers import Tier
 
 
-_WORK: Final = frozenset({ActionKind.EDIT, ActionKind.SCRIPT})
 RECENT_TURNS: Final = 12
 """Turns kept in detail; no rule looks back further."""
 
@@ -307,7 +306,7 @@ def _fold_assistant(state: SessionState, entry: Entry) -> SessionState:
     before = state.last
     known = _files(before.actions) if before else frozenset()
     # Where nothing is there yet to be edited, what is made is the work.
-    work = {ActionKind.EDIT} if state.edits.sources else _WORK
+    work = {ActionKind.EDIT} if state.edits.sources else CHANGES
     edits = any(action.kind in work for action in actions)
     turn = Turn(
         actions=actions,

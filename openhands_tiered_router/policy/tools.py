@@ -183,6 +183,7 @@ _VERBS: Final[Mapping[str, ActionKind]] = {
 }
 """What the verb of an unknown tool's name tells."""
 _LOOKS: Final = frozenset({ActionKind.SEARCH, ActionKind.LIST, ActionKind.READ})
+_SEES: Final = _LOOKS | {ActionKind.BROWSE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,7 +273,7 @@ def judged(
     """
     kind = _by_name(_NAMESPACE.sub("", name))
     if facts and facts.read_only:
-        return kind if kind in _LOOKS or kind is ActionKind.BROWSE else ActionKind.READ
+        return kind if kind and kind in _SEES else ActionKind.READ
     if facts and facts.read_only is False and kind in _LOOKS:
         return ActionKind.EDIT if facts.destructive else ActionKind.OTHER
     if kind is ActionKind.SHELL and command_of(arguments):

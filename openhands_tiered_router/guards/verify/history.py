@@ -13,7 +13,7 @@ from openhands.sdk.event import ActionEvent, AgentErrorEvent, Event, Observation
 from openhands_tiered_router.guards.verify.git import Changed
 from openhands_tiered_router.policy.actions import Action, action_of, with_result
 from openhands_tiered_router.policy.entry import Entry, ToolCall
-from openhands_tiered_router.policy.kinds import ActionKind
+from openhands_tiered_router.policy.kinds import CHANGES, ActionKind
 
 
 CHECKS: Final = frozenset({ActionKind.TEST, ActionKind.SNIPPET, ActionKind.RUN})
@@ -113,7 +113,7 @@ def own_checks(done: Sequence[Deed], changed: Sequence[Changed]) -> OwnChecks:
 
 
 def _edits(deed: Deed, paths: Sequence[str]) -> bool:
-    if deed.action.kind is not ActionKind.EDIT or deed.action.exit_code:
+    if deed.action.kind not in CHANGES or deed.action.exit_code:
         return False
     named = [n.removeprefix("./") for n in deed.action.paths]
     return any(f"/{n}".endswith(f"/{p}") for n in named for p in paths)

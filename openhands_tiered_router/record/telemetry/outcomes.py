@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from openhands_tiered_router.policy.actions import Action, action_of, result_of
 from openhands_tiered_router.policy.entry import Entry, ToolCall
-from openhands_tiered_router.policy.kinds import ActionKind
+from openhands_tiered_router.policy.kinds import CHANGES, ActionKind
 from openhands_tiered_router.record.telemetry.fingerprints import fingerprint
 from openhands_tiered_router.record.telemetry.recorder import TelemetryRecorder
 from openhands_tiered_router.record.telemetry.records import ToolResult, ToolStatus
@@ -29,9 +29,6 @@ MAX_PENDING: Final = 1_000
 CUT_SHORT: Final = re.compile("Tool call (interrupted|cancelled)")
 """How the SDK's error text begins for calls that a pause or interrupt ended: no fault
 of the model, and only the text tells them from those that are."""
-
-CHANGES: Final = frozenset({ActionKind.EDIT, ActionKind.SCRIPT})
-"""Kinds of action that write the file that they name."""
 
 _log = logging.getLogger(__name__)
 
@@ -132,7 +129,7 @@ class ToolOutcomes:
         if asked is not None and asked.action_kind == ActionKind.TEST:
             # Behind a pipe, as in "pytest | tail", only the text tells.
             result = Entry(role="tool", text=observation.text, exit_code=code)
-            failed = failed or result_of(result, asked.action_kind)[0]
+            failed = failed or result_of(result, ActionKind.TEST)[0]
         self._answered(
             event,
             status=ToolStatus.DONE,
