@@ -62,8 +62,9 @@ DEFAULT_MAX_COMPLEXITY: Final[Mapping[Tier, float]] = {
 }
 """Upper end of the task complexity, in [0, 1], that a tier is meant for."""
 
-DEFAULT_CACHE_TTL: Final = 300.0
-"""Seconds a provider keeps a prompt prefix: Anthropic's default; others are alike."""
+FIVE_MINUTES: Final = 300.0
+"""Seconds; the lifetime that is reckoned with where a provider states none, and
+Anthropic's shorter one. ``policy.economics.providers`` says which applies where."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,8 +123,9 @@ class Endpoint:
     """Context window, tokens; ``None``: not known."""
     vision: bool = False
     tools: bool = True
-    cache_ttl: float = DEFAULT_CACHE_TTL
-    """Seconds that the provider keeps a prompt prefix after its last use."""
+    cache_ttl: float = FIVE_MINUTES
+    """Seconds that the provider keeps a prompt prefix, from the start of the last
+    request that used it."""
     cache_id: str = ""
     """Endpoints with the same value share one prompt cache at the provider."""
     limits: Limits = Limits()

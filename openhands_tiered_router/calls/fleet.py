@@ -74,6 +74,8 @@ class SessionRecord:
     ends: dict[str, tuple[int, int]] = field(default_factory=dict)
     """By ``Endpoint.cache_id``: messages of the last prompt that was cached there,
     and the fingerprint of the last of them."""
+    long_ends: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """The same of the last prompt that was bought for an hour."""
     workspace: str | None = None
     tools_tokens: int | None = None
     """Size of the tool schemas, tokens; ``None``: not measured yet."""

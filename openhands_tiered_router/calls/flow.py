@@ -93,7 +93,12 @@ class Call:
     """Seconds that the decision took, history included."""
 
     def request(
-        self, *, tools: bool, tools_tokens: int, pin: Tier | None
+        self,
+        *,
+        tools: bool,
+        tools_tokens: int,
+        pin: Tier | None,
+        marks_cache: bool = True,
     ) -> RoutingRequest:
         """What the engine is asked, once the history is read.
 
@@ -101,6 +106,7 @@ class Call:
             tools: Whether the model is offered any.
             tools_tokens: Size of their schemas.
             pin: The tier that the caller asks for.
+            marks_cache: See ``RoutingRequest``.
         """
         self.prompt_tokens = self.state.expected_prompt(tools_tokens)
         return RoutingRequest(
@@ -111,6 +117,7 @@ class Call:
             needs_tools=tools,
             pin=pin,
             workspace=self.session.workspace,
+            marks_cache=marks_cache,
         )
 
     def admit(
@@ -177,10 +184,21 @@ class Call:
             response_id=response_id,
         )
 
-    def learn(self, endpoint: Endpoint, usage: Usage, ttl: float | None = None) -> None:
+    def learn(
+        self,
+        endpoint: Endpoint,
+        usage: Usage,
+        *,
+        sent_at: float,
+        ttl: float | None = None,
+    ) -> None:
         """Notes an answer in the conversation's state, which only steps move.
 
-        ``ttl``: seconds for which the provider keeps the prompt, if it was asked to.
+        Args:
+            endpoint: That answered.
+            usage: Tokens as the provider counted them.
+            sent_at: Start of the request, epoch seconds.
+            ttl: Seconds for which what it wrote to the cache was bought, if any.
         """
         if self.purpose is not Purpose.TURN or self.session_id is None:
             return
@@ -189,7 +207,13 @@ class Call:
             session.answers = session.state.turns + 1
             session.answered_here += 1
             session.state = session.state.after_call(
-                endpoint.cache_id, usage, time.time(), endpoint.tier, ttl
+                endpoint.cache_id,
+                usage,
+                time.time(),
+                endpoint.tier,
+                ttl,
+                started=sent_at,
+                short=endpoint.cache_ttl,
             )
 
     def record(self, outcome: Outcome) -> RoutedCall:

@@ -137,6 +137,7 @@ def _print_decisions(
                 "session": session.id,
                 "turn": number,
                 "tier": str(turn.decision.tier),
+                "cache_ttl": turn.served.cache_ttl,
                 "ms": round(turn.ms, 4),
             }
             click.echo(json.dumps(line))

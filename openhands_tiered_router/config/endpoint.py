@@ -17,7 +17,6 @@ from openhands_tiered_router.config.llm_fields import (
 from openhands_tiered_router.fields import Count, Number, Section
 from openhands_tiered_router.redaction import looks_secret
 from openhands_tiered_router.tiers import (
-    DEFAULT_CACHE_TTL,
     Limits,
     LongContextPrices,
     Prices,
@@ -61,8 +60,9 @@ class EndpointConfig(Section):
     """The key itself. Works, with a warning: a key belongs in the environment."""
     weight: Annotated[Number, Field(gt=0, le=1_000_000)] = 1.0
     """Share of the tier's calls, relative to its other endpoints."""
-    cache_ttl: Annotated[Number, Field(ge=0, le=604_800)] = DEFAULT_CACHE_TTL
-    """Seconds that the provider keeps a prompt prefix after its last use."""
+    cache_ttl: Annotated[Number, Field(ge=0, le=604_800)] | None = None
+    """Seconds that the provider keeps a prompt prefix, from the start of the last
+    request that used it; what the provider states if unset."""
     rpm: Annotated[Count, Field(ge=1)] | None = None
     """Requests that it may get in any 60 seconds."""
     tpm: Annotated[Count, Field(ge=1)] | None = None
@@ -87,7 +87,8 @@ class EndpointConfig(Section):
     cache_creation_input_token_cost: Price | None = None
     """USD per token written to the provider's cache; the input price if unset."""
     cache_creation_input_token_cost_above_1hr: Price | None = None
-    """USD per token written to a cache that is kept for an hour."""
+    """USD per token written to a cache that is kept for an hour; twice the input
+    price if unset and a write costs 1.25 times that."""
     success: Annotated[Number, Field(ge=0, le=1)] | None = None
     """Share of your tasks that it solves alone, in [0, 1]; else the package's table of
     published results says, where it knows the model."""

@@ -14,6 +14,11 @@ from openhands_tiered_router.policy.economics.price_book import (
     PriceBook,
     default_price_book,
 )
+from openhands_tiered_router.policy.economics.providers import (
+    SDK_RETENTION,
+    cache_terms,
+    with_hour,
+)
 from openhands_tiered_router.tiers import Endpoint, Prices, Tier, TierSet
 
 
@@ -86,16 +91,17 @@ def _endpoint(
 ) -> Endpoint:
     info = book.info(target.model)
     window = config.max_input_tokens or _whole(target.llm.get("max_input_tokens"))
+    prices = config.prices() or _profile_prices(target) or (info and info.prices)
     return Endpoint(
         key=key,
         tier=Tier.parse(key.partition("/")[0]),
         model=target.model,
         weight=config.weight,
-        prices=config.prices() or _profile_prices(target) or (info and info.prices),
+        prices=prices and with_hour(prices, target.model),
         max_input_tokens=window or (info and info.max_input_tokens),
         vision=_sees(config, target, bool(info and info.vision)),
         tools=_calls_tools(config, target, info.tools if info else None),
-        cache_ttl=config.cache_ttl,
+        cache_ttl=_lifetime(config, target),
         cache_id=_cache_id(config, target),
         limits=config.limits(),
         success=config.success,
@@ -133,6 +139,14 @@ def _cache_id(config: EndpointConfig, target: Target) -> str:
     """Providers keep caches apart by model and account."""
     account = config.api_key_env or config.profile or ""
     return "|".join((target.model, target.base_url or "", account))
+
+
+def _lifetime(config: EndpointConfig, target: Target) -> float:
+    """Seconds that the provider keeps a prefix: the user's figure, else its own."""
+    if config.cache_ttl is not None:
+        return config.cache_ttl
+    retention = target.llm.get("prompt_cache_retention", SDK_RETENTION)
+    return cache_terms(target.model, retention).seconds
 
 
 def _whole(value: Any) -> int | None:

@@ -112,7 +112,7 @@ class GatewayRouter:
         response_id: str | None,
     ) -> None:
         """An endpoint answered. ``first_token``: epoch seconds of a stream's first."""
-        now = time.time()
+        now, sent_at = time.time(), route.sent_at
         permit = route.permits.pop(key, Permit.FREE)
         health = self._health(route, key)
         health.breaker.succeeded(now, began=route.sent_at, permit=permit)
@@ -126,7 +126,7 @@ class GatewayRouter:
             self._gave[response_id] = key
             if len(self._gave) > MAX_RESPONSES:
                 self._gave.popitem(last=False)
-        route.learn(route.setup.endpoint(key), usage)
+        route.learn(route.setup.endpoint(key), usage, sent_at=sent_at)
         self._settle(route, key, usage, cost, first_token, response_id)
 
     def gave_up(self, route: Route, *, left: bool = False) -> None:
@@ -155,6 +155,7 @@ class GatewayRouter:
             tools=bool(call.tools),
             tools_tokens=session.tools_tokens or 0 if call.tools else 0,
             pin=call.pin,
+            marks_cache=False,
         )
 
     def _admitted(self, route: Route, keys: list[str]) -> list[str]:

@@ -34,6 +34,8 @@ from openhands_tiered_router.loopback.wire import (
 
 
 SIGNED_BY: Final = "loopback:"
+MOST_MARKERS: Final = 4
+"""Cache breakpoints that Anthropic takes in one request (its documentation)."""
 CALL_ID: Final = re.compile(r"[a-zA-Z0-9_-]+")
 
 
@@ -85,6 +87,15 @@ def _marker(part: dict[str, Any]) -> str | None:
     return control.get("ttl", "5m")
 
 
+def _check_order(blocks: list[Block]) -> list[Block]:
+    markers = [block.marker for block in blocks if block.marker]
+    if len(markers) > MOST_MARKERS:
+        raise Malformed(f"cache_control: at most {MOST_MARKERS} markers")
+    if markers != sorted(markers):
+        raise Malformed("cache_control: a ttl of 1h must not come after one of 5m")
+    return blocks
+
+
 def _blocks(body: Body) -> list[Block]:
     parts = objects(body, "tools")
     system = body.get("system")
@@ -98,7 +109,7 @@ def _blocks(body: Body) -> list[Block]:
             found.append(
                 Block(serialise([raw.get("role"), part]), _nested_marker(part))
             )
-    return found
+    return _check_order(found)
 
 
 def _nested_marker(part: dict[str, Any]) -> str | None:

@@ -141,9 +141,9 @@ class PromptCache:
         return True
 
     def _write(self, model: str, end: _PrefixEnd, ttl: float) -> None:
-        if self._read(model, end):
-            ttl = max(ttl, self._prefixes[model, end.digest].ttl)
-        self._prefixes[model, end.digest] = _Entry(self._clock(), ttl)
+        # A prefix that is there keeps the lifetime that it was bought with.
+        if not self._read(model, end):
+            self._prefixes[model, end.digest] = _Entry(self._clock(), ttl)
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ from openhands_tiered_router.loopback.responses import RESPONSES
 from openhands_tiered_router.loopback.scripts import fixed
 from openhands_tiered_router.loopback.server import HOST, ServerThread
 from openhands_tiered_router.loopback.wire import Body, Format, Malformed, objects
-from openhands_tiered_router.tiers import DEFAULT_CACHE_TTL, Prices
+from openhands_tiered_router.tiers import FIVE_MINUTES, Prices
 
 
 PATHS: Final[Mapping[str, Format]] = {
@@ -81,7 +81,8 @@ class LoopbackProvider:
         prices: USD per token, by model as it stands in the request.
         windows: Longest prompt in tokens, by model; others have no limit.
         strict: Reject what the real APIs reject (see ``docs/loopback.md``).
-        cache_ttl: Seconds that prompt caches keep an unused prefix.
+        cache_ttl: Seconds that prompt caches keep a prefix from the start of the last
+            request that used it.
         clock: The caches' clock, seconds from any fixed point.
         port: 0: any free one.
     """
@@ -93,7 +94,7 @@ class LoopbackProvider:
         prices: Mapping[str, Prices] | None = None,
         windows: Mapping[str, int] | None = None,
         strict: bool = True,
-        cache_ttl: float = DEFAULT_CACHE_TTL,
+        cache_ttl: float = FIVE_MINUTES,
         clock: Callable[[], float] = time.monotonic,
         port: int = 0,
     ) -> None:

@@ -42,6 +42,9 @@ class Candidate:
     """Expected extra cost, USD, that choosing it causes on later calls."""
     warm_tokens: int = 0
     """Tokens of the prompt that its provider is expected to have cached."""
+    cache_ttl: float | None = None
+    """Seconds for which what the call writes to its cache is bought; ``None``: the
+    endpoint's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,11 +68,19 @@ class Decision:
     candidates: tuple[Candidate, ...] = ()
     reasons: tuple[Reason, ...] = ()
     dimensions: tuple[Dimension, ...] = ()
-    cache_ttl: float | None = None
-    """Seconds of cache lifetime to buy for this prompt; ``None``: the default."""
     propensity: float = 1.0
     """Probability with which the policy chooses this tier in this situation."""
     situation: Situation | None = None
     """What it was decided on; kept only while other tiers are tried."""
     policy: str = "rules"
     """Name and version of the policy, for later analysis."""
+
+    @property
+    def cache_ttl(self) -> float | None:
+        """The chosen endpoint's: see ``Candidate.cache_ttl``."""
+        return self.lifetime(self.endpoint)
+
+    def lifetime(self, endpoint: str) -> float | None:
+        """``Candidate.cache_ttl`` of that endpoint."""
+        found = (c.cache_ttl for c in self.candidates if c.endpoint == endpoint)
+        return next(found, None)

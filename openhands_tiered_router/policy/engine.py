@@ -41,7 +41,6 @@ class Draft:
     p_mechanical: float | None = None
     dimensions: tuple[Dimension, ...] = ()
     reasons: tuple[Reason, ...] = ()
-    cache_ttl: float | None = None
     order: tuple[str, ...] = ()
     """Endpoints to try, best first. Set by ``choose``."""
     propensity: float = 1.0
@@ -133,7 +132,6 @@ def _decision(draft: Draft, policy: str) -> Decision:
         p_mechanical=draft.p_mechanical,
         candidates=draft.candidates,
         reasons=draft.reasons,
-        cache_ttl=draft.cache_ttl,
         dimensions=draft.dimensions,
         propensity=draft.propensity,
         situation=draft.situation,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from hashlib import blake2b
 from typing import Annotated, Final
 
 from pydantic import Field
 
 from openhands_tiered_router.fields import Count, Number, Section, Share
+from openhands_tiered_router.policy.caches import Gaps
 from openhands_tiered_router.policy.engine import Draft
 from openhands_tiered_router.policy.fleet import Health
 from openhands_tiered_router.policy.ranking import best, ranked
@@ -119,6 +120,9 @@ def _situation_of(draft: Draft, arms: tuple[tuple[Tier, float], ...]) -> Situati
                 age=draft.now - prefix.used_at,
                 blocks=session.blocks - prefix.blocks,
                 ttl=prefix.ttl,
+                long_tokens=prefix.long_tokens,
+                long_ttl=prefix.long_ttl,
+                gaps=astuple(session.gaps.get(cache_id, Gaps())),
             )
             for cache_id, prefix in session.warm.items()
             if cache_id in keys

@@ -108,9 +108,6 @@ class Policy(Section):
     cache_look_back: Turns | None = None
     """Content blocks that providers search back for a cached prefix; set 20 where
     requests do not keep a breakpoint where each endpoint last ended."""
-    slow_turn: Amount = 50.0
-    """Seconds a turn from which a one-hour cache is cheaper than a five-minute one:
-    measured on recorded sessions with Anthropic's prices."""
     catch_rate: Share = 0.0
     """Share of wrong work that the verifier rejects; 0 where nothing verifies."""
     pass_rate: Share = 1.0

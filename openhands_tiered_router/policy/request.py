@@ -36,6 +36,9 @@ class RoutingRequest:
     """The caller's wish; goes before a marker in the conversation."""
     workspace: str | None = None
     """Directory that the agent works in, if known."""
+    marks_cache: bool = True
+    """Whether the prompt can be marked for the provider's cache: a gateway sends its
+    clients' own marks."""
     floor: Tier | None = None
     """No weaker tier may serve: a guard's or the user's wish for this call."""
     cap: Tier | None = None

@@ -8,7 +8,6 @@ from typing import Final
 
 from openhands_tiered_router.policy.economics.lifetime import (
     CacheLifetime,
-    OneHour,
 )
 from openhands_tiered_router.policy.economics.rule import economics
 from openhands_tiered_router.policy.engine import Draft, Rule
@@ -166,7 +165,7 @@ def standard_rules(
     next_turn: PredictsTurns | None = None,
     facts: GraphSource | None = None,
     signals: Callable[[str], RiskSource | None] | None = None,
-    one_hour: OneHour = OneHour.RECOMMEND,
+    one_hour: bool = True,
     explore: Exploration = NEVER,
 ) -> tuple[Rule, ...]:
     """The standard policy: its rules, in the order in which they run.
@@ -179,7 +178,7 @@ def standard_rules(
         next_turn: Predicts mechanical turns; ``None``: the package's model.
         facts: What a workspace's code graph says about a task; must not block.
         signals: What it says about the files at hand; must not block.
-        one_hour: What to do about one-hour caches when turns are slow.
+        one_hour: Whether to buy an hour of cache where that is expected to pay.
         explore: How often another tier is tried.
     """
     return (

@@ -9,6 +9,7 @@ from functools import reduce
 from typing import Any, Final
 
 from openhands_tiered_router.policy.actions import Action, action_of, with_result
+from openhands_tiered_router.policy.caches import Gaps, WarmPrefix, used
 from openhands_tiered_router.policy.cues import text_cues
 from openhands_tiered_router.policy.entry import Entry
 from openhands_tiered_router.policy.kinds import CHANGES, MECHANICAL, ActionKind
@@ -17,7 +18,7 @@ from openhands_tiered_router.policy.tally import Pace, Tally
 from openhands_tiered_router.policy.tools import ToolFacts, facts_of
 from openhands_tiered_router.policy.trouble import Edits, judged
 from openhands_tiered_router.policy.workspace import widened
-from openhands_tiered_router.tiers import Tier
+from openhands_tiered_router.tiers import FIVE_MINUTES, Tier
 
 
 RECENT_TURNS: Final = 12
@@ -71,19 +72,6 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
-class WarmPrefix:
-    """What a provider is expected to have in its prompt cache for a conversation."""
-
-    tokens: int
-    used_at: float
-    """When the endpoint last answered, epoch seconds."""
-    blocks: int = 0
-    """Content blocks that the conversation had then."""
-    ttl: float | None = None
-    """Seconds that it was asked to be kept; ``None``: the endpoint's ``cache_ttl``."""
-
-
-@dataclass(frozen=True, slots=True)
 class Nudge:
     """What a guard asks for the coming turns; the history does not tell it."""
 
@@ -121,6 +109,11 @@ class SessionState:
     """``chars`` when ``prompt_tokens`` was measured."""
     warm: Mapping[str, WarmPrefix] = field(default_factory=dict)
     """By ``Endpoint.cache_id``."""
+    gaps: Mapping[str, Gaps] = field(default_factory=dict)
+    """From start to start of the requests to a cache, by ``Endpoint.cache_id``;
+    those in which the user spoke are in ``waits``."""
+    waits: Gaps = Gaps()
+    """Gaps in which the user spoke."""
     since_user: int = 0
     """Turns since the user last spoke."""
     root: str = ""
@@ -189,6 +182,9 @@ class SessionState:
         now: float,
         tier: Tier | None = None,
         ttl: float | None = None,
+        *,
+        started: float | None = None,
+        short: float = FIVE_MINUTES,
     ) -> SessionState:
         """The state after an endpoint answered, before its answer is folded in.
 
@@ -198,19 +194,34 @@ class SessionState:
             now: Epoch seconds at the end of the call.
             tier: The endpoint's tier; without it a hard turn that a weak tier served
                 is not counted as one.
-            ttl: Seconds that the prompt was asked to be cached for, if any.
+            ttl: Seconds for which what it wrote to the cache was bought; ``None``:
+                ``short``.
+            started: Epoch seconds at the start of the request, from which the
+                cache's lifetime runs; ``None``: it took no time.
+            short: The endpoint's ``cache_ttl``.
         """
+        at = now if started is None else started
+        before = self.warm.get(cache_id)
         state = replace(
             self,
             served=tier,
             answered_by=cache_id,
             pace=self.pace.answered(now, waited=self.after_user),
+            **self._gap(cache_id, at - before.used_at if before else None),
         )
         if not usage.prompt:
             return state
         # A provider that counts writes says exactly what it holds; others keep all.
-        held = usage.cache_read + usage.cache_write if usage.cache_write else None
-        prefix = WarmPrefix(held or usage.prompt, now, self.blocks, ttl)
+        counted = usage.cache_write > 0
+        prefix = used(
+            before,
+            tokens=usage.cache_read + usage.cache_write if counted else usage.prompt,
+            at=at,
+            blocks=self.blocks,
+            ttl=ttl,
+            short=short,
+            read=usage.cache_read if counted else None,
+        )
         return replace(
             state,
             prompt_tokens=usage.prompt,
@@ -218,6 +229,15 @@ class SessionState:
             chars_at_prompt=self.chars,
             warm={**self.warm, cache_id: prefix},
         )
+
+    def _gap(self, cache_id: str, seconds: float | None) -> dict[str, Any]:
+        """What changes with a gap of so many seconds; ``None``: there was none."""
+        if seconds is None or seconds < 0.0:
+            return {}
+        if self.after_user:
+            return {"waits": self.waits.after(seconds)}
+        known = self.gaps.get(cache_id, Gaps())
+        return {"gaps": {**self.gaps, cache_id: known.after(seconds)}}
 
     def _growth(self, prompt: int) -> float:
         if not self.prompt_tokens or prompt < self.prompt_tokens:
@@ -276,6 +296,8 @@ class SessionState:
             root=self.root or rebuilt.root,
             tools=self.tools,
             pace=self.pace,
+            gaps=self.gaps,
+            waits=self.waits,
             served=self.served,
             edited_by=self.edited_by,
             verification=self.verification,

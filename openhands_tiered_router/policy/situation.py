@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from openhands_tiered_router.policy.session import SessionState, Turn, WarmPrefix
+from openhands_tiered_router.policy.caches import Gaps, WarmPrefix
+from openhands_tiered_router.policy.session import SessionState, Turn
 from openhands_tiered_router.policy.tally import Pace, Tally
 from openhands_tiered_router.tiers import Tier
 
@@ -16,11 +17,15 @@ class WarmEndpoint:
     endpoint: str
     tokens: int
     age: float
-    """Seconds since the endpoint last answered."""
+    """Seconds since the start of the last request to it."""
     blocks: int
     """Content blocks that came since."""
     ttl: float | None = None
-    """Lifetime that was asked for, seconds; ``None``: the endpoint's own."""
+    """Seconds that ``tokens`` live; ``None``: the endpoint's own."""
+    long_tokens: int = 0
+    long_ttl: float = 0.0
+    gaps: tuple[int, float, float] = (0, 0.0, 0.0)
+    """``Gaps`` of the requests to it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +79,14 @@ class Situation:
                     now - w.age,
                     max(v.blocks for v in self.warm) - w.blocks,
                     w.ttl,
+                    w.long_tokens,
+                    w.long_ttl,
                 )
+                for w in self.warm
+                if w.endpoint in cache_ids
+            },
+            gaps={
+                cache_ids[w.endpoint]: Gaps(*w.gaps)
                 for w in self.warm
                 if w.endpoint in cache_ids
             },

@@ -2,13 +2,15 @@
 
 The SDK marks the system prompt and the newest user or tool message. Anthropic looks
 back at most 20 content blocks from a mark, so an endpoint that others stood in for
-would not find its own prefix again: its last end gets a mark too, three of the four
-that are allowed. A mark costs nothing: tokens are charged by what is read and written.
+would not find its own prefix again: its last end gets a mark too. A prefix that was
+bought for an hour keeps a mark for an hour at its end, before those for five minutes,
+as the API demands: together the four that are allowed. A mark costs nothing: tokens
+are charged by what is read and written.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,6 +56,7 @@ def prompt_for(
     messages: list[Message],
     settings: CacheSettings,
     ttl: float | None,
+    now: float,
 ) -> Prompt:
     """``messages`` with our marks; as they are for a model that wants none.
 
@@ -63,21 +66,41 @@ def prompt_for(
         llm: Its model.
         messages: As the endpoint accepts them; not mutated.
         settings: ``[cache]``.
-        ttl: Seconds that the decision wants the prompt cached for, if any.
+        ttl: Seconds for which the decision buys what is written, if not the usual.
+        now: Epoch seconds.
     """
     if not messages or not llm.is_caching_prompt_active() or llm.uses_responses_api():
         return Prompt(messages, endpoint.cache_ttl)
     last = _markable(messages, len(messages))
-    before = _last_end(record, endpoint, messages) if settings.breakpoints else None
-    if before is not None and before != last:
-        messages = _replaced(messages, before, _marked(messages[before]))
-    # Without native tool calls the SDK rewrites messages and drops the lifetime, and
-    # an hour's mark may not stand behind one for five minutes.
-    if ttl != HOUR or not sells_hour(endpoint) or not llm.native_tool_calling:
+    before = long_end = None
+    if settings.breakpoints:
+        before = _last_end(record.ends, endpoint, messages)
+    # Without native tool calls the SDK rewrites messages and drops the lifetime.
+    marks_hours = sells_hour(endpoint) and llm.native_tool_calling
+    if marks_hours and settings.breakpoints and _kept_long(record, endpoint, now):
+        long_end = _last_end(record.long_ends, endpoint, messages)
+    places = {p for p in (before, long_end) if p is not None}
+    for place in places - {last}:
+        messages = _replaced(messages, place, _marked(messages[place]))
+    marked = {0, *places} | ({last} if last is not None else set())
+    if ttl == HOUR and marks_hours:
+        hours, bought = marked, HOUR
+    elif long_end is not None:
+        # None for an hour may follow one for five minutes.
+        hours, bought = {p for p in marked if p <= long_end}, endpoint.cache_ttl
+    else:
         return Prompt(messages, endpoint.cache_ttl)
-    for place in {0, before, last} - {None}:
+    for place in hours:
         messages = _replaced(messages, place, _for_an_hour(messages[place]))
-    return Prompt(messages, HOUR)
+    return Prompt(messages, bought)
+
+
+def _kept_long(record: SessionRecord, endpoint: Endpoint, now: float) -> bool:
+    """Whether a prefix that was bought for an hour is expected to be there still."""
+    prefix = record.state.warm.get(endpoint.cache_id)
+    if prefix is None or not prefix.long_tokens:
+        return False
+    return prefix.alive(now, endpoint.cache_ttl) >= prefix.long_tokens
 
 
 def note_end(
@@ -87,13 +110,17 @@ def note_end(
     if usage.cache_read or usage.cache_write:
         end = len(prompt.messages), fingerprint(prompt.messages[-1])
         record.ends[endpoint.cache_id] = end
+        if prompt.ttl == HOUR:
+            record.long_ends[endpoint.cache_id] = end
 
 
 def _last_end(
-    record: SessionRecord, endpoint: Endpoint, messages: Sequence[Message]
+    ends: Mapping[str, tuple[int, int]],
+    endpoint: Endpoint,
+    messages: Sequence[Message],
 ) -> int | None:
-    """Index of the message that the SDK marked last there, if it still stands so."""
-    count, seen = record.ends.get(endpoint.cache_id, (0, 0))
+    """Index of the message that was marked at that end, if it is still the same."""
+    count, seen = ends.get(endpoint.cache_id, (0, 0))
     if not 0 < count <= len(messages) or fingerprint(messages[count - 1]) != seen:
         return None
     return _markable(messages, count)

@@ -9,6 +9,7 @@ from typing import Final
 from openhands.sdk.llm import LLM
 
 from openhands_tiered_router.policy.economics.price_book import default_price_book
+from openhands_tiered_router.policy.economics.providers import cache_terms, with_hour
 from openhands_tiered_router.settings import RouterSettings
 from openhands_tiered_router.tiers import Endpoint, Prices, Tier, TierSet
 
@@ -29,13 +30,15 @@ def tier_set(llms: Mapping[str, LLM], settings: RouterSettings) -> TierSet:
 
 def endpoint_of(key: str, llm: LLM) -> Endpoint:
     """An ``LLM`` that came without configuration, as an endpoint."""
+    prices = _prices(llm)
     return Endpoint(
         key=key,
         tier=Tier.of(key),
         model=llm.model,
-        prices=_prices(llm),
+        prices=prices and with_hour(prices, llm.model),
         max_input_tokens=llm.effective_max_input_tokens,
         vision=llm.vision_is_active(),
+        cache_ttl=cache_terms(llm.model, llm.prompt_cache_retention).seconds,
         cache_id=cache_id(llm),
     )
 

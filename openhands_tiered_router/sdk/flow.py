@@ -202,7 +202,8 @@ class CallFlow:
                 self.llms[key],
                 messages,
                 self.setup.cache,
-                self.call.decision.cache_ttl,
+                self.call.decision.lifetime(key),
+                time.time(),
             )
             return self._prompt.messages
         except Exception as error:
@@ -271,7 +272,8 @@ class CallFlow:
         call.session.authors.record(response.message, endpoint.cache_id)
         if prompt is not None and call.purpose is Purpose.TURN:
             caching.note_end(call.session, endpoint, prompt, outcome.usage)
-        call.learn(endpoint, outcome.usage, prompt.ttl if prompt else None)
+        ttl = prompt.ttl if prompt else None
+        call.learn(endpoint, outcome.usage, sent_at=self._sent_at, ttl=ttl)
 
     def _record(self, outcome: Outcome, response: LLMResponse | None) -> None:
         call = self.call.record(outcome)

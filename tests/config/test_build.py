@@ -236,7 +236,7 @@ def test_prices_of_the_table_are_charged_as_the_price_book_says() -> None:
     )
 
 
-def test_an_hour_of_cache_costs_what_the_file_says_a_write_costs() -> None:
+def test_an_hour_of_cache_costs_twice_the_input_where_a_write_costs_1_25() -> None:
     table = priced("anthropic/claude-opus-4-5", (1e-7, 2.5e-6))
     llm = build_llms(configure(simple=[table]), ENVIRON)["simple"]
     raw = {
@@ -247,7 +247,7 @@ def test_an_hour_of_cache_costs_what_the_file_says_a_write_costs() -> None:
     }
     usage = litellm.AnthropicConfig().calculate_usage(raw, reasoning_content=None)
     assert charged(llm, "claude-opus-4-5", usage) == pytest.approx(
-        UNCACHED * 2e-6 + WRITTEN * 2.5e-6 + OUTPUT * 9e-6
+        UNCACHED * 2e-6 + WRITTEN * 4e-6 + OUTPUT * 9e-6
     )
 
 

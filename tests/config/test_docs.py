@@ -46,7 +46,6 @@ def test_every_key_of_an_endpoint_stands_there() -> None:
     names = EndpointConfig.model_fields.keys() - {"llm", "long_context"}
     assert names <= rows().keys()
     assert rows()["weight"] == str(EndpointConfig.model_fields["weight"].default)
-    assert rows()["cache_ttl"] == str(EndpointConfig.model_fields["cache_ttl"].default)
     assert all(f"`{name}`" in PAGE for name in RESERVED)
 
 

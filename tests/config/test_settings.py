@@ -33,7 +33,7 @@ def test_every_section_arrives() -> None:
         "telemetry": {"keep_days": 7},
         "graph": {"enabled": False},
         "explore": {"share": 0.1},
-        "cache": {"one_hour": "auto"},
+        "cache": {"one_hour": False},
         "budgets": [{"name": "b", "usd": 1.0}],
         "state": {"backend": "sqlite"},
         "loops": {"failures": 9},

@@ -133,6 +133,16 @@ def test_an_hour_is_written_apart_and_lasts_an_hour(
     assert (again.usage.cache_read, again.usage.cache_write) == (MINIMUM_PREFIX, 5)
 
 
+def test_what_is_there_keeps_the_lifetime_that_it_was_bought_with(
+    cache: PromptCache, clock: Clock
+) -> None:
+    cache.explicit("m", [Block(LONG, "5m")])
+    again = cache.explicit("m", [Block(LONG, "1h")])
+    assert (again.usage.cache_read, again.write_1h) == (MINIMUM_PREFIX, 0)
+    clock.now = 301
+    assert cache.explicit("m", [Block(LONG, "5m")]).usage.cache_read == 0
+
+
 @given(
     st.lists(st.lists(st.sampled_from([LONG, "a", "bb" * 60]), max_size=6), max_size=8)
 )

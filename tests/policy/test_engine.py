@@ -137,22 +137,20 @@ def test_unknown_prices_leave_the_choice_to_the_probability() -> None:
     assert decide(state, TierSet(endpoints), never).tier == Tier.COMPLEX
 
 
-def test_slow_turns_recommend_an_hour_of_cache_where_it_is_sold() -> None:
-    slow = walked([("ls -la", "a", 0, 120.0, Tier.COMPLEX)] * 4)
+def test_slow_turns_buy_an_hour_of_cache_where_it_is_sold() -> None:
+    slow = walked([("ls -la", "a", 0, 500.0, Tier.COMPLEX)] * 4)
     sold = TierSet(
         tuple(
             replace(e, prices=replace(prices(1), cache_write_1h=2e-6))
             for e in tier_set().endpoints
         )
     )
-
-    def said(decision: Decision) -> bool:
-        return any(reason.rule == "cache" for reason in decision.reasons)
-
-    assert said(decide(slow, sold))
-    assert decide(slow, sold).cache_ttl is None  # recommended, not bought
-    assert not said(decide(slow))
-    assert not said(decide(walked(LOOKING * 4), sold))
+    bought = decide(slow, sold)
+    assert bought.lifetime("complex") is None  # still warm for five minutes
+    assert bought.lifetime("simple") == bought.cache_ttl == 3_600.0
+    assert any(reason.rule == "cache" for reason in bought.reasons)
+    assert decide(slow).cache_ttl is None
+    assert decide(walked(LOOKING * 4), sold).cache_ttl is None
 
 
 @given(steps=STEPS, floor=TIERS, cap=TIERS, quality=TIERS)

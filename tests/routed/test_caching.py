@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,15 +15,16 @@ from openhands.sdk.tool.builtins import FinishTool
 
 from openhands_tiered_router import ComplexityRouter
 from openhands_tiered_router.loopback import LoopbackProvider
+from openhands_tiered_router.loopback.faults import SlowFirstByte
 from openhands_tiered_router.loopback.metering import (
     ANTHROPIC_LOOKBACK,
     MINIMUM_PREFIX,
     Metered,
     price,
 )
-from openhands_tiered_router.policy.economics.lifetime import CacheSettings, OneHour
+from openhands_tiered_router.policy.caches import Gaps
+from openhands_tiered_router.policy.economics.lifetime import CacheSettings
 from openhands_tiered_router.policy.economics.price_book import default_price_book
-from openhands_tiered_router.policy.policy import Policy
 from openhands_tiered_router.settings import RouterSettings
 
 
@@ -70,10 +72,7 @@ def router(
         for key, model in models.items()
     }
     cache = CacheSettings(**settings)
-    policy = Policy(slow_turn=0.0)
-    return ComplexityRouter(
-        llms_for_routing=llms, settings=RouterSettings(cache=cache, policy=policy)
-    )
+    return ComplexityRouter(llms_for_routing=llms, settings=RouterSettings(cache=cache))
 
 
 def user(text: str) -> Message:
@@ -167,7 +166,7 @@ def test_an_edited_history_is_not_marked_where_it_no_longer_stands(
 
 
 def test_the_callers_messages_stay_as_they_are(provider: LoopbackProvider) -> None:
-    route = router(provider, one_hour=OneHour.AUTO)
+    route = router(provider, one_hour=True)
     messages = alternate(route, "cscs")
     fresh = begin() + [m for i in range(4) for m in turn(i)]
     assert messages == fresh
@@ -176,18 +175,60 @@ def test_the_callers_messages_stay_as_they_are(provider: LoopbackProvider) -> No
 
 def test_other_wires_are_not_marked(provider: LoopbackProvider) -> None:
     models = {"simple": "openai/gpt-4o-mini", "complex": "openai/gpt-5-codex"}
-    alternate(router(provider, models, one_hour=OneHour.AUTO), "cscsc")
+    alternate(router(provider, models, one_hour=True), "cscsc")
     assert {str(r.wire) for r in provider.requests} == {"chat", "responses"}
     assert all("cache_control" not in str(r.body) for r in provider.requests)
 
 
-def test_an_hour_is_only_recommended_by_default(provider: LoopbackProvider) -> None:
+def slow(route: ComplexityRouter, *, seconds: float = 700.0, count: int = 12) -> None:
+    """Makes the session one whose turns are known to be slow."""
+    record = route._ready().fleet.session("s")
+    gaps = Gaps()
+    for _ in range(count):
+        gaps = gaps.after(seconds)
+    ids = {e.cache_id for e in route._ready().endpoints.values()}
+    record.state = replace(record.state, gaps=dict.fromkeys(ids, gaps))
+
+
+def test_quick_turns_buy_five_minutes(provider: LoopbackProvider) -> None:
     route = router(provider)
-    alternate(route, "cc")
-    decisions = [c.decision for c in route.calls("s")]
-    assert [d.cache_ttl for d in decisions] == [None, None]
-    assert all("cache" in {r.rule for r in d.reasons} for d in decisions)
+    alternate(route, "ccc")
+    assert [c.decision.cache_ttl for c in route.calls("s")] == [None] * 3
     assert all(set(marks(r.body)) == {"5m"} for r in provider.requests)
+
+
+def test_an_hour_is_not_bought_where_that_is_turned_off(
+    provider: LoopbackProvider,
+) -> None:
+    route = router(provider, one_hour=False)
+    slow(route)
+    alternate(route, "cc")
+    assert all(set(marks(r.body)) == {"5m"} for r in provider.requests)
+
+
+def test_five_minutes_follow_an_hour_in_the_order_that_the_api_demands(
+    provider: LoopbackProvider, clock: Clock
+) -> None:
+    """The strict provider refuses an hour behind five minutes, and a fifth mark."""
+    route, context = router(provider), LLMCallContext(session_id="s")
+    slow(route)
+    messages = begin()
+    route.generate(messages, TOOLS, tier="complex", call_context=context)
+    record = route._ready().fleet.session("s")
+    record.state = replace(record.state, gaps={}, waits=Gaps())  # quick from now on
+    for i in range(3):
+        messages += turn(i)
+        route.generate(messages, TOOLS, tier="complex", call_context=context)
+    sent = [marks(r.body) for r in provider.requests]
+    assert sent[0] == ["1h"] * len(sent[0])
+    assert sent[-1] == ["1h", "1h", "5m", "5m"]
+    hour, *later = (c.usage for c in provider.charged)
+    assert all(c.cache_read >= hour.cache_write for c in later)
+    clock.now += 1_000.0
+    messages += turn(9)
+    route.generate(messages, TOOLS, tier="complex", call_context=context)
+    assert provider.charged[-1].usage.cache_read == hour.cache_write
+    assert route.metrics.accumulated_cost == pytest.approx(provider.total_usd)
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -195,8 +236,9 @@ def test_an_hour_is_only_recommended_by_default(provider: LoopbackProvider) -> N
 async def test_an_hour_is_sent_kept_and_booked_exactly(
     provider: LoopbackProvider, clock: Clock, stream: bool, asynchronous: bool
 ) -> None:
-    route = router(provider, one_hour=OneHour.AUTO)
+    route = router(provider)
     route = route.model_copy(update={"stream": stream})
+    slow(route)
     context, messages = LLMCallContext(session_id="s"), begin()
     chunks: list[object] = []
     for i in range(3):
@@ -232,12 +274,25 @@ async def test_an_hour_is_sent_kept_and_booked_exactly(
 
 
 def test_the_session_remembers_the_hour(provider: LoopbackProvider) -> None:
-    route = router(provider, one_hour=OneHour.AUTO)
+    route = router(provider)
+    slow(route)
     alternate(route, "cs")
     state = route._ready().fleet.session("s").state
-    assert {prefix.ttl for prefix in state.warm.values()} == {3600.0}
+    assert all(p.long_tokens == p.tokens for p in state.warm.values())
+    assert {prefix.long_ttl for prefix in state.warm.values()} == {3600.0}
     decided = route.calls("s")[-1].decision
     assert any(reason.rule == "cache" for reason in decided.reasons)
+
+
+def test_a_lifetime_runs_from_the_start_of_the_request(
+    provider: LoopbackProvider,
+) -> None:
+    route = router(provider)
+    provider.faults.next(SlowFirstByte(0.3))
+    alternate(route, "c")
+    (prefix,) = route._ready().fleet.session("s").state.warm.values()
+    (call,) = route.calls("s")
+    assert call.at <= prefix.used_at <= call.at + call.outcome.seconds - 0.3
 
 
 def test_an_endpoint_that_reports_no_caching_gets_no_further_mark(

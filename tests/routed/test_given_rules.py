@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from openhands_tiered_router.graph.settings import GraphSettings
-from openhands_tiered_router.policy.economics.lifetime import CacheLifetime, OneHour
+from openhands_tiered_router.policy.economics.lifetime import CacheLifetime
 from openhands_tiered_router.policy.exploration import Exploration, Explore
 from openhands_tiered_router.policy.rules import RULES
 from openhands_tiered_router.settings import RouterSettings
@@ -15,7 +15,7 @@ def test_given_rules_are_not_changed_by_the_settings(world) -> None:
         explore=Exploration(share=0.1),
         graph=GraphSettings(enabled=True),
     )
-    given = (CacheLifetime(OneHour.AUTO), Explore(Exploration(share=0.3)), *RULES)
+    given = (CacheLifetime(False), Explore(Exploration(share=0.3)), *RULES)
     router = world.router(settings=settings).with_rules(given)
     assert router._ready().engine.rules == given
 

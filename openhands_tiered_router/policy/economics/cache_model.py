@@ -23,7 +23,8 @@ def warm_tokens(
 ) -> int:
     """Tokens of the coming prompt that are expected to be read from the cache.
 
-    A prefix lives ``cache_ttl`` seconds after its last use. It is lost with the
+    A prefix lives from the start of the last request that used it: see
+    ``policy.caches``. It is lost with the
     history that it was made of: ``SessionState.condensed`` forgets it.
 
     Args:
@@ -34,12 +35,12 @@ def warm_tokens(
         look_back: Content blocks that the provider searches back from the prompt's
             end; ``None`` where a breakpoint is kept at each endpoint's last end.
     """
-    if remaining(session, endpoint, now) <= 0.0:
+    prefix = session.warm.get(endpoint.cache_id)
+    if prefix is None:
         return 0
-    prefix = session.warm[endpoint.cache_id]
     if look_back is not None and session.blocks - prefix.blocks > look_back:
         return 0
-    return min(prefix.tokens, prompt)
+    return min(prefix.alive(now, endpoint.cache_ttl), prompt)
 
 
 def remaining(session: SessionState, endpoint: Endpoint, now: float) -> float:
@@ -47,7 +48,9 @@ def remaining(session: SessionState, endpoint: Endpoint, now: float) -> float:
     prefix = session.warm.get(endpoint.cache_id)
     if prefix is None:
         return 0.0
+    age = now - prefix.used_at
+    short = endpoint.cache_ttl if prefix.ttl is None else prefix.ttl
+    whole = prefix.long_tokens >= prefix.tokens
+    left = short - age if age <= short and not whole else prefix.long_ttl - age
     # A hair above zero at the very end: the provider counts to and including it.
-    ttl = endpoint.cache_ttl if prefix.ttl is None else prefix.ttl
-    left = ttl - (now - prefix.used_at)
-    return max(left, 1e-9) if left >= 0.0 else 0.0
+    return max(left, 1e-9) if left >= 0.0 and prefix.alive(now, short) else 0.0

@@ -1,36 +1,57 @@
-"""How long prompts should be cached, where the provider sells a choice."""
+"""For how long a prompt's new tokens are bought, where a provider sells a choice.
+
+Anthropic keeps what a request writes for five minutes at 1.25 times the input price
+or for an hour at twice. Which is cheaper depends on whether a pause between the two
+is still to come: a token written for five minutes is written once more after such a
+pause, one written for an hour is not. With the extra price ``e`` a token and the loss
+``l`` (written again instead of read), and the chance ``P`` that such a pause comes
+before the conversation ends,
+
+    an hour costs e;   five minutes cost P * (l + min(e, five minutes again)),
+
+and both are equal at ``P = e / (l + e)``: .395 at Anthropic's prices.
+"""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
-from enum import StrEnum
-from typing import Annotated, Final
-
-from pydantic import BeforeValidator
+from typing import Final
 
 from openhands_tiered_router.fields import Section
+from openhands_tiered_router.policy.caches import Gaps
 from openhands_tiered_router.policy.engine import Draft
 from openhands_tiered_router.policy.request import Purpose
+from openhands_tiered_router.policy.session import SessionState
+from openhands_tiered_router.policy.tally import TYPICAL_TURN
 from openhands_tiered_router.tiers import Endpoint, TierSet
 
 
 HOUR: Final = 3_600.0
 """Seconds of Anthropic's longer lifetime, ``"ttl": "1h"``."""
 
+CONTINUES: Final = 0.988
+"""Probability that a session goes on after a turn: 86 turns on average (recorded)."""
+SPREAD: Final = 0.8
+"""Standard deviation of the logarithm of a session's gaps: mean over recorded
+sessions of five agents, .51 to .95."""
+SPREAD_WEIGHT: Final = 10.0
+"""Gaps of its own that outweigh that."""
+PACE_WEIGHT: Final = 1.0
+"""Gaps of its own that outweigh the typical one: sessions differ in pace as much as
+turns within one (.7 to .95 against .3 to .75 for the logarithm, and users' machines
+more than that)."""
+WAITS_LONG: Final = 0.4
+WAITS_WEIGHT: Final = 2.0
+"""Chance that a user's answer takes between five minutes and an hour, and the waits
+that outweigh it. Judgement: no recorded session has users who come back."""
+WAITS_EACH: Final = 50.0
+"""Turns without a word of the user that halve the odds of one."""
 
-class OneHour(StrEnum):
-    """What to do about the one-hour cache when turns are slow."""
-
-    OFF = "off"
-    RECOMMEND = "recommend"
-    """Say so in the decision; send nothing."""
-    AUTO = "auto"
-    """Ask the provider for it, and weigh tiers at its price and lifetime."""
-
-
-def _off(value: object) -> object:
-    # YAML 1.1 reads a bare ``off`` as false.
-    return OneHour.OFF if value is False else value
+_NODES: Final = ((-2.0, 0.06), (-1.2, 0.16), (-0.5, 0.28))
+"""Points and weights by which a normal distribution is averaged over; each stands
+for its mirror image too."""
+_LOGISTIC: Final = math.sqrt(3.0) / math.pi
 
 
 class CacheSettings(Section):
@@ -39,36 +60,50 @@ class CacheSettings(Section):
     breakpoints: bool = True
     """Mark where each endpoint's last prompt ended, so that a tier left for a few
     turns is still warm on return. Only for models that want marks (Claude)."""
-    one_hour: Annotated[OneHour, BeforeValidator(_off)] = OneHour.RECOMMEND
-    """The one-hour cache when turns are slow: off, recommend (said in the decision,
-    not sent) or auto (sent; writes cost 2 x the input price instead of 1.25 x)."""
+    one_hour: bool = True
+    """Buy the one-hour cache (2 x the input price instead of 1.25 x) where a pause
+    that five minutes do not outlive is likely enough; see docs/tokens.md."""
 
 
 @dataclass(frozen=True, slots=True)
 class CacheLifetime:
-    """Wants prompts cached for an hour where turns are slow and that is sold."""
+    """Buys for each endpoint the lifetime that is expected to cost less."""
 
-    mode: OneHour = OneHour.RECOMMEND
+    enabled: bool = True
 
     def __call__(self, draft: Draft) -> Draft:
-        pace = draft.session.pace.mean_seconds
-        if (
-            self.mode is OneHour.OFF
-            or draft.request.purpose is not Purpose.TURN
-            or pace < draft.policy.slow_turn
-            or not any(map(sells_hour, draft.tiers.endpoints))
-        ):
+        request = draft.request
+        if not self.enabled or not request.marks_cache:
             return draft
-        if self.mode is OneHour.AUTO:
-            endpoints = tuple(map(for_an_hour, draft.tiers.endpoints))
-            tiers = TierSet(endpoints, draft.tiers.max_complexity)
-            draft = replace(draft, tiers=tiers, cache_ttl=HOUR)
-        return draft.because("cache", f"turns take {pace:.0f} s: cache for an hour")
+        if request.purpose is not Purpose.TURN:
+            return draft
+        bought = {
+            e.key
+            for e in draft.tiers.endpoints
+            if buys_hour(draft.session, e, now=draft.now)
+        }
+        if not bought:
+            return draft
+        endpoints = tuple(
+            for_an_hour(e) if e.key in bought else e for e in draft.tiers.endpoints
+        )
+        candidates = tuple(
+            replace(c, cache_ttl=HOUR) if c.endpoint in bought else c
+            for c in draft.candidates
+        )
+        tiers = TierSet(endpoints, draft.tiers.max_complexity)
+        text = f"an hour for {', '.join(sorted(bought))}"
+        return draft.because("cache", text, tiers=tiers, candidates=candidates)
 
 
 def sells_hour(endpoint: Endpoint) -> bool:
     """Whether the endpoint's provider sells the one-hour cache, at a known price."""
-    return endpoint.prices is not None and endpoint.prices.cache_write_1h is not None
+    prices = endpoint.prices
+    return (
+        prices is not None
+        and prices.cache_write_1h is not None
+        and endpoint.cache_ttl < HOUR
+    )
 
 
 def for_an_hour(endpoint: Endpoint) -> Endpoint:
@@ -83,3 +118,86 @@ def for_an_hour(endpoint: Endpoint) -> Endpoint:
         long = replace(long, cache_write=write)
     dearer = replace(prices, cache_write=prices.cache_write_1h, long_context=long)
     return replace(endpoint, prices=dearer, cache_ttl=HOUR)
+
+
+def buys_hour(session: SessionState, endpoint: Endpoint, *, now: float) -> bool:
+    """Whether what the coming request writes should be kept for an hour.
+
+    Args:
+        session: The conversation so far.
+        endpoint: Where the request would go.
+        now: Epoch seconds of its start.
+    """
+    prices = endpoint.prices
+    if prices is None or prices.cache_write_1h is None or endpoint.cache_ttl >= HOUR:
+        return False
+    prefix = session.warm.get(endpoint.cache_id)
+    if prefix is not None:
+        warm = prefix.alive(now, endpoint.cache_ttl)
+        if warm > prefix.long_tokens:
+            return False  # what is written behind a shorter life dies with it
+    extra = prices.cache_write_1h - prices.cache_write
+    lost = prices.cache_write - prices.cache_read
+    if extra <= 0.0:
+        return True
+    return chance_of_pause(session, endpoint) * (lost + extra) > extra
+
+
+def chance_of_pause(session: SessionState, endpoint: Endpoint) -> float:
+    """P(a gap that an hour outlives and the endpoint's own lifetime does not is yet
+    to come between two requests to its cache).
+
+    Gaps are taken to be log-logistic, with the pace and spread that this conversation
+    shows, and averaged over what is not known of its pace (normal, conjugate prior).
+    Gaps in which the user speaks are counted apart.
+    """
+    gaps = session.gaps.get(endpoint.cache_id, Gaps())
+    count = PACE_WEIGHT + gaps.count
+    pace = (PACE_WEIGHT * _typical(session) + gaps.log_sum) / count
+    freedom = SPREAD_WEIGHT + gaps.count
+    spread = math.sqrt((SPREAD_WEIGHT * SPREAD**2 + gaps.spread) / freedom)
+    unsure = spread / math.sqrt(count)
+    waits = _chance_of_long_wait(session)
+    # Requests to this cache are fewer than turns where others serve some.
+    goes_on = CONTINUES ** max((session.turns + 1) / (gaps.count + 2), 1.0)
+    shorter, longer = math.log(max(endpoint.cache_ttl, 1.0)), math.log(HOUR)
+    scale = spread * _LOGISTIC
+    chance = 0.0
+    for point, weight in _NODES:
+        for sign in (-1.0, 1.0):
+            middle = pace + sign * point * unsure
+            each = _above(shorter, middle, scale) - _above(longer, middle, scale)
+            each += waits * (1.0 - each)
+            chance += weight * goes_on * each / (1.0 - goes_on * (1.0 - each))
+    return chance
+
+
+def _typical(session: SessionState) -> float:
+    """Logarithm of the seconds that a turn is expected to take here."""
+    counts = [(g.count, g.log_sum) for g in session.gaps.values()]
+    count = PACE_WEIGHT + sum(n for n, _ in counts)
+    known = PACE_WEIGHT * math.log(TYPICAL_TURN) + sum(total for _, total in counts)
+    return known / count
+
+
+def _chance_of_long_wait(session: SessionState) -> float:
+    """P(the user speaks before the next turn, and takes longer than five minutes).
+
+    How long the user's answers take is judged by their mean alone: they are few.
+    """
+    waits = session.waits
+    if not waits.count:
+        return 0.0
+    speaks = waits.count / (session.turns + WAITS_EACH)
+    mean, scale = waits.log_sum / waits.count, SPREAD * _LOGISTIC
+    seen = _above(math.log(300.0), mean, scale) - _above(math.log(HOUR), mean, scale)
+    long = (WAITS_WEIGHT * WAITS_LONG + waits.count * seen) / (
+        WAITS_WEIGHT + waits.count
+    )
+    return speaks * long
+
+
+def _above(log_seconds: float, middle: float, scale: float) -> float:
+    """P(a log-logistic gap is longer)."""
+    exponent = (log_seconds - middle) / scale
+    return 1.0 / (1.0 + math.exp(exponent)) if exponent < 700.0 else 0.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from openhands_tiered_router.policy.economics.lifetime import CacheLifetime, OneHour
+from openhands_tiered_router.policy.economics.lifetime import CacheLifetime
 from openhands_tiered_router.policy.economics.rule import economics
 from openhands_tiered_router.policy.engine import Draft, Engine
 from openhands_tiered_router.policy.policy import Policy
@@ -44,7 +44,7 @@ class Redecider:
 
     tiers: TierSet
     policy: Policy
-    one_hour: OneHour = OneHour.RECOMMEND
+    one_hour: bool = True
 
     def tier(self, turn: LoggedTurn) -> Tier:
         """The tier that this policy chooses for the turn."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from openhands_tiered_router.policy.caches import WarmPrefix, used
 from openhands_tiered_router.policy.economics.costs import call_cost
 from openhands_tiered_router.record.replay.run import ReplayedTurn
 from openhands_tiered_router.tiers import Endpoint, Prices
@@ -32,24 +33,35 @@ def session_cost(
 ) -> list[float]:
     """USD of each turn, if those endpoints served them.
 
-    An endpoint's cache holds the prompt of its own last call until ``cache_ttl``
-    seconds after that turn's end; the rest of a prompt is written to it.
+    An endpoint's cache holds the prompt of its own last call for the lifetime that was
+    bought, from the start of that call; the rest of a prompt is written to it. What
+    ``served`` says of a lifetime longer than the endpoint's shortest is taken as bought
+    for that turn's writes alone; see ``policy.caches``.
     """
-    held: dict[str, tuple[int, float]] = {}
+    shortest: dict[str, float] = {}
+    for endpoint in served:
+        known = shortest.get(endpoint.cache_id, endpoint.cache_ttl)
+        shortest[endpoint.cache_id] = min(known, endpoint.cache_ttl)
+    held: dict[str, WarmPrefix] = {}
     costs: list[float] = []
     for turn, endpoint in zip(turns, served, strict=True):
-        usage = turn.turn.usage
-        tokens, until = held.get(endpoint.cache_id, (0, float("-inf")))
-        warm = tokens if turn.start <= until else 0
+        usage, short = turn.turn.usage, shortest[endpoint.cache_id]
+        before = held.get(endpoint.cache_id)
         costs.append(
             call_cost(
                 prices_of(endpoint),
                 prompt=usage.prompt,
-                warm=warm,
+                warm=before.alive(turn.start, short) if before else 0,
                 output=usage.completion,
             )
         )
-        held[endpoint.cache_id] = (usage.prompt, turn.end + endpoint.cache_ttl)
+        held[endpoint.cache_id] = used(
+            before,
+            tokens=usage.prompt,
+            at=turn.start,
+            ttl=endpoint.cache_ttl,
+            short=short,
+        )
     return costs
 
 
@@ -65,7 +77,7 @@ def optimum(turns: Sequence[ReplayedTurn], strong: Endpoint, weak: Endpoint) -> 
 
     def cost(m: int, last: int, k: int) -> float:
         ttl = both[m].cache_ttl
-        fresh = last >= 0 and turns[k].start - turns[last].end <= ttl
+        fresh = last >= 0 and turns[k].start - turns[last].start <= ttl
         return call_cost(
             prices_of(both[m]),
             prompt=turns[k].turn.usage.prompt,

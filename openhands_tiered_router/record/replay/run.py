@@ -6,10 +6,7 @@ import time
 from dataclasses import dataclass, replace
 
 from openhands_tiered_router.policy.decision import Decision
-from openhands_tiered_router.policy.economics.lifetime import (
-    HOUR,
-    for_an_hour,
-)
+from openhands_tiered_router.policy.economics.lifetime import HOUR, for_an_hour
 from openhands_tiered_router.policy.engine import Engine
 from openhands_tiered_router.policy.kinds import ActionKind
 from openhands_tiered_router.policy.request import Purpose, RoutingRequest
@@ -28,7 +25,7 @@ class ReplayedTurn:
     turn: RecordedTurn
     decision: Decision
     served: Endpoint
-    """Where it goes; with the one-hour cache's price and lifetime if that is asked."""
+    """Where it goes; with the hour's price and lifetime where that is bought."""
     kind: ActionKind
     """What it really did."""
     failed: bool
@@ -66,11 +63,17 @@ def replay(
         if done and state.last:
             done[-1] = replace(done[-1], failed=state.last.failed)
         endpoint = endpoints[decision.endpoint]
+        state = state.after_call(
+            endpoint.cache_id,
+            turn.usage,
+            end,
+            endpoint.tier,
+            decision.cache_ttl,
+            started=start,
+            short=endpoint.cache_ttl,
+        )
         if decision.cache_ttl == HOUR:
             endpoint = for_an_hour(endpoint)
-        state = state.after_call(
-            endpoint.cache_id, turn.usage, end, endpoint.tier, endpoint.cache_ttl
-        )
         state = state.fold((turn.answer,))
         last = state.last
         assert last is not None

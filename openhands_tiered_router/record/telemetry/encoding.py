@@ -120,6 +120,7 @@ def _candidate(candidate: Candidate) -> dict[str, Any]:
         "cost_now": rounded(candidate.cost_now, 9),
         "cost_return": rounded(candidate.cost_return, 9),
         "warm_tokens": candidate.warm_tokens or None,
+        "cache_ttl": candidate.cache_ttl,
     }
 
 

@@ -55,8 +55,19 @@ def decode_situation(text: str) -> Situation:
         hard_served=tuple(fields["hard"]),
         answered_by=fields.get("by"),
         warm=tuple(
-            WarmEndpoint(endpoint=key, tokens=tokens, age=age, blocks=blocks, ttl=ttl)
-            for key, tokens, age, blocks, ttl in fields.get("warm", ())
+            WarmEndpoint(
+                endpoint=key,
+                tokens=tokens,
+                age=age,
+                blocks=blocks,
+                ttl=ttl,
+                long_tokens=long_tokens,
+                long_ttl=long_ttl,
+                gaps=(gaps[0], gaps[1], gaps[2]),
+            )
+            for key, tokens, age, blocks, ttl, long_tokens, long_ttl, gaps in (
+                fields.get("warm", ())
+            )
         ),
         arms=tuple((Tier.parse(n), p) for n, p in fields["arms"].items()),
     )
@@ -64,7 +75,17 @@ def decode_situation(text: str) -> Situation:
 
 def _warm(warm: WarmEndpoint) -> list[Any]:
     name = clean.name(warm.endpoint)
-    return [name, warm.tokens, round(warm.age, 2), warm.blocks, warm.ttl]
+    count, log_sum, log_squares = warm.gaps
+    return [
+        name,
+        warm.tokens,
+        round(warm.age, 2),
+        warm.blocks,
+        warm.ttl,
+        warm.long_tokens,
+        warm.long_ttl,
+        [count, round(log_sum, 3), round(log_squares, 3)],
+    ]
 
 
 def _tier(tier: Tier | None) -> str | None:

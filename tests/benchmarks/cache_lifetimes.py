@@ -1,0 +1,75 @@
+"""What the choice of a cache lifetime saves where one model serves every turn.
+
+    python tests/benchmarks/cache_lifetimes.py SESSIONS CONFIG
+
+SESSIONS is a JSON Lines file as for ``tiered-router replay``; the strongest tier of
+CONFIG serves. Prints the cost relative to five minutes throughout, with a 95 %
+bootstrap interval over sessions, for the lifetime chosen each turn, an hour
+throughout, and the better of the two for each session in hindsight.
+"""
+
+import random
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from openhands_tiered_router.config import load_config, tier_set
+from openhands_tiered_router.policy.economics.lifetime import for_an_hour
+from openhands_tiered_router.policy.engine import Engine
+from openhands_tiered_router.policy.rules import RULES
+from openhands_tiered_router.record.replay.costs import session_cost
+from openhands_tiered_router.record.replay.run import replay
+from openhands_tiered_router.record.replay.sessions import (
+    RecordedSession,
+    read_sessions,
+)
+from openhands_tiered_router.tiers import Endpoint, Tier, TierSet
+
+
+SCALES = (1.0, 5.0, 10.0, 30.0)
+RESAMPLES = 2_000
+
+
+def costs(
+    engine: Engine, endpoint: Endpoint, session: RecordedSession, scale: float
+) -> tuple[float, float, float]:
+    """USD of a session: five minutes throughout, as chosen, an hour throughout."""
+    turns = replay(engine, session, scale)
+    short, hour = [endpoint] * len(turns), [for_an_hour(endpoint)] * len(turns)
+    chosen = [turn.served for turn in turns]
+    return (
+        sum(session_cost(turns, short)),
+        sum(session_cost(turns, chosen)),
+        sum(session_cost(turns, hour)),
+    )
+
+
+def interval(rows: list[tuple[float, float, float]]) -> tuple[float, float]:
+    draw = random.Random(0)
+    ratios = []
+    for _ in range(RESAMPLES):
+        sample = draw.choices(rows, k=len(rows))
+        ratios.append(sum(r[1] for r in sample) / sum(r[0] for r in sample))
+    ratios.sort()
+    return ratios[RESAMPLES // 40], ratios[-RESAMPLES // 40]
+
+
+def main() -> None:
+    sessions = read_sessions(Path(sys.argv[1]))
+    strongest = tier_set(load_config(Path(sys.argv[2]))).endpoints[-1]
+    alone = replace(strongest, key="complex", tier=Tier.COMPLEX)
+    engine = Engine(TierSet((alone,)), RULES)
+    for scale in SCALES:
+        rows = [costs(engine, alone, session, scale) for session in sessions]
+        five, chosen, hour = map(sum, zip(*rows, strict=True))
+        best = sum(min(r[0], r[2]) for r in rows)
+        low, high = interval(rows)
+        print(
+            f"{scale:4g} x  chosen {chosen / five:.3f} [{low:.3f}, {high:.3f}]  "
+            f"hour {hour / five:.3f}  hindsight {best / five:.3f}",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()
