@@ -227,14 +227,20 @@ def _fit_task(
 ) -> None:
     from openhands_tiered_router.policy.need.task_weights import default_weights
     from openhands_tiered_router.record.calibrate.profile import write_profile
-    from openhands_tiered_router.record.calibrate.samples import read_samples
+    from openhands_tiered_router.record.calibrate.samples import (
+        holds_outcomes,
+        read_samples,
+        with_outcomes,
+    )
     from openhands_tiered_router.record.calibrate.task import (
         GraphOptions,
         calibrate_task,
     )
 
     current = default_weights()
-    samples = [sample for path in paths for sample in read_samples(path)]
+    apart = [path for path in paths if holds_outcomes(path)]
+    read = (s for path in paths if path not in apart for s in read_samples(path))
+    samples = with_outcomes(read, _outcomes(apart))
     with _progress(quiet=into.as_json) as report:
         fitted = calibrate_task(
             samples,
@@ -251,6 +257,19 @@ def _fit_task(
     else:
         _show(fitted, current)
         into.say()
+
+
+def _outcomes(paths: Sequence[Path]) -> dict[str, dict[str, bool]]:
+    """What each model solved, by instance; of work on reported bugs only."""
+    from openhands_tiered_router.policy.value.table import BENCHMARKS, Work
+    from openhands_tiered_router.record.calibrate.outcomes import read_tasks
+
+    return {
+        task.id: {model: o.solved for model, o in task.outcomes.items()}
+        for path in paths
+        for task in read_tasks(path)
+        if BENCHMARKS.get(task.benchmark) is Work.BUGS
+    }
 
 
 def _tabulate(

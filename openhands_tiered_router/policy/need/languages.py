@@ -39,6 +39,14 @@ class Concept(IntEnum):
     """Vocabulary of proofs: theorem, lemma, induction, convergence."""
     CONSTRAIN = 14
     """States a condition: must, without, at most, exactly."""
+    STEPWISE = 15
+    """Asks for thought itself: step by step, reason, logic, puzzle."""
+    CALCULATE = 16
+    """Vocabulary of models and chance: probability, equilibrium, expected value."""
+    ANALYSE = 17
+    """Asks for a judgement: analyse, evaluate, trade-offs, implications."""
+    OPERATE = 18
+    """Asks for one small thing to be done: run, open, show, restart, rename."""
 
 
 _UNSPACED: Final = re.compile(r"[぀-ヿ㐀-鿿가-힣]")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -23,7 +22,7 @@ from openhands_tiered_router.policy.need.task_weights import (
     TaskWeights,
     default_weights,
 )
-from openhands_tiered_router.policy.need.text import UserText, user_text
+from openhands_tiered_router.policy.need.text import user_text
 from openhands_tiered_router.policy.need.text_cues import cues_of
 from openhands_tiered_router.policy.request import Purpose
 from openhands_tiered_router.policy.session import SessionState
@@ -33,14 +32,6 @@ _REMEMBERED: Final = 1_024
 """Texts whose signals are kept; by hash and length, never the text itself."""
 _REPLY: Final = 24
 """A later message of fewer characters is a reply ("yes, go on"), not a new task."""
-_SHORT: Final = 100
-_LONG: Final = 240
-"""Characters between which a request about code turns from a prompt into a report:
-nine of ten public issues are longer than 359."""
-_CODE_MARKS: Final = 2
-"""Names, paths or calls that make a text one about code."""
-_MARKS_SCANNED: Final = 2_000
-_NAME_IN_CODE: Final = re.compile(r"[a-z][A-Z(]")
 DEFAULT_WINDOW: Final = 200_000
 """Context window, tokens, where no endpoint's is known."""
 
@@ -136,7 +127,7 @@ class TaskScorer:
             reasoning=models["reasoning_cues"],
         )
         signals = tuple(f(x) for f in TEXT_SIGNALS.values())
-        return _Reading(signals, report_length(words), code_marks(words))
+        return _Reading(signals, words.report_length, words.code_marks)
 
     def _graph_signals(
         self,
@@ -178,19 +169,6 @@ class TaskScorer:
             dimensions=dimensions,
             issue_share=share,
         )
-
-
-def report_length(text: UserText) -> float:
-    """How far a text is as long as a report about code, in [0, 1]."""
-    return min(max((text.chars - _SHORT) / (_LONG - _SHORT), 0.0), 1.0)
-
-
-def code_marks(text: UserText) -> float:
-    """How far a text holds names, calls or quoted code, in [0, 1]."""
-    start = text.text[:_MARKS_SCANNED]
-    marks = start.count("`") // 2 + start.count("_")
-    marks += len(_NAME_IN_CODE.findall(start))
-    return min(marks / _CODE_MARKS, 1.0)
 
 
 def _between(at_zero: float, at_one: float, share: float) -> float:

@@ -33,6 +33,30 @@ class Head:
     """By dimension name; not below 0, so a higher value never lowers the score."""
 
 
+@dataclass(frozen=True, slots=True)
+class DifficultyFit:
+    """How far a score tells a task's difficulty (`policy.value`)."""
+
+    centre: float
+    """Score of the mean issue, at which it tells nothing."""
+    slope: float
+    """Standard deviations of difficulty for 1 of score."""
+    reach: float
+    """Distance from the centre beyond which no more is concluded: further out than
+    the scores of the fitted issues nothing has been seen."""
+
+    def shift(self, score: float) -> float:
+        """How far a task of that score is above the mean difficulty, in its standard
+        deviations; below 0: easier."""
+        off = min(max(score - self.centre, -self.reach), self.reach)
+        return self.slope * off
+
+
+def difficulty_shift(score: float) -> float:
+    """`DifficultyFit.shift` of the package's own weights."""
+    return default_weights().difficulty.shift(score)
+
+
 @dataclass(frozen=True)
 class TaskWeights:
     """Everything that turns a request into a score."""
@@ -44,6 +68,8 @@ class TaskWeights:
     cues: Mapping[str, CueModel]
     neutral: Mapping[str, float]
     """Value of a graph dimension while there is no graph."""
+    difficulty: DifficultyFit
+    """What the score says of how hard a task is."""
 
 
 @lru_cache(maxsize=1)
@@ -80,12 +106,15 @@ def weights_of(raw: Any, source: str) -> TaskWeights:
             "tiered-router calibrate"
         )
     heads = _mapping(raw, "heads", source)
+    names = ("centre", "slope", "reach")
+    difficulty = _numbers(raw, "difficulty", names, source)
     cues = _mapping(raw, "cues", source)
     return TaskWeights(
         prompt=_head(heads, "prompt", source),
         issue=_head(heads, "issue", source),
         cues={name: _cue_model(cues, name, source) for name in _CUE_MODELS},
         neutral=_numbers(raw, "neutral", tuple(GRAPH_SIGNALS), source, most=1.0),
+        difficulty=DifficultyFit(**difficulty),
     )
 
 

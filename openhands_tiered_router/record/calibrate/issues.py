@@ -13,7 +13,7 @@ from openhands_tiered_router.policy.need.dimensions import (
     GraphFacts,
     TextInput,
 )
-from openhands_tiered_router.policy.need.task_weights import Head
+from openhands_tiered_router.policy.need.task_weights import Head, TaskWeights
 from openhands_tiered_router.policy.need.text import user_text
 from openhands_tiered_router.policy.need.text_cues import CueModel, cues_of
 from openhands_tiered_router.record.calibrate.samples import IssueSample
@@ -29,10 +29,15 @@ FITTED: Final = (*TEXT_SIGNALS, *GRAPH_SIGNALS)
 """Dimensions of an issue before the run; there is no conversation yet."""
 
 EXPECTED: Final = frozenset(
-    ("request_length", "localisation_ambiguity", "match_complexity")
+    (
+        "request_length",
+        "reasoning_cues",
+        "localisation_ambiguity",
+        "match_complexity",
+    )
 )
 """Dimensions that begin with equal weights, the others with none: those for which
-500 public issues showed a signal (docs/scoring.md). With a few hundred issues the
+public issues showed a signal (docs/scoring.md). With a few hundred issues the
 equal weights hold up better than freely fitted ones (Dawes 1979)."""
 
 RIDGE: Final = 300.0
@@ -44,6 +49,8 @@ SPREAD: Final = 0.06
 """Standard deviation of issues' scores: one in twenty passes each limit of the tier,
 as a ranking this weak (docs/scoring.md) can bear."""
 
+TEXT_SHARE: Final = math.sqrt(0.5)
+"""Standard deviation of the text's part of such a score, over the whole score's."""
 
 _CONSTANT: Final = 1e-6
 """Standard deviation at which a dimension says nothing."""
@@ -58,8 +65,15 @@ class Issues:
     values: Floats
     """One row an issue, one column a dimension of ``FITTED``; NaN: not known."""
     failed: Floats
-    """One row an issue, one column a model: 1 where it failed."""
+    """One row an issue, one column a model: 1 where it failed, NaN: not tried."""
     models: Sequence[str]
+
+    @property
+    def with_graph(self) -> int:
+        """Issues whose graph has been asked."""
+        import numpy as np  # optional extra
+
+        return int((~np.isnan(self.values).any(1)).sum())
 
     @classmethod
     def of(
@@ -71,12 +85,14 @@ class Issues:
         """Reads them; ``graphs`` may lack issues, which then have no graph values."""
         import numpy as np  # optional extra
 
-        models = sorted(set.intersection(*(set(s.failed) for s in samples)))
+        models = sorted(set.union(*(set(s.failed) for s in samples)))
         return cls(
             ids=[s.id for s in samples],
             repositories=[s.repository for s in samples],
             values=np.array([_values(s, graphs.get(s.id), cues) for s in samples]),
-            failed=np.array([[float(s.failed[m]) for m in models] for s in samples]),
+            failed=np.array(
+                [[float(s.failed.get(m, math.nan)) for m in models] for s in samples]
+            ),
             models=models,
         )
 
@@ -115,6 +131,21 @@ class IssueFit:
         return self.head.base + np.where(np.isnan(values), neutral, values) @ weights
 
 
+def with_graph_of(fit: IssueFit, current: TaskWeights) -> IssueFit:
+    """A fit to texts alone, with the graph's weights as they were.
+
+    Each part gets half of the score's variance, as neither is known to rank better.
+    """
+    graph = {n: current.issue.weights[n] for n in GRAPH_SIGNALS}
+    neutral = {n: current.neutral[n] for n in GRAPH_SIGNALS}
+    text = {n: round(fit.head.weights[n] * TEXT_SHARE, 4) for n in TEXT_SIGNALS}
+    before = CENTRE - fit.head.base  # what the mean text adds
+    base = (
+        CENTRE - before * TEXT_SHARE - sum(graph[n] * neutral[n] for n in GRAPH_SIGNALS)
+    )
+    return IssueFit(Head(round(base, 4), {**text, **graph}), neutral)
+
+
 def fit_issues(values: Floats, failed: Floats) -> IssueFit:
     """Ridge regression of the share of models that failed, held at equal weights.
 
@@ -129,7 +160,7 @@ def fit_issues(values: Floats, failed: Floats) -> IssueFit:
     mean, deviation = known.mean(0).filled(0.5), known.std(0).filled(0.0)
     deviation = np.where(deviation > _CONSTANT, deviation, np.inf)
     z = np.nan_to_num((values - mean) / deviation)
-    target = failed.mean(1) - failed.mean()
+    target = np.nanmean(failed, 1) - np.nanmean(failed)
     begin = np.array([float(name in EXPECTED) for name in FITTED])
     along = z @ begin
     begin *= max(along @ target / (along @ along), 1e-3)
@@ -181,11 +212,12 @@ def mean_auc(scores: Floats, failed: Floats) -> float:
     import numpy as np  # as above
     from scipy.stats import rankdata
 
-    ranks = rankdata(scores)
     areas = []
     for column in failed.T:
-        positive = column > 0
-        n, m = int(positive.sum()), int((~positive).sum())
+        tried = ~np.isnan(column)
+        ranks, column = rankdata(scores[tried]), column[tried]
+        positive = column == 1
+        n, m = int(positive.sum()), int((column == 0).sum())
         if n and m:
             areas.append((ranks[positive].sum() - n * (n + 1) / 2) / (n * m))
     return float(np.mean(areas)) if areas else math.nan

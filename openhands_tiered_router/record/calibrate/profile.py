@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
 from openhands_tiered_router.policy.need.dimensions import NAMES
-from openhands_tiered_router.policy.need.task_weights import FORMAT, Head, TaskWeights
+from openhands_tiered_router.policy.need.task_weights import (
+    FORMAT,
+    DifficultyFit,
+    Head,
+    TaskWeights,
+)
 from openhands_tiered_router.record.calibrate.issues import IssueFit
 from openhands_tiered_router.record.calibrate.prompts import PromptFit
 
@@ -28,6 +34,7 @@ def profile(
     current: TaskWeights,
     prompts: PromptFit | None,
     issues: IssueFit | None,
+    difficulty: DifficultyFit,
     evidence: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The JSON of a profile; what was not fitted anew stays as it was."""
@@ -40,6 +47,7 @@ def profile(
         "fit": dict(evidence),
         "heads": {"prompt": prompt_head, "issue": issue_head},
         "neutral": dict(neutral),
+        "difficulty": asdict(difficulty),
         "cues": {
             name: {
                 "intercept": model.intercept,

@@ -7,7 +7,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from openhands_tiered_router.policy.need.dimensions import TEXT_SIGNALS, TextInput
 from openhands_tiered_router.policy.need.task_weights import Head
@@ -56,6 +56,19 @@ class Prompts:
     templates: Ints
     """Equal for prompts that are near duplicates."""
     first_words: Sequence[str]
+    sources: Sequence[str]
+
+    def weights(self, rows: Ints) -> Floats:
+        """What each prompt counts for, 1 in the mean.
+
+        A source counts as the root of its size: many prompts of one author say less
+        than as many of several.
+        """
+        import numpy as np  # optional extra
+
+        sizes = Counter(self.sources[row] for row in rows)
+        own = np.array([sizes[self.sources[row]] ** -0.5 for row in rows])
+        return own / own.mean()
 
     @classmethod
     def of(cls, samples: Sequence[PromptSample]) -> Prompts:
@@ -69,6 +82,7 @@ class Prompts:
             languages=[s.language for s in samples],
             templates=np.array(_templates([t.opening for t in texts])),
             first_words=[_first_word(t.opening) for t in texts],
+            sources=[s.source for s in samples],
         )
 
 
@@ -98,7 +112,8 @@ def fit_prompts(prompts: Prompts, rows: Ints | None = None) -> PromptFit:
     for rest, held in GroupKFold(folds).split(rows, groups=templates):
         models = _fit_cues(prompts, rows[rest])
         values[held] = text_values(prompts, rows[held], models)
-    return PromptFit(_fit_cues(prompts, rows), _fit_head(values, prompts.tiers[rows]))
+    head = _fit_head(values, prompts.tiers[rows], prompts.weights(rows))
+    return PromptFit(_fit_cues(prompts, rows), head)
 
 
 def scores(prompts: Prompts, rows: Ints, fit: PromptFit) -> Floats:
@@ -143,7 +158,8 @@ def text_values(
 
 
 def _fit_cues(prompts: Prompts, rows: Ints) -> dict[str, CueModel]:
-    from sklearn.feature_extraction import DictVectorizer  # as above
+    import numpy as np  # as above
+    from sklearn.feature_extraction import DictVectorizer
     from sklearn.linear_model import LogisticRegression
 
     models = {}
@@ -155,7 +171,9 @@ def _fit_cues(prompts: Prompts, rows: Ints) -> dict[str, CueModel]:
             continue
         vectorizer = DictVectorizer()
         x = vectorizer.fit_transform([dict(prompts.cues[row].values) for row in mine])
-        model = LogisticRegression(C=_CUE_STRENGTH, max_iter=2_000).fit(x, above)
+        counts: Any = prompts.weights(np.array(mine))
+        model = LogisticRegression(C=_CUE_STRENGTH, max_iter=2_000)
+        model.fit(x, above, sample_weight=counts)
         names = vectorizer.get_feature_names_out()
         models[name] = CueModel(
             intercept=round(float(model.intercept_[0]), 4),
@@ -173,7 +191,7 @@ def _constant(above: Sequence[bool]) -> CueModel:
     return CueModel(math.log((hits + 0.5) / (len(above) - hits + 0.5)), {})
 
 
-def _fit_head(values: Floats, tiers: Ints) -> Head:
+def _fit_head(values: Floats, tiers: Ints, counts: Floats) -> Head:
     import numpy as np  # as above
     from scipy.optimize import minimize
 
@@ -183,8 +201,10 @@ def _fit_head(values: Floats, tiers: Ints) -> Head:
 
     def loss(w: Floats) -> tuple[float, Floats]:
         margin = above * ((w[0] + values @ w[1:])[:, None] - limits) / _SOFTNESS
-        total = np.logaddexp(0, -margin).sum() / count + _HEAD_RIDGE * w[1:] @ w[1:]
+        each = counts @ np.logaddexp(0, -margin).sum(1)
+        total = each / count + _HEAD_RIDGE * w[1:] @ w[1:]
         by_row = -(above / (1 + np.exp(np.minimum(margin, 500))) / _SOFTNESS).sum(1)
+        by_row = by_row * counts
         gradient = values.T @ by_row / count + 2 * _HEAD_RIDGE * w[1:]
         return total, np.concatenate([[by_row.sum() / count], gradient])
 

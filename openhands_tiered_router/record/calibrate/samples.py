@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,6 +28,8 @@ class PromptSample:
     text: str
     tier: Tier
     language: str
+    source: str = ""
+    """Who gave the labels: what one author calls complex is not all that is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,23 @@ def read_samples(path: Path) -> list[Sample]:
         return [_sample(raw, where) for raw, where in json_lines(path)]
     except (OSError, UnicodeDecodeError, EOFError) as error:
         raise SampleError(f"{path}: cannot be read: {error}") from None
+
+
+def with_outcomes(
+    samples: Iterable[Sample], outcomes: Mapping[str, Mapping[str, bool]]
+) -> list[Sample]:
+    """The samples, issues with the outcomes of another file where it has them.
+
+    Args:
+        samples: What was read.
+        outcomes: By instance, model to whether it solved it.
+    """
+    return [
+        replace(s, failed={m: not solved for m, solved in outcomes[s.id].items()})
+        if isinstance(s, IssueSample) and s.id in outcomes
+        else s
+        for s in samples
+    ]
 
 
 def holds_sessions(path: Path) -> bool:
@@ -144,6 +163,7 @@ def _prompt(raw: Mapping[str, Any], where: str) -> PromptSample:
         text=_text(raw, "prompt", where),
         tier=tier,
         language=str(raw.get("lang", "")),
+        source=str(raw.get("source", "")),
     )
 
 

@@ -7,8 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from openhands_tiered_router.policy.need.task_weights import TaskWeights
+from openhands_tiered_router.policy.need.task_weights import (
+    DifficultyFit,
+    TaskWeights,
+)
 from openhands_tiered_router.policy.need.text_cues import CueModel
+from openhands_tiered_router.record.calibrate.difficulty import fit_difficulty
 from openhands_tiered_router.record.calibrate.figures import (
     Figure,
     TierAgreement,
@@ -17,7 +21,14 @@ from openhands_tiered_router.record.calibrate.figures import (
     prompt_figures,
 )
 from openhands_tiered_router.record.calibrate.issue_graphs import graphs_of
-from openhands_tiered_router.record.calibrate.issues import IssueFit, Issues, fit_issues
+from openhands_tiered_router.record.calibrate.issues import (
+    TEXT_SHARE,
+    IssueFit,
+    Issues,
+    fit_issues,
+    held_out_scores,
+    with_graph_of,
+)
 from openhands_tiered_router.record.calibrate.numeric import numerics
 from openhands_tiered_router.record.calibrate.profile import profile
 from openhands_tiered_router.record.calibrate.prompts import (
@@ -86,8 +97,11 @@ def calibrate_task(
         evidence: dict[str, Any] = {}
         prompt_fit, agreement = _prompts(labelled, evidence, report)
         cues = prompt_fit.cues if prompt_fit else current.cues
-        issue_fit, areas = _issues(reports, cues, graphs, evidence, report)
-    content = profile(current, prompt_fit, issue_fit, evidence)
+        issues = _read_issues(reports, cues, graphs, report)
+        issue_fit, difficulty, areas = None, current.difficulty, {}
+        if issues is not None:
+            issue_fit, difficulty, areas = _issues(issues, current, evidence)
+    content = profile(current, prompt_fit, issue_fit, difficulty, evidence)
     return Calibration(content, agreement, areas)
 
 
@@ -111,30 +125,42 @@ def _prompts(
     return fit, figures
 
 
-def _issues(
+def _read_issues(
     samples: Sequence[IssueSample],
     cues: Mapping[str, CueModel],
     graphs: GraphOptions,
-    evidence: dict[str, Any],
     report: Callable[[str], None],
-) -> tuple[IssueFit | None, dict[str, Figure]]:
+) -> Issues | None:
     if not samples:
-        return None, {}
+        return None
     facts = {}
     if graphs.clones is not None:
         facts = graphs_of(samples, graphs.clones, report, graphs.kept)
     report("issues")
-    issues = Issues.of(samples, facts, cues)
+    return Issues.of(samples, facts, cues)
+
+
+def _issues(
+    issues: Issues, current: TaskWeights, evidence: dict[str, Any]
+) -> tuple[IssueFit, DifficultyFit, dict[str, Figure]]:
     fit = fit_issues(issues.values, issues.failed)
     figures = issue_figures(issues)
+    held_out = held_out_scores(issues, graph=issues.with_graph > 0)
+    shifted = fit_difficulty(issues, held_out)
+    difficulty = shifted.fit
+    if not issues.with_graph:
+        fit = with_graph_of(fit, current)
+        slope = round(difficulty.slope / TEXT_SHARE, 3)
+        difficulty = replace(difficulty, slope=slope)
     evidence["issues"] = {
-        "samples": len(samples),
-        "with_graph": len(facts),
+        "samples": len(issues.ids),
+        "with_graph": issues.with_graph,
         "repositories": len(set(issues.repositories)),
         "models": len(issues.models),
         "mean_auc_held_out_repositories": as_json(figures),
+        "difficulty": {"correlation": shifted.correlation, "ece": shifted.ece},
     }
-    return fit, figures
+    return fit, difficulty, figures
 
 
 def _without(sample: IssueSample, leave_out: Sequence[str]) -> IssueSample:

@@ -113,7 +113,8 @@ def test_large_designs_are_complex(text: str) -> None:
     ],
 )
 def test_no_substring_decides(text: str) -> None:
-    assert tier_of(text) is Tier.MEDIUM
+    """ "author" is not "auth", "improve" not "prove", "convert" not "vert"."""
+    assert tier_of(text) <= Tier.MEDIUM
 
 
 def test_a_long_question_is_no_look_up() -> None:

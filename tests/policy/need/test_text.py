@@ -59,3 +59,16 @@ def test_a_megabyte_is_cut(unit: str) -> None:
     text = user_text(message)
     assert len(text.text) < 40_000
     assert len(text.opening) < 400
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["because the cache is stale", "due to a race", "weil der Puffer voll ist", "因为"],
+)
+def test_a_report_says_why(said: str) -> None:
+    assert user_text(f"It fails, {said}.").states_cause
+
+
+def test_code_gives_no_reason() -> None:
+    text = "It fails.\n```\n# because of this\n```\nAny idea?"
+    assert not user_text(text).states_cause
