@@ -112,7 +112,7 @@ async def test_a_fault_of_the_budgets_fails_no_call(
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("the prompt")
 
-    monkeypatch.setattr("openhands_tiered_router.sdk.flow.quotes", broken)
+    monkeypatch.setattr("openhands_tiered_router.sdk.setup.quotes", broken)
     router = routed(world, Budget(name="b", scope=Scope.PROJECT, usd=1.0))
     messages = [Message(role="user", content=[TextContent(text="Hello")])]
     if is_async:
