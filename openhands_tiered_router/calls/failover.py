@@ -6,6 +6,7 @@ its driver does that, in its own way, and sends back what came of it.
 
 from __future__ import annotations
 
+import logging
 import random
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
@@ -34,6 +35,9 @@ from openhands_tiered_router.calls.watch import BreakerChange, Watch
 from openhands_tiered_router.policy.fleet import Health
 from openhands_tiered_router.policy.outcome import Attempt, ErrorKind
 from openhands_tiered_router.tiers import Endpoint
+
+
+logger = logging.getLogger(__name__)
 
 
 _PERMANENT = frozenset({ErrorKind.AUTH, ErrorKind.NOT_FOUND, ErrorKind.QUOTA})
@@ -95,6 +99,10 @@ class Failover:
             wait = self._wait(round_)
             if not self._left or self._elapsed() + wait > self.settings.patience:
                 raise self._exhausted()
+            # ``tiered-router run`` shows these lines.
+            last = self.attempts[-1] if self.attempts else None
+            failed = f"{last.endpoint} failed ({last.error})" if last else "no endpoint"
+            logger.info("%s; trying again in %.1f s", failed, wait)
             yield Pause(wait)
         raise AssertionError("unreachable")
 
@@ -234,6 +242,8 @@ class Failover:
             self.attempts.append(
                 Attempt(endpoint=endpoint.key, error=kind, seconds=seconds)
             )
+            if kind is not None:
+                logger.info("%s: %s after %.1f s", endpoint.key, kind, seconds)
 
     def _timeout(self, endpoint: Endpoint) -> float | None:
         """Less than the endpoint's own while an equal could answer instead.

@@ -11,6 +11,7 @@ import click
 _COMMANDS: Final = {
     "calibrate": "Fit the weights of the decision to data.",
     "config": "Show the configuration, or write it for other programs.",
+    "conversations": "List, show and resume the conversations of `run`.",
     "demo": "Watch an agent fix a failing test, offline and without keys.",
     "doctor": "Check the configuration.",
     "explain": "Show how a decision comes about.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import re
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ import click
 
 from openhands_tiered_router.cli import run_sandbox
 from openhands_tiered_router.cli.confirming import ask, can_ask, stopped
+from openhands_tiered_router.cli.conversations import found_id, newest_in
 from openhands_tiered_router.cli.headless import (
     EXIT_ERROR,
     EXIT_USAGE,
@@ -55,7 +57,8 @@ Examples:
   tiered-router run --task "Fix the failing test"
   tiered-router run --task issue.md --workspace ../project --json
   tiered-router run --task "Upgrade the dependencies" --sandbox docker
-  tiered-router run --resume 1f0c... --task "Now update the changelog"
+  tiered-router run --continue --task "Now update the changelog"
+  tiered-router run --resume 1f0c -v
 """
 )
 @click.option("--task", help="What to do: a text, or a file that holds it.")
@@ -76,7 +79,23 @@ Examples:
 @click.option(
     "--max-iterations", type=click.IntRange(1), default=500, show_default=True
 )
-@click.option("--resume", type=click.UUID, help="Go on with that conversation.")
+@click.option(
+    "--resume",
+    metavar="ID",
+    help="Go on with that conversation; a beginning of its id will do.",
+)
+@click.option(
+    "--continue",
+    "go_on",
+    is_flag=True,
+    help="Go on with the workspace's newest conversation.",
+)
+@click.option(
+    "--verbose",
+    "-v",
+    count=True,
+    help="Thoughts and results at length; -vv: each decision's reasons and cost.",
+)
 @click.option(
     "--state-dir",
     type=click.Path(file_okay=False, path_type=Path),
@@ -100,19 +119,26 @@ def command(
     sandbox: str | None,
     config: str | None,
     max_iterations: int,
-    resume: UUID | None,
+    resume: str | None,
+    go_on: bool,
+    verbose: int,
     state_dir: Path | None,
     verify: bool | None,
     budget: float | None,
     as_json: bool,
 ) -> None:
     """Run an agent on a task; shows what it does with the tier of each turn."""
-    if task is None and resume is None:
+    if task is None and resume is None and not go_on:
         raise click.UsageError("give a --task, or a conversation to --resume")
+    if resume is not None and go_on:
+        raise click.UsageError("give --resume or --continue, not both")
     text = _task_text(task)
     quiet_sdk()
     directory = state_dir or default_state_dir()
-    chosen = run_sandbox.sandbox_of(sandbox, directory, resume)
+    earlier = found_id(directory, resume) if resume else None
+    if go_on:
+        earlier = newest_in(directory, workspace)
+    chosen = run_sandbox.sandbox_of(sandbox, directory, earlier)
     if chosen is not Sandbox.LOCAL:
         request = run_sandbox.Request(
             sandbox=chosen,
@@ -120,7 +146,7 @@ def command(
             workspace=workspace.resolve(),
             config=config,
             max_iterations=max_iterations,
-            resume=resume,
+            resume=earlier,
             state=directory.resolve(),
             verify=verify,
             budget=budget,
@@ -130,8 +156,9 @@ def command(
     from openhands_tiered_router.cli.turns import Reporter
     from openhands_tiered_router.config import ConfigError
 
-    reporter = Reporter(as_json=as_json)
+    reporter = Reporter(as_json=as_json, verbose=verbose)
     try:
+        _can_begin(config)
         with reporter.waiting("Loading the OpenHands SDK"):
             router = router_of(config, verify)
             if budget is not None:
@@ -140,7 +167,7 @@ def command(
         click.echo(str(error), err=True)
         sys.exit(EXIT_USAGE)
     conversation = _conversation(
-        router, reporter, workspace, directory, max_iterations, resume
+        router, reporter, workspace, directory, max_iterations, earlier
     )
     reporter.begin(router, conversation)
     if text is not None:
@@ -154,6 +181,20 @@ def command(
     reporter.end(code)
     conversation.close()
     sys.exit(code)
+
+
+def _can_begin(config: str | None) -> None:
+    """Finds in a second what would fail later: the SDK takes several to load.
+
+    Raises:
+        ConfigError: A key is missing, or no provider can be reached.
+    """
+    from openhands_tiered_router.config import open_config
+    from openhands_tiered_router.config.reach import check_keys, check_network
+
+    opened = open_config(config)
+    check_keys(opened, os.environ)
+    check_network(opened, os.environ)
 
 
 def _elsewhere(request: run_sandbox.Request) -> int:
@@ -206,11 +247,6 @@ def _conversation(
 ) -> LocalConversation:
     from openhands_tiered_router import routed_conversation
 
-    if resume is not None and not (directory / resume.hex).is_dir():
-        raise click.BadParameter(
-            f"no conversation {resume} in {directory}; see --state-dir",
-            param_hint="--resume",
-        )
     return routed_conversation(
         router,
         workspace.resolve(),

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from openhands_tiered_router.plural import counted
+
 
 if TYPE_CHECKING:
     from uuid import UUID
 
     from openhands.sdk import LocalConversation
-    from openhands.sdk.event import ActionEvent, Event, MessageEvent
+    from openhands.sdk.event import ActionEvent, Event, MessageEvent, ObservationEvent
 
     from openhands_tiered_router.calls.fleet import RoutedCall
     from openhands_tiered_router.router import ComplexityRouter
@@ -31,15 +35,24 @@ TIER_STYLES: Final = {
 }
 UNKNOWN: Final = "?"
 """In place of a tier."""
-_MAX_LINE: Final = 400
-"""Characters shown of what the agent says or does."""
+WEIGHING: Final = "economics"
+"""The rule whose reason is a row of costs, which few want to read."""
+FOLDED: Final = 2
+UNFOLDED: Final = 40
+"""Lines shown of a thought or a result, without and with ``-v``."""
+_INDENT: Final = " " * 14
+_RETRIES: Final = "openhands_tiered_router.calls.failover"
 
 
 class Reporter:
     """Prints each turn with its tier. An event callback, so it must not raise."""
 
-    def __init__(self, *, as_json: bool) -> None:
+    def __init__(self, *, as_json: bool, verbose: int = 0) -> None:
         self._json = as_json
+        self._verbose = verbose
+        """0: folded; 1: thoughts and results at length; 2: each decision's reasons."""
+        self._answer = ""
+        self._before: str | None = None
         self._out = Console(highlight=False)
         self._err = Console(stderr=True, highlight=False)
         self._router: ComplexityRouter | None = None
@@ -57,6 +70,12 @@ class Reporter:
 
     def begin(self, router: ComplexityRouter, conversation: LocalConversation) -> None:
         self._router, self._conversation = router, conversation
+        if not self._json:
+            logger = logging.getLogger(_RETRIES)
+            logger.handlers[:] = [_Shown(self.tell)]
+            logger.setLevel(logging.INFO)
+            logger.propagate = False
+        self._before = self._snapshot()
         self.announce(conversation.id)
 
     def announce(self, id: UUID) -> None:
@@ -111,7 +130,7 @@ class Reporter:
         return list(dict.fromkeys(attempt.endpoint for attempt in attempts))
 
     def end(self, code: int) -> None:
-        """What it came to; after a pause, how to go on."""
+        """The answer, what changed, what it came to; after a pause, how to go on."""
         conversation = self._conversation
         if conversation is None:
             return
@@ -124,22 +143,45 @@ class Reporter:
                     "status": status,
                     "exit_code": code,
                     "conversation": str(conversation.id),
+                    "answer": self._answer,
                     "cost_usd": _cost(conversation),
                     "tiers": _tier_counts(calls),
                     "verification": _verification(conversation),
                 }
             )
             return
-        self._out.print(summary_table(calls))
-        # The books are the conversation's; the calls are those of this run.
-        cost = f"{status}; ${_cost(conversation):.4f} in all; calls now: {len(calls)}"
-        self._out.print(Text(cost, style="bold"))
+        for text in (self._answer, self._changes()):
+            if text:
+                self._out.print(Text(f"\n{text}"), soft_wrap=True)
+        self._out.print(Text(f"\n{bill(status, _cost(conversation), calls)}", "bold"))
         verification = _verification(conversation)
         if verification is not None:
             self._out.print(Text(": ".join(verification.values()), style="bold"))
         if status in ("paused", "error"):
-            resume = f"tiered-router run --resume {conversation.id}"
+            resume = f"tiered-router run --resume {str(conversation.id)[:8]}"
             self._out.print(f"{status.title()}. Go on with: {resume}", soft_wrap=True)
+
+    def _snapshot(self) -> str | None:
+        """A git tree of the workspace as it is now; ``None``: it is not in git."""
+        if self._conversation is None or self._json:
+            return None
+        from openhands_tiered_router.git import GitError
+        from openhands_tiered_router.guards.verify.git import Repository
+
+        place = Path(self._conversation.workspace.working_dir)
+        with contextlib.suppress(GitError, OSError):
+            return Repository.of(place).snapshot()
+        return None
+
+    def _changes(self) -> str:
+        """What changed in the workspace since the run began, as ``git diff --stat``."""
+        after = self._snapshot()
+        if self._before is None or after is None or self._conversation is None:
+            return ""
+        from openhands_tiered_router.guards.verify.git import Repository
+
+        place = Path(self._conversation.workspace.working_dir)
+        return Repository.of(place).summary(self._before, after)
 
     def _show(self, event: Event) -> None:
         from openhands.sdk.event import ActionEvent, MessageEvent, ObservationEvent
@@ -149,9 +191,7 @@ class Reporter:
         elif isinstance(event, MessageEvent) and event.source == "agent":
             self._message(event)
         elif isinstance(event, ObservationEvent):
-            code = getattr(event.observation, "exit_code", None)
-            if code not in (None, 0, -1):
-                self._result(event.tool_name, int(code))
+            self._result(event)
         else:
             self._guard(event)
 
@@ -171,49 +211,73 @@ class Reporter:
             self._out.print(line, soft_wrap=True)
 
     def _action(self, event: ActionEvent) -> None:
-        call = self._call(event.llm_response_id)
         what = _one_line(event.tool_call.arguments, event.tool_name)
-        tier = self.tier_of(event.llm_response_id)
-        self._turn(call, tier, event.tool_name, what)
+        thought = "\n".join(part.text for part in event.thought)
+        if event.tool_name == "finish":
+            self._answer, what = what, ""
+        self._turn(event.llm_response_id, event.tool_name, what, thought)
 
     def _message(self, event: MessageEvent) -> None:
         texts = [getattr(c, "text", "") for c in event.llm_message.content]
-        call = self._call(event.llm_response_id)
-        tier = self.tier_of(event.llm_response_id)
-        self._turn(call, tier, "message", " ".join(texts))
+        self._answer = "\n".join(filter(None, texts))
+        self._turn(event.llm_response_id, "message", "", "")
 
-    def _turn(self, call: RoutedCall | None, tier: str, kind: str, what: str) -> None:
-        reason = (
-            call.decision.reasons[-1].text if call and call.decision.reasons else ""
-        )
-        first = call is not None and call.decision_id not in self._shown
+    def _turn(self, response: str | None, kind: str, what: str, thought: str) -> None:
+        call, tier = self._call(response), self.tier_of(response)
+        first = call is None or call.decision_id not in self._shown
         if call:
             self._shown.add(call.decision_id)
         if self._json:
             self._line(
                 {
                     "type": "turn",
-                    "turn": call.turn if call else None,
+                    "turn": call.turn + 1 if call else None,
                     "tier": tier,
                     "endpoint": call.outcome.endpoint if call else None,
-                    "reason": reason,
+                    "reason": why(call),
                     "action": kind,
                     "cost_usd": call.outcome.cost if call and first else None,
                 }
             )
             return
-        line = Text.assemble(
-            (f"{tier:>9} ", TIER_STYLES.get(tier, "")),
-            (f"{kind} ", "bold"),
-            what.replace("\n", " ")[:_MAX_LINE],
-        )
-        if first and reason:
-            line.append(f"  ({reason})", style="dim")
-        self._out.print(line, soft_wrap=True)
+        if first:
+            number = f"{call.turn + 1:>3} " if call else "    "
+            head = Text.assemble(
+                (number, "bold"), (f"{tier:<9} ", TIER_STYLES.get(tier, ""))
+            )
+            head.append(_cut(why(call), self._out.width - len(head)), style="dim")
+            self._out.print(head)
+            if self._verbose > 1 and call is not None:
+                for reason in call.decision.reasons:
+                    self._indented(f"{reason.rule}: {reason.text}", style="dim")
+                cost = call.outcome.cost
+                self._indented("cost: ?" if cost is None else f"cost: ${cost:.5f}")
+        self._folded(thought, style="italic")
+        if what:
+            self._folded(f"{kind}: {what}")
 
-    def _result(self, tool: str, code: int) -> None:
-        if not self._json:
-            self._out.print(Text(f"          {tool} exited with {code}", style="red"))
+    def _result(self, event: ObservationEvent) -> None:
+        if self._json or event.tool_name == "finish":
+            return
+        texts = (getattr(c, "text", "") for c in event.observation.to_llm_content)
+        code = getattr(event.observation, "exit_code", None)
+        failed = code not in (None, 0, -1)
+        if failed:
+            self._indented(f"{event.tool_name} exited with {code}", style="red")
+        self._folded("\n".join(texts), style="red" if failed else "dim", mark="| ")
+
+    def _folded(self, text: str, style: str = "", mark: str = "") -> None:
+        """The first lines, and how many more there are."""
+        lines = [line for line in map(str.rstrip, text.splitlines()) if line.strip()]
+        most = FOLDED if self._verbose == 0 else UNFOLDED
+        for number, line in enumerate(lines[:most], 1):
+            rest = len(lines) - most
+            more = f" (+{counted(rest, 'line')})" if number == most and rest > 0 else ""
+            room = self._out.width - len(_INDENT) - len(mark) - len(more)
+            self._indented(mark + _cut(line, room) + more, style=style)
+
+    def _indented(self, text: str, style: str = "") -> None:
+        self._out.print(Text(_INDENT + text, style=style), overflow="ellipsis")
 
     def _calls(self) -> list[RoutedCall]:
         if self._router is None or self._conversation is None:
@@ -227,6 +291,41 @@ class Reporter:
     def _line(self, value: dict[str, Any]) -> None:
         sys.stdout.write(json.dumps(value) + "\n")
         sys.stdout.flush()
+
+
+def why(call: RoutedCall | None) -> str:
+    """Why the tier was chosen: what spoke last, without the row of costs."""
+    if call is None:
+        return ""
+    said = [r.text for r in call.decision.reasons if r.rule != WEIGHING]
+    failed = [f"{a.endpoint} {a.error}" for a in call.outcome.attempts if a.error]
+    return "; ".join([*said[-1:], *failed])
+
+
+def bill(status: str, usd: float, calls: list[RoutedCall]) -> str:
+    """What it cost, in a line. ``usd`` is all that the conversation cost so far."""
+    tiers = ", ".join(f"{n} {tier}" for tier, n in _tier_counts(calls).items() if n)
+    prompt = sum(call.outcome.usage.prompt for call in calls)
+    cached = sum(call.outcome.usage.cache_read for call in calls)
+    share = f"; {cached / prompt:.0%} of prompts cached" if prompt else ""
+    served = f" for {counted(len(calls), 'call')} ({tiers})" if calls else ""
+    return f"{status}: ${usd:.4f}{served}{share}"
+
+
+class _Shown(logging.Handler):
+    """Shows what is logged as it happens."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        super().__init__()
+        self._tell = tell
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._tell(f"{_INDENT}{record.getMessage()}")
+
+
+def _cut(text: str, room: int) -> str:
+    text = text.replace("\n", " ")
+    return text if len(text) <= room else text[: max(room - 1, 1)] + "…"
 
 
 def summary_table(calls: list[RoutedCall]) -> Table:

@@ -6,8 +6,10 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from uuid import UUID
@@ -16,6 +18,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from openhands_tiered_router.calls.state.sqlite import SqliteStore
+from openhands_tiered_router.cli.conversations import command as conversations
 from openhands_tiered_router.cli.run import _task_text, command
 from openhands_tiered_router.guards.budget import ledger
 from openhands_tiered_router.guards.budget.limits import NANO, Budget
@@ -74,16 +77,21 @@ def run(
     def invoke(*arguments: str) -> Result:
         return CliRunner().invoke(command, [*common, *arguments])
 
+    invoke.provider = provider  # pyright: ignore
     return invoke
 
 
 def test_it_shows_each_turn_with_its_tier(run, provider) -> None:
     result = run("--task", "Look around.")
     assert result.exit_code == 0, result.output
-    assert re.search(r"complex terminal ls", result.output)
-    assert re.search(r"simple terminal exit_with", result.output)
+    assert re.search(r"^  1 complex +\S.*\n +terminal: ls$", result.output, re.M)
+    assert re.search(r"^  2 simple +\S.*\n +terminal: exit_with", result.output, re.M)
+    assert "| notes.txt" in result.output
     assert "terminal exited with 3" in result.output
-    assert f"finished; ${provider.total_usd:.4f} in all; calls now: 3" in result.output
+    assert "\nAll looked at.\n" in result.output
+    bill = f"finished: ${provider.total_usd:.4f} for 3 calls (1 simple, 2 complex)"
+    assert bill in result.output
+    assert max(map(len, result.output.splitlines())) <= 80
 
 
 def test_json_lines(run, provider) -> None:
@@ -94,7 +102,9 @@ def test_json_lines(run, provider) -> None:
     assert sum(line["cost_usd"] for line in lines[1:4]) == pytest.approx(
         provider.total_usd
     )
+    assert [line["turn"] for line in lines[1:4]] == [1, 2, 3]
     assert lines[-1]["status"] == "finished"
+    assert lines[-1]["answer"] == "All looked at."
     assert lines[-1]["tiers"]["complex"] == 2
 
 
@@ -108,6 +118,57 @@ def test_a_task_from_a_file_and_a_resumed_conversation(run, provider, tmp_path) 
     assert second.exit_code == 0, second.output
     end = json.loads(second.stdout.splitlines()[-1])
     assert end["cost_usd"] == pytest.approx(provider.total_usd)
+
+
+def test_the_newest_conversation_goes_on_and_ids_may_be_cut(run, tmp_path) -> None:
+    first = run("--task", "Look around.", "--json")
+    id = json.loads(first.stdout.splitlines()[0])["conversation"]
+    for words in (("--continue",), ("--resume", id[:8])):
+        again = run(*words, "--task", "And again.", "--json")
+        assert again.exit_code == 0, again.output
+        assert json.loads(again.stdout.splitlines()[0])["conversation"] == id
+    state = ["--state-dir", str(tmp_path / "state")]
+    listed = CliRunner().invoke(conversations, ["list", *state])
+    assert f"{id[:8]}" in listed.output
+    assert "Look around." in listed.output
+    shown = CliRunner().invoke(conversations, ["show", id[:6], *state, "--json"])
+    told = json.loads(shown.output)
+    assert (told["id"], told["answer"]) == (id, "All looked at.")
+    assert told["cost_usd"] > 0
+    assert run("--resume", "zz", "--task", "x").exit_code == 2
+
+
+def test_what_changed_is_shown(run, tmp_path) -> None:
+    workspace = tmp_path / "workspace"
+    subprocess.run(["git", "init", "-q", str(workspace)], check=True)
+    made = f"echo two > {workspace}/made.txt"
+    steps = [terminal(made), Reply(tool_calls=(ToolCall("finish", {"message": "x"}),))]
+    run.provider.script = lambda request: steps[request.turn % 2]
+    result = run("--task", "Make a file.")
+    assert re.search(r"made\.txt \| +1 \+", result.output), result.output
+    assert "notes.txt |" not in result.output
+
+
+def test_no_network_is_told_in_seconds(run, monkeypatch, tmp_path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    endpoint = {"base_url": f"http://127.0.0.1:{port}/v1", "model": "openai/gpt-4o"}
+    config = tmp_path / "away.json"
+    config.write_text(json.dumps({"tiers": {"complex": {"endpoints": [endpoint]}}}))
+    begin = time.monotonic()
+    result = run("--task", "Look around.", "--config", str(config))
+    assert time.monotonic() - begin < 10
+    assert result.exit_code == 2
+    assert f"127.0.0.1:{port}/v1 cannot be reached: Connection refused" in result.output
+
+
+def test_a_missing_key_is_told_once(run, monkeypatch) -> None:
+    monkeypatch.delenv("LOOPBACK_KEY")
+    result = run("--task", "Look around.")
+    assert result.exit_code == 2
+    assert result.output.count("LOOPBACK_KEY is not set") == 1
+    assert "simple, complex" in result.output
 
 
 def test_the_iteration_limit_has_its_own_exit_code(run) -> None:
@@ -173,8 +234,8 @@ def test_a_guards_pause_has_its_own_exit_code_and_is_told(
     [
         ([], "give a --task"),
         (["--task", "  "], "the task is empty"),
-        (["--resume", "not-an-id"], "not a valid UUID"),
-        (["--resume", "0" * 32], "no conversation 00000000-"),
+        (["--resume", "not-an-id"], "no conversation not-an"),
+        (["--resume", "0" * 32], "no conversation 000"),
         (["--task", "x", "--config", "missing.toml"], "missing.toml"),
         (["--task", "x", "--max-iterations", "0"], "--max-iterations"),
     ],

@@ -107,6 +107,12 @@ class Repository:
             for status, path in zip(words[::2], words[1::2], strict=True)
         )
 
+    def summary(self, before: str, after: str) -> str:
+        """Git's ``--stat`` of what differs between two trees; empty: nothing."""
+        options = (*DIFF, f"--relative={self._prefix}", "--stat=76")
+        with self._git() as git:
+            return _read(git, "diff", *options, before, after).rstrip()
+
     def files(self, tree: str) -> list[str]:
         """The files of a tree below the workspace, by their paths below it."""
         place = f"{tree}:{self._prefix.rstrip('/')}"

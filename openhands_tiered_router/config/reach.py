@@ -1,0 +1,174 @@
+"""What can be told of a configuration in a second: keys, network, local servers.
+
+Without the SDK, whose import takes seconds.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+import urllib.request
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from openhands_tiered_router.config.errors import ConfigError, Problem
+from openhands_tiered_router.config.keys import key_for, provider_of
+from openhands_tiered_router.config.resolve import resolve_targets
+from openhands_tiered_router.config.schema import RouterConfig
+from openhands_tiered_router.policy.economics.price_book import default_price_book
+
+
+SECONDS: Final = 5.0
+"""For all hosts together: a network that is up opens a connection in far less."""
+_LOCAL_SECONDS: Final = 0.5
+HOSTS: Final[Mapping[str, str]] = {
+    "anthropic": "https://api.anthropic.com",
+    "deepseek": "https://api.deepseek.com",
+    "gemini": "https://generativelanguage.googleapis.com",
+    "groq": "https://api.groq.com",
+    "mistral": "https://api.mistral.ai",
+    "openai": "https://api.openai.com",
+    "openrouter": "https://openrouter.ai",
+    "xai": "https://api.x.ai",
+}
+"""Where litellm calls providers; the others are not looked at."""
+_PROXIES: Final = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
+
+
+@dataclass(frozen=True, slots=True)
+class LocalServer:
+    """A model server that answers on this machine."""
+
+    name: str
+    base_url: str
+    """For the configuration."""
+    prefix: str
+    """litellm's provider."""
+    models: tuple[str, ...]
+
+
+_SERVERS: Final = (
+    ("Ollama", "http://localhost:11434", "/api/tags", "ollama_chat"),
+    ("LM Studio", "http://localhost:1234/v1", "/models", "lm_studio"),
+    ("vLLM", "http://localhost:8000/v1", "/models", "hosted_vllm"),
+)
+"""Name, usual address, path that lists models, litellm's provider."""
+
+
+def check_keys(config: RouterConfig, environ: Mapping[str, str]) -> None:
+    """Each missing variable once, with the endpoints that need it.
+
+    Raises:
+        ConfigError: A key is missing, or a profile cannot be read.
+    """
+    book, targets = default_price_book(), resolve_targets(config, environ)
+    missing: dict[str, list[str]] = defaultdict(list)
+    for key, endpoint in config.endpoints().items():
+        found = key_for(endpoint, targets[key], environ, book)
+        if found.missing and found.variable:
+            missing[found.variable].append(key)
+    if missing:
+        raise ConfigError(
+            Problem(
+                source=config.source,
+                path=", ".join(keys),
+                message=f"the environment variable {variable} is not set",
+                remedy=f"Set {variable}, or name another variable in api_key_env",
+            )
+            for variable, keys in missing.items()
+        )
+
+
+def check_network(config: RouterConfig, environ: Mapping[str, str]) -> None:
+    """Tries to open a connection to each provider; one that opens is enough.
+
+    Raises:
+        ConfigError: None can be reached. Behind a proxy nothing is tried.
+    """
+    if any(environ.get(name) for name in _PROXIES):
+        return
+    book, targets = default_price_book(), resolve_targets(config, environ)
+    addresses: set[str] = set()
+    for target in targets.values():
+        provider = provider_of(target.model, book) or ""
+        address = target.base_url or HOSTS.get(provider)
+        if address is None:
+            return
+        addresses.add(address)
+    faults = _unreachable(addresses)
+    if len(faults) == len(addresses):
+        raise ConfigError(
+            Problem(
+                source="network",
+                message=f"{address} cannot be reached: {fault}",
+                remedy="Check the network, a proxy in HTTPS_PROXY, and base_url",
+            )
+            for address, fault in sorted(faults.items())
+        )
+
+
+def _unreachable(addresses: Iterable[str]) -> dict[str, str]:
+    faults = dict.fromkeys(addresses, f"no answer in {SECONDS:.0f} s")
+
+    def look(address: str) -> None:
+        fault = _fault_of(address)
+        if fault is None:
+            faults.pop(address)
+        else:
+            faults[address] = fault
+
+    # Daemons: a name that does not resolve may take longer, and nobody waits for it.
+    threads = [
+        threading.Thread(target=look, args=(address,), daemon=True)
+        for address in faults
+    ]
+    for thread in threads:
+        thread.start()
+    ends = time.monotonic() + SECONDS
+    for thread in threads:
+        thread.join(max(0.0, ends - time.monotonic()))
+    return dict(faults)
+
+
+def _fault_of(address: str) -> str | None:
+    parts = urlsplit(address)
+    port = parts.port or (80 if parts.scheme == "http" else 443)
+    try:
+        socket.create_connection((parts.hostname or "", port), SECONDS).close()
+    except OSError as error:
+        return error.strerror or type(error).__name__
+    return None
+
+
+def local_servers() -> list[LocalServer]:
+    """The model servers that answer on their usual ports of this machine."""
+    with ThreadPoolExecutor() as pool:
+        found = pool.map(lambda row: _local_server(*row), _SERVERS)
+        return [server for server in found if server is not None]
+
+
+def _local_server(
+    name: str, base_url: str, path: str, prefix: str
+) -> LocalServer | None:
+    # No proxy: it is on this machine.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(base_url + path, timeout=_LOCAL_SECONDS) as answer:
+            models = _names(json.loads(answer.read(1_000_000)))
+    except (OSError, ValueError):
+        return None
+    return LocalServer(name, base_url, prefix, models) if models else None
+
+
+def _names(answer: Any) -> tuple[str, ...]:
+    rows = (
+        answer.get("models") or answer.get("data") if isinstance(answer, dict) else ()
+    )
+    names = (row.get("name") or row.get("id") for row in rows or () if row)
+    return tuple(name for name in names if isinstance(name, str))
