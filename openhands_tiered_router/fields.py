@@ -34,7 +34,7 @@ class Section(BaseModel):
         copied = super().model_copy(update=update, deep=deep)
         # Pydantic copies what ``cached_property`` made of the old values.
         for name in copied.__dict__.keys() - type(self).model_fields.keys():
-            del copied.__dict__[name]
+            object.__delattr__(copied, name)
         return copied
 
 
