@@ -306,7 +306,7 @@ def _fit_sessions(paths: Sequence[Path], into: _Output) -> None:
 
     with _progress(quiet=into.as_json) as report:
         report("sessions")
-        fit = fit_next_turn([s for path in paths for s in read_sessions(path)])
+        fit = fit_next_turn({_agent(path): read_sessions(path) for path in paths})
     if into.output is not None:
         write_next_turn(fit, into.output)
     into.take_up("next_turn", fit.data, fit.data["fitted"])
@@ -319,6 +319,11 @@ def _fit_sessions(paths: Sequence[Path], into: _Output) -> None:
         return
     _show_model(fit.data["fitted"])
     into.say()
+
+
+def _agent(path: Path) -> str:
+    """The agent whose sessions a file holds: its name up to the first dot."""
+    return path.name.split(".")[0]
 
 
 @contextmanager
@@ -342,14 +347,41 @@ def _show_model(fitted: dict[str, Any]) -> None:
 
     console = Console()
     for name, value in fitted.items():
-        if name != "reliability":
+        if not isinstance(value, list | dict):
             console.print(f"{name}: {value}", highlight=False)
+    console.print(
+        _agents_table("Predicted by folds that left out the task", fitted["agents"])
+    )
+    if fitted["left_out"]:
+        console.print(
+            _agents_table("Predicted with the agent left out", fitted["left_out"])
+        )
     table = Table(title="Reliability, on held-out tasks", box=None)
     for column in ("turns", "predicted", "mechanical"):
         table.add_column(column, justify="right")
     for count, predicted, share in fitted["reliability"]:
         table.add_row(str(count), f"{predicted:.3f}", f"{share:.3f}")
     console.print(table)
+
+
+def _agents_table(title: str, figures: dict[str, Any]) -> Any:
+    from rich.table import Table
+
+    table = Table(title=title, box=None)
+    table.add_column("agent")
+    for column in ("turns", "AUC", "AUC, open", "calibration error"):
+        table.add_column(column, justify="right")
+    for agent, found in figures.items():
+        cells = [_with_interval(found[k]) for k in ("auc", "auc_open", "ece")]
+        table.add_row(agent, str(found["turns"]), *cells)
+    return table
+
+
+def _with_interval(figure: list[float] | None) -> str:
+    if figure is None:
+        return "-"
+    value, low, high = figure
+    return f"{value:.3f} [{low:.3f}, {high:.3f}]"
 
 
 def _show(fitted: Calibration, current: TaskWeights) -> None:

@@ -24,13 +24,11 @@ UNUSABLE: Final = 2
 """Exit code: the configuration or the recordings cannot be used."""
 
 
-_GIVE: Final = (
-    "give a JSON Lines file or a directory such as ~/.openhands/conversations"
-)
-
 _EPILOG: Final = """\b
 Examples:
   tiered-router replay ~/.openhands/conversations
+  tiered-router replay ~/.claude/projects/-home-me-code-project
+  tiered-router replay ~/.codex/sessions
   tiered-router replay sessions.jsonl.gz --config thrifty.toml --plot replay.html
   tiered-router replay sessions.jsonl --time-scale 10 --json
 """
@@ -69,9 +67,10 @@ def command(
 ) -> None:
     """Tell what routing would have cost on recorded sessions.
 
-    SESSIONS is a JSON Lines file (plain or gzipped) with a session a line, or a
-    directory with persisted OpenHands conversations, such as
-    ~/.openhands/conversations. No model is called and no key is needed.
+    SESSIONS is a file or a directory: persisted OpenHands conversations, transcripts
+    of Claude Code or Codex CLI, OpenHands' output.jsonl, SWE-agent's .traj, a log of
+    OpenAI's or Anthropic's messages, or a session a line (see docs/tools.md). No model
+    is called and no key is needed.
 
     \b
     Exit code:  0  done
@@ -79,11 +78,12 @@ def command(
     """
     from openhands_tiered_router.config import ConfigError
     from openhands_tiered_router.record.replay.costs import UnknownPriceError
+    from openhands_tiered_router.record.replay.recordings import read_recordings
     from openhands_tiered_router.record.replay.sessions import SessionError
 
     try:
         engine = _engine(config)
-        recorded = _recorded(sessions)
+        recorded = read_recordings(sessions)
         if as_json:
             _print_decisions(engine, recorded, time_scale)
             return
@@ -102,28 +102,6 @@ def _engine(config: Path | None) -> Engine:
     opened = open_config(config)
     default_model()  # read before the first decision is timed
     return Engine(tier_set(opened), rules_of(opened), policy_of(opened))
-
-
-def _recorded(path: Path) -> list[RecordedSession]:
-    from openhands_tiered_router.record.replay.conversations import (
-        find_conversations,
-        read_conversation,
-    )
-    from openhands_tiered_router.record.replay.sessions import (
-        SessionError,
-        read_sessions,
-    )
-
-    if not path.exists():
-        raise SessionError(f"{path}: does not exist; {_GIVE}")
-    if path.is_dir():
-        found = [read_conversation(p) for p in find_conversations(path)]
-        recorded = [session for session in found if session.turns]
-    else:
-        recorded = read_sessions(path)
-    if not recorded:
-        raise SessionError(f"{path}: no session with a model's answer; {_GIVE}")
-    return recorded
 
 
 def _print_decisions(

@@ -34,6 +34,7 @@ def _entries(message: Mapping[str, Any]) -> Iterator[Entry]:
                 text=_text(block.get("content")),
                 images=_images(block.get("content")),
                 call_id=str(block.get("tool_use_id") or ""),
+                is_error=block.get("is_error") is True,
             )
     text, images = _text(blocks), _images(blocks)
     if message.get("role") == "assistant":

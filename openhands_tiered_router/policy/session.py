@@ -66,6 +66,11 @@ class Turn:
         return any(a.failed for a in self.actions)
 
     @property
+    def speaks_of_failure(self) -> bool:
+        """Whether any of its results has the words of a failure, whoever wrote them."""
+        return any(a.speaks_of_failure for a in self.actions)
+
+    @property
     def trouble(self) -> bool:
         """Whether any of its actions failed that was not expected to."""
         return any(a.trouble for a in self.actions)

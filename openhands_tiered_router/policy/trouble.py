@@ -16,7 +16,7 @@ _RUNS: Final = frozenset({ActionKind.TEST, ActionKind.SNIPPET, ActionKind.RUN})
 _NEVER_RAN: Final = frozenset({-1, 124, 126, 127, 137})
 """Timed out, not executable, not found, killed: no verdict of the program's own."""
 
-_TEST_FILE: Final = re.compile(
+TEST_FILE: Final = re.compile(
     r"(?:^|/)(?:tests?|specs?|__tests__)/|(?:^|/)(?:test_|conftest\.)"
     r"|(?:_test|_spec|\.test|\.spec)\.\w+$"
 )
@@ -39,7 +39,7 @@ class Edits:
             return Edits(sources=self.sources)
         if action.kind is not ActionKind.EDIT or action.trouble:
             return self
-        if action.paths and all(map(_TEST_FILE.search, action.paths)):
+        if action.paths and all(map(TEST_FILE.search, action.paths)):
             return replace(self, tests_since=True)
         return replace(self, sources=True, sources_since=True)
 

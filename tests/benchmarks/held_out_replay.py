@@ -103,7 +103,7 @@ def report(outcomes: list[Outcome]) -> str:
 
 def main() -> None:
     sessions = read_sessions(Path(sys.argv[1]))
-    held_out = fit_next_turn(sessions).held_out
+    held_out = fit_next_turn({"agent": sessions}).held_out
     for path in map(Path, sys.argv[2:]):
         config = load_config(path)
         engine = Engine(tier_set(config), RULES, policy_of(config))

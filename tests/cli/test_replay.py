@@ -133,7 +133,7 @@ def test_scale_must_be_above_zero(config: Path, sessions: Path) -> None:
 def test_a_path_that_does_not_exist_is_said_in_words(config: Path) -> None:
     code, _, err = run("/nope", "--config", config)
     assert code == UNUSABLE
-    assert err.startswith("Error: /nope: does not exist; give a JSON Lines file")
+    assert err.startswith("Error: /nope: does not exist; give a session a line")
     assert "Errno" not in err
 
 

@@ -1,4 +1,9 @@
-"""Fitting the next-turn model to recorded sessions, grouped by task."""
+"""Fitting the next-turn model to recorded sessions of several agents.
+
+Every agent counts alike, however many sessions of it there are. Folds are grouped by
+task, so that no task is on both sides; besides, each agent is left out once, which
+tells how the model does for an agent that it has never seen.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +19,20 @@ from openhands_tiered_router.policy.need.next_turn import LEAF
 from openhands_tiered_router.policy.need.next_turn_features import NAMES, features
 from openhands_tiered_router.policy.policy import Policy
 from openhands_tiered_router.policy.session import SessionState
+from openhands_tiered_router.record.calibrate.agents import (
+    Predicted,
+    agent_figures,
+    agent_weights,
+    expected_calibration_error,
+    families,
+    reliability,
+)
 from openhands_tiered_router.record.calibrate.numeric import numerics
 from openhands_tiered_router.record.replay.sessions import RecordedSession
 
 
-TREES: Final = 150
-LEAVES: Final = 100
+TREES: Final = 120
+LEAVES: Final = 160
 """Leaves of a tree at most: beyond, cross-validated AUC gains less than .002."""
 LEAST: Final = 5
 """Turns in a leaf at least."""
@@ -35,12 +48,14 @@ _DIGITS: Final = 4
 class Sample:
     """One turn: what stood before it, and what it was."""
 
+    agent: str
     task: str
     session: str
     turn: int
     row: Sequence[float] | None
     """``None``: hard by definition."""
     hard: bool
+    """By the measure: see ``samples_of``."""
     forced: bool
     """Whether evidence keeps it on the base tier by default."""
     output: float
@@ -57,25 +72,32 @@ class NextTurnFit:
     """Probability by session and turn, from cross-validation grouped by task."""
 
 
-def samples_of(sessions: Iterable[RecordedSession]) -> list[Sample]:
-    """Every turn of the sessions with the features that stood before it."""
+def samples_of(sessions: Iterable[RecordedSession], agent: str = "") -> list[Sample]:
+    """Every turn of the sessions with the features that stood before it.
+
+    Hard is what ``session.is_hard`` calls so, and what follows a result with the words
+    of a failure in it, even if that was only read: the cautious reading of a recording,
+    in which nobody can be asked.
+    """
     found: list[Sample] = []
     for session in sessions:
         state = SessionState()
         for number, turn in enumerate(session.turns):
             state = state.fold(turn.before)
             row = None if state.must_be_hard else features(state)
+            spoke = state.last is not None and state.last.speaks_of_failure
             forced = state.after_user or escalation(state, Policy()) is not None
             state = state.fold((turn.answer,))
             last = state.last
             assert last is not None
             found.append(
                 Sample(
+                    agent=agent,
                     task=session.task,
                     session=session.id,
                     turn=number,
                     row=row,
-                    hard=last.hard,
+                    hard=last.hard or spoke,
                     forced=forced,
                     output=turn.usage.completion,
                     seconds=turn.end - turn.start,
@@ -84,21 +106,25 @@ def samples_of(sessions: Iterable[RecordedSession]) -> list[Sample]:
     return found
 
 
-def fit_next_turn(sessions: Sequence[RecordedSession]) -> NextTurnFit:
+def fit_next_turn(agents: Mapping[str, Sequence[RecordedSession]]) -> NextTurnFit:
     """Fits the trees; takes a minute or two.
+
+    Args:
+        agents: Recorded sessions by the agent that they are of.
 
     Raises:
         MissingExtraError: scikit-learn is not installed.
         ValueError: There are fewer tasks than folds.
     """
-    samples = samples_of(sessions)
-    if len({s.task for s in samples}) < FOLDS:
+    samples = [s for name, found in agents.items() for s in samples_of(found, name)]
+    tasks = len({s.task for s in samples})
+    if tasks < FOLDS:
         raise ValueError(
             f"next-turn model: {FOLDS} tasks or more are needed to check a fit, got "
-            f"{len({s.task for s in samples})}; record more sessions"
+            f"{tasks}; record more sessions"
         )
     with numerics():
-        return _fit(samples, len(sessions))
+        return _fit(samples, sum(map(len, agents.values())))
 
 
 def write_next_turn(fit: NextTurnFit, path: Path) -> None:
@@ -108,79 +134,103 @@ def write_next_turn(fit: NextTurnFit, path: Path) -> None:
 
 def _fit(samples: Sequence[Sample], sessions: int) -> NextTurnFit:
     import numpy as np
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.metrics import roc_auc_score
     from sklearn.model_selection import GroupKFold
 
     known = [s for s in samples if s.row is not None]
-    x = np.array([s.row for s in known])
+    x = np.array([s.row for s in known], dtype=np.float32)
     y = np.array([not s.hard for s in known], dtype=int)
     tasks = np.array([s.task for s in known])
-    raw = np.zeros(len(known))
-    held_out = np.zeros(len(known))
+    agents = np.array([s.agent for s in known])
     folds = GroupKFold(FOLDS, shuffle=True, random_state=SEED).split(x, y, tasks)
-    tests = []
-    for train, test in folds:
-        raw[test] = _trees(x[train], y[train]).predict_proba(x[test])[:, 1]
-        tests.append(test)
-    logits = _logit(np, raw)
-    for test in tests:
-        rest = np.setdiff1d(np.arange(len(known)), test)
-        scaled = LogisticRegression(C=100).fit(logits[rest], y[rest])
-        held_out[test] = scaled.predict_proba(logits[test])[:, 1]
-    scale = LogisticRegression(C=100).fit(logits, y)
-    by_turn = {(s.session, s.turn): 0.0 for s in samples}
-    for s, p in zip(known, held_out, strict=True):
-        by_turn[s.session, s.turn] = float(p)
-    p = np.array([by_turn[s.session, s.turn] for s in samples])
-    truth = np.array([not s.hard for s in samples], dtype=int)
-    curve = reliability(p.tolist(), truth.tolist())
+    pooled = _held_out(np, x, y, agents, [test for _, test in folds])
+    family = families(set(agents))
+    of_family = np.array([family[agent] for agent in agents])
+    groups = [np.flatnonzero(of_family == name) for name in sorted(set(of_family))]
+    left_out = _held_out(np, x, y, agents, groups) if len(groups) > 1 else None
+    by_turn = _by_turn(samples, known, pooled.probabilities)
+    predicted = _predicted(samples, by_turn)
+    alone = left_out and _predicted(
+        samples, _by_turn(samples, known, left_out.probabilities)
+    )
+    curve = reliability([p.probability for p in predicted], [p.true for p in predicted])
     data = {
         "features": list(NAMES),
-        "slope": round(float(scale.coef_[0, 0]), _DIGITS),
-        "intercept": round(float(scale.intercept_[0]), _DIGITS),
+        "slope": round(pooled.slope, _DIGITS),
+        "intercept": round(pooled.intercept, _DIGITS),
         "fitted": {
             "sessions": sessions,
             "tasks": len(set(tasks)),
             "turns": len(samples),
-            "mechanical": round(float(truth.mean()), _DIGITS),
+            "mechanical": round(sum(p.true for p in predicted) / len(samples), _DIGITS),
             "folds": FOLDS,
-            "auc": round(float(roc_auc_score(truth, p)), _DIGITS),
-            "auc_open": round(float(roc_auc_score(y, held_out)), _DIGITS),
+            "agents": agent_figures(predicted),
+            "left_out": agent_figures(alone) if alone else {},
             "ece": round(expected_calibration_error(curve), _DIGITS),
             "reliability": curve,
         },
         "dynamics": _dynamics(samples, by_turn),
-        "trees": [_tree(e.tree_) for e in _trees(x, y).estimators_],
+        "trees": [
+            _tree(e.tree_)
+            for e in _trees(x, y, agent_weights(agents.tolist())).estimators_
+        ],
     }
     return NextTurnFit(data=data, held_out=by_turn)
 
 
-def reliability(
-    probabilities: Sequence[float], truth: Sequence[int], bins: int = 10
-) -> list[tuple[int, float, float]]:
-    """Count, mean probability and share of true cases of each tenth of [0, 1]."""
-    cells: list[list[tuple[float, int]]] = [[] for _ in range(bins)]
-    for p, true in zip(probabilities, truth, strict=True):
-        cells[min(int(p * bins), bins - 1)].append((p, true))
+@dataclass(frozen=True, slots=True)
+class _HeldOut:
+    """What each known turn got from trees that were fitted to the others."""
+
+    probabilities: Any
+    slope: float
+    intercept: float
+
+
+def _held_out(np: Any, x: Any, y: Any, agents: Any, parts: Sequence[Any]) -> _HeldOut:
+    """Predictions for each part by trees and a calibration that never saw it."""
+    from sklearn.linear_model import LogisticRegression
+
+    weights = np.array(agent_weights(agents.tolist()))
+    means = np.zeros(len(y))
+    for part in parts:
+        rest = np.setdiff1d(np.arange(len(y)), part)
+        own = np.array(agent_weights(agents[rest].tolist()))
+        means[part] = _trees(x[rest], y[rest], own).predict_proba(x[part])[:, 1]
+    logits = _logit(np, means)
+    found = np.zeros(len(y))
+    for part in parts:
+        rest = np.setdiff1d(np.arange(len(y)), part)
+        scaled = LogisticRegression(C=100).fit(logits[rest], y[rest], weights[rest])
+        found[part] = scaled.predict_proba(logits[part])[:, 1]
+    scale = LogisticRegression(C=100).fit(logits, y, weights)
+    return _HeldOut(found, float(scale.coef_[0, 0]), float(scale.intercept_[0]))
+
+
+def _by_turn(
+    samples: Sequence[Sample], known: Sequence[Sample], held_out: Sequence[float]
+) -> dict[tuple[str, int], float]:
+    by_turn = {(s.session, s.turn): 0.0 for s in samples}
+    for s, p in zip(known, held_out, strict=True):
+        by_turn[s.session, s.turn] = float(p)
+    return by_turn
+
+
+def _predicted(
+    samples: Sequence[Sample], by_turn: Mapping[tuple[str, int], float]
+) -> list[Predicted]:
     return [
-        (
-            len(cell),
-            round(sum(p for p, _ in cell) / len(cell), _DIGITS),
-            round(sum(true for _, true in cell) / len(cell), _DIGITS),
+        Predicted(
+            agent=s.agent,
+            task=s.task,
+            probability=by_turn[s.session, s.turn],
+            true=not s.hard,
+            known=s.row is not None,
         )
-        for cell in cells
-        if cell
+        for s in samples
     ]
 
 
-def expected_calibration_error(curve: Sequence[tuple[int, float, float]]) -> float:
-    """Mean distance of probability and share, weighted by count (Naeini 2015)."""
-    total = sum(count for count, _, _ in curve)
-    return sum(count * abs(p - share) for count, p, share in curve) / total
-
-
-def _trees(x: Any, y: Any) -> Any:
+def _trees(x: Any, y: Any, weights: Any = None) -> Any:
     from sklearn.ensemble import ExtraTreesClassifier
 
     settings: dict[str, Any] = {
@@ -191,7 +241,7 @@ def _trees(x: Any, y: Any) -> Any:
         "random_state": SEED,
         "n_jobs": 1,
     }
-    return ExtraTreesClassifier(**settings).fit(x, y)
+    return ExtraTreesClassifier(**settings).fit(x, y, weights)
 
 
 def _logit(np: Any, p: Any) -> Any:

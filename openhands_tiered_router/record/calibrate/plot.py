@@ -22,7 +22,7 @@ def reliability_page(fitted: Mapping[str, Any]) -> str:
     points = "".join(_point(n / most, p, share, n) for n, p, share in curve)
     caption = (
         f"{fitted['turns']} turns of {fitted['sessions']} sessions, each predicted by "
-        f"a model that never saw its task; AUC {fitted['auc']:.3f}, expected "
+        "a model that never saw its task; expected "
         f"calibration error {fitted['ece']:.3f}. A circle's area is its share of the "
         "turns; on the line, predictions are right."
     )

@@ -1,8 +1,8 @@
 """Persisted OpenHands conversations as recorded sessions, read without the SDK.
 
 A conversation is a directory with ``base_state.json`` and ``events/event-*.json``
-(openhands-sdk 1.50 to 1.58). Token counts come from ``base_state.json`` by response
-id; calls without one are estimated from lengths.
+(openhands-sdk, since the betas of 1.0). Token counts come from ``base_state.json`` by
+response id; calls without one are estimated from lengths.
 """
 
 from __future__ import annotations
@@ -78,7 +78,9 @@ def _usages(file: Path) -> dict[str, Usage]:
     """Token counts by response id; empty where there is no state file."""
     if not file.is_file():
         return {}
-    metrics = _mapping(_mapping(_json(file).get("stats")).get("usage_to_metrics"))
+    stats = _mapping(_json(file).get("stats"))
+    # The betas counted by service.
+    metrics = _mapping(stats.get("usage_to_metrics") or stats.get("service_to_metrics"))
     found: dict[str, Usage] = {}
     for metric in metrics.values():
         for row in _list(_mapping(metric).get("token_usages")):
@@ -122,15 +124,8 @@ class _Builder:
         at = _time(event.get("timestamp"), self._last)
         if kind == "ActionEvent":
             self._answer(event, at, _texts(event.get("thought")))
-            call = _mapping(event.get("tool_call"))
             assert self._open is not None
-            self._open.calls.append(
-                ToolCall(
-                    id=str(call.get("id") or ""),
-                    name=str(call.get("name") or event.get("tool_name") or ""),
-                    arguments=str(call.get("arguments") or ""),
-                )
-            )
+            self._open.calls.append(_call(event))
         elif kind == "MessageEvent":
             message = _mapping(event.get("llm_message"))
             text = _texts(message.get("content"))
@@ -191,18 +186,35 @@ class _Builder:
         )
 
 
+def _call(event: Mapping[str, Any]) -> ToolCall:
+    """The call of an action; the betas of 1.0 nested it as the provider sends it."""
+    call = _mapping(event.get("tool_call"))
+    own = _mapping(call.get("function")) or call
+    arguments = own.get("arguments")
+    if not arguments:
+        action = _mapping(event.get("action"))
+        arguments = {k: v for k, v in action.items() if k != "kind"}
+    return ToolCall(
+        id=str(call.get("id") or event.get("tool_call_id") or ""),
+        name=str(own.get("name") or event.get("tool_name") or ""),
+        arguments=arguments if isinstance(arguments, str) else json.dumps(arguments),
+    )
+
+
 def _result(event: Mapping[str, Any]) -> Entry:
     seen = _mapping(event.get("observation"))
-    text = _texts(seen.get("content")) or str(event.get("error") or "")
-    code = seen.get("exit_code")
-    is_error = seen.get("is_error") is True or event.get("kind") == "AgentErrorEvent"
-    if not isinstance(code, int) or isinstance(code, bool):
-        code = 1 if is_error else None
+    error = seen.get("error")
+    said = error if isinstance(error, str) else event.get("error")
+    text = _texts(seen.get("content")) or _texts(seen.get("output")) or str(said or "")
+    code = seen.get("exit_code", _mapping(seen.get("metadata")).get("exit_code"))
     return Entry(
         role="tool",
         text=text,
         call_id=str(event.get("tool_call_id") or ""),
-        exit_code=code,
+        exit_code=code if type(code) is int else None,
+        is_error=bool(error)
+        or seen.get("is_error") is True
+        or event.get("kind") == "AgentErrorEvent",
     )
 
 

@@ -8,14 +8,21 @@ from itertools import pairwise
 import pytest
 
 from openhands_tiered_router.policy.need.next_turn import NextTurnModel, Tree
+from openhands_tiered_router.record.calibrate.agents import (
+    Predicted,
+    agent_figures,
+    agent_weights,
+    auc,
+    expected_calibration_error,
+    families,
+    reliability,
+)
 from openhands_tiered_router.record.calibrate.next_turn import (
     Sample,
     _dynamics,
     _tree,
     _trees,
-    expected_calibration_error,
     fit_next_turn,
-    reliability,
 )
 
 
@@ -41,7 +48,7 @@ def test_exported_trees_agree_with_the_library() -> None:
 
 
 def test_reliability_counts_every_case_in_its_tenth() -> None:
-    curve = reliability([0.05, 0.07, 0.95, 1.0], [0, 1, 1, 1])
+    curve = reliability([0.05, 0.07, 0.95, 1.0], [False, True, True, True])
     assert curve == [(2, 0.06, 0.5), (2, 0.975, 1.0)]
     assert expected_calibration_error(curve) == pytest.approx((0.44 + 0.025) / 2)
 
@@ -49,6 +56,7 @@ def test_reliability_counts_every_case_in_its_tenth() -> None:
 def test_dynamics_follow_the_turns_in_their_sessions() -> None:
     samples = [
         Sample(
+            agent="a",
             task="t",
             session="s",
             turn=n,
@@ -69,4 +77,42 @@ def test_dynamics_follow_the_turns_in_their_sessions() -> None:
 
 def test_too_few_tasks_are_refused() -> None:
     with pytest.raises(ValueError, match="8 tasks or more are needed"):
-        fit_next_turn([])
+        fit_next_turn({})
+
+
+def turns_of(agent: str, *found: tuple[float, bool]) -> list[Predicted]:
+    return [
+        Predicted(agent=agent, task=str(n % 3), probability=p, true=true, known=True)
+        for n, (p, true) in enumerate(found)
+    ]
+
+
+def test_every_agent_weighs_the_same() -> None:
+    weights = agent_weights(["a"] * 30 + ["b"] * 10)
+    assert sum(weights[:30]) == pytest.approx(sum(weights[30:])) == pytest.approx(20.0)
+
+
+def test_versions_of_an_agent_are_left_out_together() -> None:
+    names = families({"openhands_v0", "openhands_v1", "trae", "v1"})
+    assert names["openhands_v0"] == names["openhands_v1"] == "openhands"
+    assert names["trae"] == "trae"
+    assert names["v1"] == "v1"
+
+
+def test_auc_is_the_share_of_pairs_in_order_ties_counting_half() -> None:
+    assert auc(turns_of("a", (0.1, False), (0.9, True))) == 1.0
+    assert auc(turns_of("a", (0.5, False), (0.5, True))) == 0.5
+    assert auc(turns_of("a", (0.9, False), (0.1, True), (0.95, True))) == 0.5
+    assert auc(turns_of("a", (0.5, True))) is None
+
+
+def test_figures_come_by_agent_with_their_intervals() -> None:
+    draw = random.Random(0)
+    good = [(p, draw.random() < p) for p in (draw.random() for _ in range(200))]
+    blind = [(draw.random(), draw.random() < 0.5) for _ in range(200)]
+    figures = agent_figures([*turns_of("good", *good), *turns_of("blind", *blind)])
+    for agent, low, high in (("good", 0.75, 0.95), ("blind", 0.4, 0.6)):
+        value, bottom, top = figures[agent]["auc"]
+        assert low < value < high
+        assert bottom <= value <= top
+    assert figures["good"]["ece"][0] < figures["blind"]["ece"][0]

@@ -136,3 +136,39 @@ KINDS = sorted({event["kind"] for event in EVENTS})
 def test_event_without_its_fields_is_survived(tmp_path: Path, kind: str) -> None:
     path = persist(tmp_path / "c", [{"kind": kind}, *EVENTS])
     assert len(read_conversation(path).turns) >= 2
+
+
+def test_conversations_of_the_betas_are_read_as_those_of_today(tmp_path: Path) -> None:
+    """Calls nested as the provider sends them, counts by service, other results."""
+    function = {"name": "execute_bash", "arguments": json.dumps({"command": "ls"})}
+    call = {"id": "c1", "type": "function", "function": function}
+    ran = {"output": "a.py", "metadata": {"exit_code": 2}}
+    viewed = {"output": "", "error": "Invalid `path`"}
+    events = [
+        EVENTS[0],
+        EVENTS[1],
+        {**action(5, "r1", "c1", "ls"), "tool_call": call},
+        {**observation(6, "c1", ""), "observation": ran},
+        {**action(7, "r9", "c2", "ls"), "tool_call": None, "tool_name": "execute_bash",
+         "action": {"kind": "ExecuteBashAction", "command": "cat a.py"}},
+        {**observation(8, "c2", ""), "observation": viewed},
+        EVENTS[-1],
+    ]  # fmt: skip
+    folder = tmp_path / "events"
+    folder.mkdir()
+    for number, event in enumerate(events):
+        name = f"event-{number:05d}-{number:08d}-0000-0000-0000-000000000000.json"
+        (folder / name).write_text(json.dumps(event), "utf-8")
+    usage = {"token_usages": [{**USAGE, "response_id": "r1"}]}
+    state = {"stats": {"service_to_metrics": {"agent": usage}}}
+    (tmp_path / "base_state.json").write_text(json.dumps(state), "utf-8")
+    session = read_conversation(tmp_path)
+    calls = [turn.answer.calls[0] for turn in session.turns[:2]]
+    assert [(c.name, json.loads(c.arguments)["command"]) for c in calls] == [
+        ("execute_bash", "ls"),
+        ("execute_bash", "cat a.py"),
+    ]
+    assert session.turns[0].usage.prompt == USAGE["prompt_tokens"]
+    first, second = (turn.before[0] for turn in session.turns[1:3])
+    assert (first.text, first.exit_code) == ("a.py", 2)
+    assert (second.text, second.is_error) == ("Invalid `path`", True)

@@ -23,7 +23,7 @@ def assistant(at: Any, prompt: int = 100, **more: Any) -> dict[str, Any]:
     }
 
 
-SESSION = {
+SESSION: dict[str, Any] = {
     "session": "a",
     "instance_id": "t",
     "messages": [
@@ -50,6 +50,16 @@ def test_turns_carry_what_is_new_and_when_it_was(tmp_path: Path) -> None:
     assert (first.start, first.end) == (10.0, 14.0)
     assert (second.start, second.end) == (14.0, 20.0)
     assert second.usage.prompt == 300
+
+
+def test_the_time_that_a_user_takes_is_no_turns(tmp_path: Path) -> None:
+    spoke = {"role": "user", "content": "Now test it", "timestamp": 900.0}
+    row = {**SESSION, "messages": [*SESSION["messages"], spoke, assistant(905.0)]}
+    (session,) = read_sessions(write(tmp_path / "s.jsonl", row))
+    assert [(t.start, t.end) for t in session.turns[1:]] == [
+        (14.0, 20.0),
+        (900.0, 905.0),
+    ]
 
 
 def test_gzip_is_read_whatever_the_file_is_called(tmp_path: Path) -> None:

@@ -1,0 +1,206 @@
+"""Reading recordings of any known form, and finding those on this machine."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from openhands_tiered_router.policy.actions import action_of
+from openhands_tiered_router.policy.kinds import ActionKind
+from openhands_tiered_router.record.replay import coding_tools, trajectories
+from openhands_tiered_router.record.replay.conversations import (
+    find_conversations,
+    read_conversation,
+)
+from openhands_tiered_router.record.replay.sessions import (
+    RecordedSession,
+    SessionError,
+    read_rows,
+    session_of_row,
+)
+
+
+_FORMS: Final = (
+    "a session a line ({session, messages}), a directory of OpenHands conversations, "
+    "a transcript of Claude Code or Codex CLI, OpenHands' output.jsonl, SWE-agent's "
+    ".traj, or a log of messages"
+)
+_SUFFIXES: Final = (".jsonl", ".jsonl.gz", ".traj", ".json")
+_FEW: Final = 10
+"""Actions below which a share says nothing."""
+_MOST_UNREAD: Final = 0.5
+_LEAST_CALLING: Final = 0.1
+"""Share of turns that call a tool, in what an agent did."""
+
+
+def read_recordings(path: Path) -> list[RecordedSession]:
+    """The sessions of a file, or of all files and conversations below a directory.
+
+    Raises:
+        SessionError: Nothing there can be read, or what it holds is not understood: a
+            recording whose actions are unknown would count as hard throughout.
+    """
+    if not path.exists():
+        raise SessionError(f"{path}: does not exist; give {_FORMS}")
+    found = _of_directory(path) if path.is_dir() else read_file(path)
+    found = [session for session in found if session.turns]
+    if not found:
+        raise SessionError(f"{path}: no session with a model's answer; give {_FORMS}")
+    _check(path, found)
+    return found
+
+
+def read_file(path: Path) -> list[RecordedSession]:
+    """The sessions of one file; some may have no turn.
+
+    Raises:
+        SessionError: It is of no known form.
+    """
+    rows = _rows(path)
+    if not rows:
+        raise SessionError(f"{path}: is empty; give {_FORMS}")
+    plain = [row for _, row in rows if isinstance(row, dict)]
+    if any(map(coding_tools.is_codex, plain[:5])):
+        return [coding_tools.codex(path.stem, plain)]
+    if any(map(coding_tools.is_claude_code, plain[:5])):
+        return [coding_tools.claude_code(path.stem, plain)]
+    return [_session(path, number, row) for number, row in rows]
+
+
+def _session(path: Path, number: int, row: Any) -> RecordedSession:
+    where = f"{path}:{number}"
+    if isinstance(row, list):
+        row = {"messages": row}
+    if not isinstance(row, dict):
+        raise SessionError(f"{where}: expected an object, got {type(row).__name__}")
+    if trajectories.is_swe_agent(row):
+        return trajectories.swe_agent(path.stem, row)
+    if trajectories.is_openhands_v0(row):
+        return trajectories.openhands_v0(where, row)
+    if "session" in row and _counts_tokens(row):
+        return session_of_row(where, row)
+    if trajectories.is_message_log(row):
+        return trajectories.message_log(where, row)
+    if "session" in row:
+        return session_of_row(where, row)  # says what is missing
+    raise SessionError(f"{where}: of no known form; give {_FORMS}")
+
+
+def _counts_tokens(row: Mapping[str, Any]) -> bool:
+    messages = row.get("messages")
+    if not isinstance(messages, list):
+        return False
+    return any(isinstance(m, dict) and m.get("usage") for m in messages)
+
+
+def _rows(path: Path) -> list[tuple[int, Any]]:
+    """The file's objects with their lines; a file that is one object is one of them."""
+    if path.name.endswith((".json", ".traj")):
+        try:
+            with path.open("rb") as probe:
+                packed = probe.read(2) == b"\x1f\x8b"
+            with (gzip.open if packed else open)(path, "rt", encoding="utf-8") as file:
+                return [(1, json.load(file))]
+        except (OSError, ValueError, RecursionError, EOFError) as error:
+            raise SessionError(
+                f"{path}: not readable as JSON ({type(error).__name__}); give {_FORMS}"
+            ) from None
+    return list(read_rows(path))
+
+
+def _of_directory(path: Path) -> Iterator[RecordedSession]:
+    conversations = find_conversations(path)
+    if conversations:
+        yield from map(read_conversation, conversations)
+        return
+    for file in _files(path):
+        yield from read_file(file)
+
+
+def _files(path: Path) -> list[Path]:
+    """Files below it that may hold sessions; those of Claude's subagents left out."""
+    return sorted(
+        file
+        for file in path.rglob("*")
+        if file.name.endswith(_SUFFIXES)
+        and file.is_file()
+        and not file.name.startswith("agent-")
+    )
+
+
+def _check(path: Path, sessions: Sequence[RecordedSession]) -> None:
+    answers = [turn.answer for session in sessions for turn in session.turns]
+    calls = [call for answer in answers for call in answer.calls]
+    if len(answers) >= _FEW and len(calls) < _LEAST_CALLING * len(answers):
+        raise SessionError(
+            f"{path}: only {len(calls)} tool calls in {len(answers)} answers could be "
+            "read, and what an agent did is told by them; if they are written in the "
+            f"answers' text, convert them first, or give {_FORMS}"
+        )
+    unread = Counter(
+        call.name or "(no name)"
+        for call in calls
+        if action_of(call).kind is ActionKind.OTHER
+    )
+    if len(calls) >= _FEW and unread.total() > _MOST_UNREAD * len(calls):
+        name, times = unread.most_common(1)[0]
+        raise SessionError(
+            f"{path}: {unread.total()} of {len(calls)} actions cannot be read, most of "
+            f"them of the tool {name!r} ({times}); all of these would count as hard. "
+            "Known tools are listed in docs/tools.md; a new one is a line in "
+            "policy/tools.py"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transcripts:
+    """Recordings that an agent left on this machine."""
+
+    agent: str
+    path: Path
+    """What ``read_recordings`` and ``tiered-router replay`` take."""
+    sessions: int
+    newest: float
+    """When the newest of them was last written, epoch seconds."""
+
+
+def found_transcripts(home: Path | None = None) -> list[Transcripts]:
+    """The directories of agents' recordings on this machine, newest first.
+
+    Only names and times are looked at; nothing is read.
+
+    Args:
+        home: The user's directory; by default that of this process. The agents' own
+            variables, such as ``CODEX_HOME``, count only without it.
+    """
+    own = {} if home else os.environ
+    home = home or Path.home()
+    claude = Path(own.get("CLAUDE_CONFIG_DIR") or home / ".claude")
+    codex = Path(own.get("CODEX_HOME") or home / ".codex")
+    places = (
+        ("OpenHands", home / ".openhands" / "conversations", "*/base_state.json"),
+        ("Claude Code", claude / "projects", "*/*.jsonl"),
+        ("Codex CLI", codex / "sessions", "**/rollout-*.jsonl"),
+    )
+    found = [_transcripts(*place) for place in places]
+    there = [one for one in found if one is not None]
+    return sorted(there, key=lambda one: -one.newest)
+
+
+def _transcripts(agent: str, path: Path, pattern: str) -> Transcripts | None:
+    times = []
+    try:
+        for file in path.glob(pattern):
+            if not file.name.startswith("agent-"):
+                times.append(file.stat().st_mtime)
+    except OSError:
+        pass  # unreadable or gone meanwhile: what was found counts
+    if not times:
+        return None
+    return Transcripts(agent=agent, path=path, sessions=len(times), newest=max(times))

@@ -1,0 +1,241 @@
+"""What evaluations and proxies write down, as recorded sessions.
+
+OpenHands V0's ``output.jsonl`` (an instance a line, with its ``history``), SWE-agent's
+``.traj`` (an instance a file, with its ``trajectory``), and logs of OpenAI's or
+Anthropic's messages (an object with ``messages``).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
+from typing import Any, Final
+
+from openhands_tiered_router.policy import anthropic, chat
+from openhands_tiered_router.policy.entry import Entry, ToolCall
+from openhands_tiered_router.policy.outcome import Usage
+from openhands_tiered_router.record.replay.sessions import (
+    RecordedSession,
+    SessionError,
+)
+from openhands_tiered_router.record.replay.steps import (
+    Step,
+    arguments,
+    count,
+    mapping,
+    seconds_of,
+    sequence,
+    session_of,
+    texts,
+)
+
+
+Row = Mapping[str, Any]
+_TOOLS: Final = {
+    "run": ("execute_bash", {}),
+    "run_ipython": ("execute_ipython_cell", {}),
+    "read": ("str_replace_editor", {"command": "view"}),
+    "edit": ("str_replace_editor", {"command": "str_replace"}),
+    "write": ("str_replace_editor", {"command": "create"}),
+    "browse": ("browser", {}),
+    "browse_interactive": ("browser", {}),
+    "call_tool_mcp": ("", {}),
+    "think": ("think", {}),
+    "finish": ("finish", {}),
+    "delegate": ("delegate", {}),
+}
+"""OpenHands V0's actions as tool calls, for runs without function calling."""
+_BLOCK: Final = re.compile(r"```(?:bash|sh|mswea_bash_command)\n(.*?)\n```", re.S)
+"""How mini-swe-agent and its like call: one command in a block."""
+_OBSERVED: Final = re.compile(r"\s*<(?:returncode|output|exception)>|\s*OBSERVATION:")
+
+
+def is_openhands_v0(row: Row) -> bool:
+    """Whether an object is an instance of OpenHands V0's output."""
+    return isinstance(row.get("history"), list) and "trajectory" not in row
+
+
+def is_swe_agent(row: Row) -> bool:
+    """Whether an object is a trajectory of SWE-agent."""
+    return isinstance(row.get("trajectory"), list)
+
+
+def is_message_log(row: Row) -> bool:
+    """Whether an object has chat messages."""
+    return isinstance(row.get("messages"), list)
+
+
+def openhands_v0(name: str, row: Row) -> RecordedSession:
+    """The session of an instance."""
+    task = str(row.get("instance_id") or name)
+    metrics = mapping(row.get("metrics"))
+    usages = {
+        str(mapping(u).get("response_id")): _usage(mapping(u))
+        for u in sequence(metrics.get("token_usages"))
+    }
+    events = chain.from_iterable(
+        e if isinstance(e, list) else [e] for e in sequence(row.get("history"))
+    )
+    return session_of(task, task, _v0_steps(map(mapping, events), usages))
+
+
+def _v0_steps(
+    events: Iterator[Row], usages: Mapping[str, Usage | None]
+) -> Iterator[Step]:
+    answered: set[str] = set()
+    for event in events:
+        at = seconds_of(event.get("timestamp"))
+        called = mapping(event.get("tool_call_metadata"))
+        if "observation" in event:
+            if event.get("observation") not in ("null", "agent_state_changed"):
+                yield Step(entry=_v0_result(event, called), at=at)
+        elif event.get("source") == "agent" and event.get("action"):
+            response = mapping(called.get("model_response"))
+            key = str(response.get("id") or event.get("id"))
+            if event.get("action") == "system":
+                said = str(mapping(event.get("args")).get("content") or "")
+                yield Step(entry=Entry(role="system", text=said), at=at)
+            elif key not in answered:
+                answered.add(key)
+                usage = _usage(mapping(response.get("usage"))) or usages.get(key)
+                yield Step(entry=_v0_answer(event, called), at=at, usage=usage)
+        elif event.get("action") == "message":
+            said = str(mapping(event.get("args")).get("content") or "")
+            yield Step(entry=Entry(role="user", text=said), at=at)
+
+
+def _v0_answer(event: Row, called: Row) -> Entry:
+    """An answer, from the response itself where it was kept."""
+    choices = sequence(mapping(called.get("model_response")).get("choices"))
+    message = mapping(mapping(choices[0]).get("message")) if choices else {}
+    if message.get("tool_calls"):
+        return chat.entries_of([{**message, "role": "assistant"}])[0]
+    given = mapping(event.get("args"))
+    said = str(given.get("thought") or event.get("message") or "")
+    name, fixed = _TOOLS.get(str(event.get("action")), ("", {}))
+    name = str(called.get("function_name") or given.get("name") or name)
+    if event.get("action") == "message" or not name:
+        return Entry(role="assistant", text=said)
+    own = {k: v for k, v in given.items() if k != "thought"}
+    call = ToolCall(
+        id=str(called.get("tool_call_id") or event.get("id") or ""),
+        name=name,
+        arguments=json.dumps({**own, **fixed}),
+    )
+    return Entry(role="assistant", text=said, calls=(call,))
+
+
+def _v0_result(event: Row, called: Row) -> Entry:
+    extras = mapping(event.get("extras"))
+    code = mapping(extras.get("metadata")).get("exit_code", extras.get("exit_code"))
+    return Entry(
+        role="tool",
+        text=texts(event.get("content")),
+        call_id=str(called.get("tool_call_id") or event.get("cause") or ""),
+        exit_code=code if type(code) is int else None,
+        is_error=event.get("observation") == "error",
+    )
+
+
+def swe_agent(name: str, row: Row) -> RecordedSession:
+    """The session of a trajectory. It has no times but those that tools took."""
+    history = [mapping(m) for m in sequence(row.get("history"))]
+    given = [m for m in history[:4] if m.get("role") in ("system", "user")]
+    task = str(row.get("instance_id") or name)
+    return session_of(task, task, _swe_steps(given, sequence(row["trajectory"])))
+
+
+def _swe_steps(given: Sequence[Row], trajectory: Sequence[Any]) -> Iterator[Step]:
+    for message in given:
+        role = "system" if message.get("role") == "system" else "user"
+        yield Step(entry=Entry(role=role, text=texts(message.get("content"))))
+    for number, step in enumerate(map(mapping, trajectory)):
+        command = str(step.get("action") or "").strip()
+        call = ToolCall(str(number), "bash", json.dumps({"command": command}))
+        said = str(step.get("thought") or "")
+        answer = Entry(role="assistant", text=said, calls=(call,) if command else ())
+        yield Step(entry=answer)
+        result = texts(step.get("observation"))
+        if command:
+            yield Step(entry=Entry(role="tool", text=result, call_id=str(number)))
+        else:
+            yield Step(entry=Entry(role="system", text=result))
+
+
+def message_log(name: str, row: Row) -> RecordedSession:
+    """The session of a list of messages, in OpenAI's or Anthropic's form.
+
+    Raises:
+        SessionError: A message is of neither form.
+    """
+    messages = [mapping(m) for m in sequence(row["messages"])]
+    title = next(
+        (str(row[k]) for k in ("session", "session_id", "id") if row.get(k)), name
+    )
+    task = str(row.get("instance_id") or title)
+    system = texts(row.get("system"))
+    steps = list(_log_steps(name, messages))
+    if system:
+        steps.insert(0, Step(entry=Entry(role="system", text=system)))
+    return session_of(title, task, steps)
+
+
+def _log_steps(where: str, messages: Sequence[Row]) -> Iterator[Step]:
+    asked: str | None = None
+    for number, message in enumerate(messages):
+        at = seconds_of(message.get("timestamp"))
+        usage = _usage(mapping(message.get("usage")))
+        for entry in _log_entries(f"{where}: messages[{number}]", message):
+            if entry.role == "assistant" and not entry.calls:
+                asked = None
+                if block := _BLOCK.search(entry.text):
+                    asked = str(number)
+                    given = arguments({"command": block[1]})
+                    entry = Entry(
+                        role="assistant",
+                        text=entry.text[: block.start()],
+                        calls=(ToolCall(asked, "bash", given),),
+                    )
+            elif entry.role == "user" and asked and _OBSERVED.match(entry.text):
+                entry = Entry(role="tool", text=entry.text, call_id=asked)
+                asked = None
+            yield Step(entry=entry, at=at, usage=usage)
+
+
+def _log_entries(where: str, message: Row) -> list[Entry]:
+    blocks = message.get("content")
+    kinds = {mapping(b).get("type") for b in sequence(blocks)}
+    if kinds & {"tool_use", "tool_result"}:
+        return list(anthropic.entries_of([message]))
+    if message.get("role") == "exit":
+        return []
+    try:
+        return chat.entries_of([message])
+    except chat.ChatFormatError as error:
+        raise SessionError(f"{where}: {error}") from None
+
+
+def _usage(usage: Row) -> Usage | None:
+    """By OpenAI's names, Anthropic's, or OpenHands'."""
+    details = mapping(usage.get("prompt_tokens_details"))
+    read = count(
+        usage.get("cached_tokens")
+        or usage.get("cache_read_tokens")
+        or usage.get("cache_read_input_tokens")
+        or details.get("cached_tokens")
+    )
+    written = count(
+        usage.get("cache_write_tokens") or usage.get("cache_creation_input_tokens")
+    )
+    prompt = count(usage.get("prompt_tokens"))
+    if not prompt:  # Anthropic's input leaves out what the cache is concerned with
+        prompt = count(usage.get("input_tokens"))
+        prompt += (read + written) if prompt else 0
+    if not prompt:
+        return None
+    completion = count(usage.get("completion_tokens") or usage.get("output_tokens"))
+    return Usage(
+        prompt=prompt, completion=completion, cache_read=read, cache_write=written
+    )
