@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from fnmatch import fnmatchcase
@@ -60,12 +61,15 @@ class Judge:
         split = (first_words(command) for command in settings.commands)
         self._trusted = tuple(words for words in split if words)
 
-    def judge(self, event: ActionEvent, cwd: str | None = None) -> Verdict:
+    def judge(
+        self, event: ActionEvent, cwd: str | None = None, *, sure: bool = True
+    ) -> Verdict:
         """The level of an action, and why.
 
         Args:
             event: As the agent proposed it.
-            cwd: Where its shell stands, if that is known.
+            cwd: Where its shell is; ``None``: where it began, in the workspace.
+            sure: Whether that is known; if not, no command is known to be safe.
         """
         action = event.action
         kind = type(action).__name__
@@ -79,16 +83,18 @@ class Judge:
             return self._patch(action)
         verdict = Verdict(Level.MEDIUM, f"the tool {event.tool_name} may do anything")
         if kind == "TerminalAction":
-            verdict = self._command(action, cwd)
+            verdict = self._command(action, cwd, sure)
         return verdict if verdict.level is Level.LOW else self._worst(verdict, event)
 
-    def _command(self, action: Any, cwd: str | None) -> Verdict:
+    def _command(self, action: Any, cwd: str | None, sure: bool) -> Verdict:
         if action.is_input:
             if action.command in _KEYS:
                 return Verdict(Level.LOW, "looks at what runs, or stops it")
             return Verdict(Level.MEDIUM, "input to a program that runs")
         if not action.command:
             return Verdict(Level.LOW, "looks at what runs")
+        if not sure:
+            return Verdict(Level.MEDIUM, "where the shell is then is not known")
         places = Places(self._places.workspace, self._places.readable, cwd)
         return judge_command(action.command, places, self._trusted)
 
@@ -112,7 +118,10 @@ class Judge:
         place = self._places.write(path)
         if place is not Place.INSIDE:
             return Verdict(Level.HIGH, f"edits {place}")
-        relative = path.removeprefix(self._places.workspace.rstrip("/") + "/")
+        # By the real directory: a link may lead to a sensitive one.
+        top = os.path.realpath(self._places.workspace)
+        full = os.path.realpath(os.path.join(top, path))
+        relative = os.path.relpath(full, top)
         for glob in self._settings.sensitive_paths:
             if _matches(relative, glob):
                 return Verdict(Level.MEDIUM, f"edits a path like {glob!r}")

@@ -20,7 +20,9 @@ from pydantic import Field
 
 from openhands_tiered_router.guards.confirm.actions import Judge, RiskOf
 from openhands_tiered_router.guards.confirm.settings import ConfirmSettings, Mode
+from openhands_tiered_router.guards.confirm.standing import shell_of
 from openhands_tiered_router.guards.confirm.verdict import Level
+from openhands_tiered_router.guards.current import current_conversation
 
 
 _RISKS = {
@@ -65,7 +67,11 @@ class KnownSafeSecurityAnalyzer(SecurityAnalyzerBase):
         """``LOW``, ``MEDIUM`` or ``HIGH``; never ``UNKNOWN``."""
         # Kept outside the model: it is built anew with every snapshot of the state.
         judge = _judge(self.settings.model_dump_json(), self.workspace)
-        return _RISKS[judge.judge(action).level]
+        conversation = current_conversation()
+        cwd, sure = None, False
+        if conversation is not None:
+            cwd, sure = shell_of(conversation.state, action)
+        return _RISKS[judge.judge(action, cwd, sure=sure).level]
 
 
 def wait_for_all(conversation: LocalConversation, settings: ConfirmSettings) -> None:

@@ -15,9 +15,10 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from openhands.sdk.conversation.state import ConversationState
-from openhands.sdk.event import ActionEvent, Event, ObservationEvent
+from openhands.sdk.event import ActionEvent, Event
 
 from openhands_tiered_router.guards.confirm.analyzer import make_judge
+from openhands_tiered_router.guards.confirm.standing import shell_of
 from openhands_tiered_router.guards.confirm.verdict import Level, Verdict
 from openhands_tiered_router.guards.guard import Guard
 
@@ -35,8 +36,6 @@ STATE_KEY: Final = "tiered_router_confirm"
 _KEPT: Final = 100
 """Entries at most; the oldest rejected ones make room. ``agent_state`` is written, and
 by an agent-server sent, whole."""
-_LOOKED_BACK: Final = 20
-"""Events among which the shell's last directory is looked for."""
 _SHOWN: Final = 300
 """Characters of an action that messages show."""
 _VOLATILE: Final = ("timeout", "security_risk", "summary")
@@ -136,7 +135,8 @@ class ConfirmationQueue(Guard):
             if judge is None:
                 judge = make_judge(self._settings, workspace, self._risk_of)
                 self._judges[workspace] = judge
-            return judge.judge(event, _standing(state, event))
+            cwd, sure = shell_of(state, event)
+            return judge.judge(event, cwd, sure=sure)
         except Exception as error:
             logger.error("an action could not be judged: %s", type(error).__name__)
             return Verdict(Level.HIGH, "it could not be judged")
@@ -264,14 +264,3 @@ def _shown(event: ActionEvent) -> str:
     text = json.dumps(fields, ensure_ascii=False)
     short = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
     return f"{event.tool_name} {short}"
-
-
-def _standing(state: ConversationState, event: ActionEvent) -> str | None:
-    """Where the shell stands, by its last result; ``None``: not known."""
-    events = state.events
-    for at in range(len(events) - 1, max(-1, len(events) - 1 - _LOOKED_BACK), -1):
-        seen = events[at]
-        if isinstance(seen, ObservationEvent) and seen.tool_name == event.tool_name:
-            metadata = getattr(seen.observation, "metadata", None)
-            return getattr(metadata, "working_dir", None)
-    return None

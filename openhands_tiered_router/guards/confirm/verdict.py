@@ -21,3 +21,12 @@ class Verdict:
     level: Level
     reason: str
     """For a person; may name a command or an option, never a file's content."""
+
+
+class Unclear(Exception):
+    """It is not sure that an action only reads; the text says why, for a person."""
+
+
+def names(text: str) -> frozenset[str]:
+    """A set of names written as one text."""
+    return frozenset(text.split())

@@ -13,10 +13,11 @@ from openhands_tiered_router.guards.confirm.paths import Places
 DATA = Path(__file__).parent / "data"
 
 
-def commands(name: str) -> list[str]:
-    """All commands of a data file; ``/ws`` in them is the workspace."""
+def commands(name: str, group: str = "") -> list[str]:
+    """The commands of a data file; ``/ws`` in them is the workspace."""
     groups = json.loads((DATA / f"{name}.json").read_text(encoding="utf-8"))
-    return [command for group in groups.values() for command in group]
+    chosen = [groups[group]] if group else groups.values()
+    return [command for group in chosen for command in group]
 
 
 @pytest.fixture

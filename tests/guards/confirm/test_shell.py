@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-from pathlib import Path
-
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from openhands_tiered_router.guards.confirm import shell
 from openhands_tiered_router.guards.confirm.paths import Places
 from openhands_tiered_router.guards.confirm.shell import first_words, judge_command
 from openhands_tiered_router.guards.confirm.verdict import Level
@@ -17,7 +12,8 @@ from openhands_tiered_router.guards.confirm.verdict import Level
 from .conftest import commands
 
 
-EVERYDAY = commands("everyday")
+ASKED = commands("everyday", "asked about though harmless")
+EVERYDAY = [c for c in commands("everyday") if c not in ASKED]
 HOSTILE = commands("hostile")
 NOWHERE = Places("/ws")
 BAD_ANYWHERE = [c for c in HOSTILE if "-out" not in c]
@@ -45,6 +41,12 @@ def test_everyday_commands_are_safe(places: Places) -> None:
     assert blocked == {}
 
 
+def test_few_harmless_commands_are_asked_about(places: Places) -> None:
+    for command in ASKED:
+        assert judge_command(command, places).level is Level.MEDIUM, command
+    assert len(ASKED) <= 0.1 * (len(ASKED) + len(EVERYDAY))
+
+
 def test_words_that_alarm_a_pattern_do_not_block_a_search(places: Places) -> None:
     """The seed pitfall: a security block that was false."""
     for command in ('grep -rn "rm -rf /" .', 'grep -rn "eval(" src', "echo 'a; rm x'"):
@@ -63,6 +65,15 @@ def test_nothing_hostile_becomes_safe_beside_something_safe(
         assert judge_command(f"{good} {join} {bad}", NOWHERE).level > Level.LOW
 
 
+@given(st.sampled_from(EVERYDAY), st.text(max_size=3), st.text(max_size=3))
+def test_no_character_beyond_the_alphabet_is_safe(
+    good: str, before: str, after: str
+) -> None:
+    for odd in "\t\n\r\x0b\x15\x1b\x7f\xa0\u200b\u202e\u2028\uff4c\0":
+        command = good[:3] + before + odd + after + good[3:]
+        assert judge_command(command, NOWHERE).level > Level.LOW
+
+
 @settings(deadline=None)
 @given(st.sampled_from(EVERYDAY), st.text(max_size=20))
 def test_an_appended_command_is_judged_too(good: str, appended: str) -> None:
@@ -73,7 +84,7 @@ def test_an_appended_command_is_judged_too(good: str, appended: str) -> None:
 @settings(deadline=None)
 @given(st.sampled_from(EVERYDAY), st.sampled_from([">", ">>", ">|", "&>", "2>", "<>"]))
 def test_a_redirection_is_never_safe(good: str, operator: str) -> None:
-    if "#" not in good:
+    if not good.endswith("null"):
         assert judge_command(f"{good} {operator} f", NOWHERE).level > Level.LOW
 
 
@@ -83,91 +94,6 @@ def test_a_redirection_is_never_safe(good: str, operator: str) -> None:
 def test_a_substitution_is_never_safe(good: str, form: str) -> None:
     assert judge_command("cat " + form.format(good), NOWHERE).level > Level.LOW
     assert judge_command(form.format(good), NOWHERE).level > Level.LOW
-
-
-PIECES = st.sampled_from(
-    [
-        *("echo", "cat", "grep", "ls", "rm", "touch", "-n", "-e", "x", "src/y", "a b"),
-        *(
-            " ",
-            " ",
-            " ",
-            "  ",
-            "\n",
-            "\\",
-            "\\\n",
-            "'",
-            '"',
-            "#",
-            "=",
-            "~",
-            "{",
-            "}",
-            ",",
-        ),
-        *(";", "&", "|", "&&", "||", "(", ")", "<", ">", "$", "$?", "`", "!", "*", "?"),
-        *("[", "]", ":", "^", "-", "--", "é", "\u00a0", "\u200b", "1", "2", ".", "/"),
-        *("LC_ALL=C", "X=1", "cd", "true", "sed", "1p", "\\ ", "$(", "${", "2>&1"),
-    ]
-)
-STUBS = ("cat", "grep", "ls", "sed", "rm", "touch")
-STUB = """#!/bin/sh
-printf '%s\\0' "${0##*/}" "$@" '\\' >> "$LOG"
-"""
-END = "\\"
-"""Ends a call in the log; the pieces make no word that is a backslash alone."""
-
-
-@pytest.fixture(scope="module")
-def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A directory of programs that write down how they were called."""
-    root = tmp_path_factory.mktemp("stubs")
-    for name in STUBS:
-        (root / name).write_text(STUB)
-        (root / name).chmod(0o755)
-    work = root / "work"
-    work.mkdir()
-    return root, work
-
-
-@pytest.mark.skipif(shutil.which("bash") is None, reason="compares with bash")
-@settings(max_examples=100, deadline=None)
-@given(st.lists(PIECES, min_size=1, max_size=9), st.sampled_from(["cat ", "ls ", ""]))
-def test_bash_reads_a_safe_command_as_we_do(
-    recorded: tuple[Path, Path], pieces: list[str], start: str
-) -> None:
-    """Whatever is safe calls nothing in bash but what was judged, with those words."""
-    command = start + "".join(pieces)
-    judged: list[list[str]] = []
-    with pytest.MonkeyPatch.context() as patch:
-        original = shell.command_paths
-
-        def noted(name: str, words):  # type: ignore[no-untyped-def]
-            judged.append([name, *(word.text for word in words)])
-            return original(name, words)
-
-        patch.setattr(shell, "command_paths", noted)
-        root, work = recorded
-        if judge_command(command, Places(str(work))).level is not Level.LOW:
-            return
-    log = root / "log"
-    log.write_text("")
-    subprocess.run(
-        [shutil.which("bash") or "bash", "--norc", "-c", command],
-        cwd=work,
-        env={"PATH": str(root), "LOG": str(log)},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-    )
-    called, words = [], []
-    for word in log.read_bytes().decode().split("\0")[:-1]:
-        if word == END:
-            called.append(words)
-            words = []
-        else:
-            words.append(word)
-    assert all(call in judged for call in called), (command, called, judged)
-    assert list(work.iterdir()) == []
 
 
 @pytest.mark.parametrize(
@@ -225,5 +151,9 @@ def test_a_known_directory_may_be_climbed_within_the_workspace() -> None:
     places = Places("/ws", cwd="/ws/src/a")
     assert judge_command("cat ../b/x", places).level is Level.LOW
     assert judge_command("cat ../../../x", places).level is Level.MEDIUM
-    # The cd may fail, so where the shell stands then is not known.
-    assert judge_command("cd /ws; cat ../x", places).level is Level.MEDIUM
+    assert judge_command("cd .. && cat x", places).level is Level.LOW
+    assert judge_command("cd .. && cat ../../x", places).level is Level.MEDIUM
+    # The cd may fail, so where the shell is then is not known.
+    assert judge_command("cd /ws; cat x", places).level is Level.MEDIUM
+    assert judge_command("cd /ws || cat x", places).level is Level.MEDIUM
+    assert judge_command("cd /ws | cat x", places).level is Level.MEDIUM
