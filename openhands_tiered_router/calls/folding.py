@@ -33,7 +33,8 @@ def advance[M](
             seen > 0 and fingerprint(messages[seen - 1]) != record.last_message
         )
         if edited:
-            state = state.condensed(SessionState().fold(entries_of(messages)))
+            known = SessionState(root=state.root, tools=state.tools)
+            state = state.condensed(known.fold(entries_of(messages)))
             state = replace(state, turns=max(state.turns, record.answers))
         else:
             state = state.fold(entries_of(messages[seen:]))

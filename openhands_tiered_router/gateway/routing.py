@@ -147,8 +147,11 @@ class GatewayRouter:
 
     def _read(self, route: Route) -> RoutingRequest:
         call, session = route.call, route.session
+        is_first = route.purpose is Purpose.TURN and not session.tools_tokens
+        if is_first:
+            session.state = session.state.knowing(call.tools)
         route.state = _read_history(call, route.purpose, session)
-        if route.purpose is Purpose.TURN and not session.tools_tokens:
+        if is_first:
             session.tools_tokens = call.tools_tokens()
             session.workspace = self._allowed(call.workspace())
         return route.request(

@@ -209,7 +209,7 @@ def facts_of(tools: Iterable[Any]) -> dict[str, ToolFacts]:
             continue
         function = tool.get("function")
         own = function if isinstance(function, Mapping) else tool
-        name = own.get("name") or own.get("title")
+        name = own.get("name") or own.get("title")  # the SDK persists it as the title
         if not isinstance(name, str) or _plain(name) in _TOOLS:
             continue
         hints = own.get("annotations") or tool.get("annotations")

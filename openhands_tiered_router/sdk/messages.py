@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Any, Final
 
 from openhands.sdk.llm import ImageContent, Message, TextContent
 from openhands.sdk.tool import ToolDefinition
@@ -60,8 +60,19 @@ def learn_tools(record: SessionRecord, tools: Sequence[ToolDefinition]) -> None:
     record.tools_tokens = sum(
         len(text) // CHARS_PER_TOKEN + _TOOL_SCHEMA_TOKENS for text in descriptions
     )
+    record.state = record.state.knowing(map(_declared, tools))
     found = (_WORKSPACE.search(text) for text in descriptions)
     record.workspace = next((m[1].strip() for m in found if m), None)
+
+
+def _declared(tool: ToolDefinition) -> dict[str, Any]:
+    """What a tool says of itself, in MCP's form."""
+    server = getattr(tool, "mcp_tool", None)
+    return {
+        "name": tool.name,
+        "inputSchema": getattr(server, "inputSchema", None),
+        "annotations": tool.annotations.model_dump() if tool.annotations else None,
+    }
 
 
 def _entries_of(messages: Sequence[Message]) -> Iterable[Entry]:

@@ -203,3 +203,13 @@ def test_a_new_file_is_judged_by_its_place_in_the_workspace_wherever_that_is(
         "read", "search", "read", "script", "script", "edit", "edit", "edit", "script",
         "script", "script",
     ]  # fmt: skip
+
+
+def test_condensation_keeps_what_the_tools_declared_and_where_the_agent_works() -> None:
+    hints = {"name": "frobnicate", "annotations": {"readOnlyHint": True}}
+    view = json.dumps({"command": "view", "path": "/w/project/src/a.py"})
+    call = Entry(role="assistant", calls=(ToolCall("1", "file_editor", view),))
+    state = SessionState().knowing([hints]).fold([Entry(role="user", text="x"), call])
+    assert state.root == "/w/project/src"
+    shorter = state.condensed(SessionState().fold([Entry(role="user", text="x")]))
+    assert (shorter.root, shorter.tools) == (state.root, state.tools)

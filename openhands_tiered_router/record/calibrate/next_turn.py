@@ -81,7 +81,7 @@ def samples_of(sessions: Iterable[RecordedSession], agent: str = "") -> list[Sam
     """
     found: list[Sample] = []
     for session in sessions:
-        state = SessionState()
+        state = SessionState().knowing(session.tools)
         for number, turn in enumerate(session.turns):
             state = state.fold(turn.before)
             row = None if state.must_be_hard else features(state)

@@ -48,7 +48,11 @@ def read_conversation(path: Path) -> RecordedSession:
         builder.add(_json(file))
     turns = builder.finish()
     return RecordedSession(
-        id=path.name, task=path.name, turns=turns, estimated=builder.estimated
+        id=path.name,
+        task=path.name,
+        turns=turns,
+        tools=tuple(builder.tools),
+        estimated=builder.estimated,
     )
 
 
@@ -112,6 +116,7 @@ class _Builder:
 
     def __init__(self, usages: Mapping[str, Usage]) -> None:
         self.estimated = False
+        self.tools: list[Any] = []
         self._usages = usages
         self._turns: list[RecordedTurn] = []
         self._new: list[Entry] = []
@@ -135,6 +140,7 @@ class _Builder:
                 self._message(Entry(role="user", text=text), at)
         elif kind == "SystemPromptEvent":
             text = str(_mapping(event.get("system_prompt")).get("text") or "")
+            self.tools += _list(event.get("tools"))
             # The tools' schemas are part of each prompt.
             self._chars += len(json.dumps(event.get("tools") or []))
             self._message(Entry(role="system", text=text), at)

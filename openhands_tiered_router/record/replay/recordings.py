@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from openhands_tiered_router.policy.actions import action_of
 from openhands_tiered_router.policy.kinds import ActionKind
+from openhands_tiered_router.policy.tools import facts_of
 from openhands_tiered_router.record.replay import coding_tools, trajectories
 from openhands_tiered_router.record.replay.conversations import (
     find_conversations,
@@ -137,6 +138,7 @@ def _files(path: Path) -> list[Path]:
 def _check(path: Path, sessions: Sequence[RecordedSession]) -> None:
     answers = [turn.answer for session in sessions for turn in session.turns]
     calls = [call for answer in answers for call in answer.calls]
+    declared = facts_of(tool for session in sessions for tool in session.tools)
     if len(answers) >= _FEW and len(calls) < _LEAST_CALLING * len(answers):
         raise SessionError(
             f"{path}: only {len(calls)} tool calls in {len(answers)} answers could be "
@@ -146,7 +148,7 @@ def _check(path: Path, sessions: Sequence[RecordedSession]) -> None:
     unread = Counter(
         call.name or "(no name)"
         for call in calls
-        if action_of(call).kind is ActionKind.OTHER
+        if action_of(call, facts=declared.get(call.name)).kind is ActionKind.OTHER
     )
     if len(calls) >= _FEW and unread.total() > _MOST_UNREAD * len(calls):
         name, times = unread.most_common(1)[0]

@@ -50,7 +50,7 @@ def replay(
     """
     endpoints = {e.key: e for e in engine.tiers.endpoints}
     began = session.turns[0].start if session.turns else 0.0
-    state = SessionState()
+    state = SessionState().knowing(session.tools)
     done: list[ReplayedTurn] = []
     for turn in session.turns:
         start = (turn.start - began) * time_scale

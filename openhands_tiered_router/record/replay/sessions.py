@@ -46,6 +46,8 @@ class RecordedSession:
     task: str
     """What it was about: sessions of one task are not independent."""
     turns: tuple[RecordedTurn, ...]
+    tools: tuple[Any, ...] = ()
+    """Definitions of the tools that the agent had, where they were recorded."""
     estimated: bool = False
     """Whether tokens were estimated from lengths, as none were recorded."""
 
