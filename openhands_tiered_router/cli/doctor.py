@@ -81,13 +81,19 @@ def _check(path: Path | None) -> tuple[str, Checked, list[Finding]]:
     from datetime import date
 
     from openhands_tiered_router.config import find_config
-    from openhands_tiered_router.config.checks import Checked, run_checks
+    from openhands_tiered_router.config.checks import (
+        Checked,
+        local_findings,
+        run_checks,
+        worst_first,
+    )
     from openhands_tiered_router.policy.economics.price_book import default_price_book
 
     source = find_config(path)
     book = default_price_book()
     checked = Checked.of(source.load(), os.environ, book, date.today())
-    return str(source), checked, run_checks(checked)
+    found = [*run_checks(checked), *local_findings(checked)]
+    return str(source), checked, worst_first(found)
 
 
 def _needs_sdk(checked: Checked) -> bool:
@@ -161,8 +167,12 @@ def _show_unusable(problems: Sequence[Problem], as_json: bool) -> None:
     from rich.console import Console
 
     from openhands_tiered_router.cli.doctor_tables import show_unusable
+    from openhands_tiered_router.cli.init import found_here
 
     show_unusable(Console(), problems)
+    if all(problem.source == "configuration" for problem in problems):
+        for preset, what in found_here().items():
+            click.echo(f"Found {what}: tiered-router init --preset {preset}")
 
 
 def _as_dict(

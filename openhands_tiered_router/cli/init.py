@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,11 +14,12 @@ import click
 
 if TYPE_CHECKING:
     from openhands_tiered_router.config.presets import PresetEndpoint
+    from openhands_tiered_router.config.reach import LocalServer
     from openhands_tiered_router.config.schema import RouterConfig
     from openhands_tiered_router.tiers import Tier
 
 # Listed here so that --help need not import the configuration.
-PRESET_NAMES = ("anthropic", "openai", "ollama", "openrouter")
+PRESET_NAMES = ("anthropic", "openai", "ollama", "local", "openrouter")
 
 
 _EPILOG: Final = """\b
@@ -26,7 +27,7 @@ Examples:
   tiered-router init                       asks
   tiered-router init --preset anthropic
   tiered-router init --preset openai --simple ollama_chat/qwen3-coder:30b
-  tiered-router init --complex openai/gpt-5.2 -o .openhands/tiered-router.toml
+  tiered-router init --complex openai/gpt-6.1-sol -o .openhands/tiered-router.toml
 
 \b
 Exit code:  0  written
@@ -48,10 +49,18 @@ Exit code:  0  written
     show_default=True,
     help="File to write.",
 )
+@click.option(
+    "--unlisted", is_flag=True, help="Accept models that litellm does not list."
+)
 @click.option("--force", is_flag=True, help="Overwrite the file if it exists.")
 @click.option("--json", "as_json", is_flag=True, help="Report in JSON.")
 def command(
-    preset: str | None, output: Path, force: bool, as_json: bool, **models: str | None
+    preset: str | None,
+    output: Path,
+    unlisted: bool,
+    force: bool,
+    as_json: bool,
+    **models: str | None,
 ) -> None:
     """Write a configuration file: from flags, or from a few questions.
 
@@ -63,7 +72,9 @@ def command(
         raise click.UsageError(f"{output} exists; add --force to overwrite it.")
     chosen = {name: model for name, model in models.items() if model}
     if preset is None and not chosen:
-        preset, chosen = _ask()
+        preset = _ask()
+    if not unlisted:
+        _check_models(chosen)
     tiers = _tiers(preset, chosen)
     text, config = _render(tiers, output)
     _write(output, text, force)
@@ -74,33 +85,81 @@ def _is_terminal() -> bool:
     return sys.stdin.isatty()
 
 
-def _ask() -> tuple[str, dict[str, str]]:
-    """The preset, and the models that the user wants otherwise, by tier."""
+def _ask() -> str:
+    """The preset that the user starts with."""
     if not _is_terminal():
         raise click.UsageError(
             "Give --preset, or a model for a tier such as --complex MODEL."
         )
     from openhands_tiered_router.config.presets import PRESETS
 
+    found = found_here()
+    for what in found.values():
+        click.echo(f"Found {what}.")
     for name, preset in PRESETS.items():
         click.echo(f"  {name:<12}{preset.title}")
     choice = click.Choice(PRESET_NAMES)
-    chosen: str = click.prompt("Start with", type=choice, default=PRESET_NAMES[0])
-    models: dict[str, str] = {}
-    for tier, endpoint in PRESETS[chosen].tiers.items():
-        model = click.prompt(f"Model of the {tier} tier", default=endpoint.model)
-        if model != endpoint.model:
-            models[str(tier)] = model
-    return chosen, models
+    default = next(iter(found), PRESET_NAMES[0])
+    return click.prompt("Start with", type=choice, default=default)
+
+
+def found_here() -> dict[str, str]:
+    """What this machine has, by the preset that uses it; the likeliest first."""
+    from openhands_tiered_router.config.keys import USUAL_VARIABLES
+    from openhands_tiered_router.config.reach import local_servers
+
+    found: dict[str, str] = {}
+    for preset in ("anthropic", "openai", "openrouter"):
+        names = [name for name in USUAL_VARIABLES[preset] if os.environ.get(name)]
+        if names:
+            found[preset] = f"a key in {names[0]}"
+    for server in local_servers():
+        said = f"{server.name} at {server.base_url} with {server.models[0]}"
+        found.setdefault("local", said)
+    return found
 
 
 def _tiers(preset: str | None, models: Mapping[str, str]) -> dict[Tier, PresetEndpoint]:
-    from openhands_tiered_router.config.presets import PRESETS, PresetEndpoint
+    from openhands_tiered_router.config.presets import (
+        PRESETS,
+        PresetEndpoint,
+        from_server,
+    )
+    from openhands_tiered_router.config.reach import local_servers
     from openhands_tiered_router.tiers import Tier
 
     tiers = dict(PRESETS[preset].tiers) if preset else {}
+    servers = local_servers() if preset == "local" else []
+    if servers and not _has_models(tiers.values(), servers):
+        tiers = dict(from_server(servers[0]).tiers)
     own = {Tier.parse(name): PresetEndpoint(model) for name, model in models.items()}
     return tiers | own
+
+
+def _has_models(
+    endpoints: Iterable[PresetEndpoint], servers: Iterable[LocalServer]
+) -> bool:
+    served = {f"{s.prefix}/{model}" for s in servers for model in s.models}
+    return all(endpoint.model in served for endpoint in endpoints)
+
+
+def _check_models(models: Mapping[str, str]) -> None:
+    """Refuses what litellm's table does not list: a misspelt name costs a run.
+
+    Raises:
+        click.UsageError: Names the model and what comes near.
+    """
+    from openhands_tiered_router.policy.economics.price_book import default_price_book
+
+    book = default_price_book()
+    for tier, model in models.items():
+        if book.prices(model) is None and " " not in model:
+            close = book.like(model)
+            near = f" Did you mean {close}?" if close else ""
+            raise click.UsageError(
+                f"--{tier} {model}: litellm lists no such model.{near} "
+                "Add --unlisted to write it all the same."
+            )
 
 
 def _render(

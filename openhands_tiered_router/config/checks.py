@@ -13,6 +13,7 @@ from openhands_tiered_router.config.build import missing_key
 from openhands_tiered_router.config.endpoint import EndpointConfig
 from openhands_tiered_router.config.errors import Problem
 from openhands_tiered_router.config.keys import Key, is_local, key_for
+from openhands_tiered_router.config.reach import fault_of, local_servers
 from openhands_tiered_router.config.resolve import (
     Target,
     resolve_targets,
@@ -140,14 +141,7 @@ def _prices(checked: Checked) -> Iterator[Finding]:
         listed = checked.book.prices(endpoint.model)
         prices = endpoint.prices
         if prices is None:
-            yield _finding(
-                checked,
-                endpoint.key,
-                Level.WARNING,
-                "has no known prices: its cost counts as nothing, and budgets miss it",
-                "Add input_cost_per_token and output_cost_per_token (USD per token)",
-                "input_cost_per_token",
-            )
+            yield _unpriced(checked, endpoint)
         elif (
             listed is not None
             and listed.cache_read < listed.input
@@ -162,6 +156,25 @@ def _prices(checked: Checked) -> Iterator[Finding]:
                 "Add cache_read_input_token_cost and cache_creation_input_token_cost",
                 "cache_read_input_token_cost",
             )
+
+
+def _unpriced(checked: Checked, endpoint: Endpoint) -> Finding:
+    """An error where a budget in USD refuses every call of such an endpoint."""
+    budget = next((b for b in checked.config.budgets if b.usd is not None), None)
+    remedy = "Add input_cost_per_token and output_cost_per_token (USD per token)"
+    if budget is None:
+        said = "has no known price: its cost is unknown to reports and savings"
+        return _finding(
+            checked, endpoint.key, Level.WARNING, said, remedy, "input_cost_per_token"
+        )
+    if budget.allow_unpriced:
+        said = f"has no known price, so its calls count 0 USD in budget {budget.name}"
+        level = Level.WARNING
+    else:
+        said = f"has no known price, so budget {budget.name} in USD refuses its calls"
+        level = Level.ERROR
+        remedy += f", or set allow_unpriced in budget {budget.name}"
+    return _finding(checked, endpoint.key, level, said, remedy, "input_cost_per_token")
 
 
 def _billing(checked: Checked) -> Iterator[Finding]:
@@ -252,6 +265,37 @@ def _texts(checked: Checked) -> Iterator[Finding]:
             "tiered-router telemetry purge --texts",
         )
         yield Finding(Level.WARNING, problem)
+
+
+def local_findings(checked: Checked) -> Iterator[Finding]:
+    """Whether model servers of this machine answer, and which are not used yet.
+
+    Asks addresses of this machine alone.
+    """
+    servers = {server.base_url: server for server in local_servers()}
+    used: set[str] = set()
+    for endpoint in checked.tiers.endpoints:
+        base_url = (checked.targets[endpoint.key].base_url or "").rstrip("/")
+        if not is_local(base_url):
+            continue
+        used.add(base_url)
+        server, name = servers.get(base_url), endpoint.model.partition("/")[2]
+        if server is None and (fault := fault_of(base_url)):
+            said, remedy = f"does not answer: {fault}", "Start the server"
+        elif server is not None and name not in server.models:
+            said = f"is not among the models that {server.name} has"
+            remedy = f"Fetch it, or name one of {', '.join(server.models[:5])}"
+        else:
+            continue
+        yield _finding(checked, endpoint.key, Level.ERROR, said, remedy, "base_url")
+    for server in servers.values():
+        if server.base_url not in used:
+            message = f"{server.name} at {server.base_url} is not used"
+            model = f"{server.prefix}/{server.models[0]}"
+            remedy = f'It could serve a tier: model = "{model}" costs nothing a token'
+            source = checked.config.source
+            problem = Problem(source=source, message=message, remedy=remedy)
+            yield Finding(Level.NOTE, problem)
 
 
 def _finding(

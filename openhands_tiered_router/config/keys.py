@@ -30,7 +30,8 @@ USUAL_VARIABLES: Final[Mapping[str, tuple[str, ...]]] = {
 """Where litellm looks for a provider's key: the first is ours to pass on, any other
 is left to litellm. Providers that are not listed may use ambient credentials."""
 
-_PLACEHOLDER: Final = "not-needed"
+PLACEHOLDER: Final = "not-needed"
+"""Sent where no key is needed: clients refuse to send none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ def key_for(
     if endpoint.profile or endpoint.llm.get("auth_type") == "subscription":
         return Key()
     if is_local(target.base_url):
-        return Key(_PLACEHOLDER)  # or a client would send the provider's real key there
+        return Key(PLACEHOLDER)  # or a client would send the provider's real key there
     return _usual_key(provider_of(target.model, book), target, environ)
 
 
@@ -76,7 +77,7 @@ def _usual_key(provider: str | None, target: Target, environ: Mapping[str, str])
     if any(environ.get(name) for name in names[1:]):
         return Key()
     if target.base_url is not None:
-        return Key(_PLACEHOLDER)
+        return Key(PLACEHOLDER)
     return Key(None, names[0], missing=True)
 
 

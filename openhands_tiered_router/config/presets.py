@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from openhands_tiered_router.config.reach import LocalServer
 from openhands_tiered_router.tiers import Tier
 
 
@@ -58,12 +59,28 @@ _CLAUDE: Final = {
     Tier.REASONING: _anthropic("claude-fable-5-1"),
 }
 
-_LOCAL: Final = PresetEndpoint(
-    "ollama_chat/qwen3-coder:30b",
-    {"base_url": "http://localhost:11434", "max_input_tokens": 32_768},
-    note="Ollama serves short prompts only, unless its server is started with\n"
-    "OLLAMA_CONTEXT_LENGTH=32768 or more. Fetch the model with: ollama pull",
-)
+WINDOW: Final = 32_768
+"""Tokens: less holds no agent's prompt, more fits few machines."""
+
+
+def _ollama(model: str) -> PresetEndpoint:
+    return PresetEndpoint(
+        f"ollama_chat/{model}",
+        {"base_url": "http://localhost:11434", "max_input_tokens": WINDOW},
+        note="Ollama serves short prompts only, unless its server is started with\n"
+        f"OLLAMA_CONTEXT_LENGTH={WINDOW} or more. Fetch it: ollama pull {model}",
+    )
+
+
+def from_server(server: LocalServer) -> Preset:
+    """The models of a server on this machine, the first in all tiers."""
+    keys: dict[str, Any] = {"base_url": server.base_url, "max_input_tokens": WINDOW}
+    if server.prefix == "hosted_vllm":
+        # Rented ones cost something, so the price book does not list vLLM as free.
+        keys |= {"input_cost_per_token": 0.0, "output_cost_per_token": 0.0}
+    model = PresetEndpoint(f"{server.prefix}/{server.models[0]}", keys)
+    return Preset(f"{server.name} on this machine", dict.fromkeys(Tier, model))
+
 
 PRESETS: Final[Mapping[str, Preset]] = {
     "anthropic": Preset("Claude in all tiers", _CLAUDE),
@@ -78,7 +95,16 @@ PRESETS: Final[Mapping[str, Preset]] = {
     ),
     "ollama": Preset(
         "a local model for the simple tier, Claude above",
-        {**_CLAUDE, Tier.SIMPLE: _LOCAL},
+        {**_CLAUDE, Tier.SIMPLE: _ollama("qwen3-coder:30b")},
+    ),
+    "local": Preset(
+        "Ollama in all tiers: no key, costs nothing a token",
+        {
+            Tier.SIMPLE: _ollama("qwen3:8b"),
+            Tier.MEDIUM: _ollama("qwen3-coder:30b"),
+            Tier.COMPLEX: _ollama("qwen3-coder:30b"),
+            Tier.REASONING: _ollama("gpt-oss:120b"),
+        },
     ),
     "openrouter": Preset(
         "Claude and GPT through OpenRouter",

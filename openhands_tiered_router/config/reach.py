@@ -117,7 +117,7 @@ def _unreachable(addresses: Iterable[str]) -> dict[str, str]:
     faults = dict.fromkeys(addresses, f"no answer in {SECONDS:.0f} s")
 
     def look(address: str) -> None:
-        fault = _fault_of(address)
+        fault = fault_of(address)
         if fault is None:
             faults.pop(address)
         else:
@@ -136,7 +136,8 @@ def _unreachable(addresses: Iterable[str]) -> dict[str, str]:
     return dict(faults)
 
 
-def _fault_of(address: str) -> str | None:
+def fault_of(address: str) -> str | None:
+    """Why no connection can be opened; ``None``: one can."""
     parts = urlsplit(address)
     port = parts.port or (80 if parts.scheme == "http" else 443)
     try:

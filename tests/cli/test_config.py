@@ -160,7 +160,7 @@ def test_litellm_names_the_variables(path: Path) -> None:
     simple = models["complexity-router/simple"]["litellm_params"]
     assert simple["api_key"] == "os.environ/ANTHROPIC_API_KEY"
     own = models["complexity-router/complex"]["litellm_params"]["api_key"]
-    assert f"Set {own.removeprefix('os.environ/')}: that key stands in a file." in text
+    assert f"Set {own.removeprefix('os.environ/')} to" in text
 
 
 def test_profiles_load_in_the_sdk(path: Path, tmp_path: Path) -> None:
@@ -229,3 +229,17 @@ def test_a_bad_file_names_the_field(path: Path) -> None:
         result = run(path, *verb)
         assert result.exit_code == 2
         assert "economy" in result.stderr
+
+
+def test_no_key_is_asked_for_where_none_is_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = '[[tiers.simple.endpoints]]\nmodel = "ollama_chat/x"\n'
+    path = tmp_path / "c.toml"
+    path.write_text(f'{text}base_url = "http://localhost:11434"\n')
+    result = CliRunner().invoke(
+        command, ["export", "--for", "litellm", "--config", str(path)]
+    )
+    assert result.exit_code == 0, result.output
+    assert "to any text: that server needs no key." in result.output
+    assert "that your configuration holds" not in result.output

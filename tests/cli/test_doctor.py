@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from openhands_tiered_router.cli.doctor import command
+from openhands_tiered_router.config import checks
+from openhands_tiered_router.config.reach import LocalServer
 from openhands_tiered_router.loopback import LoopbackProvider
 from openhands_tiered_router.loopback.faults import HttpError
 from openhands_tiered_router.tiers import Prices
@@ -92,6 +95,60 @@ def test_errors_are_told_and_exit_with_two(
     assert message in " ".join(result.output.split())
     if args == ("--json",):
         assert json.loads(result.output)["exit_code"] == 2
+
+
+UNPRICED = '[[tiers.complex.endpoints]]\nmodel = "openai/nobody-knows"\n'
+UNPRICED += "max_input_tokens = 9_000\n"
+
+
+@pytest.mark.parametrize(
+    ("budget", "code", "said"),
+    [
+        ("", 0, "its cost is unknown to reports"),
+        ('{ name = "b", usd = 1.0 }', 2, "budget b in USD refuses its calls"),
+        (
+            '{ name = "b", usd = 1.0, allow_unpriced = true }',
+            0,
+            "its calls count 0 USD in budget b",
+        ),
+        ('{ name = "b", turns = 9 }', 0, "its cost is unknown to reports"),
+    ],
+)
+def test_an_unpriced_model_fails_where_a_budget_in_usd_refuses_it(
+    tmp_path: Path, budget: str, code: int, said: str
+) -> None:
+    path = write(tmp_path, f"budgets = [{budget}]\n{UNPRICED}")
+    result = run(path, OPENAI_API_KEY=KEY)
+    assert result.exit_code == code, result.output
+    assert said in " ".join(result.output.split())
+
+
+def test_a_local_server_that_does_not_answer_is_an_error(tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{free.getsockname()[1]}"
+    text = '[[tiers.complex.endpoints]]\nmodel = "ollama_chat/x"\n'
+    path = write(tmp_path, f'{text}base_url = "{address}"\nmax_input_tokens = 9_000\n')
+    result = run(path)
+    assert result.exit_code == 2
+    assert "does not answer: Connection refused" in " ".join(result.output.split())
+
+
+def test_a_model_that_the_local_server_lacks_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = "http://localhost:11434"
+    server = LocalServer("Ollama", url, "ollama_chat", ("qwen3:8b",))
+    monkeypatch.setattr(checks, "local_servers", lambda: [server])
+    text = (
+        f'[[tiers.complex.endpoints]]\nbase_url = "{url}"\nmax_input_tokens = 9_000\n'
+    )
+    result = run(write(tmp_path, f'{text}model = "ollama_chat/other"\n'))
+    assert result.exit_code == 2
+    assert "Fetch it, or name one of qwen3:8b" in " ".join(result.output.split())
+    assert (
+        run(write(tmp_path, f'{text}model = "ollama_chat/qwen3:8b"\n')).exit_code == 0
+    )
 
 
 def test_no_configuration_at_all(

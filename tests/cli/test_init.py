@@ -12,8 +12,9 @@ from click.testing import CliRunner, Result
 
 from openhands_tiered_router.cli import init as init_module
 from openhands_tiered_router.cli.init import PRESET_NAMES, command
-from openhands_tiered_router.config import load_config, tier_set
+from openhands_tiered_router.config import load_config, reach, tier_set
 from openhands_tiered_router.config.presets import PRESETS
+from openhands_tiered_router.config.reach import LocalServer
 from openhands_tiered_router.policy.economics.price_book import default_price_book
 from openhands_tiered_router.tiers import Tier
 
@@ -75,7 +76,7 @@ def test_each_comment_that_is_a_setting_works_alone(output: Path) -> None:
 
 
 def test_a_model_flag_replaces_the_presets(output: Path) -> None:
-    run(output, "--preset", "openai", "--simple", "groq/mine")
+    run(output, "--preset", "openai", "--simple", "groq/mine", "--unlisted")
     endpoints = load_config(output).endpoints()
     assert endpoints["simple"].model == "groq/mine"
     assert endpoints["simple"].api_key_env is None
@@ -128,16 +129,47 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     assert "cannot be written" in result.output
 
 
-def test_questions_are_asked_on_a_terminal(
+def test_one_question_is_asked_on_a_terminal(
     output: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(init_module, "_is_terminal", lambda: True)
-    result = run(output, input="ollama\nollama_chat/other\n\n\n\n")
+    monkeypatch.setattr(init_module, "found_here", lambda: {"openai": "a key in X"})
+    result = run(output, input="\n")
     assert result.exit_code == 0, result.output
+    assert "Found a key in X." in result.output
     models = [endpoint.model for endpoint in load_config(output).endpoints().values()]
-    assert models[0] == "ollama_chat/other"
-    preset = PRESETS["ollama"].tiers
-    assert models[1:] == [preset[tier].model for tier in Tier if tier > Tier.SIMPLE]
+    assert models == [e.model for e in PRESETS["openai"].tiers.values()]
+
+
+def test_a_local_server_is_found_and_serves_all_tiers(output: Path) -> None:
+    server = LocalServer("vLLM", "http://localhost:8000/v1", "hosted_vllm", ("mine",))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reach, "local_servers", lambda: [server])
+        assert init_module.found_here()["local"].startswith("vLLM at http")
+        result = run(output, "--preset", "local")
+    assert result.exit_code == 0, result.output
+    tiers = tier_set(load_config(output))
+    assert {e.model for e in tiers.endpoints} == {"hosted_vllm/mine"}
+    assert {e.prices and e.prices.output for e in tiers.endpoints} == {0.0}
+    assert "export" not in result.output
+
+
+@pytest.mark.parametrize("model", ["foo/bar", "anthropic/claude-opus-5-6"])
+def test_an_unknown_model_is_refused(output: Path, model: str) -> None:
+    result = run(output, "--simple", model)
+    assert result.exit_code == 2
+    assert f"--simple {model}: litellm lists no such model." in result.output
+    assert not output.exists()
+    assert run(output, "--simple", model, "--unlisted").exit_code == 0
+
+
+def test_a_new_file_is_short(output: Path) -> None:
+    run(output, "--preset", "anthropic")
+    lines = [line for line in output.read_text().splitlines() if line]
+    settings = [line for line in lines if not line.startswith("#")]
+    assert len(settings) == 1 + 4 * 3
+    assert len(lines) <= 40
+    assert max(map(len, lines)) <= 88
 
 
 def test_json_tells_what_is_next_and_no_key_is_written(

@@ -49,7 +49,7 @@ def test_a_missing_key_is_an_error() -> None:
         (
             {"model": "openai/x-unknown", "max_input_tokens": 50_000},
             "input_cost_per_token",
-            "no known prices",
+            "no known price",
         ),
         (
             {

@@ -11,6 +11,7 @@ import yaml
 
 from openhands_tiered_router.cli.export.client import Client
 from openhands_tiered_router.cli.export.shown import without_secrets
+from openhands_tiered_router.config.keys import PLACEHOLDER
 from openhands_tiered_router.gateway.call import MODEL
 
 
@@ -105,16 +106,21 @@ def profile(client: Client) -> str:
     return json.dumps(known, indent=2) + "\n"
 
 
-def litellm(settings: Mapping[str, Any], unset: Iterable[str]) -> str:
+def litellm(settings: Mapping[str, Any], unset: Mapping[str, str]) -> str:
     """LiteLLM's own configuration file, from the gateway's.
 
     Args:
         settings: What ``tiered-router serve`` starts LiteLLM with.
-        unset: Variables that it would set itself, from keys in files.
+        unset: Variables that it would set itself, with their values.
     """
     notes = [
         "tiered-router serve starts LiteLLM with this; so does litellm --config FILE.",
-        *(f"Set {name}: that key stands in a file." for name in unset),
+        *(
+            f"Set {name} to any text: that server needs no key."
+            if value == PLACEHOLDER
+            else f"Set {name} to the key that your configuration holds."
+            for name, value in unset.items()
+        ),
     ]
     # Through JSON, so that YAML repeats what is equal instead of pointing at it.
     plain = without_secrets(json.loads(json.dumps(settings)))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cache, cached_property
 from importlib.util import find_spec
 from pathlib import Path
@@ -99,6 +100,11 @@ class PriceBook:
         """The table's own row for ``model``, in litellm's names; do not change it."""
         name = self._resolve(model)
         return self._rows[name] if name else None
+
+    def like(self, model: str) -> str | None:
+        """The table's name that comes closest to a misspelt one."""
+        close = get_close_matches(model, self._rows, n=1, cutoff=0.75)
+        return close[0] if close else None
 
     def dated_names(self, model: str) -> list[str]:
         """The table's names for dated releases of the model that ``model`` names."""
