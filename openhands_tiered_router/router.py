@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self, cast
 
@@ -32,7 +31,8 @@ from openhands_tiered_router.config.settings import settings_of
 from openhands_tiered_router.guards.budget.desk import desk
 from openhands_tiered_router.policy.engine import Rule
 from openhands_tiered_router.record.telemetry import TelemetryRecorder
-from openhands_tiered_router.sdk.flow import CallArguments, CallFlow
+from openhands_tiered_router.sdk import images
+from openhands_tiered_router.sdk.flow import Api, CallArguments, CallFlow
 from openhands_tiered_router.sdk.guards import watchers
 from openhands_tiered_router.sdk.reload import Version, live_config, newest_version
 from openhands_tiered_router.sdk.setup import RouterSetup, Unshared
@@ -251,17 +251,18 @@ class ComplexityRouter(TieredLLM):
         **kwargs: Any,
     ) -> LLMResponse:
         """See ``LLM.generate``; ``tier="reasoning"`` pins this one call."""
-        call = _call(messages, tools, kwargs)
-        return self._route(
-            replace(
-                call,
-                include=include,
-                store=store,
-                add_security_risk_prediction=add_security_risk_prediction,
-                on_token=on_token,
-                call_context=call_context,
-            )
+        call = CallArguments.of(
+            Api.GENERATE,
+            kwargs,
+            messages=messages,
+            tools=tools,
+            include=include,
+            store=store,
+            add_security_risk_prediction=add_security_risk_prediction,
+            on_token=on_token,
+            call_context=call_context,
         )
+        return self._route(call)
 
     async def agenerate(
         self,
@@ -275,17 +276,18 @@ class ComplexityRouter(TieredLLM):
         **kwargs: Any,
     ) -> LLMResponse:
         """Async twin of ``generate``."""
-        call = _call(messages, tools, kwargs)
-        return await self._aroute(
-            replace(
-                call,
-                include=include,
-                store=store,
-                add_security_risk_prediction=add_security_risk_prediction,
-                on_token=on_token,
-                call_context=call_context,
-            )
+        call = CallArguments.of(
+            Api.GENERATE,
+            kwargs,
+            messages=messages,
+            tools=tools,
+            include=include,
+            store=store,
+            add_security_risk_prediction=add_security_risk_prediction,
+            on_token=on_token,
+            call_context=call_context,
         )
+        return await self._aroute(call)
 
     def completion(
         self,
@@ -296,15 +298,17 @@ class ComplexityRouter(TieredLLM):
         call_context: LLMCallContext | None = None,
         **kwargs: Any,
     ) -> LLMResponse:
-        """Routed too; the endpoint is called over the API that it speaks."""
-        return self.generate(
-            messages,
-            tools,
+        """Routed too; every endpoint is called over Chat Completions."""
+        call = CallArguments.of(
+            Api.COMPLETION,
+            kwargs,
+            messages=messages,
+            tools=tools,
             add_security_risk_prediction=add_security_risk_prediction,
             on_token=on_token,
             call_context=call_context,
-            **kwargs,
         )
+        return self._route(call)
 
     async def acompletion(
         self,
@@ -316,42 +320,102 @@ class ComplexityRouter(TieredLLM):
         **kwargs: Any,
     ) -> LLMResponse:
         """Async twin of ``completion``."""
-        return await self.agenerate(
-            messages,
-            tools,
+        call = CallArguments.of(
+            Api.COMPLETION,
+            kwargs,
+            messages=messages,
+            tools=tools,
             add_security_risk_prediction=add_security_risk_prediction,
             on_token=on_token,
             call_context=call_context,
-            **kwargs,
         )
+        return await self._aroute(call)
 
-    # Same parameters as ``generate``: which API an endpoint speaks is its own affair.
-    responses = generate
-    aresponses = agenerate
+    def responses(
+        self,
+        messages: list[Message],
+        tools: Sequence[ToolDefinition] | None = None,
+        include: list[str] | None = None,
+        store: bool | None = None,
+        add_security_risk_prediction: bool = False,
+        on_token: TokenCallbackType | None = None,
+        call_context: LLMCallContext | None = None,
+        **kwargs: Any,
+    ) -> LLMResponse:
+        """Routed too; every endpoint is called over the Responses API."""
+        call = CallArguments.of(
+            Api.RESPONSES,
+            kwargs,
+            messages=messages,
+            tools=tools,
+            include=include,
+            store=store,
+            add_security_risk_prediction=add_security_risk_prediction,
+            on_token=on_token,
+            call_context=call_context,
+        )
+        return self._route(call)
+
+    async def aresponses(
+        self,
+        messages: list[Message],
+        tools: Sequence[ToolDefinition] | None = None,
+        include: list[str] | None = None,
+        store: bool | None = None,
+        add_security_risk_prediction: bool = False,
+        on_token: AnyTokenCallbackType | None = None,
+        call_context: LLMCallContext | None = None,
+        **kwargs: Any,
+    ) -> LLMResponse:
+        """Async twin of ``responses``."""
+        call = CallArguments.of(
+            Api.RESPONSES,
+            kwargs,
+            messages=messages,
+            tools=tools,
+            include=include,
+            store=store,
+            add_security_risk_prediction=add_security_risk_prediction,
+            on_token=on_token,
+            call_context=call_context,
+        )
+        return await self._aroute(call)
 
     def _route(self, call: CallArguments) -> LLMResponse:
-        flow = self._flow(call)
+        seen = images.seen(call, self.vision_is_active(), self.model)
+        if isinstance(seen, LLMResponse):
+            return seen
+        flow = self._flow(seen)
         steps = flow.steps()
         try:
             step = next(steps)
             while True:
                 step = steps.send(self._carry_out(flow, step))
         except StopIteration as done:
-            return done.value
+            return self._with_books(done.value)
         finally:
             steps.close()
 
     async def _aroute(self, call: CallArguments) -> LLMResponse:
-        flow = self._flow(call)
+        seen = images.seen(call, self.vision_is_active(), self.model)
+        if isinstance(seen, LLMResponse):
+            return seen
+        flow = self._flow(seen)
         steps = flow.steps()
         try:
             step = next(steps)
             while True:
                 step = steps.send(await self._acarry_out(flow, step))
         except StopIteration as done:
-            return done.value
+            return self._with_books(done.value)
         finally:
             steps.close()
+
+    def _with_books(self, response: LLMResponse) -> LLMResponse:
+        """With the router's books, up to date, in the place of the tier's."""
+        if isinstance(response, LLMResponse):
+            response.metrics = self.metrics.get_snapshot()
+        return response
 
     def _carry_out(self, flow: CallFlow, step: Step) -> Reply:
         try:
@@ -359,10 +423,10 @@ class ComplexityRouter(TieredLLM):
                 return time.sleep(step.seconds)
             if isinstance(step, Blocking):
                 return step.work()
-            llm = flow.llms[step.endpoint]
-            return llm.generate(**flow.call_kwargs(step))
+            send = getattr(flow.llms[step.endpoint], flow.arguments.api)
+            return send(**flow.call_kwargs(step))
         except Exception as error:
-            return error
+            return flow.scrubbed(step, error)
 
     async def _acarry_out(self, flow: CallFlow, step: Step) -> Reply:
         try:
@@ -370,10 +434,10 @@ class ComplexityRouter(TieredLLM):
                 return await asyncio.sleep(step.seconds)
             if isinstance(step, Blocking):
                 return await asyncio.to_thread(step.work)
-            llm = flow.llms[step.endpoint]
-            return await llm.agenerate(**flow.call_kwargs(step))
+            send = getattr(flow.llms[step.endpoint], f"a{flow.arguments.api}")
+            return await send(**flow.call_kwargs(step))
         except Exception as error:
-            return error
+            return flow.scrubbed(step, error)
 
     def _flow(self, call: CallArguments) -> CallFlow:
         newest = newest_version(self.settings.config_file)
@@ -387,6 +451,7 @@ class ComplexityRouter(TieredLLM):
             arguments=call,
             router_pin=self._pin,
             outer=self._outer,
+            listener=self.retry_listener,
         )
 
     def _take_up(self, version: Version) -> None:
@@ -427,13 +492,3 @@ class ComplexityRouter(TieredLLM):
 def _usable(key: Any) -> bool:
     """Whether a stored key is one; the SDK writes asterisks for what it leaves out."""
     return bool(key) and set(str(key)) != {"*"}
-
-
-def _call(
-    messages: list[Message],
-    tools: Sequence[ToolDefinition] | None,
-    extra: dict[str, Any],
-) -> CallArguments:
-    tier = extra.pop("tier", None)
-    pin = Tier.parse(tier) if isinstance(tier, str) else tier
-    return CallArguments(messages=messages, tools=tools, extra=extra, pin=pin)

@@ -26,7 +26,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "fields": {"tiers"},
     "graph": {"fields", "git"},
     "policy": {"fields", "tiers", "graph", "plural"},
-    "calls": {"fields", "policy", "tiers"},
+    "calls": {"fields", "policy", "redaction", "tiers"},
     "loopback": {"policy", "tiers"},
     "guards": {
         "calls", "fields", "git", "graph", "plural", "policy", "record", "sdk", "tiers",

@@ -12,6 +12,10 @@ from openhands_tiered_router.policy.outcome import Usage
 from openhands_tiered_router.tiers import Endpoint
 
 
+def _nobody_told(_: Endpoint, __: int, ___: Exception) -> None:
+    pass
+
+
 def _nothing_used(_: LLMResponse) -> Usage:
     return Usage()
 
@@ -34,3 +38,6 @@ class CallFacts:
     first_token: Callable[[], float | None] = lambda: None
     """Seconds from sending to the first chunk of the attempt that is under way;
     ``None``: it was not streamed."""
+    retrying: Callable[[Endpoint, int, Exception], None] = _nobody_told
+    """Called before a further attempt: where the last one failed, how many there were,
+    and its error. What it raises ends the call."""

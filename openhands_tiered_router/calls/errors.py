@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import email.utils
 import json
 import math
+import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
 import httpx
+import openai
+import pydantic
 from litellm import exceptions as litellm_errors
 from openhands.sdk.llm import exceptions as sdk_errors
 from openhands.sdk.llm.exceptions.classifier import is_quota_exhaustion_error
 
 from openhands_tiered_router.policy.outcome import ErrorKind
+from openhands_tiered_router.redaction import redacted
 
 
 _SDK_KINDS: Final[tuple[tuple[type[Exception], ErrorKind], ...]] = (
@@ -46,6 +51,9 @@ _QUOTA_WORDS: Final = (
     "exceeded your current quota",  # OpenAI: 429, the code is lost on the way
     "credit balance is too low",  # Anthropic: 400
 )
+_PAYMENT: Final = re.compile(
+    r"(?:Error code|status|HTTP(?:/[\d.]+)?)\W{0,3}402\b|402 Payment Required", re.I
+)
 _MAX_RETRY_AFTER: Final = 3_600.0
 _SDK_TYPES: Final[Mapping[ErrorKind, type[sdk_errors.LLMError]]] = {
     ErrorKind.AUTH: sdk_errors.LLMAuthenticationError,
@@ -58,6 +66,19 @@ _SDK_TYPES: Final[Mapping[ErrorKind, type[sdk_errors.LLMError]]] = {
 }
 
 
+_BY_MESSAGE: Final = frozenset(
+    {
+        *_SDK_TYPES.values(),
+        sdk_errors.LLMServiceUnavailableError,
+        sdk_errors.LLMNoResponseError,
+        sdk_errors.LLMMalformedConversationHistoryError,
+    }
+)
+"""The SDK's errors that are made of a message alone."""
+_CLIENTS: Final = frozenset({"litellm", "openai", "anthropic", "aiohttp", "botocore"})
+"""Packages whose own errors come from a provider."""
+
+
 class CallbackFailed(Exception):
     """The caller's own token callback raised; the cause is what it raised."""
 
@@ -68,6 +89,8 @@ def kind_of(error: BaseException) -> ErrorKind:
         return ErrorKind.CANCELLED
     if _out_of_credit(error):
         return ErrorKind.QUOTA
+    if isinstance(error, AssertionError | pydantic.ValidationError | UnicodeError):
+        return ErrorKind.MALFORMED
     for sdk_type, kind in _SDK_KINDS:
         if isinstance(error, sdk_type):
             return kind
@@ -102,6 +125,55 @@ def is_final(error: Exception) -> bool:
         CallbackFailed,
     )
     return isinstance(error, known)
+
+
+def is_local(error: BaseException) -> bool:
+    """Whether no provider is behind it: a fault in this process, or the caller's own.
+
+    Another endpoint would not help, and the caller knows the error by its type.
+    """
+    foreign = (
+        sdk_errors.LLMError,
+        openai.OpenAIError,
+        httpx.HTTPError,
+        httpx.InvalidURL,
+        OSError,
+        EOFError,
+        # What the SDK and litellm make of an answer that is none.
+        AssertionError,
+        json.JSONDecodeError,
+        pydantic.ValidationError,
+        UnicodeError,
+    )
+    return not any(
+        isinstance(cause, foreign)
+        or type(cause).__module__.partition(".")[0] in _CLIENTS
+        or isinstance(getattr(cause, "status_code", None), int)
+        for cause in _causes(error)
+    )
+
+
+def like(error: Exception, message: str) -> Exception:
+    """An error of the same type, if the SDK has it, for clients that go by that."""
+    if type(error) in _BY_MESSAGE:
+        return type(error)(message)
+    return sdk_error(kind_of(error), message)
+
+
+def scrub(error: Exception, secrets: Collection[str]) -> Exception:
+    """The same error, without what a provider quoted of keys and passwords.
+
+    ``secrets``: those of the endpoint, whatever they look like.
+    """
+    for cause in _causes(error):
+        said = [redacted(a, secrets) if isinstance(a, str) else a for a in cause.args]
+        if list(cause.args) != said:
+            cause.args = tuple(said)
+        message = getattr(cause, "message", None)
+        if isinstance(message, str):
+            with contextlib.suppress(AttributeError):
+                cause.message = redacted(message, secrets)  # pyright: ignore
+    return error
 
 
 def is_soft(error: Exception) -> bool:
@@ -144,7 +216,7 @@ def sdk_error(kind: ErrorKind, message: str) -> sdk_errors.LLMError:
 def _out_of_credit(error: BaseException) -> bool:
     """By the SDK's own patterns, the provider's error code, or its words."""
     for cause in _causes(error):
-        if getattr(cause, "code", None) in _QUOTA_CODES:
+        if getattr(cause, "code", None) in _QUOTA_CODES or _status(cause) == 402:
             return True
         text = str(cause).lower()
         if "retry in" in text:
@@ -153,6 +225,17 @@ def _out_of_credit(error: BaseException) -> bool:
         if is_quota_exhaustion_error(cause) or any(w in text for w in _QUOTA_WORDS):
             return True
     return False
+
+
+def _status(error: BaseException) -> int | None:
+    """The HTTP status; litellm turns 402, which it does not know, into 400 and keeps
+    the provider's answer in the message alone."""
+    response = getattr(error, "response", None)
+    for holder in (error, response):
+        status = getattr(holder, "status_code", None)
+        if isinstance(status, int) and status != 400:
+            return status
+    return 402 if _PAYMENT.search(str(error)) else None
 
 
 def _service_kind(error: BaseException) -> ErrorKind:

@@ -14,15 +14,17 @@ from functools import partial
 from itertools import count
 
 from openhands.sdk.llm import LLMResponse
-from openhands.sdk.llm.exceptions import LLMError
+from openhands.sdk.llm.exceptions import LLMNoResponseError
 
 from openhands_tiered_router.calls.admission import admitted, ask, permitted
 from openhands_tiered_router.calls.call import CallFacts
 from openhands_tiered_router.calls.errors import (
     CallbackFailed,
     is_final,
+    is_local,
     is_soft,
     kind_of,
+    like,
     retry_after,
     sdk_error,
 )
@@ -34,6 +36,7 @@ from openhands_tiered_router.calls.steps import Pause, Reply, Send, Step, Steps
 from openhands_tiered_router.calls.watch import BreakerChange, Watch
 from openhands_tiered_router.policy.fleet import Health
 from openhands_tiered_router.policy.outcome import Attempt, ErrorKind
+from openhands_tiered_router.redaction import redacted
 from openhands_tiered_router.tiers import Endpoint
 
 
@@ -167,12 +170,18 @@ class Failover:
         """One endpoint, again after a repair or a short wait that it asked for."""
         endpoint, after = at.endpoint, None
         for again in (True, False):
+            if self._errors:
+                failed, error = self._errors[-1]
+                self.facts.retrying(failed, len(self.attempts), error)
             reply = yield from self._send(at, after)
-            if reply is None or isinstance(reply, LLMResponse):
+            if not isinstance(reply, Exception):
                 return reply
             kind, wait = kind_of(reply), retry_after(reply)
             if self._can_repair(kind, reply) and again:
                 self._repaired = True
+                after = reply
+            elif isinstance(reply, LLMNoResponseError) and again:
+                # An empty answer: another sample of the same model, not a dearer one.
                 after = reply
             elif (
                 kind is ErrorKind.RATE_LIMIT
@@ -227,11 +236,9 @@ class Failover:
                 kind = kind_of(reply)
                 self._errors.append((endpoint, reply))
                 changed = yield from watch.failed(self.clock(), kind, reply)
-            elif isinstance(reply, LLMResponse):
+            else:
                 kind = None
                 changed = yield from watch.answered(self.clock(), reply)
-            else:
-                raise TypeError("a Send must be answered")
             if changed:
                 self.changes.append(BreakerChange(endpoint.key, self.clock(), kind))
             return reply
@@ -278,7 +285,7 @@ class Failover:
         """Drops the endpoints that this error rules out; raises if it rules out all."""
         if isinstance(error, CallbackFailed) and error.__cause__ is not None:
             raise error.__cause__
-        if is_final(error):
+        if is_final(error) or is_local(error):
             raise error
         if kind is ErrorKind.CONTEXT:
             self._left = [e for e in self._left if _bigger(e, endpoint)]
@@ -326,17 +333,17 @@ class Failover:
             )
         chosen = -1 if last is ErrorKind.CONTEXT else 0
         endpoint, error = self._errors[chosen]
-        if isinstance(error, LLMError) and (len(self._errors) == 1 or is_soft(error)):
+        if len(self._errors) == 1 or is_soft(error):
             return error
         models = {e.key: e.model for e in self.order}
         tried = "; ".join(
             f"{a.endpoint} ({models[a.endpoint]}): {a.error} after {a.seconds:.1f} s"
             for a in self.attempts
         )
-        failure = sdk_error(
-            kind_of(error),
+        failure = like(
+            error,
             f"No endpoint answered in {self._elapsed():.1f} s. Tried {tried}. "
-            f"{endpoint.key} said: {error}",
+            f"{endpoint.key} said: {redacted(str(error))}",
         )
         failure.__cause__ = error
         return failure

@@ -70,7 +70,7 @@ class SessionRecord:
     """Fingerprint of the last of them, to notice an edited history."""
     authors: Authors = field(default_factory=Authors)
     adapters: dict[str, HistoryAdapter] = field(default_factory=dict)
-    """By ``Endpoint.cache_id``."""
+    """By ``Endpoint.cache_id`` and API."""
     ends: dict[str, tuple[int, int]] = field(default_factory=dict)
     """By ``Endpoint.cache_id``: messages of the last prompt that was cached there,
     and the fingerprint of the last of them."""

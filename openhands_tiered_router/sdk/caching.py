@@ -57,6 +57,8 @@ def prompt_for(
     settings: CacheSettings,
     ttl: float | None,
     now: float,
+    *,
+    responses: bool = False,
 ) -> Prompt:
     """``messages`` with our marks; as they are for a model that wants none.
 
@@ -68,8 +70,9 @@ def prompt_for(
         settings: ``[cache]``.
         ttl: Seconds for which the decision buys what is written, if not the usual.
         now: Epoch seconds.
+        responses: Whether they go over the Responses API, which has no marks.
     """
-    if not messages or not llm.is_caching_prompt_active() or llm.uses_responses_api():
+    if not messages or not llm.is_caching_prompt_active() or responses:
         return Prompt(messages, endpoint.cache_ttl)
     last = _markable(messages, len(messages))
     before = long_end = None

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from enum import StrEnum
+from typing import Any, Self
 
 import httpx
 from openhands.sdk.llm import LLM, LLMResponse, Message
 from openhands.sdk.llm.call_context import LLMCallContext, resolve_llm_call_context
+from openhands.sdk.llm.exceptions import LLMNoResponseError
 from openhands.sdk.tool import ToolDefinition
 
 from openhands_tiered_router.calls.call import CallFacts
-from openhands_tiered_router.calls.errors import CallbackFailed
-from openhands_tiered_router.calls.failover import Failover, Send, Steps
+from openhands_tiered_router.calls.errors import CallbackFailed, scrub
+from openhands_tiered_router.calls.failover import Failover
 from openhands_tiered_router.calls.fleet import RoutedCall
 from openhands_tiered_router.calls.flow import Call
 from openhands_tiered_router.calls.health.line import ANYONE
+from openhands_tiered_router.calls.steps import Send, Step, Steps
 from openhands_tiered_router.calls.watch import BreakerChange
 from openhands_tiered_router.policy.decision import Decision
 from openhands_tiered_router.policy.outcome import Attempt, Outcome, Usage
@@ -30,10 +34,10 @@ from openhands_tiered_router.sdk import (
     messages as sdk_messages,
     usage,
 )
-from openhands_tiered_router.sdk.secrets import known_secrets
+from openhands_tiered_router.sdk.secrets import known_secrets, of_endpoints
 from openhands_tiered_router.sdk.setup import RouterSetup
 from openhands_tiered_router.sdk.texts import record_texts
-from openhands_tiered_router.tiers import Tier
+from openhands_tiered_router.tiers import Endpoint, Tier
 
 
 logger = logging.getLogger(__name__)
@@ -42,10 +46,20 @@ ASK_AGENT_USAGE_ID = "ask-agent-llm"
 """Usage id that the SDK gives the copy which answers ``conversation.ask_agent``."""
 
 
+class Api(StrEnum):
+    """The method of an ``LLM`` that the caller chose: which of the SDK's two APIs."""
+
+    GENERATE = "generate"
+    """Leaves the choice to each endpoint."""
+    COMPLETION = "completion"
+    RESPONSES = "responses"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallArguments:
-    """What the caller of ``generate`` passed."""
+    """What the caller of ``generate`` and its like passed."""
 
+    api: Api = Api.GENERATE
     messages: list[Message]
     tools: Sequence[ToolDefinition] | None = None
     include: list[str] | None = None
@@ -54,7 +68,32 @@ class CallArguments:
     on_token: Callable[[Any], Any] | None = None
     call_context: LLMCallContext | None = None
     extra: dict[str, Any] = field(default_factory=dict)
+    """Keywords for the provider."""
     pin: Tier | None = None
+
+    @classmethod
+    def of(cls, api: Api, extra: dict[str, Any], **arguments: Any) -> Self:
+        """With ``tier``, the router's own keyword, taken out of ``extra``."""
+        tier = extra.pop("tier", None)
+        pin = Tier.parse(tier) if isinstance(tier, str) else tier
+        return cls(api=api, extra=extra, pin=pin, **arguments)
+
+    def kwargs(self) -> dict[str, Any]:
+        """Those that go to an endpoint as they are."""
+        own = {"include": self.include, "store": self.store}
+        return {
+            "tools": self.tools,
+            "add_security_risk_prediction": self.add_security_risk_prediction,
+            "call_context": self.call_context,
+            **({} if self.api is Api.COMPLETION else own),
+            **self.extra,
+        }
+
+    def over_responses(self, llm: LLM) -> bool:
+        """Whether a call to that model goes over the Responses API."""
+        if self.api is Api.GENERATE:
+            return llm.uses_responses_api()
+        return self.api is Api.RESPONSES
 
 
 @dataclass(slots=True)
@@ -68,6 +107,8 @@ class CallFlow:
     router_pin: Tier | None = None
     outer: str | None = None
     """The conversation in which the router was copied for this one: a sub-agent's."""
+    listener: Callable[[int, int, BaseException | None], None] | None = None
+    """The router's ``retry_listener``."""
     call: Call = field(init=False)
     first_token_at: float | None = None
     _sent_at: float = 0.0
@@ -108,20 +149,23 @@ class CallFlow:
 
     def call_kwargs(self, step: Send) -> dict[str, Any]:
         """Keyword arguments for the endpoint's own ``generate`` or ``agenerate``."""
-        arguments = self.arguments
-        on_token = arguments.on_token
-        self._sent_at, self._attempt_first = time.time(), None
+        on_token = self.arguments.on_token
+        llm = self.llms[step.endpoint]
+        self._sent_at, self._attempt_first = time.monotonic(), None
         return {
             "messages": self._messages(step),
-            "tools": arguments.tools,
-            "include": arguments.include,
-            "store": arguments.store,
-            "add_security_risk_prediction": arguments.add_security_risk_prediction,
             "on_token": self._timed(on_token) if on_token else None,
-            "call_context": arguments.call_context,
-            **self._timeout(self.llms[step.endpoint], step.timeout),
-            **arguments.extra,
+            **self._timeout(llm, step.timeout),
+            **_another_sample(llm, step.after),
+            **self.arguments.kwargs(),
         }
+
+    def scrubbed(self, step: Step, error: Exception) -> Exception:
+        """The error without what the endpoint was sent in confidence."""
+        if not isinstance(step, Send) or isinstance(error, CallbackFailed):
+            return error
+        secrets = {s for s in of_endpoints([self.llms[step.endpoint]]) if len(s) > 3}
+        return scrub(error, secrets)
 
     def _timeout(self, llm: LLM, most: float | None) -> dict[str, httpx.Timeout]:
         """Less time to connect than to answer, for providers where litellm can tell
@@ -141,7 +185,15 @@ class CallFlow:
             streams=lambda e: bool(self.arguments.on_token and self.llms[e.key].stream),
             usage=usage.usage_of,
             first_token=self._first_token,
+            retrying=self._retrying,
         )
+
+    def _retrying(self, endpoint: Endpoint, attempts: int, error: Exception) -> None:
+        """Tells the listeners of that endpoint and of the router, as the SDK does."""
+        listeners = [self.llms[endpoint.key].retry_listener, self.listener]
+        for i, listener in enumerate(listeners):
+            if listener is not None and listener not in listeners[:i]:
+                listener(attempts, max(attempts + 1, len(self.llms)), error)
 
     def _first_token(self) -> float | None:
         first = self._attempt_first
@@ -184,6 +236,7 @@ class CallFlow:
                 self.setup.endpoint(step.endpoint).cache_id,
                 self.llms[step.endpoint],
                 self.arguments.messages,
+                responses=self.arguments.over_responses(self.llms[step.endpoint]),
                 rejected=step.after,
             )
         except Exception as error:
@@ -204,6 +257,7 @@ class CallFlow:
                 self.setup.cache,
                 self.call.decision.lifetime(key),
                 time.time(),
+                responses=self.arguments.over_responses(self.llms[key]),
             )
             return self._prompt.messages
         except Exception as error:
@@ -213,12 +267,13 @@ class CallFlow:
     def _timed(self, on_token: Callable[[Any], Any]) -> Callable[[Any], Any]:
         def timed(chunk: Any) -> Any:
             if self._attempt_first is None:
-                self._attempt_first = time.time()
-                self.first_token_at = self.first_token_at or self._attempt_first
+                self._attempt_first = time.monotonic()
+                self.first_token_at = self.first_token_at or time.time()
             try:
-                return on_token(chunk)
+                done = on_token(chunk)
             except Exception as error:
                 raise CallbackFailed from error
+            return _awaited(done) if inspect.isawaitable(done) else done
 
         return timed
 
@@ -294,6 +349,21 @@ class CallFlow:
             )
         except Exception as error:
             logger.error("texts not recorded: %s", type(error).__name__)
+
+
+async def _awaited(done: Awaitable[Any]) -> Any:
+    try:
+        return await done
+    except Exception as error:
+        raise CallbackFailed from error
+
+
+def _another_sample(llm: LLM, after: Exception | None) -> dict[str, float]:
+    """As the SDK asks again after an empty answer: not with temperature 0, by which
+    it would be empty again."""
+    if not isinstance(after, LLMNoResponseError) or llm.temperature != 0:
+        return {}
+    return {"temperature": 1.0}
 
 
 def _purpose(

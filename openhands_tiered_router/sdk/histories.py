@@ -21,6 +21,7 @@ def messages_for(
     llm: LLM,
     messages: list[Message],
     *,
+    responses: bool | None = None,
     rejected: Exception | None = None,
 ) -> list[Message]:
     """``messages`` as ``llm`` accepts them; the same list if nothing had to change.
@@ -31,12 +32,16 @@ def messages_for(
             routers may serve one conversation with different models under one key.
         llm: The endpoint that is about to get them.
         messages: The history; not mutated.
+        responses: Whether they go over the Responses API; ``None``: as the model says.
         rejected: What the endpoint said to them before; it learns from that.
     """
-    adapter = record.adapters.get(cache_id)
+    if responses is None:
+        responses = llm.uses_responses_api()
+    name = f"{cache_id} {'responses' if responses else 'chat'}"
+    adapter = record.adapters.get(name)
     if adapter is None:
-        adapter = HistoryAdapter(Target.of(llm, cache_id), record.authors)
-        record.adapters[cache_id] = adapter
+        target = Target.of(llm, cache_id, responses=responses)
+        adapter = record.adapters[name] = HistoryAdapter(target, record.authors)
     repair = repair_for(rejected) if rejected is not None else None
     mended = repair.apply(adapter, messages) if repair else None
     return adapter.adapt(messages) if mended is None else mended

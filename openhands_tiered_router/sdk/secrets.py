@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Final
+from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from openhands.sdk import LocalConversation
@@ -84,7 +85,7 @@ def known_secrets(
     others = [_by_id.get(name) for name in (session_id, outer) if name is not None]
 
     def secrets() -> Collection[str]:
-        found = {*_of_environment(), *_of_endpoints(llms.values())}
+        found = {*_of_environment(), *of_endpoints(llms.values())}
         for registered in others if own is None else (own, *others):
             if registered is None:
                 raise UnknownSecretError
@@ -111,8 +112,12 @@ def _of_environment() -> Iterator[str]:
             yield value
 
 
-def _of_endpoints(llms: Iterable[LLM]) -> Iterator[str]:
+def of_endpoints(llms: Iterable[LLM]) -> Iterator[str]:
+    """Keys, passwords in addresses, and values of headers."""
     for llm in llms:
+        password = urlsplit(llm.base_url or "").password
+        if password:
+            yield password
         for name in type(llm).model_fields:
             value = getattr(llm, name)
             if isinstance(value, SecretStr):

@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import difflib
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, Self
 
 from openhands.sdk.llm import LLM, Message, RouterLLM
 from openhands.sdk.llm.utils.metrics import Metrics
+from openhands.sdk.llm.utils.telemetry import Telemetry
 from openhands.sdk.tool import ToolDefinition
-from pydantic import Field, PrivateAttr, field_validator, model_validator
+from pydantic import (
+    Field,
+    PrivateAttr,
+    SecretStr,
+    SerializerFunctionWrapHandler,
+    field_serializer,
+    field_validator,
+    model_validator,
+)
+from pydantic.json_schema import SkipJsonSchema
 
+from openhands_tiered_router.sdk.books import Books
+from openhands_tiered_router.sdk.hooks import SharedTelemetry, carry_over
 from openhands_tiered_router.tiers import Tier
 
 
@@ -23,13 +35,35 @@ TierName = Literal["simple", "medium", "complex", "reasoning"]
 
 _OWN_TO_EACH = frozenset({"usage_id", "fallback_strategy", "retry_listener"})
 """Fields of the default tier that the router must not take over."""
-_FOR_TIERS = frozenset(
-    {"stream", "timeout", "log_completions", "log_completions_folder"}
+_OF_THE_MODEL = frozenset(
+    {
+        "model",
+        "base_url",
+        "api_version",
+        "provider_connection_id",
+        "auth_type",
+        "subscription_vendor",
+        "aws_access_key_id",
+        "aws_secret_access_key",
+        "aws_session_token",
+        "aws_region_name",
+        "aws_profile_name",
+        "aws_role_name",
+        "aws_session_name",
+        "aws_bedrock_runtime_endpoint",
+        "model_canonical_name",
+        "capability_overrides",
+        "custom_tokenizer",
+        "ollama_base_url",
+        "input_cost_per_token",
+        "output_cost_per_token",
+    }
 )
-"""Fields that the SDK sets on copies of an agent's LLM, meaning all of its calls;
-others tell the tiers apart."""
+"""Fields that say which model a tier is, where, and at what price: no value of theirs
+fits all tiers. All others, set on the router, mean all of its calls."""
 _OF_THE_HOST = frozenset({"stream", "log_completions", "log_completions_folder"})
 """Fields that whoever runs the agent has set; a changed configuration leaves them."""
+_SDK_RETRIES = LLM.model_fields["num_retries"].default
 
 
 class TieredLLM(RouterLLM):
@@ -42,7 +76,23 @@ class TieredLLM(RouterLLM):
     default_tier: TierName = Field(
         default="complex", description="Serves hard turns, and all when in doubt."
     )
+    shell: SkipJsonSchema[LLM | None] = Field(
+        default=None,
+        exclude=True,
+        description="The plain model that the router is stored as, under the router's "
+        "own usage id: the SDK looks models up by that. Never called.",
+    )
     _owned: bool = PrivateAttr(default=False)
+    _books: Books = PrivateAttr(default_factory=lambda: Books("router"))
+    _set: dict[str, Any] = PrivateAttr(default_factory=dict)
+    """Fields that were set on the router, for tiers to come."""
+
+    def __init__(self, **data: Any) -> None:
+        super().__init__(**data)
+        apart = _OF_THE_MODEL | {"usage_id", "fallback_strategy"}
+        if any(isinstance(m, LLM) for m in data.get("llms_for_routing", {}).values()):
+            names = (LLM.model_fields.keys() & data.keys()) - apart
+            self._set = {name: getattr(self, name) for name in names}
 
     @model_validator(mode="before")
     @classmethod
@@ -65,6 +115,9 @@ class TieredLLM(RouterLLM):
             return data
         default = data.get("default_tier") or cls.model_fields["default_tier"].default
         llm = llms[_default_key(llms, Tier.parse(default))]
+        if isinstance(llm, LLM):
+            llms = _with_fields(llms, llm, data)
+            llm = llms[_default_key(llms, Tier.parse(default))]
         values = llm if isinstance(llm, Mapping) else _field_values(llm)
         mirrored = {
             name: value
@@ -72,6 +125,18 @@ class TieredLLM(RouterLLM):
             if name in LLM.model_fields and name not in _OWN_TO_EACH
         }
         return {**mirrored, **data, "llms_for_routing": _not_ours(llms)}
+
+    @field_serializer("llms_for_routing", mode="wrap")
+    def _by_their_keys(
+        self, llms: dict[str, LLM], handler: SerializerFunctionWrapHandler
+    ) -> Any:
+        """Without the router's name in the tiers' usage ids: the SDK takes two models
+        for the same if their dumps are, apart from the models' own usage ids."""
+        dumped = handler(llms)
+        for key, fields in dumped.items():
+            if isinstance(fields, dict) and "usage_id" in fields:
+                fields["usage_id"] = key
+        return dumped
 
     @field_validator("llms_for_routing")
     @classmethod
@@ -91,7 +156,18 @@ class TieredLLM(RouterLLM):
                 self._clone_tiers({})
             self._warn_of_uncounted()
             self._owned = True
+            self._mirror_shell()
         return self
+
+    def _mirror_shell(self) -> None:
+        """Anew: the router's fields or its usage id have changed."""
+        before, default = self.shell, self._default_llm()
+        if type(default) is LLM:
+            shell = default.model_copy(update={"usage_id": self.usage_id})
+            shell.reset_metrics()
+            if before is not None and before.usage_id == self.usage_id:
+                shell.restore_metrics(before.metrics)
+            self.shell = shell
 
     def _warn_of_uncounted(self) -> None:
         """The SDK registers plain ``LLM`` objects only."""
@@ -107,7 +183,27 @@ class TieredLLM(RouterLLM):
         # look-up of private attributes.
         return super(RouterLLM, self).__getattr__(name)  # pyright: ignore
 
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        """Without headers and addresses, which may hold secrets."""
+        models = {key: llm.model for key, llm in self.llms_for_routing.items()}
+        return [("usage_id", self.usage_id), ("models", models)]
+
     # -- accounting --------------------------------------------------------------
+
+    @property
+    def metrics(self) -> Metrics:
+        """What all tiers have spent, up to now; always the same object."""
+        models = [*self.llms_for_routing.values()]
+        if self.shell is not None:
+            # Empty, unless a resumed conversation had books under the router's name.
+            models.append(self.shell)
+        return self._books.total([llm.metrics for llm in models])
+
+    @property
+    def telemetry(self) -> Telemetry:
+        """The tiers' telemetry as one: callbacks that are set on it are set on each."""
+        tiers = [llm.telemetry for llm in self.llms_for_routing.values()]
+        return SharedTelemetry.of(self.model, self.metrics, tiers)
 
     def reset_metrics(self) -> None:
         """New, empty books for the router and for clones of its tiers.
@@ -117,51 +213,104 @@ class TieredLLM(RouterLLM):
         self._clone_tiers({})
 
     def restore_metrics(self, metrics: Metrics) -> None:
-        """Goes on with those books, for the tiers too if they share the router's."""
-        before = self._metrics
-        super().restore_metrics(metrics)
-        for llm in self.llms_for_routing.values():
-            if llm.metrics is before:
-                llm.restore_metrics(metrics)
+        """Goes on with those books: what they hold counts as spent by the router."""
+        own = self.shell is not None and metrics is self.shell.metrics
+        if not own and not self._books.holds(metrics):
+            self._books.restore(metrics)
+            for llm in self.llms_for_routing.values():
+                llm.restore_metrics(Metrics(model_name=llm.model))
 
     def model_copy(
         self, *, update: Mapping[str, Any] | None = None, deep: bool = False
     ) -> Self:
         """A copy; under another ``usage_id`` it keeps its own books.
 
-        Updated LLM fields that make sense for every tier, such as ``stream`` or
-        ``timeout``, are passed on to the tiers.
+        Updated fields reach the tiers as fields that are set on the router do.
+
+        Raises:
+            ValueError: A field says which model a tier is.
         """
-        copied = super().model_copy(update=update, deep=deep)
         changed = dict(update or {})
-        passed_on = {
-            name: value for name, value in changed.items() if name in _FOR_TIERS
-        }
+        shared = self._for_all(changed)
+        copied = super().model_copy(update=update, deep=deep)
+        copied._set = {**self._set, **shared}
         renamed = changed.get("usage_id", self.usage_id) != self.usage_id
+        if shared:
+            copied._hand_down(shared, self.api_key)
         if renamed or "llms_for_routing" in changed:
-            copied._clone_tiers(passed_on)
-        elif passed_on:
-            copied.llms_for_routing = {
-                key: llm.model_copy(update=passed_on)
-                for key, llm in self.llms_for_routing.items()
-            }
+            copied._clone_tiers({})
+        elif shared:
+            copied._mirror_shell()
         return copied
 
-    def _clone_tiers(self, update: Mapping[str, Any]) -> None:
-        """Own clones of the tiers, with one shared ``Metrics``.
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Sets a field; one of an ``LLM`` on the tiers too, whose books stay.
 
-        When an agent's LLMs are registered, the SDK splits shared books by usage id;
-        when only the router is, as for ``ask_agent`` or a hook, its books hold the sum.
+        Raises:
+            ValueError: The field says which model a tier is.
         """
-        super().reset_metrics()
+        built = name in LLM.model_fields and self.__dict__.get("shell") is not None
+        shared = self._for_all({name: value}) if built else {}
+        key = self.api_key if built else None
+        super().__setattr__(name, value)
+        if shared:
+            self._set = {**self._set, **shared}
+            self._hand_down(shared, key)
+        if name == "usage_id" and built:
+            self.llms_for_routing = {
+                key: llm.model_copy(update={"usage_id": f"{value}:{key}"})
+                for key, llm in self.llms_for_routing.items()
+            }
+        if built:
+            self._mirror_shell()
+
+    def _for_all(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """Those of the fields that the tiers shall get.
+
+        Raises:
+            ValueError: A field says which model a tier is.
+        """
+        found: dict[str, Any] = {}
+        for name, value in fields.items():
+            if name not in LLM.model_fields or name == "usage_id":
+                continue
+            if name in _OF_THE_MODEL and value != getattr(self, name):
+                raise ValueError(_remedy(name))
+            if name not in _OF_THE_MODEL and name != "fallback_strategy":
+                found[name] = value
+        return found
+
+    def _hand_down(self, fields: Mapping[str, Any], key: Any) -> None:
+        """Has copies of the tiers work by those fields, on the same books.
+
+        An API key goes to the tiers that had the router's, ``key``.
+        """
+        others = {n: value for n, value in fields.items() if n != "api_key"}
+        self.llms_for_routing = {
+            name: llm.model_copy(update=dict(fields) if llm.api_key == key else others)
+            for name, llm in self.llms_for_routing.items()
+        }
+
+    def set_api_key_refresh_hook(
+        self, hook: Callable[[], str | SecretStr | None] | None
+    ) -> None:
+        """See ``LLM``; for each tier whose key is the router's own."""
+        super().set_api_key_refresh_hook(hook)
+        for llm in self.llms_for_routing.values():
+            if llm.api_key == self.api_key:
+                llm.set_api_key_refresh_hook(hook)
+
+    def _clone_tiers(self, update: Mapping[str, Any]) -> None:
+        """Own clones of the tiers, each with books of its own."""
         clones: dict[str, LLM] = {}
         for key, llm in self.llms_for_routing.items():
-            fields = {**update, "usage_id": f"{self.usage_id}:{key}", "num_retries": 1}
-            clones[key] = llm.model_copy(update=fields)
+            fields = {**update, "usage_id": f"{self.usage_id}:{key}"}
+            clones[key] = llm.model_copy(update={**fields, **_retries(llm)})
             clones[key].reset_metrics()
-        for llm in clones.values():
-            llm.restore_metrics(self.metrics)
         self.llms_for_routing = clones
+        self._books = Books(self.model)
+        self.shell = None
+        self._mirror_shell()
 
     def _take_over(self, llms: Mapping[str, LLM]) -> None:
         """Goes on with clones of those models, on the books of those they replace.
@@ -180,20 +329,21 @@ class TieredLLM(RouterLLM):
 
     def _in_place_of(self, before: LLM, key: str, llm: LLM) -> LLM:
         fields = {name: getattr(before, name) for name in _OF_THE_HOST}
-        own = {"usage_id": f"{self.usage_id}:{key}", "num_retries": 1}
-        clone = llm.model_copy(update={**fields, **own})
+        shared = {n: value for n, value in self._set.items() if n != "api_key"}
+        own = {"usage_id": f"{self.usage_id}:{key}", **_retries(llm)}
+        clone = llm.model_copy(update={**fields, **shared, **own})
         clone.reset_metrics()
+        # What is booked from now on bears the name of the model that is called.
+        before.metrics.model_name = clone.model
         clone.restore_metrics(before.metrics)
-        told = before.telemetry
-        clone.telemetry.set_stats_update_callback(told._stats_update_callback)
-        clone.telemetry.set_log_completions_callback(told._log_completions_callback)
+        carry_over(before, clone)
         return clone
 
     # -- what the SDK asks of an LLM ---------------------------------------------
 
     def uses_responses_api(self) -> bool:
-        """No: each endpoint decides for itself, behind ``generate``."""
-        return False
+        """As the default tier; behind ``generate`` each endpoint decides for itself."""
+        return self._default_llm().uses_responses_api()
 
     def vision_is_active(self) -> bool:
         """Whether some endpoint sees images; those that do not are left out then."""
@@ -263,6 +413,46 @@ def _alike(ours: LLM, llm: LLM) -> bool:
     apart = _OWN_TO_EACH | _OF_THE_HOST | {"num_retries"}
     names = type(llm).model_fields.keys() - apart
     return all(getattr(ours, name) == getattr(llm, name) for name in names)
+
+
+def _retries(llm: LLM) -> dict[str, int]:
+    """One attempt, since the router has endpoints to go on with: the SDK's default of
+    five takes two minutes. Another number was meant."""
+    return {"num_retries": 1} if llm.num_retries == _SDK_RETRIES else {}
+
+
+def _with_fields(
+    llms: Mapping[str, Any], default: LLM, data: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The models with the fields that were given beside them.
+
+    Raises:
+        ValueError: A field says which model a tier is.
+    """
+    names = LLM.model_fields.keys() & data.keys() - {"usage_id", "fallback_strategy"}
+    if not names:
+        return dict(llms)
+    given = {name: data[name] for name in names}
+    checked = LLM.model_validate({"model": default.model, **given})
+    for name in names & _OF_THE_MODEL:
+        if getattr(checked, name) != getattr(default, name):
+            raise ValueError(_remedy(name))
+    fields = {name: getattr(checked, name) for name in names - _OF_THE_MODEL}
+    others = {name: value for name, value in fields.items() if name != "api_key"}
+    return {
+        key: llm.model_copy(update=fields if llm.api_key == default.api_key else others)
+        if isinstance(llm, LLM)
+        else llm
+        for key, llm in llms.items()
+    }
+
+
+def _remedy(name: str) -> str:
+    return (
+        f"{name!r} cannot be set on a router, which calls several models: set it on "
+        "the models in llms_for_routing, or on [[tiers.<tier>.endpoints]] in the "
+        "configuration; switch_llm() leaves the router for a single model"
+    )
 
 
 def _field_values(llm: LLM) -> dict[str, Any]:

@@ -116,11 +116,10 @@ def _same(llm: LLM, other: LLM) -> bool:
 def _router(base: LLM, params: Mapping[str, Any]) -> ComplexityRouter:
     """A router that is stored as the LLM that it takes the place of."""
     fields = {n: getattr(base, n) for n in LLM.model_fields if n != "fallback_strategy"}
-    router = ComplexityRouter.from_config(
-        config_of(params), **{**fields, "usage_id": NAME}
-    )
     update = {name: fields[name] for name in _OF_THE_CLIENT}
-    router = router.model_copy(update=update)
+    router = ComplexityRouter.from_config(config_of(params), usage_id=NAME, **update)
+    # Its own fields alone: those of the tiers come from the configuration.
+    vars(router).update({**fields, "usage_id": NAME})
     _watch_as(base, router)
     return router
 

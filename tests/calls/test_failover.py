@@ -175,7 +175,7 @@ def test_retry_after_is_obeyed_beside_an_endpoint_that_is_down() -> None:
 
 def test_an_answer_that_cannot_be_read_is_paid_for_twice_at_most() -> None:
     bench = Bench({"simple": always(LLMNoResponseError())})
-    with pytest.raises(LLMServiceUnavailableError):
+    with pytest.raises(LLMNoResponseError):
         bench.run()
     assert bench.sent == ["simple"] * 2
 
@@ -191,13 +191,25 @@ def test_the_callers_own_callback_error_is_raised_as_it_was() -> None:
     assert bench.sent == ["simple"]
 
 
-def test_an_error_that_is_not_the_sdks_becomes_one() -> None:
+def test_an_error_that_is_not_the_sdks_becomes_one_of_several() -> None:
     class Forbidden(Exception):
         status_code = 403
 
     bench = Bench({"simple": always(Forbidden("no access"))})
-    with pytest.raises(LLMAuthenticationError, match="no access"):
+    with pytest.raises(Forbidden):
         bench.run()
+    both = {name: always(Forbidden("no access")) for name in ("simple", "medium")}
+    with pytest.raises(LLMAuthenticationError, match="no access"):
+        Bench(both).run()
+
+
+def test_a_fault_of_this_process_is_raised_as_it_is() -> None:
+    mine = ValueError("no such field")
+    bench = Bench({"simple": always(mine), "medium": well})
+    with pytest.raises(ValueError, match="no such field") as caught:
+        bench.run()
+    assert caught.value is mine
+    assert bench.sent == ["simple"]
 
 
 def test_a_retry_after_that_is_no_number_is_ignored() -> None:

@@ -72,8 +72,10 @@ def test_another_endpoint_of_the_tier_answers(world, name: str) -> None:
     router, session = two_endpoints(world)
     _, outcome = generate(router, session)
     assert outcome.endpoint == "complex/2"
+    # An empty answer is asked for again, as the SDK does.
+    times = 2 if name == "empty answer" else 1
     assert [(a.endpoint, a.error) for a in outcome.attempts] == [
-        ("complex", kind),
+        *[("complex", kind)] * times,
         ("complex/2", None),
     ]
 

@@ -85,16 +85,6 @@ def test_routers_of_the_same_models_keep_their_own_books(world) -> None:
     assert second.metrics.accumulated_cost == pytest.approx(world.provider.total_usd)
 
 
-def test_updates_that_tell_tiers_apart_are_not_passed_on(world) -> None:
-    copied = world.router().model_copy(
-        update={"num_retries": 5, "input_cost_per_token": 1.0, "stream": True}
-    )
-    tiers = copied.llms_for_routing.values()
-    assert {llm.num_retries for llm in tiers} == {1}
-    assert {llm.input_cost_per_token for llm in tiers} == {None}
-    assert all(llm.stream for llm in tiers)
-
-
 def test_validating_again_changes_nothing(world) -> None:
     router = world.router()
     before = dict(router.llms_for_routing)

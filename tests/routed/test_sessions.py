@@ -171,7 +171,8 @@ def test_the_condenser_of_a_stored_agent_is_routed_again(world) -> None:
     assert isinstance(condenser, LLMSummarizingCondenser)
     assert type(condenser.llm) is ComplexityRouter
     ids = {llm.usage_id for llm in restored.get_all_llms()}
-    expected = {f"default:{key}" for key in world.models}
+    expected = {"default", "default:condenser"}
+    expected |= {f"default:{key}" for key in world.models}
     assert ids == expected | {f"default:condenser:{key}" for key in world.models}
     plain = world.agent(world.llm("openai/gpt-4o"), RoutedAgent)
     again = RoutedAgent.model_validate(plain.model_dump(mode="json"))

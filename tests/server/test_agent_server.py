@@ -245,7 +245,7 @@ def test_what_a_client_sees_of_the_tool_is_a_stock_agent(
     agent = info["agent"]
     assert (agent["kind"], agent["llm"]["model"]) == ("Agent", "openai/gpt-4.1")
     assert KEY not in json.dumps(info)
-    usage = {f"{NAME}:{tier}" for tier in MODELS}
+    usage = {NAME, f"{NAME}:condenser"} | {f"{NAME}:{tier}" for tier in MODELS}
     usage |= {f"{NAME}:condenser:{tier}" for tier in MODELS}
     assert set(info["stats"]["usage_to_metrics"]) == usage
     updates = [e for e in server.events(conversation) if e.get("key") == "stats"]

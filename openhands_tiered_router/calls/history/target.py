@@ -39,14 +39,19 @@ class Target:
     """Past tool calls must not appear as such; see ``repair``."""
 
     @classmethod
-    def of(cls, llm: LLM, key: str) -> Target:
-        """The target that a call to ``llm`` reaches; no network, about 50 us."""
+    def of(cls, llm: LLM, key: str, *, responses: bool | None = None) -> Target:
+        """The target that a call to ``llm`` reaches; no network, about 50 us.
+
+        ``responses``: whether over the Responses API; ``None``: as the model says.
+        """
+        if responses is None:
+            responses = llm.uses_responses_api()
         features = llm._model_features()
         model = (llm.model_canonical_name or llm.model).lower()
         return cls(
             key=key,
             model=llm.model,
-            wire="responses" if llm.uses_responses_api() else "chat",
+            wire="responses" if responses else "chat",
             thinking=_claude_thinking(features.thinking_mode)
             if "claude" in model
             else "none",

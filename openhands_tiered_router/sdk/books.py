@@ -1,0 +1,81 @@
+"""The books of several models, added up in one SDK ``Metrics``."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+from openhands.sdk.llm.utils.metrics import Metrics, TokenUsage
+
+
+_lock = threading.Lock()
+"""Of all books: adding up takes microseconds, and locked books cannot be copied."""
+
+
+class Books:
+    """A ``Metrics`` that holds what was there before and the sum of its parts.
+
+    It stays one object, since the SDK keeps references to it: a conversation's
+    statistics, a registry that tells models apart by it.
+    """
+
+    def __init__(self, model: str) -> None:
+        self.whole = Metrics(model_name=model)
+        self._before = Metrics(model_name=model)
+        self._parts: list[Metrics] = []
+        self._taken: list[tuple[int, int, int]] = []
+        """Of each part: costs, latencies and usages that ``whole`` has already."""
+
+    def restore(self, metrics: Metrics) -> None:
+        """Goes on with these books, which become ``whole``."""
+        with _lock:
+            self.whole, self._before = metrics, metrics.deep_copy()
+            self._parts, self._taken = [], []
+
+    def holds(self, metrics: Metrics) -> bool:
+        """Whether these are the whole's books, or a part's."""
+        return metrics is self.whole or any(metrics is part for part in self._parts)
+
+    def total(self, parts: Sequence[Metrics]) -> Metrics:
+        """``whole``, up to date. Copies what is new since the last call."""
+        with _lock:
+            known = [id(part) for part in self._parts]
+            if known != [id(part) for part in parts]:
+                self._begin(parts)
+            self._copy_new()
+            self._add_up()
+            return self.whole
+
+    def _begin(self, parts: Sequence[Metrics]) -> None:
+        """Anew: parts were restored or reset, which says nothing of what is new."""
+        whole, before = self.whole, self._before
+        whole.costs = list(before.costs)
+        whole.response_latencies = list(before.response_latencies)
+        whole.token_usages = list(before.token_usages)
+        self._parts = list(parts)
+        self._taken = [(0, 0, 0)] * len(self._parts)
+
+    def _copy_new(self) -> None:
+        whole = self.whole
+        for i, part in enumerate(self._parts):
+            costs, latencies, usages = self._taken[i]
+            whole.costs += part.costs[costs:]
+            whole.response_latencies += part.response_latencies[latencies:]
+            whole.token_usages += part.token_usages[usages:]
+            self._taken[i] = (
+                len(part.costs),
+                len(part.response_latencies),
+                len(part.token_usages),
+            )
+
+    def _add_up(self) -> None:
+        """Sums of sums: books restored from a snapshot have no single entries."""
+        whole, all_books = self.whole, [self._before, *self._parts]
+        whole.accumulated_cost = sum(books.accumulated_cost for books in all_books)
+        usage = TokenUsage(model=whole.model_name)
+        for books in all_books:
+            if books.accumulated_token_usage is not None:
+                usage = usage + books.accumulated_token_usage
+        if whole.token_usages:
+            usage.per_turn_token = whole.token_usages[-1].per_turn_token
+        whole.accumulated_token_usage = usage
