@@ -112,6 +112,9 @@ class CallFlow:
     call: Call = field(init=False)
     first_token_at: float | None = None
     _sent_at: float = 0.0
+    """Epoch seconds when the last attempt was sent."""
+    _sent: float = 0.0
+    """The same by the monotonic clock."""
     _attempt_first: float | None = None
     _prompt: caching.Prompt | None = None
 
@@ -151,7 +154,11 @@ class CallFlow:
         """Keyword arguments for the endpoint's own ``generate`` or ``agenerate``."""
         on_token = self.arguments.on_token
         llm = self.llms[step.endpoint]
-        self._sent_at, self._attempt_first = time.monotonic(), None
+        self._sent_at, self._sent, self._attempt_first = (
+            time.time(),
+            time.monotonic(),
+            None,
+        )
         return {
             "messages": self._messages(step),
             "on_token": self._timed(on_token) if on_token else None,
@@ -197,7 +204,7 @@ class CallFlow:
 
     def _first_token(self) -> float | None:
         first = self._attempt_first
-        return None if first is None else first - self._sent_at
+        return None if first is None else first - self._sent
 
     def _read(self) -> RoutingRequest:
         arguments, call = self.arguments, self.call
