@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -13,9 +14,9 @@ from click.testing import CliRunner
 from openhands_tiered_router.cli.demo import command, problems_of, run
 from openhands_tiered_router.cli.demo.run import DemoResult
 from openhands_tiered_router.cli.demo.workspace import SuiteResult
-from openhands_tiered_router.tiers import Tier
 
 
+TURN = re.compile(r" ?(\d+)  .{33} -> (\w+) +\$[\d.]+( instead of \$[\d.]+)?( \*)?")
 COMMAND = [
     sys.executable,
     "-c",
@@ -47,20 +48,26 @@ def test_each_way_to_fail_is_named(result: DemoResult) -> None:
         assert problem in found
 
 
-def test_the_command_prints_the_turns_and_the_money(
-    result: DemoResult, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(run, "run_demo", lambda *_, **__: result)
-    monkeypatch.setenv("COLUMNS", "140")
-    answer = CliRunner().invoke(command)
-    assert answer.exit_code == 0
-    lines = [line.split() for line in answer.output.splitlines()]
-    numbered = [line[1] for line in lines if line and line[0].isdigit()]
-    assert numbered[: len(result.calls)] == [str(c.tier) for c in result.calls]
-    assert f"${result.charged:.5f}" in answer.output
-    assert f"${result.on_one_model[Tier.REASONING]:.5f}" in answer.output
-    names = ", ".join(map(str, result.tiers))
-    assert f"Tiers used: {names}." in answer.output
+def test_the_command_prints_the_turns_and_the_money(tmp_path: Path) -> None:
+    (tmp_path / ".codex" / "sessions" / "2026").mkdir(parents=True)
+    answer = CliRunner().invoke(command, env={"HOME": str(tmp_path)})
+    assert answer.exit_code == 0, answer.output
+    lines = answer.output.splitlines()
+    turns = [found for line in lines if (found := TURN.fullmatch(line))]
+    assert [int(turn[1]) for turn in turns] == list(range(1, len(turns) + 1))
+    assert {turn[2] for turn in turns} >= {"medium", "complex", "reasoning"}
+    assert any(turn[3] for turn in turns)
+    assert max(map(len, lines)) <= 80
+    fix = re.search(r"The fix: \$(\S+) in 9 turns; .*about \$(\S+),", answer.output)
+    assert fix
+    assert float(fix[1]) < float(fix[2])
+    assert "More" not in answer.output
+    assert "tiered-router replay ~/.codex/sessions" in answer.output
+
+
+def test_the_fix_and_what_was_asked_by_name_are_apart(result: DemoResult) -> None:
+    assert [c.decision.pinned for c in result.calls].index(True) == result.fix == 9
+    assert len(result.alone) == len(result.calls)
 
 
 def test_a_failed_run_exits_with_1(

@@ -15,8 +15,6 @@ import click
 
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from openhands_tiered_router.calls.fleet import RoutedCall
     from openhands_tiered_router.cli.demo.run import DemoResult
 
@@ -25,12 +23,11 @@ FEWEST_TIERS: Final = 3
 """A demo of routing that used fewer has shown too little."""
 BOOKS_TOLERANCE: Final = 1e-9
 """USD by which two books may differ: rounding of sums, nothing more."""
-WEIGHING: Final = "economics"
 NOTES: Final = """\
 The answers are recorded: this shows routing and money, not how good a model is.
-Tokens are counted as a quarter of the characters. "One model alone" is an estimate:
-the same words in the same number of tokens, each prompt's beginning read from cache."""
-FAULT_NOTE: Final = "The provider answered one call with 503, on purpose."
+Prices: gpt-4.1-nano, gpt-4.1-mini, claude-sonnet-4-5, claude-opus-4-5; tokens are
+a quarter of the characters. "Instead of" is an estimate: the same words on the
+complex tier alone, the beginning of each prompt read from its cache."""
 
 
 @click.command(
@@ -70,7 +67,9 @@ def command(keep: bool, as_json: bool) -> None:
             kept = str(directory) if keep else None
             click.echo(json.dumps(as_object(result, kept), indent=2))
         else:
-            _print(result, problems)
+            from openhands_tiered_router.cli.demo.shown import summary
+
+            click.echo(summary(result, problems))
             if keep:
                 click.echo(f"Kept in {directory}")
     sys.exit(1 if problems else 0)
@@ -90,13 +89,13 @@ def _directory(keep: bool) -> Iterator[Path]:
 
 def _run(directory: Path, as_json: bool) -> DemoResult:
     from openhands_tiered_router.cli.demo.run import run_demo
+    from openhands_tiered_router.cli.demo.shown import Shown
     from openhands_tiered_router.cli.turns import Reporter
 
-    reporter = Reporter(as_json=as_json)
-    with reporter.waiting("Loading the OpenHands SDK"):
+    with Reporter(as_json=as_json).waiting("Loading the OpenHands SDK"):
         import openhands.sdk  # noqa: F401
         import openhands.tools  # noqa: F401
-    return run_demo(directory, observers=() if as_json else (reporter,))
+    return run_demo(directory, observers=() if as_json else (Shown(),))
 
 
 def problems_of(result: DemoResult) -> list[str]:
@@ -128,7 +127,12 @@ def as_object(result: DemoResult, kept: str | None) -> dict[str, Any]:
         "booked_usd": result.booked,
         "charged_usd": result.charged,
         "cold_usd": result.cold,
-        "alone_usd": {str(t): usd for t, usd in result.on_one_model.items()},
+        "fix": {
+            "turns": result.fix,
+            "usd": sum(c.outcome.cost or 0.0 for c in result.calls[: result.fix]),
+            "alone_usd": sum(result.alone[: result.fix]),
+        },
+        "alone_usd": {"complex": sum(result.alone)},
         "kept_in": kept,
     }
 
@@ -136,7 +140,7 @@ def as_object(result: DemoResult, kept: str | None) -> dict[str, Any]:
 def _turn(call: RoutedCall) -> dict[str, Any]:
     usage = call.outcome.usage
     return {
-        "turn": call.turn,
+        "turn": call.turn + 1,
         "decided": str(call.decision.tier),
         "tier": str(call.tier),
         "endpoint": call.outcome.endpoint,
@@ -152,85 +156,3 @@ def _turn(call: RoutedCall) -> dict[str, Any]:
         "usd": call.outcome.cost,
         "decision_ms": round(call.overhead * 1000, 3),
     }
-
-
-def _print(result: DemoResult, problems: list[str]) -> None:
-    from rich.console import Console
-
-    from openhands_tiered_router.cli.turns import summary_table
-
-    console = Console(highlight=False)
-    for table in (
-        _turn_table(result),
-        summary_table(list(result.calls)),
-        _money_table(result),
-    ):
-        console.print()
-        console.print(table)
-    console.print()
-    console.print(NOTES, style="dim", soft_wrap=True)
-    if any(a.error for c in result.calls for a in c.outcome.attempts):
-        console.print(FAULT_NOTE, style="dim", soft_wrap=True)
-    for problem in problems:
-        console.print(f"Failed: {problem}", style="red", soft_wrap=True)
-    if not problems:
-        names = ", ".join(map(str, result.tiers))
-        console.print(
-            f"The project's {result.after.ran} tests pass; before, its "
-            f"{result.before.ran} did not. Tiers used: {names}.",
-            style="bold green",
-            soft_wrap=True,
-        )
-
-
-def _turn_table(result: DemoResult) -> Table:
-    from rich.table import Table
-
-    from openhands_tiered_router.cli.turns import TIER_STYLES
-
-    table = Table(box=None, pad_edge=False)
-    table.add_column("turn", justify="right")
-    for name in ("tier", "endpoint", "reason"):
-        table.add_column(name)
-    for name in ("prompt", "cached", "output", "USD"):
-        table.add_column(name, justify="right")
-    for call in result.calls:
-        usage, cost = call.outcome.usage, call.outcome.cost
-        tier = str(call.tier)
-        table.add_row(
-            str(call.turn + 1),
-            tier,
-            call.outcome.endpoint or "-",
-            _reason(call),
-            f"{usage.prompt:,}",
-            f"{usage.cache_read:,}",
-            f"{usage.completion:,}",
-            "?" if cost is None else f"{cost:.5f}",
-            style=TIER_STYLES[tier],
-        )
-    return table
-
-
-def _reason(call: RoutedCall) -> str:
-    """What spoke last; the weighing of costs, which is long, stands in ``--json``."""
-    failed = [f"{a.endpoint} {a.error}" for a in call.outcome.attempts if a.error]
-    texts = [r.text for r in call.decision.reasons if r.rule != WEIGHING]
-    return "; ".join([*texts[-1:], *failed])
-
-
-def _money_table(result: DemoResult) -> Table:
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column()
-    table.add_column(justify="right")
-    table.add_row("Routed, as the provider charged it", f"${result.charged:.5f}")
-    table.add_row("  the same in the SDK's books", f"${result.booked:.5f}")
-    cold = f"  of which each model's first call, uncached ({result.cold_share:.0%})"
-    table.add_row(cold, f"${result.cold:.5f}")
-    for tier, usd in sorted(result.on_one_model.items(), reverse=True):
-        share = 1 - result.charged / usd
-        word = "less" if share >= 0 else "more"
-        difference = f"routed is {abs(share):.0%} {word}"
-        table.add_row(f"{tier} alone ({difference})", f"${usd:.5f}")
-    return table

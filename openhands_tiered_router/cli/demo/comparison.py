@@ -10,10 +10,10 @@ from openhands_tiered_router.policy.outcome import Usage
 from openhands_tiered_router.tiers import Prices
 
 
-def cost_on_one_model(
+def costs_on_one_model(
     requests: Sequence[Request], charges: Sequence[Charge], prices: Prices
-) -> float:
-    """Cost, USD, of the answered calls of one conversation at these prices.
+) -> list[float]:
+    """Cost, USD, of each answered call of one conversation at these prices.
 
     Assumes that this model would have said the same, and that of each prompt its
     provider reads what the prompt before it consisted of, and writes the rest: so it
@@ -25,7 +25,7 @@ def cost_on_one_model(
         charges: What each of them was charged for.
         prices: The model's prices, USD per token.
     """
-    total = 0.0
+    costs: list[float] = []
     cached: list[object] = []
     cached_tokens = 0
     for request, charge in zip(requests, charges, strict=True):
@@ -39,9 +39,9 @@ def cost_on_one_model(
             cache_read=read,
             cache_write=prompt - read,
         )
-        total += price(Metered(usage), prices)
+        costs.append(price(Metered(usage), prices))
         cached, cached_tokens = said, prompt
-    return total
+    return costs
 
 
 def _content(message: Message) -> object:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
-from openhands_tiered_router.cli.demo.comparison import cost_on_one_model
+from openhands_tiered_router.cli.demo.comparison import costs_on_one_model
 from openhands_tiered_router.cli.demo.models import (
     PRICES,
     configuration,
@@ -50,8 +50,13 @@ class Observer(Protocol):
     """Watches a run."""
 
     def begin(
-        self, router: ComplexityRouter, conversation: LocalConversation
-    ) -> None: ...
+        self,
+        router: ComplexityRouter,
+        conversation: LocalConversation,
+        alone: Callable[[], Sequence[float]],
+    ) -> None:
+        """``alone`` gives what each call so far would have cost on complex alone."""
+        ...
 
     def event(self, event: Event) -> None: ...
 
@@ -70,8 +75,15 @@ class DemoResult:
     """What the provider charged."""
     cold: float
     """Part of ``charged``: each model's first call, when it has nothing cached."""
-    on_one_model: dict[Tier, float]
-    """What the provider would have charged with this tier alone; an estimate."""
+    alone: tuple[float, ...]
+    """What the provider would have charged for each call with the complex tier alone;
+    an estimate."""
+
+    @property
+    def fix(self) -> int:
+        """How many calls the fix took: what comes after is asked of a tier by name."""
+        asked = (n for n, call in enumerate(self.calls) if call.decision.pinned)
+        return next(asked, len(self.calls))
 
     @property
     def cold_share(self) -> float:
@@ -105,9 +117,14 @@ def run_demo(
         config = directory / "tiered-router.toml"
         database = directory / "telemetry.sqlite"
         config.write_text(configuration(provider.base_url, database), encoding="utf-8")
-        calls, booked = _converse(config, project, observers, only)
+
+        def alone() -> list[float]:
+            charges = list(provider.charged)
+            answered = [provider.requests[c.number - 1] for c in charges]
+            return costs_on_one_model(answered, charges, PRICES[Tier.COMPLEX])
+
+        calls, booked = _converse(config, project, observers, only, alone)
     charges = provider.charged
-    answered = [provider.requests[c.number - 1] for c in charges]
     first_calls = {c.model: c for c in reversed(charges)}
     return DemoResult(
         before=before,
@@ -116,10 +133,7 @@ def run_demo(
         booked=booked,
         charged=provider.total_usd,
         cold=sum(c.usd or 0 for c in first_calls.values()),
-        on_one_model={
-            tier: cost_on_one_model(answered, charges, PRICES[tier])
-            for tier in (Tier.COMPLEX, Tier.REASONING)
-        },
+        alone=tuple(alone()),
     )
 
 
@@ -130,7 +144,11 @@ def _script(project: Path) -> Script:
 
 
 def _converse(
-    config: Path, project: Path, observers: Sequence[Observer], only: Tier | None
+    config: Path,
+    project: Path,
+    observers: Sequence[Observer],
+    only: Tier | None,
+    alone: Callable[[], Sequence[float]],
 ) -> tuple[tuple[RoutedCall, ...], float]:
     """The conversation: its routed calls, and its cost in the SDK's books."""
     os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # nothing from the network
@@ -157,7 +175,7 @@ def _converse(
         visualizer=None,
     )
     for observer in observers:
-        observer.begin(router, conversation)
+        observer.begin(router, conversation, alone)
     try:
         for task in TASKS:
             conversation.send_message(task)

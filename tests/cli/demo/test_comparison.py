@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from openhands_tiered_router.cli.demo.comparison import cost_on_one_model
+from openhands_tiered_router.cli.demo.comparison import costs_on_one_model
 from openhands_tiered_router.loopback.exchange import (
     Message,
     Request,
@@ -47,7 +47,7 @@ def charge(prompt: int, completion: int = 0) -> Charge:
 
 
 def cost(*calls: tuple[Request, Charge]) -> float:
-    return cost_on_one_model([c[0] for c in calls], [c[1] for c in calls], PRICES)
+    return sum(costs_on_one_model([c[0] for c in calls], [c[1] for c in calls], PRICES))
 
 
 def test_no_calls_cost_nothing() -> None:
