@@ -369,11 +369,12 @@ def _agents_table(title: str, figures: dict[str, Any]) -> Any:
 
     table = Table(title=title, box=None)
     table.add_column("agent")
-    for column in ("turns", "AUC", "AUC, open", "calibration error"):
+    for column in ("turns", "AUC", "AUC, open", "calibration error", "by chance"):
         table.add_column(column, justify="right")
     for agent, found in figures.items():
         cells = [_with_interval(found[k]) for k in ("auc", "auc_open", "ece")]
-        table.add_row(agent, str(found["turns"]), *cells)
+        chance = f"{found['ece_by_chance']:.3f}"
+        table.add_row(agent, str(found["turns"]), *cells, chance)
     return table
 
 

@@ -27,8 +27,15 @@ RECENT_TURNS: Final = 12
 CHARS_PER_TOKEN: Final = 4
 """For sizes before a provider has counted: English text and code come to 3.5-4.5."""
 
-TYPICAL_GROWTH: Final = 350.0
-"""Tokens that a turn adds to the prompt: mean of the recorded sessions."""
+TYPICAL_GROWTH: Final = 725.0
+TYPICAL_OUTPUT: Final = 270.0
+"""Tokens that a turn adds to the prompt, and tokens of an answer: what a session is
+taken for until it shows its own. Geometric means of five agents' means, which are 300
+to 1,320 and 200 to 420 (docs/benchmarks.md)."""
+_SIZES_WEIGHT: Final = 3.0
+"""How many turns of its own outweigh those."""
+_SIZES_MEMORY: Final = 30.0
+"""Turns after which older sizes fade."""
 
 MARKER: Final = re.compile(
     r"\[tier:\s*(simple|medium|complex|reasoning|auto)\s*\]", re.IGNORECASE
@@ -109,7 +116,11 @@ class SessionState:
     prompt_tokens: int = 0
     """Size of the last prompt as the provider counted it; 0: not known."""
     growth: float = TYPICAL_GROWTH
-    """Tokens by which a prompt exceeds the one before, moving mean."""
+    """Tokens by which a prompt is expected to exceed the one before."""
+    output: float = TYPICAL_OUTPUT
+    """Tokens that an answer is expected to have."""
+    measured: int = 0
+    """Answers whose tokens were counted."""
     chars_at_prompt: int = 0
     """``chars`` when ``prompt_tokens`` was measured."""
     warm: Mapping[str, WarmPrefix] = field(default_factory=dict)
@@ -231,6 +242,8 @@ class SessionState:
             state,
             prompt_tokens=usage.prompt,
             growth=self._growth(usage.prompt),
+            output=self._towards(self.output, usage.completion),
+            measured=self.measured + 1,
             chars_at_prompt=self.chars,
             warm={**self.warm, cache_id: prefix},
         )
@@ -247,7 +260,12 @@ class SessionState:
     def _growth(self, prompt: int) -> float:
         if not self.prompt_tokens or prompt < self.prompt_tokens:
             return self.growth
-        return 0.9 * self.growth + 0.1 * (prompt - self.prompt_tokens)
+        return self._towards(self.growth, prompt - self.prompt_tokens)
+
+    def _towards(self, mean: float, value: float) -> float:
+        """The running mean with one more value; the prior counts as some values."""
+        seen = min(self.measured, _SIZES_MEMORY) + _SIZES_WEIGHT
+        return mean + (value - mean) / (seen + 1.0)
 
     def expected_prompt(self, tools_tokens: int = 0) -> int:
         """Expected size of the next prompt, tokens.
@@ -300,6 +318,9 @@ class SessionState:
             tally=max(self.tally, rebuilt.tally, key=lambda tally: tally.turns),
             root=self.root or rebuilt.root,
             tools=self.tools,
+            growth=self.growth,
+            output=self.output,
+            measured=self.measured,
             pace=self.pace,
             gaps=self.gaps,
             waits=self.waits,

@@ -17,9 +17,10 @@ _INDEX: Final = {kind: i for i, kind in enumerate(_KINDS)}
 _NONE: Final = (0,) * len(_KINDS)
 _NOWHERE: Final = (NEVER,) * len(_KINDS)
 
-TYPICAL_TURN: Final = 6.0
-"""Seconds from one answer to the next, geometric mean of 5,655 recorded turns
-(docs/benchmarks.md): what a session is taken for until it shows its own."""
+TYPICAL_TURN: Final = 8.0
+"""Seconds from one answer to the next: what a session is taken for until it shows its
+own. Geometric mean of five agents' geometric means, which are 6.3 to 10.6
+(docs/benchmarks.md)."""
 _TYPICAL_WEIGHT: Final = 0.5
 """How many turns of its own outweigh that: turn times differ by session far more
 than within one."""

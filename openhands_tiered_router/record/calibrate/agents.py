@@ -12,6 +12,7 @@ from typing import Any, Final
 
 RESAMPLES: Final = 400
 SEED: Final = 0
+_CHANCES: Final = 50
 _VERSION: Final = re.compile(r"[-_ ]?v?\d[\d.]*$")
 _DIGITS: Final = 4
 
@@ -30,10 +31,17 @@ class Predicted:
     """Whether the model was asked: else it was hard by definition."""
 
 
-def agent_weights(agents: Sequence[str]) -> list[float]:
-    """A weight for each turn, so that all agents weigh the same; 1 on average."""
+def agent_weights(agents: Sequence[str], power: float = 1.0) -> list[float]:
+    """A weight for each turn, 1 on average.
+
+    Args:
+        agents: Of each turn.
+        power: 1: all agents weigh the same; 0: all turns do.
+    """
     turns = Counter(agents)
-    return [len(agents) / len(turns) / turns[agent] for agent in agents]
+    weights = [turns[agent] ** -power for agent in agents]
+    mean = sum(weights) / len(weights)
+    return [weight / mean for weight in weights]
 
 
 def families(agents: Collection[str]) -> dict[str, str]:
@@ -71,7 +79,22 @@ def _figures(turns: Sequence[Predicted]) -> dict[str, Any]:
         "tasks": len(tasks),
         "mechanical": round(sum(t.true for t in turns) / len(turns), _DIGITS),
         **{name: _interval(v, drawn[name]) for name, v in value.items()},
+        "ece_by_chance": round(_ece_by_chance(turns), _DIGITS),
     }
+
+
+def _ece_by_chance(turns: Sequence[Predicted]) -> float:
+    """Mean calibration error that so many turns would show if every probability were
+    exactly right: what is left of an error above that is the model's."""
+    draw = random.Random(SEED)
+    probabilities = [t.probability for t in turns]
+    errors = [
+        expected_calibration_error(
+            reliability(probabilities, [draw.random() < p for p in probabilities])
+        )
+        for _ in range(_CHANCES)
+    ]
+    return sum(errors) / len(errors)
 
 
 def _measured(turns: Sequence[Predicted]) -> Mapping[str, float | None]:
