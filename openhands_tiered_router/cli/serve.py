@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import secrets
 import sys
+import threading
+import time
+import urllib.error
+import urllib.request
 from typing import Final
 
 import click
@@ -18,6 +23,8 @@ EXIT_USAGE: Final = 2
 LOOPBACK: Final = "127.0.0.1"
 _LOCAL: Final = frozenset({LOOPBACK, "localhost", "::1"})
 _DATABASE: Final = "DATABASE_URL"
+_EVERY: Final = 0.2
+"""Seconds between looks whether it answers."""
 _MIN_KEY: Final = 16
 """Characters of a key that guards more than this machine."""
 
@@ -96,6 +103,8 @@ def command(
     _check_database(litellm_keys=litellm_keys, no_key=no_key)
     local = host in _LOCAL
     key = _key(local=local, allow_remote=allow_remote, no_key=no_key)
+    if _answers(_alive(host, port)):
+        raise click.UsageError(f"port {port} is in use; take another one with --port")
     os.environ.update(
         _hook_variables(any_model, workspaces or ("/" if local else None))
     )
@@ -104,7 +113,9 @@ def command(
     except server.GatewayMissing as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(EXIT_USAGE)
-    _announce(f"http://{host}:{port}", key, as_json=as_json)
+    if not as_json:
+        click.echo("Starting; LiteLLM takes some seconds.", err=True)
+    _announce_once_ready(host, port, key, as_json=as_json)
     binding = server.Binding(host=host, port=port, workers=workers)
     server.serve(source, proxy, key, binding)
 
@@ -146,6 +157,38 @@ def _check_database(*, litellm_keys: bool, no_key: bool) -> None:
 def _hook_variables(any_model: bool, workspaces: str | None) -> dict[str, str]:
     found = {ANY_MODEL: "1" if any_model else None, WORKSPACES: workspaces}
     return {name: value for name, value in found.items() if value}
+
+
+def _announce_once_ready(
+    host: str, port: int, key: str | None, *, as_json: bool
+) -> None:
+    """Says where it listens when it answers there; returns at once."""
+
+    def wait() -> None:
+        while not _answers(_alive(host, port)):
+            time.sleep(_EVERY)
+        _announce(f"http://{host}:{port}", key, as_json=as_json)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def _alive(host: str, port: int) -> str:
+    """LiteLLM's address for asking whether it answers; needs no key."""
+    here = LOOPBACK if host in ("0.0.0.0", "::") else host
+    near = f"[{here}]" if ":" in here else here
+    return f"http://{near}:{port}/health/liveliness"
+
+
+def _answers(url: str) -> bool:
+    # No proxy: it is on this machine.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(url, timeout=_EVERY * 10):
+            return True
+    except urllib.error.HTTPError:
+        return True
+    except (OSError, http.client.HTTPException):
+        return False
 
 
 def _announce(address: str, key: str | None, *, as_json: bool) -> None:

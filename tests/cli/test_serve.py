@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import http.server
 import json
+import socket
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
-from openhands_tiered_router.cli import tiered_router
+from openhands_tiered_router.cli import serve as module, tiered_router
+from tests.waiting import wait_until
 
 
 CONFIG = '[[tiers.complex.endpoints]]\nmodel = "openai/gpt-4o"\n'
@@ -91,3 +96,41 @@ def test_a_bad_configuration_is_told(tmp_path: Path) -> None:
     result = serve(tmp_path, "--config", str(tmp_path / "bad.toml"))
     assert result.exit_code == 2
     assert "names no tier" in result.output
+
+
+class Answering(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_it_says_listening_once_it_answers(capfd: pytest.CaptureFixture[str]) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    module._announce_once_ready("127.0.0.1", port, None, as_json=False)
+    time.sleep(0.5)
+    assert capfd.readouterr().err == ""
+    with http.server.HTTPServer(("127.0.0.1", port), Answering) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        said = ""
+
+        def listening() -> bool:
+            nonlocal said
+            said += capfd.readouterr().err
+            return f"Listening on http://127.0.0.1:{port}" in said
+
+        wait_until(listening)
+        server.shutdown()
+
+
+def test_a_port_in_use_is_told(tmp_path: Path) -> None:
+    with http.server.HTTPServer(("127.0.0.1", 0), Answering) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        result = serve(tmp_path, "--port", str(server.server_port))
+        server.shutdown()
+    assert result.exit_code == 2
+    assert "is in use; take another one with --port" in result.output

@@ -118,9 +118,8 @@ def _wait(gateway: Gateway, process: subprocess.Popen[bytes], log: Path) -> None
     while time.monotonic() < until:
         if process.poll() is not None:
             break
-        try:
-            if gateway.get("/health/liveliness").status_code == 200:
-                return
-        except httpx.TransportError:
-            time.sleep(0.2)
+        if "Listening on" in log.read_text():
+            assert gateway.get("/health/liveliness").status_code == 200
+            return
+        time.sleep(0.2)
     pytest.fail(f"the gateway did not start:\n{log.read_text()[-2000:]}")

@@ -25,8 +25,8 @@ BOOKS_TOLERANCE: Final = 1e-9
 """USD by which two books may differ: rounding of sums, nothing more."""
 NOTES: Final = """\
 The answers are recorded: this shows routing and money, not how good a model is.
-Prices: gpt-4.1-nano, gpt-4.1-mini, claude-sonnet-4-5, claude-opus-4-5; tokens are
-a quarter of the characters. "Instead of" is an estimate: the same words on the
+Prices: gpt-4.1-nano, gpt-4.1-mini, claude-sonnet-4-5, claude-opus-4-5; a token
+is four characters. "Instead of" is an estimate: the same words on the
 complex tier alone, the beginning of each prompt read from its cache."""
 
 
