@@ -21,6 +21,7 @@ from openhands_tiered_router.config.resolve import (
 )
 from openhands_tiered_router.config.schema import RouterConfig
 from openhands_tiered_router.policy.economics.price_book import PriceBook
+from openhands_tiered_router.policy.value.strength import Strength, strengths_of
 from openhands_tiered_router.tiers import Endpoint, Tier, TierSet
 
 
@@ -237,6 +238,52 @@ def _models(checked: Checked) -> Iterator[Finding]:
             )
 
 
+def _strengths(checked: Checked) -> Iterator[Finding]:
+    """Whether the choice between models rests on figures."""
+    endpoints = checked.tiers.endpoints
+    strengths = strengths_of(endpoints)
+    remedy = "Add success and task_usd from your own tasks"
+    if not strengths and len(endpoints) > 1:
+        yield Finding(
+            Level.NOTE,
+            Problem(
+                source=checked.config.source,
+                path="tiers",
+                message="name no model whose success rate is known, so that tiers are "
+                "taken to be as strong as their names say",
+                remedy=f"{remedy}, or see tiered-router advise for models that are",
+            ),
+        )
+    for endpoint in endpoints:
+        own = strengths.get(endpoint.key)
+        if own is None:
+            continue
+        if not own.known:
+            message = (
+                f"has no known success rate: taken as {own.success:.0%}, {own.source}"
+            )
+            yield _finding(checked, endpoint.key, Level.NOTE, message, remedy)
+            continue
+        for other in endpoints:
+            better = strengths[other.key]
+            if other.tier < endpoint.tier and _beats(better, own):
+                message = (
+                    f"solves {own.success:.0%} at ${own.task_usd:.2f} a task, and "
+                    f"{other.key} solves {better.success:.0%} at "
+                    f"${better.task_usd:.2f} ({own.source}; {better.source})"
+                )
+                remedy = "Name a stronger model, or see tiered-router advise"
+                yield _finding(checked, endpoint.key, Level.NOTE, message, remedy)
+                break
+
+
+def _beats(one: Strength, other: Strength) -> bool:
+    """Whether one solves as much for less."""
+    if one.task_usd is None or other.task_usd is None or not one.known:
+        return False
+    return one.success >= other.success and one.task_usd < other.task_usd
+
+
 def _duplicates(checked: Checked) -> Iterator[Finding]:
     seen: dict[tuple[object, ...], str] = {}
     for endpoint in checked.tiers.endpoints:
@@ -312,6 +359,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     _billing,
     _abilities,
     _models,
+    _strengths,
     _duplicates,
     _texts,
 )

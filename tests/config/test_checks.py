@@ -144,3 +144,33 @@ def test_texts_on_record_are_said() -> None:
     first, *_ = run_checks(checked)
     assert (first.level, first.problem.path) == (Level.WARNING, "telemetry.texts")
     assert "purge --texts" in first.problem.remedy
+
+
+def notes(**tiers: Any) -> dict[str, str]:
+    """What is noted of a configuration with those tiers, by place."""
+    config = parse_config({"tiers": tiers}, "f.toml")
+    checked = Checked.of(config, ENVIRON, default_price_book(), TODAY)
+    found = run_checks(checked)
+    return {f.problem.path: f.problem.message for f in found if f.level is Level.NOTE}
+
+
+def test_models_that_nobody_has_measured_are_told() -> None:
+    told = notes(simple="openai/x-1", complex="openai/x-2")
+    assert "no model whose success rate is known" in told["tiers"]
+    told = notes(simple="openai/x-1", complex="anthropic/claude-opus-4-8")
+    assert "no known success rate" in told["tiers.simple.endpoints[0]"]
+    assert "tiers above" in told["tiers.simple.endpoints[0]"]
+    assert "tiers.complex.endpoints[0]" not in told
+
+
+def test_a_model_that_a_cheaper_one_below_beats_is_told() -> None:
+    told = notes(
+        simple=[{"model": "openai/x-1", "success": 0.8, "task_usd": 0.1}],
+        complex=[{"model": "openai/x-2", "success": 0.7, "task_usd": 1.0}],
+    )
+    assert "simple solves 80%" in told["tiers.complex.endpoints[0]"]
+    told = notes(
+        simple=[{"model": "openai/x-1", "success": 0.6, "task_usd": 0.1}],
+        complex=[{"model": "openai/x-2", "success": 0.7, "task_usd": 1.0}],
+    )
+    assert "tiers.complex.endpoints[0]" not in told

@@ -174,12 +174,14 @@ def _fit_cues(prompts: Prompts, rows: Ints) -> dict[str, CueModel]:
         counts: Any = prompts.weights(np.array(mine))
         model = LogisticRegression(C=_CUE_STRENGTH, max_iter=2_000)
         model.fit(x, above, sample_weight=counts)
-        names = vectorizer.get_feature_names_out()
+        names: Any = vectorizer.get_feature_names_out()
+        coefficients: Any = model.coef_
+        intercept: Any = model.intercept_
         models[name] = CueModel(
-            intercept=round(float(model.intercept_[0]), 4),
+            intercept=round(float(intercept[0]), 4),
             weights={
                 str(n): round(float(w), 4)
-                for n, w in zip(names, model.coef_[0], strict=True)
+                for n, w in zip(names, coefficients[0], strict=True)
             },
         )
     return models
