@@ -20,8 +20,8 @@ _WRITES: Final = re.compile(
     r"^(?:cat|tee|printf|echo)\b[^|]*?>{1,2}\s*(?P<to>[^\s&>;|]+)"
     r"|^tee\s+(?:-a\s+)?(?P<tee>[^\s<>;|]+)"
 )
-_CREATES: Final = re.compile(r"^create\s+(\S+)$")
-"""SWE-agent's command for a new file."""
+_CREATES: Final = re.compile(r"^(?:str_replace_editor\s+)?create\s+(\S+)")
+"""SWE-agent's commands for a new file."""
 _GIVEN: Final = re.compile(
     r"^\s*(?:/\S*/)?(?:ba|z)?sh\s+-l?c\s+(?P<quote>[\"'])(?P<line>.*)(?P=quote)\s*$",
     re.S,
@@ -41,9 +41,12 @@ _EDITS: Final = re.compile(
 _KINDS: Final[tuple[tuple[ActionKind, re.Pattern[str]], ...]] = tuple(
     (ActionKind(kind), re.compile(pattern))
     for kind, pattern in (
-        ("read", r"^(?:open|goto|scroll_up|scroll_down)(?:\s|$)"),
+        (
+            "read",
+            r"^(?:open|goto|scroll_up|scroll_down)(?:\s|$)|^str_replace_editor\s+view\b",
+        ),
         ("search", r"^(?:search_dir|search_file|find_file)\s"),
-        ("edit", r"^(?:edit|insert)\s"),
+        ("edit", r"^(?:edit|insert|str_replace_editor)\s"),
         ("finish", r"^submit\s*$"),
         ("edit", _EDITS.pattern),
         ("git", r"^(?:git|gh|hg)\b"),

@@ -1,12 +1,12 @@
 """What routing saves on sessions whose task the next-turn model never saw.
 
-    python tests/benchmarks/held_out_replay.py SESSIONS CONFIG [CONFIG ...]
+    python tests/benchmarks/held_out_replay.py CONFIG.toml... SESSIONS...
 
-SESSIONS is a JSON Lines file as for ``tiered-router replay``; each turn gets the
-probability of the cross-validation, grouped by task, that ``tiered-router calibrate``
-fits its model with. Prints cost relative to always the base tier and the share of
-hard turns that went below it, with 95 % bootstrap intervals over tasks, at 1, 10 and
-30 times the recorded times.
+SESSIONS are JSON Lines files as for ``tiered-router calibrate``, one for each agent;
+each turn gets the probability of the cross-validation, grouped by task, that the
+model is fitted with. Prints by agent the cost relative to always the base tier and the
+share of hard turns that went below it, with 95 % bootstrap intervals over tasks, at 1,
+10 and 30 times the recorded times.
 """
 
 import random
@@ -102,16 +102,24 @@ def report(outcomes: list[Outcome]) -> str:
 
 
 def main() -> None:
-    sessions = read_sessions(Path(sys.argv[1]))
-    held_out = fit_next_turn({"agent": sessions}).held_out
-    for path in map(Path, sys.argv[2:]):
+    paths = [Path(argument) for argument in sys.argv[1:]]
+    configs = [path for path in paths if path.suffix == ".toml"]
+    agents = {
+        path.name.split(".")[0]: read_sessions(path)
+        for path in paths
+        if path not in configs
+    }
+    held_out = fit_next_turn(agents).held_out
+    for path in configs:
         config = load_config(path)
         engine = Engine(tier_set(config), RULES, policy_of(config))
         for scale in SCALES:
-            outcomes = [
-                outcome(engine, s, HeldOut(s.id, held_out), scale) for s in sessions
-            ]
-            print(f"{path.stem:16s} {scale:4g} x  {report(outcomes)}", flush=True)
+            for agent, sessions in agents.items():
+                outcomes = [
+                    outcome(engine, s, HeldOut(s.id, held_out), scale) for s in sessions
+                ]
+                name = f"{path.stem:16s} {scale:4g} x  {agent:14s}"
+                print(f"{name} {report(outcomes)}", flush=True)
 
 
 if __name__ == "__main__":

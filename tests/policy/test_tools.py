@@ -55,6 +55,13 @@ def test_each_row_names_what_the_engine_knows_and_no_name_means_two_things() -> 
         ("Bash", {"command": "git status"}, "git"),
         ("bash", {"command": "search_dir foo"}, "search"),
         ("bash", {"command": "open a.py 12"}, "read"),
+        ("bash", {"command": "str_replace_editor view /w/a.py"}, "read"),
+        ("bash", {"command": "str_replace_editor insert /w/a.py"}, "edit"),
+        (
+            "bash",
+            {"command": "str_replace_editor create /w/a.py --file_text x"},
+            "script",
+        ),
         ("str_replace_editor", {"command": "view", "path": "/w/a.py"}, "read"),
         ("str_replace_based_edit_tool", {"command": "insert", "path": "a"}, "edit"),
         ("file_editor", {"command": "undo_edit", "path": "/w/a.py"}, "edit"),

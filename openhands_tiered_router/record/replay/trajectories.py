@@ -49,7 +49,12 @@ _TOOLS: Final = {
 """OpenHands V0's actions as tool calls, for runs without function calling."""
 _BLOCK: Final = re.compile(r"```(?:bash|sh|mswea_bash_command)\n(.*?)\n```", re.S)
 """How mini-swe-agent and its like call: one command in a block."""
-_OBSERVED: Final = re.compile(r"\s*<(?:returncode|output|exception)>|\s*OBSERVATION:")
+_FUNCTION: Final = re.compile(r"<function=([\w.-]+)>(.*?)</function>", re.S)
+_PARAMETER: Final = re.compile(r"<parameter=(\w+)>(.*?)</parameter>", re.S)
+"""How OpenHands calls a model that has no function calling: in the answer's text."""
+_OBSERVED: Final = re.compile(
+    r"\s*(?:<(?:returncode|output|exception)>|OBSERVATION:|EXECUTION RESULT of )"
+)
 
 
 def is_openhands_v0(row: Row) -> bool:
@@ -189,19 +194,25 @@ def _log_steps(where: str, messages: Sequence[Row]) -> Iterator[Step]:
         usage = _usage(mapping(message.get("usage")))
         for entry in _log_entries(f"{where}: messages[{number}]", message):
             if entry.role == "assistant" and not entry.calls:
-                asked = None
-                if block := _BLOCK.search(entry.text):
-                    asked = str(number)
-                    given = arguments({"command": block[1]})
-                    entry = Entry(
-                        role="assistant",
-                        text=entry.text[: block.start()],
-                        calls=(ToolCall(asked, "bash", given),),
-                    )
+                entry = _called_in_text(entry, str(number))
+                asked = str(number) if entry.calls else None
             elif entry.role == "user" and asked and _OBSERVED.match(entry.text):
                 entry = Entry(role="tool", text=entry.text, call_id=asked)
                 asked = None
             yield Step(entry=entry, at=at, usage=usage)
+
+
+def _called_in_text(entry: Entry, id: str) -> Entry:
+    """The answer with the call that its text holds, if it holds one."""
+    if match := _FUNCTION.search(entry.text):
+        given = {k: v.strip("\n") for k, v in _PARAMETER.findall(match[2])}
+        call = ToolCall(id, match[1], arguments(given))
+    elif match := _BLOCK.search(entry.text):
+        call = ToolCall(id, "bash", arguments({"command": match[1]}))
+    else:
+        return entry
+    said = entry.text[: match.start()]
+    return Entry(role="assistant", text=said, calls=(call,))
 
 
 def _log_entries(where: str, message: Row) -> list[Entry]:

@@ -283,9 +283,16 @@ BLOCKS = [
     {"role": "user", "content": "<returncode>0</returncode>\n<output>a.py</output>"},
     {"role": "assistant", "content": "Done"},
 ]
+CALLED = "<function=execute_bash>\n<parameter=command>ls</parameter>\n</function>"
+FUNCTIONS = [
+    {"role": "user", "content": "Fix it"},
+    {"role": "assistant", "content": f"Let me look\n{CALLED}"},
+    {"role": "user", "content": "EXECUTION RESULT of [execute_bash]:\na.py"},
+    {"role": "assistant", "content": "Done"},
+]
 
 
-@pytest.mark.parametrize("messages", [OPENAI, ANTHROPIC, BLOCKS])
+@pytest.mark.parametrize("messages", [OPENAI, ANTHROPIC, BLOCKS, FUNCTIONS])
 @pytest.mark.parametrize("form", ["row", "object", "list", "packed"])
 def test_a_log_of_messages(tmp_path: Path, messages: list[Any], form: str) -> None:
     path = tmp_path / ("a.jsonl" if form in ("row", "packed") else "a.json")
@@ -311,7 +318,7 @@ def test_a_file_whose_actions_are_unknown_is_refused_with_the_reason(
 
 
 def test_a_file_without_any_call_is_refused_with_the_reason(tmp_path: Path) -> None:
-    answer = {"role": "assistant", "content": "<function=bash>ls</function>"}
+    answer = {"role": "assistant", "content": "run_this(ls)"}
     path = lines(tmp_path / "a.jsonl", [{"messages": [OPENAI[1], *[answer] * 12]}])
     with pytest.raises(SessionError, match="only 0 tool calls in 12 answers"):
         read_recordings(path)
