@@ -1,0 +1,130 @@
+"""Leaving out of a tool's result what is still in view above it.
+
+Runs of lines that an earlier result or command shows in full are replaced by one line
+that says how many, from where to where, and above which command they stand. Numbers
+before the lines (``cat -n``, ``grep -n``) may differ; the line says which were meant.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+
+WINDOW: Final = 3
+"""Lines that must be alike, one after the other, before a run is looked at."""
+LEAST_LINES: Final = 4
+LEAST_SAVED: Final = 60
+"""Characters by which the text must get shorter for a run to be left out: its notice
+is some 120 characters long itself, which the model has to read and look up."""
+_SHOWN: Final = 30
+_NAME: Final = 40
+_NUMBERED: Final = re.compile(r"\s*(\d+)(?:\t|[:\-]| {2,}|\| ?)")
+"""The number that ``cat -n``, ``nl``, ``grep -n`` and ``sed =`` put before a line."""
+_DULL: Final = re.compile(r"[\W_]*")
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    text: int
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    name: str
+    lines: tuple[str, ...]
+    """Without numbers."""
+
+
+@dataclass(slots=True)
+class Seen:
+    """What a conversation shows: texts in the order in which they came.
+
+    Adding and looking up take time in proportion to the text at hand alone.
+    """
+
+    _texts: list[_Text] = field(default_factory=list)
+    _places: dict[tuple[str, ...], _Place] = field(default_factory=dict)
+
+    def add(self, name: str, text: str) -> None:
+        """Notes a text as the conversation now shows it.
+
+        Args:
+            name: The command or tool call by which it can be found again.
+            text: As it stands there, whatever was left out of it.
+        """
+        lines = tuple(_bare(line)[0] for line in text.split("\n"))
+        number = len(self._texts)
+        self._texts.append(_Text(name, lines))
+        for i in range(len(lines) - WINDOW + 1):
+            key = lines[i : i + WINDOW]
+            if not all(map(_is_dull, key)):
+                # The newest place: it is the nearest to look up.
+                self._places[key] = _Place(number, i)
+
+    def run_at(self, lines: Sequence[str], i: int) -> tuple[_Text, int, int] | None:
+        """The text that has those lines from ``i`` on, where, and how many of them."""
+        place = self._places.get(tuple(lines[i : i + WINDOW]))
+        if place is None:
+            return None
+        text = self._texts[place.text]
+        count = WINDOW
+        while (
+            i + count < len(lines)
+            and place.line + count < len(text.lines)
+            and lines[i + count] == text.lines[place.line + count]
+        ):
+            count += 1
+        return text, place.line, count
+
+
+def without_repeats(text: str, seen: Seen) -> str:
+    """``text`` without the runs of lines that ``seen`` shows; never longer."""
+    raw = text.split("\n")
+    pairs = [_bare(line) for line in raw]
+    bare = [line for line, _ in pairs]
+    kept: list[str] = []
+    i = 0
+    while i < len(raw):
+        run = seen.run_at(bare, i) if len(raw) - i >= LEAST_LINES else None
+        if run is not None:
+            source, _, count = run
+            notice = _notice(source.name, pairs[i : i + count])
+            size = sum(map(len, raw[i : i + count])) + count - 1
+            if count >= LEAST_LINES and size - len(notice) >= LEAST_SAVED:
+                kept.append(notice)
+                i += count
+                continue
+        kept.append(raw[i])
+        i += 1
+    return "\n".join(kept)
+
+
+def _notice(name: str, run: Sequence[tuple[str, int | None]]) -> str:
+    told = [line.strip() for line, _ in run if not _is_dull(line)]
+    first, last = run[0][1], run[-1][1]
+    numbered = first is not None and last is not None
+    which = f"lines {first}-{last}" if numbered else f"{len(run)} lines"
+    ends = f"{_cut(told[0], _SHOWN)!r} to {_cut(told[-1], _SHOWN)!r}"
+    return f"[{which} left out, same as above in `{_cut(name, _NAME)}`: {ends}]"
+
+
+def _bare(line: str) -> tuple[str, int | None]:
+    """A line without the number before it, and that number."""
+    found = _NUMBERED.match(line)
+    if found is None:
+        return line.rstrip(), None
+    return line[found.end() :].rstrip(), int(found[1])
+
+
+def _is_dull(line: str) -> bool:
+    """Whether a line is blank or has nothing but brackets and the like."""
+    return _DULL.fullmatch(line) is not None
+
+
+def _cut(text: str, most: int) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= most else line[: most - 3] + "..."
