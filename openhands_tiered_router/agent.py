@@ -31,6 +31,7 @@ from openhands_tiered_router.guards.verify.agent import VerifiesFinish
 from openhands_tiered_router.guards.verify.finish import Finish
 from openhands_tiered_router.guards.within import watched
 from openhands_tiered_router.router import ComplexityRouter
+from openhands_tiered_router.sdk.arrival import with_filter
 from openhands_tiered_router.skill_kit import subagents
 from openhands_tiered_router.skill_kit.context import CappedContext
 from openhands_tiered_router.skill_kit.settings import SkillSettings
@@ -140,9 +141,12 @@ class RoutedAgent(VerifiesFinish, Agent):
 
     def _initialize(self, state: ConversationState) -> None:
         """The SDK makes the tools here: one of them tells the model of sub-agents."""
-        if not self._initialized:
+        first, llm = not self._initialized, self.llm
+        if first:
             offer_subagents(self.tools, state)
         super()._initialize(state)
+        if first and isinstance(llm, ComplexityRouter) and llm.settings.tokens.filter:
+            self._tools = with_filter(self._tools)
 
     def init_state(
         self, state: ConversationState, on_event: ConversationCallbackType

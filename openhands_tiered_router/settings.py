@@ -21,6 +21,7 @@ from openhands_tiered_router.record.metrics.settings import MetricsSettings
 from openhands_tiered_router.record.telemetry.settings import TelemetrySettings
 from openhands_tiered_router.skill_kit.settings import SkillSettings
 from openhands_tiered_router.tiers import DEFAULT_MAX_COMPLEXITY, Endpoint, Tier
+from openhands_tiered_router.tokens.settings import TokenSettings
 
 
 class ReloadSettings(Section):
@@ -55,6 +56,7 @@ class Sections(Section):
     confirm: ConfirmSettings = ConfirmSettings()
     skills: SkillSettings = SkillSettings()
     metrics: MetricsSettings = MetricsSettings()
+    tokens: TokenSettings = TokenSettings()
     reload: ReloadSettings = ReloadSettings()
 
 

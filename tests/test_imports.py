@@ -27,6 +27,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "graph": {"fields", "git"},
     "policy": {"fields", "tiers", "graph", "plural"},
     "calls": {"fields", "policy", "redaction", "tiers"},
+    "tokens": {"fields"},
     "loopback": {"policy", "tiers"},
     "guards": {
         "calls", "fields", "git", "graph", "plural", "policy", "record", "sdk", "tiers",
@@ -36,16 +37,18 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "settings": {
         "calls", "fields", "graph", "guards", "policy", "record", "skill_kit", "tiers",
+        "tokens",
     },
     "config": {"fields", "policy", "redaction", "resolver", "settings", "tiers"},
     "sdk": {
         "calls", "config", "graph", "guards", "policy", "record", "settings", "tiers",
+        "tokens",
     },
     "router": {
         "calls", "config", "guards", "policy", "record", "sdk", "settings", "tiers",
     },
     "skill_kit": {"fields", "graph", "plural", "router", "textfiles", "tiers"},
-    "agent": {"calls", "guards", "router", "skill_kit"},
+    "agent": {"calls", "guards", "router", "sdk", "skill_kit"},
     "conversation": {"agent", "guards", "router"},
     "gateway": {
         "calls", "config", "guards", "policy", "record", "sdk", "tiers",
@@ -56,6 +59,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 ABOVE_ALL = {"__init__", "__main__", "cli"}
 SDK_FREE = (
     "policy", "graph", "fields", "tiers", "plural", "textfiles", "redaction", "git",
+    "tokens",
 )  # fmt: skip
 
 

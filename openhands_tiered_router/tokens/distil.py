@@ -48,7 +48,7 @@ _FORMS: Final = {
 }
 _SATISFIED: Final = re.compile(r"Requirement already satisfied: ([\w.\-]+)")
 _ANSI: Final = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
-_MATCH: Final = re.compile(r"(?P<path>[^\s:]*[\w)])(?P<mark>[:\-])(?P<rest>\d+(?P=mark).*)")
+_MATCH: Final = re.compile(r"(?P<path>[^\s:]*[\w)])(?P<mark>[:\-])\d+(?P=mark).*")
 
 
 def distilled(text: str) -> str:

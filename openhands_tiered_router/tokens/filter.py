@@ -30,4 +30,6 @@ def arrived(text: str, seen: Seen, *, distil: bool = True) -> Filtered:
     """
     shorter = distilled(text) if distil else text
     repeats = without_repeats(shorter, seen)
-    return Filtered(repeats if len(repeats) < len(shorter) else shorter, shorter != text)
+    return Filtered(
+        repeats if len(repeats) < len(shorter) else shorter, shorter != text
+    )

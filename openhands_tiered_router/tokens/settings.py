@@ -1,0 +1,13 @@
+"""``[tokens]``: what is done so that fewer of them are sent."""
+
+from __future__ import annotations
+
+from openhands_tiered_router.fields import Section
+
+
+class TokenSettings(Section):
+    """Fewer tokens for the same knowledge; see docs/tokens.md."""
+
+    filter: bool = False
+    """Shorten results of the terminal, the editor and searches when they arrive: what
+    is in view above is referred to, routine is counted. For a ``RoutedAgent``."""
