@@ -28,7 +28,7 @@ from openhands_tiered_router.guards.verify.memory import (
 )
 from openhands_tiered_router.guards.verify.process import Cancelled
 from openhands_tiered_router.guards.verify.settings import VerifySettings
-from openhands_tiered_router.guards.verify.verifier import Verifier
+from openhands_tiered_router.guards.verify.verifier import NOT_SHOWN, Verifier
 from openhands_tiered_router.policy.session import defused
 from openhands_tiered_router.record.telemetry.recorder import TelemetryRecorder
 from openhands_tiered_router.record.telemetry.records import Verdict
@@ -179,7 +179,11 @@ class Finish:
             rejected = 0 if judgement.accepted else known.rejected + 1
             self.escalate(rejected)
             after = replace(after, rejected=rejected)
-        if judgement.accepted is False and sent_back < self._rounds(judgement):
+        asks = judgement.evidence and not self._asked()
+        asks = asks and judgement.reason is Reason.NOT_SHOWN
+        if (judgement.accepted is False or asks) and (
+            sent_back < self._rounds(judgement)
+        ):
             self.remember(replace(after, rounds=sent_back + 1))
             on_event(_message(judgement.evidence))
         elif judgement.accepted:
@@ -202,7 +206,7 @@ class Finish:
 
     def _rounds(self, judgement: Judgement) -> int:
         """Nothing to change may be right, so that is asked about once."""
-        once = judgement.reason is Reason.NO_CHANGE
+        once = judgement.reason in (Reason.NO_CHANGE, Reason.NO_EFFECT)
         return min(self.settings.rounds, 1) if once else self.settings.rounds
 
     def _record(self, judged: Judged, sent_back: int) -> None:
@@ -251,6 +255,15 @@ class Finish:
         events = self.conversation.state.active_branch()
         starts = [i for i, e in enumerate(events) if _is_request(e)]
         return events[starts[-1] :] if starts else events
+
+    def _asked(self) -> bool:
+        """Whether the agent was asked for a test in this request, by the log."""
+        return any(
+            isinstance(e, MessageEvent)
+            and e.source == "environment"
+            and NOT_SHOWN in _text(e)
+            for e in self._since_request()
+        )
 
     def _sent_back(self) -> int:
         """Rounds by the log, which a crash cannot set back."""

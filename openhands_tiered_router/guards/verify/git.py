@@ -120,6 +120,11 @@ class Repository:
             listed = _read(git, "ls-tree", "-r", "-z", "--name-only", place)
         return listed.split("\0")[:-1]
 
+    def text(self, tree: str, path: str) -> str:
+        """A file of a tree, by its path below the workspace."""
+        with self._git() as git:
+            return _read(git, "cat-file", "blob", f"{tree}:{self._prefix}{path}")
+
     @contextmanager
     def checked_out(self, tree: str) -> Iterator[Path]:
         """A throw-away copy of the workspace as it was in a tree."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -97,7 +98,12 @@ def own_checks(done: Sequence[Deed], changed: Sequence[Changed]) -> OwnChecks:
     code = [c.path for c in changed if not c.path.endswith(_PROSE)]
     first = next((i for i in edits if _edits(done[i], old)), len(done))
     last = max((i for i in edits if _edits(done[i], code)), default=-1)
-    failing = {d.command for d in done[:first] if _is_check(d) and d.failed}
+    failing = {
+        d.command
+        for i, d in enumerate(done[:first])
+        # One whose own script is edited later is another command by then.
+        if _is_check(d) and d.failed and not _rewritten(d.command, done[i + 1 :], old)
+    }
     after = [d for d in done[last + 1 :] if _is_check(d)]
     checked = any(not d.failed for d in after)
     if not failing:
@@ -117,6 +123,22 @@ def _edits(deed: Deed, paths: Sequence[str]) -> bool:
         return False
     named = [n.removeprefix("./") for n in deed.action.paths]
     return any(f"/{n}".endswith(f"/{p}") for n in named for p in paths)
+
+
+def _rewritten(command: str, later: Sequence[Deed], old: Sequence[str]) -> bool:
+    """Whether a script of the agent's own that the command names is edited later."""
+    edits = [d for d in later if d.action.kind is ActionKind.EDIT]
+    scripts = {
+        path.rpartition("/")[2]
+        for deed in edits
+        if not _edits(deed, old)
+        for path in deed.action.paths
+    }
+    return any(
+        re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", command)
+        for name in scripts
+        if name
+    )
 
 
 def _is_check(deed: Deed) -> bool:

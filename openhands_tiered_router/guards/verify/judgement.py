@@ -25,6 +25,11 @@ class Reason(StrEnum):
     CHECKS_FAIL = "checks_fail"
     NOT_CHECKED = "not_checked"
     """Nothing was run after the last edit, and there are no tests to run."""
+    NO_EFFECT = "no_effect"
+    """Only comments or docstrings differ."""
+    NOT_SHOWN = "not_shown"
+    """The tests pass, with the change and without it: nothing shows that it matters.
+    The agent is asked once for a test or a reproduction; then this is no verdict."""
     NO_TESTS = "no_tests"
     """No test reaches the change, and none is near it."""
     NO_RUNNER = "no_runner"
@@ -53,6 +58,8 @@ _TOLD: Final = {
     Reason.TIME_LIMIT: "the tests did not end in time",
     Reason.CHECKS_FAIL: "a configured check fails",
     Reason.NOT_CHECKED: "nothing was run after the last edit",
+    Reason.NO_EFFECT: "nothing but comments has changed",
+    Reason.NOT_SHOWN: "no test and no reproduction notices the change",
     Reason.NO_TESTS: "no test was found that reaches the change",
     Reason.NO_RUNNER: "it is not known how its tests are run; set verify.test_command",
     Reason.RUNNER_FAILED: "the tests could not be run, before the change either",
@@ -71,6 +78,7 @@ REJECTIONS: Final = frozenset(
         Reason.TIME_LIMIT,
         Reason.CHECKS_FAIL,
         Reason.NOT_CHECKED,
+        Reason.NO_EFFECT,
     }
 )
 """What the agent is asked to put right; other reasons it can do nothing about."""

@@ -19,6 +19,7 @@ MAX_REPORT_BYTES: Final = 20_000_000
 """Of a report; one of 20 test files has some 100 kB."""
 
 _ERROR_LINE: Final = re.compile(r"^E\s+(.*\S)", re.MULTILINE)
+_CONFTEST: Final = re.compile(r"while loading conftest '([^']+)'")
 _NO_TESTS: Final = 5
 """Pytest's exit code if it found no test."""
 
@@ -51,6 +52,8 @@ class Results:
     timed_out: bool = False
     broken: str = ""
     """Why nothing can be said: the runner itself failed. "": it did not."""
+    conftest: str = ""
+    """Directory of the ``conftest.py`` that it could not load, with a final slash."""
 
     @property
     def passed(self) -> bool:
@@ -86,7 +89,8 @@ def _of_pytest(done: Finished, report: Path, root: Path) -> Results:
     try:
         cases = list(ElementTree.fromstring(_read(report)).iter("testcase"))
     except (OSError, ElementTree.ParseError):
-        return Results(ran=False, broken=f"pytest exited with {done.code}: no report")
+        broken = f"pytest exited with {done.code}: no report"
+        return Results(ran=False, broken=broken, conftest=_conftest(done, root))
     failures = [f for case in cases if (f := _failure(case, root)) is not None]
     if done.code and not failures:
         return Results(ran=False, broken=f"pytest exited with {done.code}")
@@ -96,6 +100,17 @@ def _of_pytest(done: Finished, report: Path, root: Path) -> Results:
         ran=len(cases) > skipped,
         green=len(cases) > skipped + len(failures),
         failures=tuple(failures),
+    )
+
+
+def _conftest(done: Finished, root: Path) -> str:
+    found = _CONFTEST.search(done.output)
+    place = (root / found[1]).resolve().parent if found else root.resolve()
+    top = root.resolve()
+    return (
+        f"{place.relative_to(top).as_posix()}/"
+        if place.is_relative_to(top) and (place != top)
+        else ""
     )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from openhands_tiered_router.graph.snapshot import CodeGraph
 
 
+_COMMON: Final = frozenset({"__init__", "index", "main", "mod", "lib"})
 _SHARED: Final = frozenset({"conftest.py", "__init__.py"})
 """Stand among tests, but hold none."""
 
@@ -44,14 +46,19 @@ def select(
     changed: Sequence[Changed],
     graph: CodeGraph | None,
     limit: int,
+    read: Callable[[str], str] = lambda _: "",
 ) -> Selection:
     """The tests that a change can reach; without a graph's answer, the nearest ones.
+
+    All of them where there are no more than ``limit``.
 
     Args:
         tests: All test files of the workspace, see ``tests_among``.
         changed: What differs.
         graph: With the change in it; ``None``: there is none.
         limit: Most files to name.
+        read: The text of a test file: what it mentions ranks those that are equally
+            near, so that none is left out for its place in the alphabet.
     """
     known = {test for test in tests if PurePosixPath(test).name not in _SHARED}
     own = [c.path for c in changed if c.path in known]
@@ -59,8 +66,9 @@ def select(
     reached: list[str] = []
     if graph is not None and graph.complete:
         reached = [p for p in _reached(graph, code) if p in known]
-    others = reached or _nearest(sorted(known), [c.path for c in code])
-    found = list(dict.fromkeys([*own, *others]))
+    others = reached or _nearest(sorted(known), [c.path for c in code], read)
+    every = sorted(known) if len(known) <= limit else []
+    found = list(dict.fromkeys([*own, *others, *every]))
     return Selection(tuple(found[:limit]), max(len(found) - limit, 0), bool(reached))
 
 
@@ -100,15 +108,22 @@ def _definitions(graph: CodeGraph, change: Changed) -> list[str]:
     return found
 
 
-def _nearest(tests: Sequence[str], changed: Sequence[str]) -> list[str]:
-    """Tests that are named after a changed file; else those with the nearest path."""
+def _nearest(
+    tests: Sequence[str], changed: Sequence[str], read: Callable[[str], str]
+) -> list[str]:
+    """Tests that are named after a changed file; then those with the nearest path, by
+    how often they mention a changed file's name."""
     stems = {PurePosixPath(p).stem.lower() for p in changed}
     named = [t for t in tests if any(_named_after(t, s) for s in stems)]
-    if named or not changed:
+    if not changed:
         return named
+    words = [re.compile(rf"\b{re.escape(s)}\b") for s in stems - _COMMON]
     shared = {t: max(_shared(t, p) for p in changed) for t in tests}
     best = max(shared.values(), default=0)
-    return sorted(t for t in tests if shared[t] == best)
+    near = [t for t in tests if shared[t] == best and t not in named]
+    texts = {t: read(t).lower() for t in near} if len(near) > 1 else {}
+    said = {t: sum(len(w.findall(text)) for w in words) for t, text in texts.items()}
+    return [*named, *sorted(near, key=lambda t: -said.get(t, 0))]
 
 
 def _named_after(test: str, stem: str) -> bool:

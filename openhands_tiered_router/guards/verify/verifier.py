@@ -5,12 +5,12 @@ from __future__ import annotations
 import shlex
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from openhands_tiered_router.git import GitError
-from openhands_tiered_router.guards.verify import baseline, process
+from openhands_tiered_router.guards.verify import baseline, evidence, process
 from openhands_tiered_router.guards.verify.git import Changed, Repository
 from openhands_tiered_router.guards.verify.history import (
     Deed,
@@ -24,7 +24,7 @@ from openhands_tiered_router.guards.verify.judgement import (
     last_lines,
     of_failures,
 )
-from openhands_tiered_router.guards.verify.results import Results, results_of
+from openhands_tiered_router.guards.verify.results import Failure, Results, results_of
 from openhands_tiered_router.guards.verify.runners import (
     JEST,
     JUNIT,
@@ -70,6 +70,8 @@ class Verifier:
             return Judgement(reason=Reason.NO_GIT)
         if not changed:
             return Judgement(reason=Reason.NO_CHANGE, evidence=_NO_CHANGE)
+        if evidence.has_no_effect(repository, base, now, changed):
+            return Judgement(reason=Reason.NO_EFFECT, evidence=_NO_EFFECT)
         own = own_checks(done, changed)
         return (
             self._reproduction(own)
@@ -99,7 +101,11 @@ class Verifier:
             judged = self._own_tests()
         else:
             tests = select(
-                tests_among(files), changed, self.graph(), self.settings.max_test_files
+                tests_among(files),
+                changed,
+                self.graph(),
+                self.settings.max_test_files,
+                self._text,
             )
             judged = runs.judge(tests.files, tests.left_out, own, request)
         if judged.accepted is False:
@@ -107,11 +113,29 @@ class Verifier:
         failing = self._commands()
         if failing is not None:
             return failing
+        if judged.accepted and own.reproduction is not Reproduction.PASSES:
+            return self._shown(judged, runs, changed)
         sure = own.checked and own.reproduction is not Reproduction.STALE
         if judged.reason in _NOTHING_RAN and not sure:
             text = f"{judged.reason.told.capitalize()}. {_not_checked(own)}"
             return Judgement(reason=Reason.NOT_CHECKED, evidence=text)
         return judged
+
+    def _shown(
+        self, judged: Judgement, runs: _Runs, changed: Sequence[Changed]
+    ) -> Judgement:
+        """Passed only if a test notices that the change is taken back."""
+        if runs.notice(changed):
+            return judged
+        prose = all(c.path.endswith(evidence.PROSE) for c in changed)
+        text = "" if prose else NOT_SHOWN
+        return replace(judged, reason=Reason.NOT_SHOWN, evidence=text)
+
+    def _text(self, path: str) -> str:
+        try:
+            return (self.root / path).read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return ""
 
     def _own_tests(self) -> Judgement:
         argv = shlex.split(self.settings.test_command)
@@ -150,7 +174,12 @@ class Verifier:
                 cwd or self.root,
                 seconds=self.settings.time_limit,
                 cancelled=self.cancelled,
-                variables={"PYTHONDONTWRITEBYTECODE": "1", **variables},
+                # Ids of parametrized tests may depend on the order of a set.
+                variables={
+                    "PYTHONDONTWRITEBYTECODE": "1",
+                    "PYTHONHASHSEED": "0",
+                    **variables,
+                },
             )
         except OSError as error:
             return process.Finished(127, f"{argv[0]}: {type(error).__name__}")
@@ -163,6 +192,8 @@ class _Runs:
     verifier: Verifier
     repository: Repository
     base: str
+    ran: list[tuple[Plan, Results]] = field(default_factory=list)
+    """What was run on the tree as it is."""
 
     def judge(
         self, files: Sequence[str], left_out: int, own: OwnChecks, request: str
@@ -171,7 +202,10 @@ class _Runs:
         if not made:
             reason = Reason.NO_RUNNER if unknown else Reason.NO_TESTS
             return Judgement(reason=reason, left_out=left_out)
-        now = [self._now(plan) for plan in made]
+        made, now, broken = self._isolated(made)
+        self.ran.extend(zip(made, now, strict=True))
+        if broken is not None:
+            return broken
         if any(results.timed_out for results in now):
             return self.verifier.too_slow()
         if all(results.passed for results in now):
@@ -204,6 +238,8 @@ class _Runs:
             request,
             reproduced=own.reproduction is Reproduction.PASSES,
         )
+        if divided.counted:
+            divided = replace(divided, counted=self._again(bad, divided.counted))
         judgement = Judgement(
             reason=Reason.PASSED,
             tests=count,
@@ -216,6 +252,76 @@ class _Runs:
         if not any(results.green for results in now):
             return replace(judgement, reason=Reason.NOTHING_PASSES)
         return judgement
+
+    def _isolated(
+        self, made: Sequence[Plan]
+    ) -> tuple[list[Plan], list[Results], Judgement | None]:
+        """Run the plans, without the tests below a ``conftest.py`` that fails to load:
+        pytest would run none of the others. One that did load before is a rejection."""
+        plans_, results, dropped = list(made), [], []
+        for at, plan in enumerate(plans_):
+            found = self._now(plan)
+            while found.conftest and plan.report == JUNIT:
+                out = [f for f in plan.files if f.startswith(found.conftest)]
+                if not out or len(out) == len(plan.files):
+                    break
+                dropped.append(_only(plan, out))
+                plan = _only(plan, [f for f in plan.files if f not in out])
+                found = self._now(plan)
+            plans_[at] = plan
+            results.append(found)
+        for plan in dropped:
+            before = self._before([plan])
+            if before and not before[0].broken:
+                text = f"The tests of these files cannot be run any more: {plan.files}"
+                return (
+                    plans_,
+                    results,
+                    Judgement(reason=Reason.TESTS_FAIL, evidence=text),
+                )
+        return plans_, results, None
+
+    def _again(
+        self, bad: Sequence[Plan], counted: Sequence[Failure]
+    ) -> tuple[Failure, ...]:
+        """Those of the new failures that fail a second time, too."""
+        failed = {f.test for plan in bad for f in self._now(plan).failures}
+        return tuple(f for f in counted if f.test in failed)
+
+    def notice(self, changed: Sequence[Changed]) -> bool:
+        """Whether a test that passes now fails once the change is taken back."""
+        root = self.verifier.root
+        files = [f for f in evidence.own_tests(changed) if (root / f).is_file()]
+        own = [(plan, self._now(plan)) for plan in plans(root, files)[0]]
+        for plan, now in own or self.ran:
+            try:
+                with evidence.taken_back(
+                    self.repository, self.base, root, changed
+                ) as copy:
+                    without = self._on(copy, plan)
+            except GitError:
+                return False
+            if without is None or now.broken or not now.green:
+                continue
+            found, sure = evidence.noticed(now.failures, without)
+            if found and (sure or self._holds_in_a_copy(plan, now)):
+                return True
+        return False
+
+    def _holds_in_a_copy(self, plan: Plan, now: Results) -> bool:
+        """Whether the tests pass in a copy with the change: else it is the copy's lack
+        that they fail by, not the change's."""
+        try:
+            with self.repository.checked_out(self.repository.snapshot()) as copy:
+                found = self._on(copy, plan)
+        except GitError:
+            return False
+        return (
+            found is not None
+            and found.green
+            and not found.broken
+            and ({f.test for f in found.failures} <= {f.test for f in now.failures})
+        )
 
     def _now(self, plan: Plan) -> Results:
         with tempfile.TemporaryDirectory(prefix="tiered-router-") as name:
@@ -269,6 +375,13 @@ def _deleted(changed: Sequence[Changed]) -> Judgement | None:
     return Judgement(reason=Reason.TESTS_DELETED, evidence=text)
 
 
+def _only(plan: Plan, files: Sequence[str]) -> Plan:
+    """The plan for some of its files; of pytest."""
+    rest = plan.argv[: len(plan.argv) - len(plan.files)]
+    argv = (*rest, *(f"./{f}" for f in files))
+    return replace(plan, argv=argv, files=tuple(files))
+
+
 def _filled(argv: Sequence[str], report: Path) -> list[str]:
     return [a.replace(REPORT, str(report)) for a in argv]
 
@@ -285,6 +398,17 @@ def _not_checked(own: OwnChecks) -> str:
 
 
 _NOTHING_RAN: Final = (Reason.NO_TESTS, Reason.NO_RUNNER, Reason.RUNNER_FAILED)
+
+_NO_EFFECT: Final = (
+    "Only comments, docstrings or blank lines differ: the program does what it did. "
+    "Make the change; if only comments were asked for, finish again."
+)
+
+NOT_SHOWN: Final = (
+    "The tests pass, but they pass without your change as well. Add a test to the "
+    "project's tests that fails without your change and passes with it, run it, and "
+    "finish again."
+)
 
 _NO_CHANGE: Final = (
     "No file has changed. If the task asks for a change, make it; if it asks for none, "

@@ -38,7 +38,12 @@ FILES = {
     ),
     "README.md": "A shop.\n",
 }
-RIGHT = "printf 'def total(prices):\\n    return sum(prices)\\n' > shop/price.py"
+NOTICES = (
+    "from shop.price import total\n\n\ndef test_total():\n    assert total([1]) == 1\n"
+)
+"""A test that fails without the right change."""
+RIGHT_ALONE = "printf 'def total(prices):\\n    return sum(prices)\\n' > shop/price.py"
+RIGHT = f"{RIGHT_ALONE} && printf '%s' '{NOTICES}' > tests/test_price.py"
 WRONG = "printf 'def total(prices):\\n    return str(sum(prices))\\n' > shop/price.py"
 """Breaks the receipt, which formats a number."""
 

@@ -22,7 +22,7 @@ from openhands_tiered_router.guards.verify.finish import Finish, Judged
 from openhands_tiered_router.guards.verify.memory import Status as End, verification_of
 from openhands_tiered_router.loopback import Reply
 from openhands_tiered_router.record.telemetry import recorder_from_environment
-from tests.guards.verify.conftest import RIGHT, WRONG, Shop, past
+from tests.guards.verify.conftest import RIGHT, RIGHT_ALONE, WRONG, Shop, past
 
 
 def sent_back(events: list[Event]) -> list[str]:
@@ -99,6 +99,28 @@ def verdicts() -> list[tuple[int | None, str, int]]:
         return connection.execute(sql).fetchall()
 
 
+def test_the_agent_is_asked_once_for_a_test_that_notices(shop: Shop) -> None:
+    shop.script([RIGHT_ALONE], [RIGHT])
+    conversation = shop.conversation()
+    conversation.send_message("Correct the total.")
+    conversation.run()
+    (said,) = sent_back(list(conversation.state.events))
+    assert "Add a test" in said
+    assert [reason for _, reason, _ in verdicts()] == ["not_shown", "passed"]
+
+
+def test_work_that_no_test_notices_is_not_judged_in_the_end(shop: Shop) -> None:
+    shop.script([RIGHT_ALONE], [], [])
+    conversation = shop.conversation()
+    conversation.send_message("Correct the total.")
+    conversation.run()
+    assert len(sent_back(list(conversation.state.events))) == 1
+    assert verdicts() == [(None, "not_shown", 0), (None, "not_shown", 1)]
+    verification = verification_of(conversation.state)
+    assert verification is not None
+    assert (verification.status, verification.rejected) == (End.UNVERIFIED, 0)
+
+
 async def test_nothing_changed_is_asked_about_once_and_no_pass(shop: Shop) -> None:
     shop.script([], [])
     conversation = shop.conversation()
@@ -147,7 +169,7 @@ async def test_a_verification_that_was_interrupted_is_made_up_for(shop: Shop) ->
     shop.project.write(
         "tests/conftest.py",
         "import pathlib, time\n\n"
-        "mark = pathlib.Path(__file__).parents[1] / '.venv' / 'seen'\n"
+        f"mark = pathlib.Path({str(shop.project.root)!r}) / '.venv' / 'seen'\n"
         "first = not mark.exists()\nmark.touch()\ntime.sleep(60 * first)\n",
     )
     shop.project.commit()

@@ -17,7 +17,7 @@ from openhands_tiered_router.guards.verify.settings import VerifySettings
 from openhands_tiered_router.guards.verify.verifier import Verifier
 from openhands_tiered_router.policy.actions import Action
 from openhands_tiered_router.policy.kinds import ActionKind
-from tests.guards.verify.conftest import PRICE, Project
+from tests.guards.verify.conftest import NOTICES, PRICE, Project
 
 
 RIGHT = "def total(prices):\n    return sum(prices)\n"
@@ -52,7 +52,108 @@ def test_a_good_change_passes_the_tests_that_reach_it(
     project.write("tests/test_other.py", "def test_other():\n    raise SystemExit\n")
     project.commit()
     project.write(PRICE, RIGHT)
-    assert judge() == Judgement(reason=Reason.PASSED, tests=1)
+    project.write("tests/test_price.py", NOTICES)
+    few = {"max_test_files": 2}
+    assert judge(**few) == Judgement(reason=Reason.PASSED, tests=2)
+    # A suite of no more files than that runs whole.
+    assert judge() == Judgement(reason=Reason.PASSED, tests=3, already_failing=1)
+
+
+def test_a_change_that_no_test_notices_is_not_judged(
+    project: Project, judge: Judge
+) -> None:
+    project.write(PRICE, RIGHT)
+    judged = judge()
+    assert (judged.reason, judged.accepted) == (Reason.NOT_SHOWN, None)
+    project.write("tests/test_price.py", "def test_true():\n    assert True\n")
+    assert judge().reason is Reason.NOT_SHOWN, "its own test passes without it, too"
+    project.write("README.md", "A good shop.\n")
+    project.write(PRICE, project.git("show", f"HEAD:{PRICE}"))
+    (project.root / "tests" / "test_price.py").unlink()
+    judged = judge()
+    assert (judged.reason, judged.evidence) == (Reason.NOT_SHOWN, "")
+
+
+def test_an_old_test_that_was_red_and_is_green_notices(
+    project: Project, judge: Judge
+) -> None:
+    project.write("tests/test_price.py", NOTICES)
+    project.commit()
+    project.write(PRICE, RIGHT)
+    assert judge().reason is Reason.PASSED
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# The total.\n{}",
+        "{}\n\n",
+        '"""Prices."""\n{}',
+        "{}# TODO: correct this\n",
+    ],
+)
+def test_a_comment_is_no_change(project: Project, judge: Judge, text: str) -> None:
+    project.write(PRICE, text.format(project.git("show", f"HEAD:{PRICE}")))
+    reproduced = [deed(ActionKind.RUN, "python try.py", 1), EDITED, RAN]
+    judged = judge(done=reproduced)
+    assert (judged.reason, judged.accepted) == (Reason.NO_EFFECT, False)
+
+
+def test_a_broken_conftest_takes_only_its_own_tests_along(
+    project: Project, judge: Judge
+) -> None:
+    project.write("tests/other/conftest.py", "import no_such_module\n")
+    project.write("tests/other/test_x.py", f"{CALLER}def test_x():\n    pass\n")
+    project.commit()
+    project.write("tests/test_price.py", NOTICES)
+    project.write(PRICE, WRONG)
+    judged = judge()
+    assert judged.reason is Reason.TESTS_FAIL
+    assert "test_receipt" in judged.evidence
+    project.write(PRICE, RIGHT)
+    assert judge().reason is Reason.PASSED
+
+
+def test_a_conftest_that_the_change_breaks_is_a_rejection(
+    project: Project, judge: Judge
+) -> None:
+    project.write("tests/other/conftest.py", "from shop.price import total\n")
+    project.write("tests/other/test_x.py", "def test_x():\n    pass\n")
+    project.write("tests/test_receipt.py", "def test_receipt():\n    pass\n")
+    project.commit()
+    project.write(PRICE, "def sums(prices):\n    return sum(prices)\n")
+    judged = judge()
+    assert judged.reason is Reason.TESTS_FAIL
+    assert "cannot be run any more" in judged.evidence
+
+
+def test_a_new_failure_that_does_not_come_again_is_none(
+    project: Project, judge: Judge
+) -> None:
+    mark = project.root / ".venv" / "seen"
+    project.write(
+        "tests/test_flaky.py",
+        f"import pathlib\n{CALLER}def test_flaky():\n"
+        f"    mark = pathlib.Path({str(mark)!r})\n"
+        "    seen, _ = mark.exists(), mark.touch()\n"
+        "    assert seen or total([]) == 1\n",
+    )
+    project.commit()
+    project.write(PRICE, RIGHT)
+    project.write("tests/test_price.py", NOTICES)
+    assert judge().reason is Reason.PASSED
+    assert mark.exists()
+
+
+def test_a_reproduction_whose_script_was_rewritten_is_none(
+    project: Project, judge: Judge
+) -> None:
+    fails = deed(ActionKind.RUN, "python try.py", 1)
+    rewritten = deed(ActionKind.EDIT, "", 0, "try.py")
+    project.write(PRICE, RIGHT)
+    assert judge(done=[fails, EDITED, RAN]).reason is Reason.PASSED
+    assert judge(done=[fails, EDITED, rewritten, RAN]).reason is Reason.NOT_SHOWN
+    assert judge(done=[fails, RAN, EDITED]).reason is Reason.NOT_SHOWN
 
 
 def test_its_own_new_test_does_not_save_a_change_that_breaks_an_old_one(
@@ -77,7 +178,7 @@ def test_tests_that_were_red_before_do_not_count(
     project.commit()
     project.write(PRICE, RIGHT)
     judged = judge()
-    assert judged.reason is Reason.PASSED
+    assert judged.reason is Reason.NOT_SHOWN
     assert (judged.failing, judged.already_failing) == (0, 1)
 
 
@@ -233,7 +334,7 @@ def test_deleting_a_test_is_no_way_to_pass_it(project: Project, judge: Judge) ->
 def test_a_test_file_may_move(project: Project, judge: Judge) -> None:
     project.write(PRICE, RIGHT)
     project.git("mv", "tests/test_receipt.py", "tests/test_bill.py")
-    assert judge().reason is Reason.PASSED
+    assert judge().reason is Reason.NOT_SHOWN
 
 
 def test_what_the_agent_commits_is_a_change_too(project: Project) -> None:
@@ -256,11 +357,13 @@ def test_the_projects_own_checks_must_pass(project: Project, judge: Judge) -> No
     judged = judge(commands=["true", "sh -c 'echo bad style; exit 3'"])
     assert judged.reason is Reason.CHECKS_FAIL
     assert "bad style" in judged.evidence
-    assert judge(commands=["true"]).reason is Reason.PASSED
+    assert judge(commands=["true"]).reason is Reason.NOT_SHOWN
 
 
 def test_a_command_of_its_own_may_run_the_tests(project: Project, judge: Judge) -> None:
-    project.write(PRICE, WRONG)
+    project.write(PRICE, RIGHT)
+    assert judge(test_command="true").reason is Reason.NOT_SHOWN
+    project.write("tests/test_price.py", NOTICES)
     assert judge(test_command="true").reason is Reason.PASSED
     judged = judge(test_command="no-such-program --all")
     assert judged.reason is Reason.TESTS_FAIL
@@ -305,7 +408,7 @@ def test_cargo_runs_the_tests_of_a_crate(project: Project, judge: Judge) -> None
     assert judged.reason is Reason.TESTS_FAIL
     assert judged.failing == 1
     project.write("src/lib.rs", "pub fn total(a: i32, b: i32) -> i32 { b + a }\n")
-    assert judge().reason is Reason.PASSED
+    assert judge().reason is Reason.NOT_SHOWN
 
 
 @pytest.mark.slow
@@ -332,7 +435,7 @@ def test_go_runs_the_tests_of_a_module_below_the_workspace(
     assert judged.reason is Reason.TESTS_FAIL
     assert "example.org/api/price fails" in judged.evidence
     project.write("api/price/price.go", code.format("- -"))
-    assert judge().reason is Reason.PASSED
+    assert judge().reason is Reason.NOT_SHOWN
 
 
 JEST = """#!/bin/sh
@@ -366,7 +469,7 @@ def test_a_node_runner_is_the_packages_own_and_runs_before_the_change_too(
     project.commit()
     project.write("web/src/price.js", "exports.total = (a, b) => b - a\n")
     judged = judge()
-    assert (judged.reason, judged.already_failing) == (Reason.PASSED, 1)
+    assert (judged.reason, judged.already_failing) == (Reason.NOT_SHOWN, 1)
 
     # A package that is a link into the tree would bring the change along.
     (project.root / "web" / "node_modules" / "own").symlink_to("../src")
@@ -374,4 +477,4 @@ def test_a_node_runner_is_the_packages_own_and_runs_before_the_change_too(
     assert (judged.reason, judged.failing) == (Reason.TESTS_FAIL, 1)
     assert "web/src/price.test.js::adds fails" in judged.evidence
     project.write("web/src/price.js", "exports.total = (a, b) => a + b\n")
-    assert judge().reason is Reason.PASSED
+    assert judge().reason is Reason.NOT_SHOWN
