@@ -32,9 +32,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "guards": {
         "calls", "fields", "git", "graph", "plural", "policy", "record", "sdk", "tiers",
     },
-    "record": {
-        "calls", "config", "fields", "graph", "guards", "policy", "redaction", "tiers",
-    },
+    "record": {"fields", "graph", "plural", "policy", "redaction", "tiers"},
     "settings": {
         "calls", "fields", "graph", "guards", "policy", "record", "skill_kit", "tiers",
         "tokens",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -177,3 +178,12 @@ def reset_fleet() -> Fleet:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=reset_fleet)
+
+
+def endpoint_state(endpoint_id: str) -> tuple[float, int]:
+    """The openness of an endpoint's breaker, 0 to 1, and the calls that wait for its
+    rate limit, in this process; as if well before its first call."""
+    known = fleet().known(endpoint_id)
+    if known is None:
+        return 0.0, 0
+    return known.breaker.openness(time.time()), known.limiter.waiting

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from openhands_tiered_router.record.calibrate.task import Calibration
 
 UNUSABLE: Final = 2
-TELEMETRY: Final = "telemetry"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,29 +66,11 @@ Examples:
   tiered-router calibrate --from sessions.jsonl.gz --fitted fitted.json
   tiered-router calibrate --from outcomes.jsonl.gz --as-of "June 2026" -o models.json
   tiered-router calibrate --undo fitted.json
-  tiered-router calibrate --from telemetry --policy thrifty.toml
 
 \b
-Exit code:  0  fitted, or estimated
+Exit code:  0  fitted
             2  a file cannot be used, or scikit-learn is not installed
-            3  the telemetry is too thin to tell about a policy
 """
-
-
-class _Source(click.Path):
-    """A file; ``telemetry`` is where the router records by default."""
-
-    def convert(
-        self,
-        value: Any,
-        param: click.Parameter | None,
-        ctx: click.Context | None,
-    ) -> Any:
-        if value == TELEMETRY and not os.path.exists(value):
-            from openhands_tiered_router.record.telemetry.location import path_from
-
-            value = path_from(os.environ) or value
-        return super().convert(value, param, ctx)
 
 
 @click.command(name="calibrate", epilog=_EPILOG)
@@ -98,9 +78,8 @@ class _Source(click.Path):
     "--from",
     "sources",
     multiple=True,
-    type=_Source(exists=True, dir_okay=False, path_type=Path),
-    help="Prompts, issues or sessions (JSON Lines, plain or gzipped); or a telemetry "
-    "file, or the word telemetry for the usual one.",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Prompts, issues, outcomes or sessions (JSON Lines, plain or gzipped).",
 )
 @click.argument(
     "more",
@@ -125,13 +104,6 @@ class _Source(click.Path):
     help="A model whose outcomes are not to be trusted.",
 )
 @click.option(
-    "--policy",
-    "policies",
-    multiple=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="With telemetry: a configuration whose policy is to be judged.",
-)
-@click.option(
     "--as-of",
     default="",
     metavar="TEXT",
@@ -147,7 +119,7 @@ class _Source(click.Path):
     "--fitted",
     type=click.Path(dir_okay=False, path_type=Path),
     help="File for [policy] fitted: takes up what was fitted, and keeps the version "
-    "before. From telemetry: the economy that is shown to be cheaper.",
+    "before.",
 )
 @click.option(
     "--undo",
@@ -168,7 +140,6 @@ def command(
     clones: Path | None,
     kept_graphs: Path | None,
     leave_out: tuple[str, ...],
-    policies: tuple[Path, ...],
     as_of: str,
     output: Path | None,
     fitted: Path | None,
@@ -185,11 +156,7 @@ def command(
     they hold no samples for stays as it is; sessions give the model of the next turn,
     outcomes alone the table of models; neither can be mixed with the others. No text
     is kept.
-
-    From telemetry that was recorded with [explore] on, it tells what the policy of
-    each --policy would have cost and achieved.
     """
-    from openhands_tiered_router.record.calibrate.logs import is_telemetry
     from openhands_tiered_router.record.calibrate.numeric import MissingExtraError
     from openhands_tiered_router.record.calibrate.samples import (
         holds_outcomes,
@@ -203,11 +170,6 @@ def command(
         if undo is not None:
             _go_back(undo)
             return
-        if len(paths) == 1 and is_telemetry(paths[0]):
-            from openhands_tiered_router.cli.off_policy import judge_policies
-
-            configs = policies or (None,)
-            context.exit(judge_policies(paths[0], configs, as_json, fitted))
         if all(map(holds_sessions, paths)):
             _fit_sessions(paths, into)
         elif all(map(holds_outcomes, paths)):

@@ -65,9 +65,16 @@ def command(port: int, host: str, telemetry: Path | None, config: str | None) ->
 
 
 def _note_budgets(config: str) -> None:
+    from functools import partial
+
     from openhands_tiered_router.config import open_config
+    from openhands_tiered_router.guards.budget.left import budgets_left
     from openhands_tiered_router.record.metrics.sources import sources
     from openhands_tiered_router.record.telemetry.recorder import TelemetryRecorder
 
     read = open_config(config)
-    sources.add((), read.budgets, read.state, TelemetryRecorder.disabled())
+    noted = {
+        (str(b.scope), b.name): partial(budgets_left, (b,), read.state)
+        for b in read.budgets
+    }
+    sources.add(TelemetryRecorder.disabled(), budgets=noted)

@@ -1,34 +1,47 @@
-"""``tiered-router report``: what routing cost and saved, from the record."""
+"""``tiered-router report``: what was spent, on what, and was it well spent."""
 
 from __future__ import annotations
 
 import json
 import math
-import os
 import re
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 import click
+
+from openhands_tiered_router.cli.here import Failure, recorded
 
 
 if TYPE_CHECKING:
     from openhands_tiered_router.record.report.budgets import BudgetLeft
-
-UNUSABLE: Final = 2
+    from openhands_tiered_router.record.report.build import Report
 
 _UNITS: Final = {"h": 3_600.0, "d": 86_400.0, "w": 604_800.0}
 
-_MISROUTES: Final = 50
+_LISTED: Final = 50
+"""Conversations or misrouted turns in a list."""
+
+_ON_PAGE: Final = 200
 
 _SHORT: Final = 1.0
-"""Seconds for which nobody needs to be told what takes them."""
+"""Seconds of judging without a word."""
 
-type LatencyBy = Literal["tier", "endpoint", "day"]
+_EPILOG: Final = """\b
+Examples:
+  tiered-router report
+  tiered-router report --since 4w --config tiered-router.toml
+  tiered-router report --conversation 1f0c0c62 --details
+  tiered-router report --misroutes
+  tiered-router report --html report.html
 
-LATENCY_BY: Final[tuple[LatencyBy, ...]] = ("tier", "endpoint", "day")
+\b
+Exit code:  0  done, also when nothing was recorded
+            2  the record or the configuration cannot be read, or the page not
+               be written
+"""
 
 
 class _Since(click.ParamType):
@@ -51,7 +64,7 @@ class _Since(click.ParamType):
             self.fail(f"{value!r} is neither like 7d or 12h nor a date", param, ctx)
 
 
-@click.command(name="report")
+@click.command(name="report", epilog=_EPILOG)
 @click.option(
     "--since",
     type=_Since(),
@@ -59,22 +72,20 @@ class _Since(click.ParamType):
     show_default=True,
     help="From when on: 12h, 7d, 4w, or a date such as 2026-05-01.",
 )
-@click.option("--conversation", metavar="ID", help="Only this one, of any time.")
+@click.option(
+    "--conversation", metavar="ID", help="Only this one, by the beginning of its id."
+)
 @click.option(
     "--html",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write a page with plots; it needs no network.",
-)
-@click.option(
-    "--latency-by",
-    type=click.Choice(LATENCY_BY),
-    multiple=True,
-    default=["tier"],
-    show_default=True,
-    help="What percentiles are told apart by; a page and JSON have all of them.",
+    help="Write a page with every conversation's turns; it needs no network.",
 )
 @click.option("--config", help="Configuration whose budgets are shown; optional.")
-@click.option("--misroutes", is_flag=True, help="List misrouted turns, worst first.")
+@click.option("--details", is_flag=True, help="Add comparisons, latencies, checks.")
+@click.option("--conversations", is_flag=True, help="List the latest conversations.")
+@click.option(
+    "--misroutes", is_flag=True, help="List turns on the wrong tier, the worst first."
+)
 @click.option(
     "--telemetry",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -85,74 +96,86 @@ def command(
     since: float,
     conversation: str | None,
     html: Path | None,
-    latency_by: tuple[LatencyBy, ...],
     config: str | None,
+    details: bool,
+    conversations: bool,
     misroutes: bool,
     telemetry: Path | None,
     as_json: bool,
 ) -> None:
-    """Tell what routing cost and saved, where it was wrong, what broke.
+    """Tell what was spent, on what, and whether it was well spent.
 
-    Comparisons are estimates; the page and docs/report.md say how they are made.
-
-    \b
-    Exit code:  0  done, also when nothing is on record
-                2  the record or the configuration cannot be read, or the page not
-                   be written
+    What another model would have cost is an estimate; docs/report.md says how it is
+    made.
     """
-    from openhands_tiered_router.record.report.build import (
-        UnknownConversationError,
-        build,
-    )
+    from openhands_tiered_router.record.report.build import build
+    from openhands_tiered_router.record.telemetry.lookup import UnknownIdError, find_id
     from openhands_tiered_router.record.telemetry.query import TelemetryReadError
 
-    path = telemetry or _recorded()
-    budgets = None if config is None else _budgets(config, conversation)
+    path, listing = recorded(telemetry), conversations or misroutes
     try:
+        if conversation is not None:
+            conversation = find_id(path, conversation, "conversations")
+        budgets = None if config is None else _budgets(config, conversation)
         _judge(path)
         report = build(
             path,
             since=0.0 if conversation else since,
             conversation_id=conversation,
-            misrouted=_MISROUTES if misroutes or as_json else 10,
-            latency_by=LATENCY_BY if html or as_json else latency_by,
+            most=_ON_PAGE if html else _LISTED if listing or as_json else 0,
+            details=details or as_json or html is not None,
             budgets=budgets,
         )
-    except (TelemetryReadError, UnknownConversationError) as error:
-        raise _Failure(str(error)) from None
-    if html is not None:
-        _write(html, report)
+        if html is not None:
+            _write(html, path, report)
+    except (TelemetryReadError, UnknownIdError) as error:
+        raise Failure(str(error)) from None
     if as_json:
-        from openhands_tiered_router.record.report.plain import plain
+        from openhands_tiered_router.record.report.as_json import as_json as plain
 
         click.echo(json.dumps(plain(report), indent=1))
         return
-    from rich.console import Console
-
-    from openhands_tiered_router.record.report.terminal import show, show_misroutes
-
-    console = Console(highlight=False)
-    if misroutes:
-        show_misroutes(console, report, telemetry)
-    else:
-        show(console, report, latency_by)
+    _show(report, conversations, misroutes, details, telemetry)
     if html is not None:
         click.echo(f"Page: {html}")
 
 
+def _show(
+    report: Report,
+    conversations: bool,
+    misroutes: bool,
+    details: bool,
+    telemetry: Path | None,
+) -> None:
+    from rich.console import Console
+
+    from openhands_tiered_router.record.report import terminal
+
+    console = Console(highlight=False)
+    if conversations:
+        terminal.show_conversations(console, report)
+    elif misroutes:
+        terminal.show_misroutes(console, report, telemetry)
+    else:
+        terminal.show(console, report)
+        if details and report.details and report.whole["calls"]:
+            terminal.show_details(console, report, report.details)
+
+
 def _budgets(config: str, conversation: str | None) -> tuple[BudgetLeft, ...]:
-    from openhands_tiered_router.config import ConfigError
-    from openhands_tiered_router.record.report.budgets import budgets_left
+    from openhands_tiered_router.config import ConfigError, open_config
+    from openhands_tiered_router.guards.budget.left import budgets_left
 
     try:
-        return budgets_left(config, conversation)
+        read = open_config(config)
     except ConfigError as error:
-        raise _Failure(str(error)) from None
+        raise Failure(str(error)) from None
+    return tuple(budgets_left(read.budgets, read.state, conversation, shared_only=True))
 
 
 def _judge(path: Path) -> None:
     """Judges what is new, and shows how far it is if that takes long."""
-    from openhands_tiered_router.record.telemetry.assess import assess
+    from openhands_tiered_router.record.telemetry.judging import assess
 
     if not assess(path, _SHORT).left:
         return
@@ -161,33 +184,21 @@ def _judge(path: Path) -> None:
 
     with (
         suppress(KeyboardInterrupt),
-        Progress(console=Console(stderr=True), transient=True) as progress,
+        Progress(console=Console(stderr=True), transient=True) as bar,
     ):
-        task = progress.add_task("Judging new turns; Ctrl-C: go on without the rest")
+        task = bar.add_task("Judging new turns; Ctrl-C: go on without the rest")
         assess(
             path,
-            told=lambda done, whole: progress.update(task, completed=done, total=whole),
+            progress=lambda done, whole: bar.update(task, completed=done, total=whole),
             max_seconds=math.inf,
         )
 
 
-def _recorded() -> Path:
-    from openhands_tiered_router.record.telemetry.location import path_from
-
-    path = path_from(os.environ)
-    if path is None:
-        raise _Failure("telemetry is off; name its file with --telemetry")
-    return path
-
-
-def _write(html: Path, report: Any) -> None:
+def _write(html: Path, path: Path, report: Report) -> None:
     from openhands_tiered_router.record.report.html import page
 
+    text = page(report, path)
     try:
-        html.write_text(page(report), "utf-8")
+        html.write_text(text, "utf-8")
     except OSError as error:
-        raise _Failure(f"{html}: cannot be written: {error.strerror}") from None
-
-
-class _Failure(click.ClickException):
-    exit_code = UNUSABLE
+        raise Failure(f"{html}: cannot be written: {error.strerror}") from None

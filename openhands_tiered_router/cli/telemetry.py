@@ -1,19 +1,18 @@
-"""``tiered-router telemetry``: the record itself: its size, its rows, its removal."""
+"""``tiered-router telemetry``: size, export and removal of what is recorded."""
 
 from __future__ import annotations
 
 import json
-import math
-import os
 import sys
 import time
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final
 
 import click
 
+from openhands_tiered_router.cli.here import Failure, recorded
+from openhands_tiered_router.plural import counted
 
-UNUSABLE: Final = 2
 
 _DAY: Final = 86_400.0
 
@@ -22,7 +21,7 @@ Examples:
   tiered-router telemetry stats
   tiered-router telemetry export --days 7 --format csv > decisions.csv
   tiered-router telemetry export --format parquet --out decisions.parquet
-  tiered-router telemetry purge 1f0c0c62-...
+  tiered-router telemetry purge 1f0c0c62
   tiered-router telemetry purge --texts
 
 \b
@@ -39,29 +38,32 @@ _file = click.option(
 
 @click.group(name="telemetry", epilog=_EPILOG)
 def command() -> None:
-    """Show, export and remove what is on record."""
+    """Show, export and remove what is recorded."""
 
 
 @command.command()
 @_file
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
 def stats(telemetry: Path | None, as_json: bool) -> None:
-    """Show how much is on record, and how large it is."""
-    from openhands_tiered_router.record.telemetry.extent import extent
-    from openhands_tiered_router.record.telemetry.files import TelemetryReadError
+    """Show how much is recorded, and how large the file is."""
+    from openhands_tiered_router.record.telemetry.query import (
+        TelemetryFile,
+        TelemetryReadError,
+    )
 
-    path = _path(telemetry)
+    path = recorded(telemetry)
+    file = TelemetryFile(path)
     try:
-        found = extent(path)
+        rows, size = file.extent(), file.size()
     except TelemetryReadError as error:
-        _fail(str(error))
+        raise Failure(str(error)) from None
     if as_json:
-        click.echo(json.dumps({"file": str(path), "bytes": found.bytes, **found.rows}))
+        click.echo(json.dumps({"file": str(path), "bytes": size, **rows}))
         return
-    click.echo(f"{path}: {found.bytes / 1e6:.1f} MB")
-    for table, count in found.rows.items():
+    click.echo(f"{path}: {size / 1e6:.1f} MB")
+    for table, count in rows.items():
         click.echo(f"{count:>12,} {table}")
-    if found.rows["texts"]:
+    if rows["texts"]:
         click.echo("It holds what users and models said; purge --texts removes that.")
 
 
@@ -96,20 +98,25 @@ def export(
     from openhands_tiered_router.record.telemetry.export import (
         Format,
         MissingLibrary,
-        plain,
+        flat,
         with_texts,
         write_parquet,
         write_text,
     )
-    from openhands_tiered_router.record.telemetry.facts import turn_facts
-    from openhands_tiered_router.record.telemetry.files import TelemetryReadError
-    from openhands_tiered_router.record.telemetry.query import TelemetryFile
+    from openhands_tiered_router.record.telemetry.lookup import UnknownIdError, find_id
+    from openhands_tiered_router.record.telemetry.query import (
+        TelemetryFile,
+        TelemetryReadError,
+    )
 
     since = 0.0 if days is None else time.time() - days * _DAY
-    file = TelemetryFile(_path(telemetry))
-    facts = turn_facts(file, since, math.inf, conversation)
-    rows = with_texts(file, facts) if texts else map(plain, facts)
+    path = recorded(telemetry)
+    file = TelemetryFile(path)
     try:
+        if conversation is not None:
+            conversation = find_id(path, conversation, "conversations")
+        calls = file.calls(since, conversation_id=conversation)
+        rows = with_texts(file, calls) if texts else map(flat, calls)
         if form == Format.PARQUET:
             if out is None:
                 raise click.UsageError("name a file with --out: Parquet is no text")
@@ -119,9 +126,9 @@ def export(
         else:
             with out.open("w", encoding="utf-8", newline="") as written:
                 count = write_text(rows, Format(form), written)
-    except (TelemetryReadError, MissingLibrary, OSError) as error:
-        _fail(str(error))
-    click.echo(f"{count} decisions", err=True)
+    except (TelemetryReadError, UnknownIdError, MissingLibrary, OSError) as error:
+        raise Failure(str(error)) from None
+    click.echo(f"{counted(count, 'decision')}", err=True)
 
 
 @command.command()
@@ -136,12 +143,15 @@ def export(
 def purge(
     conversation: str | None, telemetry: Path | None, texts: bool, rewrite: bool
 ) -> None:
-    """Remove every trace of a CONVERSATION and its sub-agents from the record.
+    """Remove every trace of a CONVERSATION and its sub-agents.
+
+    The beginning of its id is enough.
 
     Then the file is rewritten: in a large one that takes minutes, in which no other
     process can write its records, and those that end lose what they have.
     """
-    from openhands_tiered_router.record.telemetry.files import TelemetryReadError
+    from openhands_tiered_router.record.telemetry.lookup import UnknownIdError, find_id
+    from openhands_tiered_router.record.telemetry.opening import TelemetryReadError
     from openhands_tiered_router.record.telemetry.removal import (
         purge as removed,
         purge_texts,
@@ -149,33 +159,17 @@ def purge(
 
     if texts == (conversation is not None):
         raise click.UsageError("name one conversation, or --texts")
-    path = _path(telemetry)
+    path = recorded(telemetry)
     try:
         if conversation is None:
             count = purge_texts(path, rewrite=rewrite)
-            click.echo(f"Removed the texts of {count} calls")
+            click.echo(f"Removed the texts of {counted(count, 'call')}")
             return
-        found = removed(path, conversation, rewrite=rewrite)
-    except TelemetryReadError as error:
-        _fail(str(error))
+        known = find_id(path, conversation, "conversations")
+        found = removed(path, known, rewrite=rewrite)
+    except (TelemetryReadError, UnknownIdError) as error:
+        raise Failure(str(error)) from None
     for name in found.set_aside:
         click.echo(f"{name} beside it was corrupt once; look there too", err=True)
-    if not found.conversations:
-        _fail(f"{path} has no conversation {conversation}; see --telemetry")
-    click.echo(
-        f"Removed {found.conversations} conversations, {found.decisions} decisions"
-    )
-
-
-def _path(telemetry: Path | None) -> Path:
-    from openhands_tiered_router.record.telemetry.location import path_from
-
-    path = telemetry or path_from(os.environ)
-    if path is None:
-        _fail("telemetry is off; name its file with --telemetry")
-    return path
-
-
-def _fail(text: str) -> NoReturn:
-    click.echo(f"Error: {text}", err=True)
-    sys.exit(UNUSABLE)
+    conversations = counted(found.conversations, "conversation")
+    click.echo(f"Removed {conversations}, {counted(found.decisions, 'decision')}")

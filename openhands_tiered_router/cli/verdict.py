@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NoReturn
-from uuid import UUID
+from typing import TYPE_CHECKING, Final
 
 import click
 
+from openhands_tiered_router.cli.here import Failure, recorded
 from openhands_tiered_router.plural import counted
 
 
 if TYPE_CHECKING:
     from openhands_tiered_router.record.telemetry.verdicts import AcceptRates, Rate
 
-UNUSABLE: Final = 2
-
 _EPILOG: Final = """\b
 Examples:
-  tiered-router verdict 1f0c0c62-... --accepted
-  tiered-router verdict 1f0c0c62-... --rejected --by ci
+  tiered-router verdict 1f0c0c62 --accepted
+  tiered-router verdict 1f0c0c62 --rejected --by ci
   tiered-router verdict --rates --json
 
 \b
@@ -61,28 +56,18 @@ def command(
         raise click.UsageError("give a conversation, or --rates")
     if conversation is not None and accepted is None:
         raise click.UsageError("say --accepted or --rejected")
-    # Its directory is named without the dashes.
-    with contextlib.suppress(ValueError):
-        conversation = conversation and str(UUID(conversation))
-    path = _path(telemetry)
+    path = recorded(telemetry)
     from openhands_tiered_router.record.telemetry import TelemetryReadError
+    from openhands_tiered_router.record.telemetry.lookup import UnknownIdError, find_id
 
     try:
         if conversation is None:
             _show(path, as_json)
         else:
-            _record(path, conversation, bool(accepted), judge, as_json)
-    except TelemetryReadError as error:
-        _fail(str(error))
-
-
-def _path(telemetry: Path | None) -> Path:
-    from openhands_tiered_router.record.telemetry.location import path_from
-
-    path = telemetry or path_from(os.environ)
-    if path is None:
-        _fail("telemetry is off; name its file with --telemetry")
-    return path
+            known = find_id(path, conversation, "conversations")
+            _record(path, known, bool(accepted), judge, as_json)
+    except (TelemetryReadError, UnknownIdError) as error:
+        raise Failure(str(error)) from None
 
 
 def _record(
@@ -90,12 +75,9 @@ def _record(
 ) -> None:
     from openhands_tiered_router.record.telemetry import recorder_for
     from openhands_tiered_router.record.telemetry.records import VERIFIER, Verdict
-    from openhands_tiered_router.record.telemetry.verdicts import is_known
 
     if judge == VERIFIER:
         raise click.BadParameter("is the verifier's own name", param_hint="--by")
-    if not is_known(path, conversation):
-        _fail(f"{path} has no conversation {conversation}; see --telemetry")
     recorder = recorder_for(path)
     reason = "accepted" if accepted else "rejected"
     recorder.record_verdict(
@@ -108,7 +90,7 @@ def _record(
         )
     )
     if not recorder.flush(10):
-        _fail(f"{path} cannot be written")
+        raise Failure(f"{path} cannot be written")
     if as_json:
         said = {"conversation": conversation, "judge": judge, "accepted": accepted}
         click.echo(json.dumps(said))
@@ -151,8 +133,3 @@ def _as_json(rates: AcceptRates) -> dict[str, object]:
         for name, rate in both.items()
     }
     return {"verified": rates.verified, "accepted": rates.accepted, **shares}
-
-
-def _fail(text: str) -> NoReturn:
-    click.echo(f"Error: {text}", err=True)
-    sys.exit(UNUSABLE)

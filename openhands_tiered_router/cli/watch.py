@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import json
-import os
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from openhands_tiered_router.cli.here import Failure, config_here, recorded
+
 
 if TYPE_CHECKING:
     from rich.console import Group
 
-    from openhands_tiered_router.record.report.now import Now
-    from openhands_tiered_router.record.telemetry.query import Turn
-
-UNUSABLE: Final = 2
+    from openhands_tiered_router.record.report.live import Live
+    from openhands_tiered_router.record.telemetry.records import Call
 
 _TURNS: Final = 12
+_READ: Final = 100
+"""Of other configurations and ended processes there may be some among them."""
 
 
 @click.command(name="watch")
@@ -44,55 +47,61 @@ _TURNS: Final = 12
     show_default=True,
     help="Seconds without a record after which a conversation is left out.",
 )
+@click.option("--config", help="Only what this configuration routes.")
+@click.option("--all", "anything", is_flag=True, help="What any configuration routes.")
 @click.option("--once", is_flag=True, help="Look once, then end.")
 @click.option("--json", "as_json", is_flag=True, help="A line of JSON a look.")
-@click.pass_context
 def command(
-    context: click.Context,
     telemetry: Path | None,
     every: float,
     within: float,
+    config: str | None,
+    anything: bool,
     once: bool,
     as_json: bool,
 ) -> None:
     """Watch running conversations: tiers, reasons, cost, budgets, breakers.
 
-    Reads the record only; Ctrl-C ends it. What is saved is an estimate, made as
-    docs/report.md says.
+    Shows conversations whose process is alive, of the configuration that `run` would
+    use here, if there is one. Reads the record only; Ctrl-C ends it. What is saved is
+    an estimate, made as docs/report.md says.
 
     \b
     Exit code:  0  ended
                 2  the record cannot be read
     """
-    from openhands_tiered_router.record.telemetry.files import TelemetryReadError
-    from openhands_tiered_router.record.telemetry.location import path_from
+    from openhands_tiered_router.record.telemetry.opening import TelemetryReadError
 
-    path = telemetry or path_from(os.environ)
-    if path is None:
-        click.echo("Error: telemetry is off; name its file with --telemetry", err=True)
-        context.exit(UNUSABLE)
+    path = recorded(telemetry)
+    look = partial(_look, path, within, None if anything else config_here(config))
     try:
         if as_json:
-            _lines(path, every, within, once)
+            _lines(look, every, once)
         else:
-            _live(path, every, within, once)
+            _live(look, every, once)
     except TelemetryReadError as error:
-        click.echo(f"Error: {error}", err=True)
-        context.exit(UNUSABLE)
+        raise Failure(str(error)) from None
     except KeyboardInterrupt:
         pass
 
 
-def _look(path: Path, within: float) -> tuple[Now, list[Turn]]:
-    from openhands_tiered_router.record.report.now import now
+type _Looked = tuple[Live, list[Call]]
+
+
+def _look(path: Path, within: float, config: str | None) -> _Looked:
+    from openhands_tiered_router.record.report.live import live
     from openhands_tiered_router.record.telemetry.query import TelemetryFile
 
-    return now(path, within), TelemetryFile(path).newest(_TURNS, time.time() - within)
+    found = live(path, within, config)
+    shown = {r.conversation_id for r in found.running}
+    newest = TelemetryFile(path).newest(_READ, time.time() - within) if shown else []
+    turns = [t for t in newest if t.conversation_id in shown]
+    return found, turns[-_TURNS:]
 
 
-def _lines(path: Path, every: float, within: float, once: bool) -> None:
+def _lines(look: Callable[[], _Looked], every: float, once: bool) -> None:
     while True:
-        found, turns = _look(path, within)
+        found, turns = look()
         line = asdict(found) | {"turns": [_plain(t) for t in turns]}
         click.echo(json.dumps(line))
         if once:
@@ -100,52 +109,46 @@ def _lines(path: Path, every: float, within: float, once: bool) -> None:
         time.sleep(every)
 
 
-def _live(path: Path, every: float, within: float, once: bool) -> None:
+def _live(look: Callable[[], _Looked], every: float, once: bool) -> None:
     from rich.console import Console
     from rich.live import Live
 
     console = Console(highlight=False)
     if once:
-        console.print(_view(*_look(path, within)))
+        console.print(_view(*look()))
         return
-    shown = _view(*_look(path, within))
+    shown = _view(*look())
     with Live(shown, console=console, auto_refresh=False, screen=True) as live:
         while True:
             time.sleep(every)
-            live.update(_view(*_look(path, within)), refresh=True)
+            live.update(_view(*look()), refresh=True)
 
 
-def _plain(turn: Turn) -> dict[str, Any]:
+def _plain(turn: Call) -> dict[str, Any]:
     return {
-        "decision": turn.decision_id,
+        "decision": turn.id,
         "conversation": turn.conversation_id,
         "turn": turn.turn,
         "time": turn.time,
-        "tier": _tier(turn),
+        "tier": turn.shown_tier,
         "reason": _reason(turn),
-        "cost_usd": turn.outcome.cost if turn.outcome else None,
+        "cost_usd": turn.cost,
     }
 
 
-def _tier(turn: Turn) -> str | None:
-    tier = turn.served_tier
-    if tier is None and turn.decision is not None:
-        tier = turn.decision.tier
-    return None if tier is None else str(tier)
-
-
-def _reason(turn: Turn) -> str:
-    reasons = turn.decision.reasons if turn.decision else ()
+def _reason(turn: Call) -> str:
+    reasons = turn.explanation.reasons if turn.explanation else ()
     return reasons[-1].text if reasons else ""
 
 
-def _view(found: Now, turns: list[Turn]) -> Group:
+def _view(found: Live, turns: list[Call]) -> Group:
     from rich.console import Group
     from rich.text import Text
 
-    breakers = ", ".join(found.open_breakers) or "none"
-    head = f"{datetime.now():%H:%M:%S}  today ${found.today:.2f}  open breakers: "
-    parts: list[Any] = [Text(head + breakers, style="bold")]
+    head = f"{datetime.now():%H:%M:%S}  today ${found.today:.2f}"
+    if found.open_breakers:
+        head += f"  not called now: {', '.join(found.open_breakers)}"
+    parts: list[Any] = [Text(head, style="bold")]
     if not found.running:
         parts.append(Text("Nothing runs."))
     else:
@@ -153,7 +156,7 @@ def _view(found: Now, turns: list[Turn]) -> Group:
     return Group(*parts)
 
 
-def _conversations(found: Now) -> Any:
+def _conversations(found: Live) -> Any:
     from rich.table import Table
     from rich.text import Text
 
@@ -167,7 +170,7 @@ def _conversations(found: Now) -> Any:
             saved = f"{1 - r.cost / r.instead_usd:.0%} of always {r.instead}"
         table.add_row(
             r.conversation_id[:8],
-            str(r.turn),
+            str(r.turn or "-"),
             _strip(r.tiers),
             r.floor or "-",
             f"{r.cost:.4f}",
@@ -183,10 +186,10 @@ def _strip(tiers: tuple[str, ...]) -> Any:
 
     from openhands_tiered_router.cli.turns import TIER_STYLES
 
-    return Text.assemble(*((t[0], TIER_STYLES[t]) for t in tiers))
+    return Text.assemble(*((t[0], TIER_STYLES.get(t, "")) for t in tiers))
 
 
-def _turns(turns: list[Turn]) -> Any:
+def _turns(turns: list[Call]) -> Any:
     from rich.table import Table
     from rich.text import Text
 
@@ -196,11 +199,10 @@ def _turns(turns: list[Turn]) -> Any:
     for name in ("conversation", "turn", "tier", "USD", "reason"):
         table.add_column(name, no_wrap=name != "reason")
     for turn in reversed(turns):
-        cost = turn.outcome.cost if turn.outcome else None
-        tier = _tier(turn) or "?"
+        cost, tier = turn.cost, turn.shown_tier or "?"
         table.add_row(
             (turn.conversation_id or "?")[:8],
-            str(turn.turn),
+            str(turn.turn or "?"),
             Text(tier, style=TIER_STYLES.get(tier, "")),
             "?" if cost is None else f"{cost:.4f}",
             Text(_reason(turn)),

@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 from openhands.sdk.llm import LLM
 
-from openhands_tiered_router.calls.fleet import Fleet, RoutedCall, fleet
+from openhands_tiered_router.calls.fleet import (
+    Fleet,
+    RoutedCall,
+    endpoint_state,
+    fleet,
+)
 from openhands_tiered_router.calls.flow import Call
 from openhands_tiered_router.calls.health.endpoint import EndpointHealth
 from openhands_tiered_router.calls.settings import BreakerSettings, DispatchSettings
@@ -20,7 +25,8 @@ from openhands_tiered_router.calls.state.settings import StateSettings
 from openhands_tiered_router.calls.state.stores import durable_store_for, store_for
 from openhands_tiered_router.guards.budget.book import Account, Refused
 from openhands_tiered_router.guards.budget.desk import desk
-from openhands_tiered_router.guards.budget.limits import Budget
+from openhands_tiered_router.guards.budget.left import budgets_left
+from openhands_tiered_router.guards.budget.limits import Budget, Scope
 from openhands_tiered_router.policy.decision import Decision, Reason
 from openhands_tiered_router.policy.economics.lifetime import CacheSettings
 from openhands_tiered_router.policy.engine import Engine, Rule
@@ -30,6 +36,7 @@ from openhands_tiered_router.policy.session import SessionState
 from openhands_tiered_router.record.metrics.serving import serve_as_configured
 from openhands_tiered_router.record.metrics.sources import sources
 from openhands_tiered_router.record.telemetry.location import path_from
+from openhands_tiered_router.record.telemetry.process import config_fingerprint
 from openhands_tiered_router.record.telemetry.recorder import (
     TelemetryRecorder,
     recorder_for,
@@ -62,7 +69,9 @@ class RouterSetup:
     budgets: tuple[Budget, ...] = ()
     state: StateSettings = StateSettings()
     text_bytes: int | None = None
-    """Of texts to put on record; ``None``: no texts."""
+    """Of texts to record; ``None``: no texts."""
+    config: str | None = None
+    """Tells its configuration file from others; ``None``: it has none."""
 
     @classmethod
     def of(
@@ -81,7 +90,7 @@ class RouterSetup:
         rules = own_rules(settings) if rules is None else rules
         policy = settings.policy.model_copy(update={"base_tier": default_tier})
         recorder = _recorder(settings)
-        sources.add(tiers.endpoints, settings.budgets, settings.state, recorder)
+        _note_sources(tiers.endpoints, settings, recorder)
         serve_as_configured(settings.metrics)
         return cls(
             engine=Engine(tiers, rules, policy),
@@ -93,6 +102,7 @@ class RouterSetup:
             budgets=settings.budgets,
             state=settings.state,
             text_bytes=_text_bytes(settings, recorder),
+            config=config_fingerprint(settings.config_file),
         )
 
     @property
@@ -192,18 +202,19 @@ class RouterSetup:
         )
 
     def record(self, call: RoutedCall) -> None:
-        """Puts a call with its outcome on record; returns at once."""
+        """Records a call with its outcome; returns at once."""
         answered = call.outcome.endpoint
         self.recorder.record_decision(
             call.decision,
             decision_id=call.decision_id,
             conversation_id=call.session_id,
             time=call.at,
-            turn=call.turn if call.purpose == "turn" else None,
+            turn=call.turn + 1 if call.purpose == "turn" else None,
             purpose=AGENT_TURN if call.purpose == "turn" else str(call.purpose),
             model=self.endpoints[call.decision.endpoint].model,
             overhead_us=call.overhead * 1e6,
             tiers=self.engine.tiers,
+            config=self.config,
         )
         self.recorder.record_outcome(
             call.decision_id,
@@ -245,6 +256,23 @@ class Unshared:
 
     def __reduce__(self) -> tuple[type[Unshared], tuple[()]]:
         return Unshared, ()
+
+
+def _note_sources(
+    endpoints: Sequence[Endpoint],
+    settings: RouterSettings,
+    recorder: TelemetryRecorder,
+) -> None:
+    """Tells metrics whom to ask at a scrape."""
+    sources.add(
+        recorder,
+        {(e.key, e.model): partial(endpoint_state, e.cache_id) for e in endpoints},
+        {
+            (str(b.scope), b.name): partial(budgets_left, (b,), settings.state)
+            for b in settings.budgets
+            if b.scope not in (Scope.CALL, Scope.CONVERSATION)
+        },
+    )
 
 
 def _recorder(settings: RouterSettings) -> TelemetryRecorder:

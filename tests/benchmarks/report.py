@@ -19,10 +19,10 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from openhands_tiered_router.record.report.now import now
 from synthetic import TURNS, fill
 
-from openhands_tiered_router.record.report.now import now
-from openhands_tiered_router.record.telemetry.assess import assess
+from openhands_tiered_router.record.telemetry.judging import assess
 from openhands_tiered_router.record.telemetry.query import TelemetryFile
 
 

@@ -27,13 +27,14 @@ from openhands_tiered_router.policy.decision import (
 from openhands_tiered_router.policy.economics.costs import call_cost
 from openhands_tiered_router.policy.outcome import Attempt, ErrorKind, Outcome, Usage
 from openhands_tiered_router.record.telemetry.records import (
-    DecisionRecord,
+    Call,
     GuardEvent,
-    OutcomeRecord,
     Record,
     ToolResult,
     ToolStatus,
     Verdict,
+    decided,
+    ended,
 )
 from openhands_tiered_router.record.telemetry.store import Store
 from openhands_tiered_router.tiers import Endpoint, Prices, Tier, TierSet
@@ -125,9 +126,7 @@ def _conversation(
         kind = rng.choice(MECHANICAL if mechanical else HARD)
         failed = rng.random() < (0.1 if mechanical else 0.2)
         now += rng.uniform(3, 15)
-        outcome = call[1]
-        assert isinstance(outcome, OutcomeRecord)
-        yield _tool(rng, name, outcome, now, kind, failed)
+        yield _tool(rng, name, call[1], now, kind, failed)
     if n % 20 == 0:
         yield _guard(name, now, "budget", "soft_limit", limit="day")
     if n % 25 == 0:
@@ -214,7 +213,7 @@ def _call(
     now: float,
     decision: Decision,
     tokens: tuple[int, int, dict[str, int]],
-) -> list[Record]:
+) -> list[Call]:
     prompt, output, warm = tokens
     served = next(e for e in TIERS.endpoints if e.key == decision.endpoint)
     seconds = 0.4 + output / 90 + rng.random()
@@ -229,14 +228,14 @@ def _call(
     assert served.prices is not None
     milliseconds = round(now * 1000) << 80
     made = str(UUID(int=milliseconds | 0x7 << 76 | 0x2 << 62 | rng.getrandbits(60)))
-    decided = DecisionRecord(
+    first_half = decided(
+        decision,
         decision_id=made,
         conversation_id=name,
         turn=turn,
         time=now,
         model=next(e.model for e in TIERS.endpoints if e.key == decision.endpoint),
         overhead_us=rng.lognormvariate(5.8, 0.4),
-        decision=decision,
         tiers=TIERS,
     )
     outcome = Outcome(
@@ -253,28 +252,28 @@ def _call(
         first_token_seconds=0.3 + rng.random(),
         response_id=f"chatcmpl-{rng.getrandbits(128):032x}",
     )
-    ended = OutcomeRecord(
-        decision_id=made,
+    second_half = ended(
+        made,
+        outcome,
         conversation_id=name,
         time=now,
-        outcome=outcome,
         tier=served.tier,
         model=served.model,
     )
-    return [decided, ended]
+    return [first_half, second_half]
 
 
 def _tool(
     rng: random.Random,
     name: str,
-    asked: OutcomeRecord,
+    asked: Call,
     now: float,
     kind: str,
     failed: bool,
 ) -> ToolResult:
     return ToolResult(
         conversation_id=name,
-        response_id=asked.outcome.response_id,
+        response_id=asked.response,
         tool_call_id=f"call_{rng.getrandbits(96):024x}",
         tool_name="file_editor" if kind in ("edit", "read") else "terminal",
         time=now,
@@ -318,15 +317,15 @@ def fill(path: Path, turns: int, *, seed: int = 1, since: float = START) -> int:
     return made * -(-turns // made)
 
 
-_COPIED = ("conversations", "decision_rows", "tasks", "guard_events", "verdicts")
+_COPIED = ("conversations", "decisions", "guard_events", "verdicts")
 
 
 def _last_key(connection: sqlite3.Connection, table: str) -> int:
     return connection.execute(f"SELECT max(key) FROM {table}").fetchone()[0]
 
 
-def _later_id(stored: bytes, milliseconds: int) -> bytes:
-    return (int.from_bytes(stored) + (milliseconds << 80)).to_bytes(16)
+def _later_id(stored: str, milliseconds: int) -> str:
+    return str(UUID(int=UUID(stored).int + (milliseconds << 80)))
 
 
 def _copy(connection: sqlite3.Connection, rows: dict[str, int], n: int) -> None:
@@ -337,20 +336,23 @@ def _copy(connection: sqlite3.Connection, rows: dict[str, int], n: int) -> None:
         "id": "later_id(id, :ms)",
         "conversation": "conversation + :conversations",
         "time": "time + :later",
-        "decision": "decision + :decision_rows",
-        "task": "task + :tasks",
+        "decision": "decision + :decisions",
     }
     connection.execute("BEGIN")
-    for table in (*_COPIED, "tool_rows", "explanation_rows"):
+    for table in (*_COPIED, "tool_results", "explanations"):
         info = connection.execute(f"PRAGMA table_info({table})").fetchall()
         columns: list[str] = [name for _, name, *_ in info]
         own = {"key": f"key + :{table}"}
         if table == "conversations":
-            own |= {"id": "id || '-' || :n", "last": "last + :later"}
+            own |= {
+                "id": "id || '-' || :n",
+                "first": "first + :later",
+                "last": "last + :later",
+            }
         chosen = ", ".join({**changed, **own}.get(c, c) for c in columns)
         first = {
-            "explanation_rows": "WHERE decision <= :first_decision_rows",
-            "tool_rows": "WHERE conversation <= :first_conversations",
+            "explanations": "WHERE decision <= :first_decisions",
+            "tool_results": "WHERE conversation <= :first_conversations",
         }.get(table, f"WHERE key <= :first_{table}")
         connection.execute(
             f"INSERT INTO {table} SELECT {chosen} FROM {table} {first}",

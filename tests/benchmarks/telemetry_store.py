@@ -26,7 +26,7 @@ import synthetic
 
 from openhands_tiered_router.calls.ids import new_decision_id
 from openhands_tiered_router.policy.decision import Decision
-from openhands_tiered_router.record.telemetry.records import DecisionRecord
+from openhands_tiered_router.record.telemetry.records import decided
 from openhands_tiered_router.record.telemetry.removal import Retention, purge
 from openhands_tiered_router.record.telemetry.store import Store
 from openhands_tiered_router.record.telemetry.writer import Writer
@@ -121,7 +121,7 @@ def another_writer(path: Path) -> Iterator[None]:
         while not done.wait(0.05):
             began = time.perf_counter()
             writer.put(
-                DecisionRecord(
+                decided(
                     decision_id=new_decision_id(),
                     conversation_id="another",
                     time=time.time(),

@@ -17,11 +17,12 @@ from prometheus_client import CollectorRegistry
 
 from openhands_tiered_router.policy.decision import Decision
 from openhands_tiered_router.policy.outcome import Attempt, Outcome, Usage
-from openhands_tiered_router.record.metrics.counted import Counted
+from openhands_tiered_router.record.metrics.counters import Counters
 from openhands_tiered_router.record.metrics.exposition import exposition
 from openhands_tiered_router.record.telemetry.records import (
-    DecisionRecord,
-    OutcomeRecord,
+    Call,
+    decided,
+    ended,
 )
 from openhands_tiered_router.sdk.tracing import in_span
 from openhands_tiered_router.tiers import Tier
@@ -33,7 +34,7 @@ CALLS, RUNS = 500, 31
 KEYS = [f"{tier}/{n}" for tier in ("simple", "complex") for n in range(2, 6)]
 
 
-def records(number: int) -> tuple[DecisionRecord, OutcomeRecord]:
+def records(number: int) -> tuple[Call, Call]:
     key = KEYS[number % len(KEYS)]
     tier = Tier.of(key)
     decision = Decision(tier=tier, endpoint=key, need=tier)
@@ -47,8 +48,8 @@ def records(number: int) -> tuple[DecisionRecord, OutcomeRecord]:
     )
     shared = {"decision_id": str(number), "conversation_id": "c", "time": 0.0}
     return (
-        DecisionRecord(**shared, decision=decision, overhead_us=300.0),
-        OutcomeRecord(**shared, outcome=outcome, tier=tier, model="openai/gpt-4o"),
+        decided(**shared, decision=decision, overhead_us=300.0),
+        ended(**shared, outcome=outcome, tier=tier, model="openai/gpt-4o"),
     )
 
 
@@ -65,13 +66,13 @@ def test_a_call_and_a_scrape() -> None:
     machine = f"{platform.machine()}, {os.cpu_count()} cores"
     load = f"load {os.getloadavg()[0]:.1f}"
     print(f"\n{machine}, Python {platform.python_version()}, {load}")
-    counted = Counted(CollectorRegistry())
+    counted = Counters(CollectorRegistry())
     calls = [records(number) for number in range(CALLS)]
 
     def call() -> float:
         began = time.process_time()
-        for decided, came_out in calls:
-            counted.see(decided)
+        for begun, came_out in calls:
+            counted.see(begun)
             counted.see(came_out)
         return (time.process_time() - began) / CALLS
 

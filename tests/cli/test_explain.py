@@ -12,7 +12,7 @@ from openhands_tiered_router.policy.decision import (
     Reason,
 )
 from openhands_tiered_router.policy.need.dimensions import NAMES
-from openhands_tiered_router.record.telemetry.records import DecisionRecord, TextRecord
+from openhands_tiered_router.record.telemetry.records import TextRecord, decided
 from openhands_tiered_router.record.telemetry.store import Store
 from openhands_tiered_router.tiers import Tier
 
@@ -97,7 +97,7 @@ def test_a_decision_on_record(tmp_path: Path) -> None:
         dimensions=(Dimension("breadth", 0.5, 0.2, "parts +1.0"),),
         reasons=(Reason("task_score", "complexity 0.50"),),
     )
-    record = DecisionRecord(
+    record = decided(
         decision_id="01ABC", conversation_id="c", time=1.0, decision=decision
     )
     said = TextRecord(decision_id="01ABC", request="Why [this] tier?", answer=None)

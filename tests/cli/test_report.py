@@ -1,9 +1,14 @@
+"""``report``, ``watch`` and ``status``: what they say, and what they do not."""
+
+import base64
+import hashlib
 import json
 import re
 import sqlite3
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,18 +17,24 @@ from click.testing import CliRunner, Result
 from openhands_tiered_router.calls.state.settings import StateSettings
 from openhands_tiered_router.calls.state.stores import durable_store_for, forget_stores
 from openhands_tiered_router.cli import tiered_router
+from openhands_tiered_router.cli.here import CONFIG_SUFFIXES, config_here
+from openhands_tiered_router.config.find import find_config
+from openhands_tiered_router.config.parse import PARSERS
 from openhands_tiered_router.guards.budget.ledger import Entry, reserve
 from openhands_tiered_router.guards.budget.limits import NANO, Spend
 from openhands_tiered_router.policy.decision import Candidate, Decision, Reason
 from openhands_tiered_router.policy.outcome import Attempt, Outcome, Usage
+from openhands_tiered_router.record.telemetry.process import config_fingerprint
 from openhands_tiered_router.record.telemetry.records import (
-    DecisionRecord,
+    Call,
     GuardEvent,
-    OutcomeRecord,
     Record,
     ToolResult,
     ToolStatus,
     Verdict,
+    decided,
+    ended,
+    replace,
 )
 from openhands_tiered_router.record.telemetry.store import Store
 from openhands_tiered_router.tiers import Endpoint, Prices, Tier, TierSet
@@ -62,10 +73,10 @@ def records(now: float) -> Iterator[Record]:
         dimensions=(),
         policy="rules",
     )
-    yield DecisionRecord(
+    yield decided(
         decision_id=NAME,
         conversation_id="talk",
-        turn=0,
+        turn=1,
         time=now,
         model="m/small",
         overhead_us=200.0,
@@ -81,7 +92,7 @@ def records(now: float) -> Iterator[Record]:
         first_token_seconds=0.5,
         response_id="answer",
     )
-    yield OutcomeRecord(
+    yield ended(
         decision_id=NAME,
         conversation_id="talk",
         time=now,
@@ -121,7 +132,7 @@ def records(now: float) -> Iterator[Record]:
         time=now + 2,
         guard="budget",
         kind="soft_limit",
-        detail={"limit": "day"},
+        detail={"limit": "day:team:usd:18000000000"},
     )
 
 
@@ -138,13 +149,30 @@ def run(*args: object) -> Result:
     return CliRunner(env={"COLUMNS": "200"}).invoke(tiered_router, [*map(str, args)])
 
 
-def test_the_terminal_says_what_it_does_not_know(file: Path) -> None:
-    said = run("report", "--telemetry", file).stdout
-    assert "$0.0017" in said
-    assert "too few conversations for an interval" in said
-    assert "m/<b>large" in said
-    assert "not known: no verdicts of people or CI yet" in said
-    assert "breaker" in said
+def test_the_first_line_is_one_sentence(file: Path) -> None:
+    said = run("report", "--telemetry", file).stdout.splitlines()
+    assert said[0] == (
+        "Last 7 days: $0.0017 for 1 task; <b>large alone would have cost about $0.0085."
+    )
+    assert "too few to predict the next ones" in said[1]
+
+
+def test_a_screen_is_a_screen(file: Path) -> None:
+    """At 80 columns and 24 lines, as a terminal opens."""
+    runner = CliRunner(env={"COLUMNS": "80"})
+    said = runner.invoke(tiered_router, ["report", "--telemetry", str(file)]).stdout
+    assert len(said.splitlines()) <= 23
+    assert max(map(len, said.splitlines())) <= 80
+    assert "0 of 1 judged task solved" in said
+    assert "1 of 1 judged turns went to too weak a tier" in said
+
+
+def test_details_say_what_is_not_known(file: Path) -> None:
+    said = run("report", "--telemetry", file, "--details").stdout
+    assert "always complex (<b>large)" in said
+    assert "good work that it accepted: not known: no verdicts of people" in said
+    assert re.search(r"breaker: opened +complex +1", said)
+    assert re.search(r"whole call, s +simple +1 +2\.00 +too few +too few", said)
 
 
 def test_json_has_the_same_figures(file: Path) -> None:
@@ -155,16 +183,64 @@ def test_json_has_the_same_figures(file: Path) -> None:
     assert dear["saving"]["low"] is None
     assert found["until"] is None
     assert found["solved"][0]["failed"] == 1
+    assert found["tasks"][0]["too_weak"] == 1
+    assert found["tiers"][0]["key"] == ["simple"]
 
 
-def test_a_misroute_can_be_explained(file: Path) -> None:
+def test_every_command_that_is_printed_beside_a_mistake_works(file: Path) -> None:
     said = run("report", "--misroutes", "--telemetry", file).stdout
-    assert "under-provisioned" in said
-    assert "leaked" in said
-    found = re.search(r"tiered-router (explain --decision \S+)", said)
-    assert found is not None
-    explained = run(*found[1].split(), "--telemetry", file, "--json")
+    assert "Simple, too weak a tier: a hard turn, $0.0017" in said
+    assert "a hard turn on the weaker of two tiers" in said
+    assert "turn 1 of conversation talk" in said
+    commands = re.findall(r"^  tiered-router (.+)$", said, re.MULTILINE)
+    assert [c.split()[0] for c in commands] == ["explain", "report"]
+    for command in commands:
+        result = run(*command.split())
+        assert result.exit_code == 0, result.output
+    explained = run(*commands[0].split(), "--json")
     assert json.loads(explained.stdout)["tier"] == "simple"
+
+
+@pytest.mark.parametrize("given", ["1f0c0c62", "1f0c0c6200004", "1f0c0c62-0000-4000"])
+def test_the_beginning_of_an_id_is_enough(tmp_path: Path, given: str) -> None:
+    path, name = tmp_path / "t.sqlite3", "1f0c0c62-0000-4000-8000-000000000000"
+    store = Store(path)
+    for other in (name, "2" + name[1:]):
+        found = records(time.time() - 30)
+        called = [replace(r, conversation_id=other) for r in found if type(r) is Call]
+        store.write([replace(c, id=f"{other}-decision") for c in called])
+    store.close()
+    said = run("report", "--telemetry", path, "--conversation", given).stdout
+    assert said.startswith("Conversation 1f0c0c62: $0.0017 for 1 task")
+    lines = run("telemetry", "export", "--telemetry", path, "--conversation", given)
+    assert json.loads(lines.stdout)["conversation_id"] == name
+    assert run("verdict", given, "--accepted", "--telemetry", path).exit_code == 0
+    purged = run("telemetry", "purge", given, "--telemetry", path)
+    assert purged.stdout == "Removed 1 conversation, 1 decision\n"
+
+
+def test_ids_that_fit_none_or_several_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "t.sqlite3"
+    store = Store(path)
+    for name in ("abc1", "abc2"):
+        called = [r for r in records(time.time()) if type(r) is Call]
+        store.write([replace(c, conversation_id=name, id=name) for c in called])
+    store.close()
+    several = run("report", "--telemetry", path, "--conversation", "abc")
+    assert several.exit_code == 2
+    assert "abc1, abc2; give more of it" in several.stderr
+    none = run("report", "--telemetry", path, "--conversation", "x")
+    assert none.exit_code == 2
+    assert "no conversation 'x' is recorded" in none.stderr
+    assert run("report", "--telemetry", path, "--conversation", "abc1").exit_code == 0
+
+
+def test_conversations_are_listed(file: Path) -> None:
+    said = run("report", "--telemetry", file, "--conversations").stdout
+    assert re.search(r"talk +\S+ \S+ +1 +\$0.0017 +\$0.0085 +1 +rejected", said)
+
+
+SCRIPT = re.compile(r"<script[^>]*>(.*?)</script>", re.DOTALL)
 
 
 def test_the_page_needs_nothing_else_and_escapes_names(
@@ -173,13 +249,40 @@ def test_the_page_needs_nothing_else_and_escapes_names(
     page = tmp_path / "page.html"
     assert run("report", "--telemetry", file, "--html", page).exit_code == 0
     text = page.read_text("utf-8")
-    assert "m/&lt;b&gt;large" in text
-    assert "<script" not in text
-    assert not re.search(r"""(?:src|href|url)\s*[=(]|https?://""", text)
-    # Of one call no percentile and no calibration is drawn.
-    assert text.count("<svg") == 3
-    assert "too few to say anything of the next ones" in text
-    assert "saved against the top model" not in text
+    assert "&lt;b&gt;large alone would have cost" in text
+    assert "<b>large" not in text
+    data, script = SCRIPT.findall(text)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert "default-src 'none'; style-src 'unsafe-inline'; " in text
+    assert f"script-src 'sha256-{digest}'" in text
+    assert not re.search(r"""(?:src|href|url)\s*[=(]|https?://(?!www\.w3\.org)""", text)
+    assert "innerHTML" not in script
+    (task,) = json.loads(data)["conversations"]
+    (turn,) = task["list"]
+    assert (turn["turn"], turn["tier"], turn["provision"]) == (1, "simple", "under")
+    assert turn["alone"] == pytest.approx(0.0085)
+    assert "too few to predict the next ones" in text
+
+
+def test_no_name_ends_the_pages_data(tmp_path: Path) -> None:
+    path, page = tmp_path / "t.sqlite3", tmp_path / "page.html"
+    evil = "</script><script>alert(1)</script><!--"
+    store = Store(path)
+    for record in records(time.time() - 30):
+        if isinstance(record, Call) and record.explanation:
+            why = replace(record.explanation, reasons=(Reason(evil, evil),))
+            record = replace(record, explanation=why, model=evil)
+        elif isinstance(record, Call):
+            record = replace(record, served_model=evil)
+        store.write([replace(record, conversation_id=evil)])
+    store.close()
+    run("report", "--telemetry", path, "--html", page)
+    text = page.read_text("utf-8")
+    data, _ = SCRIPT.findall(text)
+    (task,) = json.loads(data)["conversations"]
+    assert task["conversation_id"] == evil
+    assert task["list"][0]["why"] == [f"{evil}: {evil}"]
+    assert "<script>alert" not in text
 
 
 def test_nothing_secret_in_what_is_shown(file: Path, tmp_path: Path) -> None:
@@ -198,29 +301,20 @@ def test_nothing_secret_in_what_is_shown(file: Path, tmp_path: Path) -> None:
         assert "sk-ant" not in text
 
 
-def test_percentiles_are_told_apart_by_what_is_asked(
-    file: Path, tmp_path: Path
-) -> None:
-    said = run("report", "--telemetry", file, "--latency-by", "endpoint").stdout
-    assert re.search(r"whole call, s +simple +1 +2\.00 +too few +too few", said)
-    page = tmp_path / "page.html"
-    run("report", "--telemetry", file, "--html", page)
-    text = page.read_text("utf-8")
-    for by in ("tier", "endpoint", "day"):
-        assert f"<summary>By {by}</summary>" in text
-
-
 def without_price(found: Record) -> Record:
-    if isinstance(found, OutcomeRecord):
-        return replace(found, outcome=replace(found.outcome, cost=None))
+    if isinstance(found, Call):
+        return replace(found, cost=None)
     return found
 
 
 @pytest.mark.parametrize(
     ("keep", "said"),
     [
-        (lambda r: [x for x in r if isinstance(x, GuardEvent)], "Nothing is on record"),
-        (lambda r: r[:1], "1 call without an outcome on record (yet)."),
+        (
+            lambda r: [x for x in r if isinstance(x, GuardEvent)],
+            "calls were recorded",
+        ),
+        (lambda r: r[:1], "1 call without a recorded outcome (yet)."),
         (lambda r: list(map(without_price, r)), "without a known price"),
     ],
 )
@@ -261,12 +355,12 @@ def test_what_is_left_of_budgets(
     entry = Entry(id="call", owner="me", label="turn", expected=Spend(usd=5 * NANO))
     durable_store_for(StateSettings()).apply("budget:project:me", reserve(entry, ()))
     said = run("report", "--telemetry", file, "--config", config).stdout
-    assert re.search(r"project: me, usd +5 +20 +75%", said)
-    assert "task, turns" not in said
+    assert "project (me): $5.00 of $20.00, 75% left" in said
+    assert "8 turns" not in said
     said = run(
         "report", "--telemetry", file, "--config", config, "--conversation", "talk"
     )
-    assert re.search(r"conversation: task, turns +0 +8 +100%", said.stdout)
+    assert "conversation (task): 0 turns of 8 turns, 100% left" in said.stdout
     config.write_text("budgets = 3")
     broken = run("report", "--telemetry", file, "--config", config)
     assert broken.exit_code == 2
@@ -289,14 +383,14 @@ def test_a_time_that_is_none(since: str) -> None:
 
 def test_watch_shows_what_runs(file: Path) -> None:
     said = run("watch", "--telemetry", file, "--once").stdout
-    assert "soft_limit (day)" in said
-    assert "open breakers: complex" in said
+    assert "soft limit: $18 per day (team)" in said
+    assert "not called now: complex" in said
     line = json.loads(run("watch", "--telemetry", file, "--once", "--json").stdout)
     (running,) = line["running"]
     assert running["cost"] == pytest.approx(0.0017)
     assert running["instead"] == "complex"
     assert running["instead_usd"] == pytest.approx(0.0085)
-    assert line["turns"][0]["decision"] == NAME
+    assert (line["turns"][0]["decision"], line["turns"][0]["turn"]) == (NAME, 1)
     assert run("watch", "--telemetry", file, "--once", "--within", 1).stdout.endswith(
         "Nothing runs.\n"
     )
@@ -306,8 +400,76 @@ def test_status_is_one_line(file: Path) -> None:
     result = run("status", "--telemetry", file)
     assert result.exit_code == 0
     assert result.stdout.count("\n") == 1
-    for part in ("simple turn 0 $0.0017", "80% below always complex", "open: complex"):
+    for part in (
+        "simple turn 1 $0.0017",
+        "80% below always complex",
+        "not called now: complex",
+    ):
         assert part in result.stdout
+    found = json.loads(run("status", "--telemetry", file, "--json").stdout)
+    assert found["running"][0]["turn"] == 1
+    assert found["line"] == result.stdout.strip()
+
+
+def test_what_ended_does_not_run(file: Path) -> None:
+    """Neither when its process is gone, nor when its last word was to finish."""
+    change = "UPDATE conversations SET process = ?"
+    with sqlite3.connect(file) as connection:
+        (alive,) = connection.execute("SELECT process FROM conversations").fetchone()
+        ended = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"],
+                               capture_output=True, text=True, check=True)  # fmt: skip
+        connection.execute(change, (ended.stdout.strip() + ":1",))
+    assert run("status", "--telemetry", file).stdout.startswith("idle | today $0.00")
+    assert "not called" not in run("watch", "--telemetry", file, "--once").stdout
+    with sqlite3.connect(file) as connection:
+        connection.execute(change, (alive,))
+    assert "turn 1" in run("status", "--telemetry", file).stdout
+    with sqlite3.connect(file) as connection:
+        connection.execute("UPDATE tool_results SET action_kind = 'finish'")
+    assert run("status", "--telemetry", file).stdout.startswith("idle")
+
+
+def test_only_what_this_configuration_routes_is_alive_here(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine, other = tmp_path / "mine.toml", tmp_path / "other.toml"
+    with sqlite3.connect(file) as connection:
+        sql = "UPDATE conversations SET config = ?"
+        connection.execute(sql, (config_fingerprint(mine),))
+    monkeypatch.setenv("TIERED_ROUTER_CONFIG", str(mine))
+    assert "turn 1" in run("status", "--telemetry", file).stdout
+    monkeypatch.setenv("TIERED_ROUTER_CONFIG", str(other))
+    assert run("status", "--telemetry", file).stdout == "idle | today $0.00\n"
+    assert "Nothing runs." in run("watch", "--telemetry", file, "--once").stdout
+    assert "turn 1" in run("status", "--telemetry", file, "--all").stdout
+    said = run("status", "--telemetry", file, "--config", mine).stdout
+    assert "turn 1" in said
+
+
+def test_a_conversation_without_a_turn_is_starting(tmp_path: Path) -> None:
+    path = tmp_path / "t.sqlite3"
+    title = Decision(tier=Tier.SIMPLE, endpoint="simple", need=Tier.SIMPLE)
+    store = Store(path)
+    store.write(
+        [decided(title, decision_id="d", conversation_id="c", time=time.time(),
+                 purpose="title")]
+    )  # fmt: skip
+    store.close()
+    assert run("status", "--telemetry", path).stdout.startswith("starting $0.0000 |")
+
+
+def test_the_configuration_is_looked_for_where_the_router_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".openhands").mkdir()
+    for place in (".openhands/tiered-router.yaml", "tiered-router.json",
+                  "tiered-router.toml"):  # fmt: skip
+        (tmp_path / place).touch()
+        found = find_config().path
+        assert found is not None
+        assert config_here(None) == config_fingerprint(found)
+    assert tuple(PARSERS) == CONFIG_SUFFIXES
 
 
 def test_status_never_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""``tiered-router telemetry``: what is on record, exported and removed."""
+"""``tiered-router telemetry``: what is recorded, exported and removed."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -15,9 +16,9 @@ from openhands_tiered_router.cli import tiered_router
 from openhands_tiered_router.policy.decision import Decision
 from openhands_tiered_router.policy.outcome import Outcome, Usage
 from openhands_tiered_router.record.telemetry.records import (
-    DecisionRecord,
-    OutcomeRecord,
     TextRecord,
+    decided,
+    ended,
 )
 from openhands_tiered_router.record.telemetry.store import Store
 from openhands_tiered_router.tiers import Tier
@@ -40,14 +41,14 @@ def file(tmp_path: Path) -> Path:
             key = f"{name}{n}"
             store.write(
                 [
-                    DecisionRecord(
+                    decided(
                         decision_id=key,
                         conversation_id=name,
                         time=1.0 + n,
                         turn=n,
                         decision=decision,
                     ),
-                    OutcomeRecord(
+                    ended(
                         decision_id=key,
                         conversation_id=name,
                         time=1.0 + n,
@@ -82,10 +83,10 @@ def test_stats_of_a_missing_file_are_nought(tmp_path: Path) -> None:
 def test_json_lines_and_csv_hold_the_same(file: Path) -> None:
     lines = ask("export", "--telemetry", file).stdout.splitlines()
     rows = [json.loads(line) for line in lines]
-    assert [r["decision_id"] for r in rows] == ["a0", "a1", "b0"]
+    assert [r["id"] for r in rows] == ["a0", "a1", "b0"]
     assert [r["conversation_id"] for r in rows] == ["a", "a", "b"]
     assert (rows[0]["tier"], rows[0]["served_tier"]) == ("simple", "complex")
-    assert (rows[0]["cost"], rows[0]["prompt"]) == (0.25, 7)
+    assert (rows[0]["cost"], rows[0]["prompt_tokens"]) == (0.25, 7)
     text = ask("export", "--telemetry", file, "--format", "csv").stdout
     table = list(csv.DictReader(io.StringIO(text)))
     blank = [{k: "" if v is None else str(v) for k, v in r.items()} for r in rows]
@@ -97,8 +98,8 @@ def test_an_export_goes_to_a_file_and_takes_one_conversation(
 ) -> None:
     out = tmp_path / "out.jsonl"
     done = ask("export", "--telemetry", file, "--conversation", "b", "--out", out)
-    assert done.stderr == "1 decisions\n"
-    assert json.loads(out.read_text())["decision_id"] == "b0"
+    assert done.stderr == "1 decision\n"
+    assert json.loads(out.read_text())["id"] == "b0"
     assert ask("export", "--telemetry", file, "--days", "1").stdout == ""
 
 
@@ -139,7 +140,7 @@ def test_texts_are_exported_where_asked_for_and_can_be_removed(
     assert "what users and models said" in ask("stats", "--telemetry", file).stdout
     assert ask("purge", "a", "--texts", "--telemetry", file).exit_code == 2
     done = ask("purge", "--texts", "--telemetry", file)
-    assert done.stdout == "Removed the texts of 1 calls\n"
+    assert done.stdout == "Removed the texts of 1 call\n"
     assert "please" not in ask("export", "--texts", "--telemetry", file).stdout
 
 
@@ -156,12 +157,12 @@ def test_texts_come_into_parquet_too(file: Path, tmp_path: Path) -> None:
 
 def test_purge_removes_one_and_knows_when_there_is_none(file: Path) -> None:
     done = ask("purge", "a", "--telemetry", file)
-    assert done.stdout == "Removed 1 conversations, 2 decisions\n"
+    assert done.stdout == "Removed 1 conversation, 2 decisions\n"
     left = ask("export", "--telemetry", file).stdout
-    assert [json.loads(n)["decision_id"] for n in left.splitlines()] == ["b0"]
+    assert [json.loads(n)["id"] for n in left.splitlines()] == ["b0"]
     again = ask("purge", "a", "--telemetry", file)
     assert again.exit_code == 2
-    assert "no conversation a" in again.stderr
+    assert "no conversation 'a'" in again.stderr
 
 
 def test_a_file_that_is_no_telemetry_is_an_error(tmp_path: Path) -> None:
@@ -171,3 +172,42 @@ def test_a_file_that_is_no_telemetry_is_an_error(tmp_path: Path) -> None:
         failed = ask(*command, "--telemetry", path)
         assert failed.exit_code == 2
         assert "notes.txt" in failed.stderr
+
+
+def test_a_spreadsheet_gets_no_formula(tmp_path: Path) -> None:
+    path = tmp_path / "t.sqlite3"
+    store = Store(path)
+    named = Decision(tier=Tier.SIMPLE, endpoint="=cmd()", need=Tier.SIMPLE)
+    store.write([decided(named, decision_id="d", conversation_id="c", time=1.0)])
+    store.close()
+    text = ask("export", "--telemetry", path, "--format", "csv").stdout
+    (row,) = csv.DictReader(io.StringIO(text))
+    assert row["endpoint"] == "'=cmd()"
+
+
+def test_control_characters_in_names_reach_neither_terminal_nor_table(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "t.sqlite3"
+    store = Store(path)
+    endpoint, conversation = "a\x1b[2J\u202eb", "c\x1b]0;title\x07"
+    named = Decision(tier=Tier.SIMPLE, endpoint=endpoint, need=Tier.SIMPLE)
+    now = time.time()
+    store.write(
+        [
+            decided(named, decision_id="d", conversation_id=conversation, time=now),
+            TextRecord(decision_id="d", request="x", answer=None),
+        ]
+    )
+    store.close()
+    text = ask("export", "--telemetry", path, "--format", "csv").stdout
+    (row,) = csv.DictReader(io.StringIO(text))
+    assert row["endpoint"] == "a\ufffd[2J\ufffdb"
+    page = tmp_path / "page.html"
+    for words in (["--details"], ["--conversations"], ["--html", str(page)]):
+        shown = CliRunner().invoke(
+            tiered_router, ["report", "--telemetry", str(path), *words]
+        )
+        assert shown.exit_code == 0
+        assert not {"\x1b", "\x07", "\u202e"} & set(shown.output)
+    assert not {"\x1b", "\x07", "\u202e"} & set(page.read_text("utf-8"))

@@ -85,7 +85,7 @@ def test_a_verdict_is_answered_in_json(recorder: TelemetryRecorder) -> None:
         (("c", "--rates"), "give a conversation, or --rates"),
         (("c",), "say --accepted or --rejected"),
         (("c", "--accepted", "--by", "verifier"), "the verifier's own name"),
-        (("other", "--accepted"), "has no conversation other"),
+        (("other", "--accepted"), "no conversation 'other' is recorded"),
     ],
 )
 def test_what_cannot_be_recorded_is_refused(

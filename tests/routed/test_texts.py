@@ -62,7 +62,7 @@ def rows(router) -> list[tuple[int | None, str | None, str | None]]:
     assert router.recorder.flush(60)
     with closing(sqlite3.connect(router.recorder.path)) as connection:
         return connection.execute(
-            "SELECT turn, request, answer FROM texts JOIN decision_rows d"
+            "SELECT turn, request, answer FROM texts JOIN decisions d"
             " ON d.key = decision ORDER BY d.time"
         ).fetchall()
 

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import logging
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from functools import partial
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 from openhands_tiered_router.record.metrics.settings import MetricsSettings
 
 
 if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIEnvironment
+
     from openhands_tiered_router.record.metrics.exposition import Exposition
 
 
 logger = logging.getLogger(__name__)
 
-_PATIENCE: Final = 10.0
+_REQUEST_SECONDS: Final = 10.0
 """Seconds for a client to send its request; a scrape comes from nearby."""
 
 
@@ -29,8 +33,10 @@ class MetricsServer:
     """Serves from a daemon thread until it is closed."""
 
     def __init__(self, exposition: Exposition, host: str, port: int) -> None:
-        handler = type("_Bound", (_Handler,), {"exposition": exposition})
-        self._server = _Server((host, port), handler)
+        from prometheus_client.exposition import ThreadingWSGIServer
+
+        app = partial(_answered, exposition)
+        self._server = make_server(host, port, app, ThreadingWSGIServer, _Handler)
         self._thread = threading.Thread(
             target=self._server.serve_forever, name="tiered-router-metrics", daemon=True
         )
@@ -86,16 +92,16 @@ def serve_metrics(
 def serve_as_configured(settings: MetricsSettings) -> None:
     """Serves once a process, if there is a port. Returns at once: the first import
     takes a tenth of a second. What goes wrong is logged; the run goes on."""
-    if settings.port is None or settings in _asked_for:
+    if settings.port is None or settings in _served:
         return
-    _asked_for.add(settings)
+    _served.add(settings)
     thread = threading.Thread(
         target=_serve, args=(settings,), name="tiered-router-metrics", daemon=True
     )
     thread.start()
 
 
-_asked_for: Final[set[MetricsSettings]] = set()
+_served: Final[set[MetricsSettings]] = set()
 
 
 def _serve(settings: MetricsSettings) -> None:
@@ -107,27 +113,26 @@ def _serve(settings: MetricsSettings) -> None:
         logger.warning("%s; the run goes on without", error)
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-
-class _Handler(BaseHTTPRequestHandler):
-    exposition: Exposition
-    timeout = _PATIENCE
-
-    def do_GET(self) -> None:
-        path = self.path.partition("?")[0]
-        try:
-            answer = self.exposition.answer(path, self.headers.get("accept", ""))
-        except Exception as error:
-            logger.error("%s not answered: %s", path[:40], type(error).__name__)
-            self.send_error(500)
-            return
-        self.send_response(answer.status)
-        self.send_header("Content-Type", answer.content_type)
-        self.send_header("Content-Length", str(len(answer.body)))
-        self.end_headers()
-        self.wfile.write(answer.body)
+class _Handler(WSGIRequestHandler):
+    timeout = _REQUEST_SECONDS
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002, ARG002
         """Scrapes are not worth a line each."""
+
+
+def _answered(
+    exposition: Exposition, environ: WSGIEnvironment, respond: StartResponse
+) -> list[bytes]:
+    path = environ.get("PATH_INFO", "")
+    if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
+        respond("405 Method Not Allowed", [("Allow", "GET, HEAD")])
+        return []
+    try:
+        answer = exposition.answer(path, environ.get("HTTP_ACCEPT", ""))
+    except Exception as error:
+        logger.error("%s not answered: %s", path[:40], type(error).__name__)
+        respond("500 Internal Server Error", [("Content-Type", "text/plain")])
+        return [b"see the log\n"]
+    status = HTTPStatus(answer.status)
+    respond(f"{status.value} {status.phrase}", [("Content-Type", answer.content_type)])
+    return [answer.body]

@@ -2,42 +2,49 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from openhands_tiered_router.record.report import calibration
 from openhands_tiered_router.record.report.budgets import BudgetLeft
 from openhands_tiered_router.record.report.calibration import Bin
-from openhands_tiered_router.record.report.receipts import Receipts
+from openhands_tiered_router.record.report.conversations import Task, tasks
+from openhands_tiered_router.record.report.misroutes import Misroute, misroutes
 from openhands_tiered_router.record.report.savings import Savings, savings
 from openhands_tiered_router.record.report.solved import (
-    SolvedByTier,
-    by_tier,
-    solved_conversations,
+    Solved,
+    solved_by_tier,
+    verdicts_by_conversation,
 )
-from openhands_tiered_router.record.report.sums import Span
-from openhands_tiered_router.record.report.totals import Totals
-from openhands_tiered_router.record.telemetry.aggregates import By, Group, Keys
-from openhands_tiered_router.record.telemetry.assess import (
-    Misroute,
-    misroutes,
-    unjudged,
+from openhands_tiered_router.record.telemetry.judging import unjudged
+from openhands_tiered_router.record.telemetry.percentiles import (
+    Percentiles,
+    percentiles,
 )
-from openhands_tiered_router.record.telemetry.digests import digests
-from openhands_tiered_router.record.telemetry.events import guard_events
-from openhands_tiered_router.record.telemetry.percentiles import PER, Latency, latencies
 from openhands_tiered_router.record.telemetry.query import TelemetryFile
-from openhands_tiered_router.record.telemetry.records import GuardEvent
-from openhands_tiered_router.record.telemetry.rows import stored_conversation_id
+from openhands_tiered_router.record.telemetry.statements import stored_id
+from openhands_tiered_router.record.telemetry.sums import Group, Span, Sums
+from openhands_tiered_router.record.telemetry.tier_sets import decode_tier_set
 from openhands_tiered_router.record.telemetry.verdicts import AcceptRates, accept_rates
+from openhands_tiered_router.tiers import TierSet
 
 
-class UnknownConversationError(ValueError):
-    """Nothing is on record of it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Details:
+    """What takes long to find out in a large file: every call is read."""
+
+    next_turn: tuple[Bin, ...]
+    next_turn_error: float | None
+    task_score: tuple[Bin, ...]
+    latency: tuple[Percentiles, ...]
+    verifier: AcceptRates
+    """Over the whole file."""
+    guards: tuple[tuple[str, str, str, int], ...]
+    """Guard, what it did, to which endpoint or limit, and how often."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,30 +56,38 @@ class Report:
     since: float
     until: float
     conversation_id: str | None
-    unassessed: int
+    unjudged: int
     """Conversations with turns that are not judged yet."""
     lost: int
     """Records that never reached the file."""
+    task_count: int
+    """Conversations, those of sub-agents not counted."""
+    whole: Group
     tiers: tuple[Group, ...]
     """All calls, by the tier that served."""
     days: tuple[Group, ...]
     """By day and tier; days of UTC."""
-    endpoints: tuple[Group, ...]
+    models: tuple[Group, ...]
+    """By tier, model and endpoint."""
     provisions: tuple[Group, ...]
+    """By the tier that served, and whether that was right; ``None``: not judged."""
     savings: Savings
-    solved: tuple[SolvedByTier, ...]
-    receipts: Receipts
-    next_turn: tuple[Bin, ...]
-    next_turn_error: float | None
-    task_score: tuple[Bin, ...]
-    verifier: AcceptRates
-    """Over the whole file."""
-    guards: tuple[tuple[str, str, str, int], ...]
-    """Guard, what it did, to which endpoint or limit, and how often."""
-    latency: tuple[Latency, ...]
+    solved: tuple[Solved, ...]
+    """All, then by the tier that did most."""
+    tasks: tuple[Task, ...]
+    """The latest first."""
     misroutes: tuple[Misroute, ...]
     budgets: tuple[BudgetLeft, ...] | None
     """``None``: no configuration was given that names limits."""
+    details: Details | None
+
+    def provision(self, tier: str | None, provision: str) -> float:
+        """Turns of a tier, ``None``: of all, that were judged so."""
+        return sum(
+            g["turns"]
+            for g in self.provisions
+            if g.key[1] == provision and tier in (None, g.key[0])
+        )
 
 
 def build(
@@ -81,8 +96,8 @@ def build(
     since: float = 0.0,
     until: float = float("inf"),
     conversation_id: str | None = None,
-    misrouted: int = 10,
-    latency_by: Sequence[By] = ("tier",),
+    most: int = 10,
+    details: bool = False,
     budgets: tuple[BudgetLeft, ...] | None = None,
 ) -> Report:
     """The report; a file that is missing has none of everything.
@@ -91,97 +106,127 @@ def build(
         path: The telemetry file.
         since: Seconds since the epoch, included.
         until: Seconds since the epoch, not included.
-        conversation_id: Only this one's; ``None``: all.
-        misrouted: How many misrouted turns to list.
-        latency_by: What to tell calls apart by, each by itself, for percentiles.
-        budgets: What is left of them; see ``budgets_left``.
+        conversation_id: Only this one's, by its whole id; ``None``: all.
+        most: How many tasks, and how many misrouted turns, to list.
+        details: Whether to find out ``Details``.
+        budgets: What is left of them.
 
     Raises:
         TelemetryReadError: The file cannot be read.
-        UnknownConversationError: It has no such conversation.
     """
     file = TelemetryFile(path)
-    span = Span(since=since, until=until, conversation=_key(file, conversation_id))
-    # SQLite works outside the interpreter's lock: the questions run side by side.
-    with ThreadPoolExecutor() as pool:
-        slow = pool.submit(
-            latencies, file, tuple(PER), [(b,) for b in latency_by], *span.values()
-        )
-        wrong = pool.submit(
-            misroutes,
-            file,
-            since,
-            until,
-            limit=misrouted,
-            conversation_id=conversation_id,
-        )
-        figures = _figures(file, span)
+    with file.reading() as connection, ThreadPoolExecutor() as pool:
+        if connection is None:
+            connection = _empty()
+        key = _key(connection, conversation_id)
+        span = Span(since=since, until=until, conversation=key)
+        # SQLite works outside the interpreter's lock: questions run side by side.
+        slow = pool.submit(_slow, file, span) if details else None
+        wrong = pool.submit(_misroutes, file, span, most)
+        sums = Sums(connection, span)
+        verdicts = verdicts_by_conversation(connection)
+        whole, groups = sums.whole(), sums.conversations()
+        found = savings(whole, groups, _tier_sets(connection, sums))
         return Report(
             made=time.time(),
             since=since,
             until=until,
             conversation_id=conversation_id,
+            unjudged=unjudged(connection),
             lost=file.lost(since),
-            verifier=accept_rates(path),
-            guards=_guards(file, span, conversation_id),
-            latency=tuple(slow.result()),
-            misroutes=tuple(wrong.result()),
+            task_count=_task_count(connection),
+            whole=whole,
+            tiers=sums.by("tier"),
+            days=sums.by("day", "tier"),
+            models=sums.by("tier", "model", "endpoint"),
+            provisions=sums.by("tier", "provision"),
+            savings=found,
+            solved=solved_by_tier(groups, sums.by("conversation", "tier"), verdicts),
+            tasks=tasks(connection, sums, verdicts, found.best, most),
+            misroutes=wrong.result(),
             budgets=budgets,
-            **figures,
+            details=_details(slow.result(), path, groups, verdicts) if slow else None,
         )
 
 
-def _figures(file: TelemetryFile, span: Span) -> dict[str, Any]:
-    """What comes from digests and verdicts, by the report's field."""
-    tier_sets = file.tier_sets()
+def _empty() -> sqlite3.Connection:
+    """A file without rows."""
+    from openhands_tiered_router.record.telemetry.schema import statements
+
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    connection.row_factory = sqlite3.Row
+    for statement in statements():
+        connection.execute(statement)
+    return connection
+
+
+type _Slow = tuple[
+    tuple[Bin, ...], list[Percentiles], tuple[tuple[str, str, str, int], ...]
+]
+
+
+def _slow(file: TelemetryFile, span: Span) -> _Slow:
     with file.reading() as connection:
         if connection is None:
-            totals, shown, solved, unassessed = Totals((), {}), Keys(None), {}, 0
-        else:
-            totals = Totals(digests(connection, *span.values()), tier_sets)
-            shown, solved = Keys(connection), solved_conversations(connection)
-            unassessed = unjudged(connection)
-    bins = calibration.next_turn(totals.bins)
-    return {
-        "unassessed": unassessed,
-        "tiers": totals.groups(shown, "tier"),
-        "days": totals.groups(shown, "day", "tier"),
-        "endpoints": totals.groups(shown, "endpoint"),
-        "provisions": totals.groups(shown, "provision"),
-        "savings": savings(totals.sums, tier_sets, totals.base),
-        "solved": by_tier(totals.sums, solved),
-        "task_score": calibration.task_score(totals.sums, solved),
-        "receipts": totals.receipts(shown, tier_sets),
-        "next_turn": bins,
-        "next_turn_error": calibration.error(bins),
-    }
+            return (), [], ()
+        guards = tuple(
+            (r["guard"], r["kind"], r["what"], r["count"])
+            for r in connection.execute(_guards(span), span.values())
+        )
+        bins = calibration.next_turn(connection, span)
+        return bins, percentiles(connection, span, ("tier", "endpoint")), guards
 
 
-def _key(file: TelemetryFile, conversation_id: str | None) -> int | None:
+def _details(
+    slow: _Slow,
+    path: Path,
+    groups: tuple[Group, ...],
+    verdicts: Mapping[str, bool],
+) -> Details:
+    bins, latency, guards = slow
+    return Details(
+        next_turn=bins,
+        next_turn_error=calibration.error(bins),
+        task_score=calibration.task_score(groups, verdicts),
+        latency=tuple(latency),
+        verifier=accept_rates(path),
+        guards=guards,
+    )
+
+
+def _misroutes(file: TelemetryFile, span: Span, most: int) -> tuple[Misroute, ...]:
+    with file.reading() as connection:
+        return () if connection is None else misroutes(connection, span, most)
+
+
+def _tier_sets(connection: sqlite3.Connection, sums: Sums) -> list[TierSet]:
+    sql = "SELECT endpoints FROM tier_sets WHERE key = ?"
+    rows = (connection.execute(sql, (key,)).fetchone() for key in sums.tier_sets())
+    return [decode_tier_set(row[0]) for row in rows if row]
+
+
+def _task_count(connection: sqlite3.Connection) -> int:
+    (count,) = connection.execute(
+        """
+        SELECT count(*) FROM conversations WHERE id != '' AND parent_id IS NULL
+            AND key IN (SELECT conversation FROM cells)
+        """
+    ).fetchone()
+    return count
+
+
+def _key(connection: sqlite3.Connection, conversation_id: str | None) -> int | None:
     if conversation_id is None:
         return None
-    with file.reading() as connection:
-        sql = "SELECT key FROM conversations WHERE id = ?"
-        name = (stored_conversation_id(conversation_id),)
-        row = None if connection is None else connection.execute(sql, name).fetchone()
-    if row is None:
-        raise UnknownConversationError(
-            f"no conversation {conversation_id} is on record; leave out --conversation "
-            "to see all"
-        )
-    return row["key"]
+    sql = "SELECT key FROM conversations WHERE id = ?"
+    row = connection.execute(sql, (stored_id(conversation_id),)).fetchone()
+    return -1 if row is None else row["key"]
 
 
-def _guards(
-    file: TelemetryFile, span: Span, conversation_id: str | None
-) -> tuple[tuple[str, str, str, int], ...]:
-    found: dict[tuple[str, str, str], int] = {}
-    events = guard_events(file, span.since, span.until, conversation_id=conversation_id)
-    for event in events:
-        key = event.guard, event.kind, _object(event)
-        found[key] = found.get(key, 0) + 1
-    return tuple((*key, n) for key, n in sorted(found.items()))
-
-
-def _object(event: GuardEvent) -> str:
-    return str(event.detail.get("endpoint") or event.detail.get("limit") or "")
+def _guards(span: Span) -> str:
+    return f"""
+        SELECT guard, kind, count(*) AS count, coalesce(
+            detail ->> '$.endpoint', detail ->> '$.limit', detail ->> '$.budget', ''
+        ) AS what
+        FROM guard_events WHERE {span.where()} GROUP BY guard, kind, what
+    """

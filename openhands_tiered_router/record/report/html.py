@@ -2,49 +2,99 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import cache
+from hashlib import sha256
 from html import escape
 from importlib.resources import files
+from pathlib import Path
 from string import Template
+from typing import Any, Final
 
 from openhands_tiered_router.record.report import svg, words
 from openhands_tiered_router.record.report.build import Report
 from openhands_tiered_router.record.report.calibration import LEAST, Bin
-from openhands_tiered_router.record.telemetry.assess import Misroute
-from openhands_tiered_router.tiers import Tier
+from openhands_tiered_router.record.report.conversations import turns_of
+from openhands_tiered_router.record.report.misroutes import Misroute
+from openhands_tiered_router.record.telemetry.quality import Sign
+from openhands_tiered_router.record.telemetry.sums import TIERS
 
 
-def page(report: Report) -> str:
-    """The page: HTML with inline SVG, without script."""
-    sections = (
-        (_nothing(),)
-        if not report.tiers
-        else (
-            _spend(report),
-            _split(report),
-            _mix(report),
-            _burn(report),
-            _tiers(report),
-            _solved(report),
-            _caches(report),
-            _next_turn(report),
-            _score(report),
-            _guards(report),
-            _latency(report),
-            _misroutes(report),
-        )
-    )
+MOST_TURNS: Final = 20_000
+"""Turns in a page, some 8 MB; older conversations have one line only."""
+
+_LISTED: Final = 12
+"""Mistakes that are shown."""
+
+
+def page(report: Report, path: Path) -> str:
+    """The page: HTML with inline SVG, style, data and script.
+
+    Args:
+        report: With its details.
+        path: The telemetry file, for the turns of the report's conversations.
+    """
+    script = _part("report.js")
+    digest = base64.b64encode(sha256(script.encode()).digest()).decode()
+    sections = [_nothing()] if not report.whole["calls"] else _sections(report)
     return Template(_part("report.html")).substitute(
-        title="What routing cost and saved",
+        title=escape(words.headline(report)),
         style=_part("report.css"),
+        script=script,
+        digest=digest,
         span=escape(_span(report)),
+        headline=escape(words.headline(report)),
+        thin=_paragraphs(words.thin(report)),
         figures=_figures(report),
-        thin=_paragraphs(words.thin(report)) if report.tiers else "",
         sections="\n".join(sections),
         notes=_paragraphs(words.notes(report)),
+        data=_data(report, path),
     )
+
+
+def _sections(report: Report) -> list[str]:
+    return [
+        _spend(report),
+        _tiers(report),
+        _section(
+            "Conversations",
+            '<div id="filters"></div><p id="shown" class="note" aria-live="polite"></p>'
+            '<div id="conversations"></div>',
+            "<noscript><p>The list needs JavaScript.</p></noscript>",
+            wide=True,
+        ),
+        _mistakes(report),
+        _budgets(report),
+        _comparison(report),
+        _solved(report),
+        _checks(report),
+        _events(report),
+        _latency(report),
+    ]
+
+
+def _data(report: Report, path: Path) -> str:
+    """What the script shows, as JSON in which no tag can begin."""
+    best, left, found = report.savings.best, MOST_TURNS, []
+    for task in report.tasks:
+        turns: list[dict[str, Any]] | None = None
+        if left > 0:
+            turns = turns_of(path, task.conversation_id, best)
+            left -= len(turns)
+        found.append(asdict(task) | {"list": turns})
+    alone = report.savings.alone
+    data = {
+        "conversations": found,
+        "tiers": list(TIERS),
+        "signs": {str(sign): said for sign, said in words.SIGNS.items()},
+        "alone": words.short_model(alone.models[0]) if alone else None,
+    }
+    text = json.dumps(data, separators=(",", ":"), allow_nan=False)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 @cache
@@ -55,7 +105,7 @@ def _part(name: str) -> str:
 def _span(report: Report) -> str:
     until = min(report.until, report.made)
     since = _time(report.since) if report.since > 0 else "the beginning"
-    one = f"conversation {report.conversation_id}, " if report.conversation_id else ""
+    one = f"Conversation {report.conversation_id}, " if report.conversation_id else ""
     return f"{one}from {since} to {_time(until)}; days are those of UTC"
 
 
@@ -64,150 +114,187 @@ def _time(seconds: float) -> str:
 
 
 def _figures(report: Report) -> str:
-    s = report.savings
-    top = next((a for a in s.alternatives if a.tier == s.top), None)
-    best = next((a for a in s.alternatives if a.tier == s.best), None)
-    if not report.tiers:
+    whole, alone = report.solved[0], report.savings.alone
+    if not report.whole["calls"]:
         return ""
-    found = [
-        ("spent", words.spent(report.tiers)),
-        ("calls", f"{sum(g.calls for g in report.tiers):,}"),
-    ]
-    for what, other in (("the top model", top), ("the best single model", best)):
-        if other and other.saving and other.saving.low is not None:
-            share = f"{other.saving.value:.0%}"
-            found.append((f"saved against {what} (estimate)", share))
-    if s.leak is not None and s.leak.low is not None:
-        mix = "no random mix costs the same"
-        if s.mix is not None:
-            mix = f"random mix at equal cost: {1 - s.mix:.0%}"
-        found.append((f"of hard turns leaked ({mix})", f"{s.leak.value:.0%}"))
-    return "".join(f"<p><b>{escape(v)}</b>{escape(n)}</p>" for n, v in found)
+    found = [("spent", words.spent([report.whole]))]
+    if alone is not None and alone.saving is not None:
+        side = "saved" if alone.saving.value >= 0 else "lost"
+        model = words.short_model(alone.models[0])
+        share = f"{abs(alone.saving.value):.0%}"
+        found.append((f"{side} against {model} alone (estimate)", share))
+    found.append(("tasks", f"{report.task_count:,}"))
+    if whole.solved + whole.failed:
+        judged = f"{whole.solved:,} of {whole.solved + whole.failed:,}"
+        found.append(("judged tasks solved", judged))
+    if whole.per_solved is not None:
+        found.append(("for each solved task", words.usd(whole.per_solved.value)))
+    found.append(("of prompts read from caches", words.cached(report.whole)))
+    return "".join(f"<p><b>{escape(v)}</b> {escape(n)}</p>" for n, v in found)
 
 
 def _nothing() -> str:
-    return _section("Nothing is on record for that time", _note(words.NOTHING))
+    return _section("No calls were recorded in that time", _note(words.NOTHING))
 
 
 def _spend(report: Report) -> str:
-    s = report.savings
-    if not s.alternatives:
-        return ""
-    bars = [("routed", s.spent, words.usd(s.spent))]
-    bars += [(f"always {a.tier}", a.usd, words.usd(a.usd)) for a in s.alternatives]
+    parts: dict[str, dict[str, float]] = {}
+    others: dict[str, float] = {}
+    best = report.savings.best
+    for g in report.days:
+        day, tier = str(g.key[0]), str(g.key[1])
+        parts.setdefault(day, {})[tier] = g["cost"]
+        if best is not None:
+            rest = g["cost"] - g["compared_usd"]
+            others[day] = others.get(day, 0.0) + g[f"alone_{best}"] + rest
+    columns = [(day, found, others.get(day)) for day, found in parts.items()]
+    keys = "".join(f'<span><i class="{t}"></i>{t}</span>' for t in TIERS)
+    alone = report.savings.alone
+    if alone is not None:
+        model = escape(words.short_model(alone.models[0]))
+        keys += f'<span><i class="line"></i>{model} alone (estimate)</span>'
+    by_day = words.spent_by_day(report)
+    if not by_day:
+        return _section("Spend over time", _note("No price is known."), wide=True)
+    mean = words.usd(sum(by_day.values()) / len(by_day))
     rows = [
-        (f"always {a.tier}: {', '.join(a.models)}", words.percent(a.saving))
-        for a in s.alternatives
+        (day, words.usd(sum(p.values())), words.usd(other)) for day, p, other in columns
     ]
     return _section(
-        "Spend beside single models",
-        svg.bars(bars, "USD of routing and of each model alone"),
-        _table(("instead of", "share saved; negative: routing cost more"), rows),
-        _note(words.METHOD["single"]),
-        _note(words.METHOD["interval"]),
-        _note(words.honoured(report)),
-    )
-
-
-def _split(report: Report) -> str:
-    return _section(
-        "Where the saving comes from",
-        _paragraphs(words.split(report)),
-        _paragraphs(words.against_mix(report)),
-        _note(words.METHOD["mix"]),
-        _note(words.METHOD["hard"]),
-    )
-
-
-def _mix(report: Report) -> str:
-    kinds = [str(t) for t in Tier]
-    columns: dict[str, dict[str, float]] = {}
-    for g in report.days:
-        columns.setdefault(str(g.key[0]), {})[str(g.key[1])] = g.calls
-    keys = "".join(f'<span><i class="{k}"></i>{k}</span>' for k in kinds)
-    plot = svg.stacks(list(columns.items()), kinds, "Share of calls by tier and day")
-    return _section("Tiers over time", plot, f'<p class="key">{keys}</p>')
-
-
-def _burn(report: Report) -> str:
-    columns = list(words.spent_by_day(report).items())
-    return _section(
-        "Budget burn",
-        svg.days(columns, "USD of each day") if columns else "",
-        _paragraphs(words.burn(report)),
-        _table(words.BUDGETS, words.budgets(report)) if report.budgets else "",
+        "Spend over time",
+        svg.days(columns, TIERS, "USD of each day by tier"),
+        f'<p class="key">{keys}</p>',
+        _note(f"{mean} on a day with calls, on average."),
+        _folded("As a table", _table(("day", "spent", "alone"), rows)),
+        wide=True,
     )
 
 
 def _tiers(report: Report) -> str:
+    calls = report.whole["calls"]
     rows = [
         (
             str(g.key[0] or "?"),
-            f"{g.calls:,}",
+            words.models_of(report, g.key[0]),
+            f"{g['calls']:,.0f}",
+            f"{g['calls'] / calls:.0%}",
             words.spent([g]),
-            f"{g.hard:,}",
-            f"{g.leaked:,}",
-            "?" if g.quality is None else f"{g.quality:.0f}",
+            words.cached(g),
+            f"{report.provision(g.key[0], 'under'):,.0f}",
+            f"{report.provision(g.key[0], 'over'):,.0f}",
         )
         for g in report.tiers
     ]
-    head = ("tier", "calls", "USD", "hard", "leaked", "quality")
-    said = _paragraphs([words.provisioning(report)])
-    note = _note(words.METHOD["quality"])
-    return _section("Quality of decisions", _table(head, rows), said, note)
+    head = ("tier", "models", "calls", "share", "USD", "cached", "too weak",
+            "too strong")  # fmt: skip
+    return _section(
+        "Tiers and models",
+        _table(head, rows),
+        _note(
+            "Too weak: turns that went wrong on the weaker of two tiers. Too strong: "
+            "mechanical turns for which a weaker tier would have cost less."
+        ),
+        wide=True,
+    )
+
+
+def _mistakes(report: Report) -> str:
+    listed = "".join(map(_mistake, report.misroutes[:_LISTED]))
+    shown = f"<ul>{listed}</ul>" if listed else _note("None were found.")
+    return _section(
+        "Mistakes worth a look",
+        _paragraphs([words.mistakes(report)]),
+        shown,
+        wide=True,
+    )
+
+
+def _mistake(m: Misroute) -> str:
+    side = (
+        "too weak a tier" if m.provision == "under" else "a stronger tier than needed"
+    )
+    of = f"{(m.conversation_id or '')[:8]}, turn {m.turn}"
+    said = f"{of}: {m.tier}, {side}, {words.usd(m.cost)}"
+    signs = "; ".join(words.SIGNS[Sign(s)] for s in m.signs if s in set(Sign))
+    explain = f"tiered-router explain --decision {m.decision_id}"
+    return (
+        f"<li><b>{escape(said)}</b><br>{escape(signs)}<br>"
+        f"<code>{escape(explain)}</code></li>"
+    )
+
+
+def _budgets(report: Report) -> str:
+    if report.budgets is None:
+        said = ["Name the configuration to see what is left: --config FILE."]
+    else:
+        said = words.budgets(report) or ["The configuration has no shared budget."]
+    return _section("Budgets now", _paragraphs(said))
+
+
+def _comparison(report: Report) -> str:
+    s = report.savings
+    rows = [("routed", s.spent, words.usd(s.spent))]
+    rows += [
+        (f"{a.tier} alone: {words.short_model(a.models[0])}", a.usd, words.usd(a.usd))
+        for a in s.alternatives
+    ]
+    notes = [words.METHOD[n] for n in ("single", "interval", "mix", "hard")]
+    return _section(
+        "What it would have cost otherwise",
+        svg.bars(rows, "USD of routing and of each model alone")
+        if s.alternatives
+        else "",
+        _paragraphs(["The saving, by part:", *words.split(report)]),
+        _paragraphs(words.against_mix(report)),
+        _folded("How this is estimated", *map(_note, [*notes, words.honoured(report)])),
+    )
 
 
 def _solved(report: Report) -> str:
     rows = [
         (
-            s.tier,
+            s.tier or "all",
             f"{s.solved:,}",
             f"{s.failed:,}",
             f"{s.unknown:,}",
-            words.dollars(s.per_solved),
+            words.dollars(s.per_solved, "-"),
         )
         for s in report.solved
+        if s.conversations
     ]
-    head = ("mostly", "solved", "failed", "unknown", "USD each")
-    return _section(
-        "Solved tasks",
-        _table(head, rows),
-        _note(words.METHOD["solved"]),
-        _paragraphs(words.verifier(report)),
-    )
+    head = ("mostly served by", "solved", "failed", "not judged", "USD each solved")
+    said: list[str] = []
+    if report.details is not None and report.details.verifier.verified:
+        v = report.details.verifier
+        said = [
+            f"Verifier, all time: {v.verified:,} judged, {v.accepted:,} accepted.",
+            f"Good work that it accepted: {words.rate(v.true_accept)}.",
+            f"Bad work that it accepted: {words.rate(v.false_accept)}.",
+        ]
+    table = _table(head, rows)
+    return _section("Tasks", table, _note(words.METHOD["solved"]), _paragraphs(said))
 
 
-def _caches(report: Report) -> str:
-    r = report.receipts
-    rows = [
-        ("held", f"{r.held:,}", ""),
-        ("held against a cheaper call", f"{r.held_against_cheaper:,}", ""),
-        ("expected to save by that", "", words.usd(r.held_gain)),
-        ("switched", f"{r.switched:,}", words.usd(-r.switch_cost)),
-    ]
-    table = _table(("turns", "", "USD"), rows if r.held + r.switched else ())
-    return _section("Cache receipts", table, _note(words.METHOD["switch"]))
-
-
-def _next_turn(report: Report) -> str:
-    shown = any(b.observed.count >= LEAST for b in report.next_turn)
-    plot = svg.reliability(report.next_turn, "Mechanical turns: predicted and seen")
-    said = words.calibration(report)
+def _checks(report: Report) -> str:
+    if report.details is None:
+        return ""
+    found = report.details
+    shown = any(b.observed.count >= LEAST for b in found.next_turn)
+    plot = svg.reliability(found.next_turn, "Mechanical turns: predicted and seen")
     axes = "Of turns alike in their prediction, the share that was mechanical."
+    rows = [(f"{b.predicted:.2f}", _seen(b), str(b.observed.count))
+            for b in found.task_score]  # fmt: skip
     return _section(
-        "Next turn mechanical",
+        "Were the predictions right?",
         plot + _note(axes) if shown else "",
-        _paragraphs(said),
+        _paragraphs(words.calibration(found)),
+        _paragraphs([words.caches(report)]),
+        _folded(
+            "The task's score",
+            _table(("mean score", "solved", "tasks"), rows),
+            _note(words.METHOD["score"]),
+        ),
     )
-
-
-def _score(report: Report) -> str:
-    rows = [
-        (f"{b.predicted:.2f}", _seen(b), str(b.observed.count))
-        for b in report.task_score
-    ]
-    table = _table(("mean score", "solved", "tasks"), rows)
-    return _section("Task score", table, _note(words.METHOD["score"]))
 
 
 def _seen(found: Bin) -> str:
@@ -217,53 +304,36 @@ def _seen(found: Bin) -> str:
     return f"{found.observed.share:.2f} ({low:.2f} to {high:.2f})"
 
 
-def _guards(report: Report) -> str:
-    rows = [(f"{g} {k}", what, f"{n:,}") for g, k, what, n in report.guards]
+def _events(report: Report) -> str:
+    rows = [] if report.details is None else words.guards(report.details)
     rows += [
-        ("failover", str(g.key[0] or "?"), f"{g.failovers:,}")
-        for g in report.endpoints
-        if g.failovers
+        ("failover", str(g.key[2] or "?"), f"{g['failovers']:,.0f}")
+        for g in report.models
+        if g["failovers"]
     ]
-    table = _table(("event", "of", "times"), rows)
-    return _section("Breakers, failovers, guards", table)
+    return _section(
+        "Breakers, failovers, guards", _table(("event", "of", "times"), rows)
+    )
 
 
 def _latency(report: Report) -> str:
-    found = {(f.by[0], f.measure): f.groups for f in report.latency}
-    parts: list[str] = []
-    plotted = found.get(("day", "seconds"), ())
-    if any(p.count >= words.FEW[95] for p in plotted):
-        enough = [p for p in plotted if p.count >= words.FEW[95]]
-        bands = [(str(p.key[0]), p.p50, p.p95) for p in enough]
-        parts.append(svg.bands(bands, "Seconds of a whole call by day, P50 and P95"))
-        parts.append(_note("Whole call by day, seconds: P50 to P95."))
-    for by in dict.fromkeys(f.by[0] for f in report.latency):
-        tables = [
+    found = () if report.details is None else report.details.latency
+    tables = [
+        _folded(
+            words.MEASURES[measure],
             _table(
-                (words.MEASURES[f.measure], "calls", "P50", "P95", "P99"),
-                [words.percentiles(f.measure, p) for p in f.groups],
-            )
-            for f in report.latency
-            if f.by[0] == by and f.groups
-        ]
-        if tables:
-            parts.append(_folded(f"By {by}", *tables, unfolded=by == "tier"))
-    parts.append(_note(words.METHOD["latency"]))
-    return _section("Latency", *parts)
-
-
-def _misroutes(report: Report) -> str:
-    listed = "".join(map(_misroute, report.misroutes))
-    shown = f"<ul>{listed}</ul>" if listed else _note("Nothing on record.")
-    return _section("Misrouted turns, the worst first", shown, wide=True)
-
-
-def _misroute(m: Misroute) -> str:
-    quality = "?" if m.quality is None else str(m.quality)
-    signs = ", ".join(map(str, m.signs)) or "none"
-    said = f"{m.provision}-provisioned, quality {quality}, turn {m.turn} on {m.tier}"
-    explain = f"tiered-router explain --decision {m.decision_id}"
-    return f"<li>{escape(f'{said}: {signs}')}<br><code>{escape(explain)}</code></li>"
+                ("", "calls", "P50", "P95", "P99"),
+                [
+                    words.percentile_cells(p)
+                    for p in found
+                    if p.measure == measure and p.by == "endpoint"
+                ],
+            ),
+            unfolded=measure == "seconds",
+        )
+        for measure in words.MEASURES
+    ]
+    return _section("Latency", *tables, _note(words.METHOD["latency"]))
 
 
 def _section(title: str, *parts: str, wide: bool = False) -> str:
@@ -281,7 +351,7 @@ def _folded(title: str, *parts: str, unfolded: bool = False) -> str:
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     body = "".join(f"<tr>{_cells('td', r)}</tr>" for r in rows)
     if not body:
-        return _note("Nothing on record.")
+        return _note("Nothing was recorded.")
     return (
         f'<div class="scroll"><table><thead><tr>{_cells("th", head)}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from openhands_tiered_router.record.report.intervals import (
@@ -11,8 +11,8 @@ from openhands_tiered_router.record.report.intervals import (
     Statistic,
     estimates,
 )
-from openhands_tiered_router.record.report.sums import ConversationSums
-from openhands_tiered_router.tiers import Endpoint, Tier, TierSet
+from openhands_tiered_router.record.telemetry.sums import TIERS, Group
+from openhands_tiered_router.tiers import Tier, TierSet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +21,7 @@ class Alternative:
 
     tier: str
     models: tuple[str, ...]
-    """More than one: the configuration changed meanwhile."""
+    """The latest first; more than one: the configuration changed meanwhile."""
     usd: float
     saving: Estimate | None
     """Share of it that was not spent; negative: routing cost more."""
@@ -29,14 +29,14 @@ class Alternative:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Savings:
-    """Over the priced agent's turns whose tier set is on record, with its prices."""
+    """Over the agent's judged turns whose price and alternatives' prices are known."""
 
     conversations: int
     turns: int
     spent: float
     """USD of these turns."""
     left_out: float
-    """USD of other agent's turns."""
+    """USD of all other calls: it is in no comparison."""
     alternatives: tuple[Alternative, ...]
     """By tier, the strongest first."""
     top: str | None
@@ -51,42 +51,49 @@ class Savings:
     mix: float | None
     """Share of conversations that a random mix of the best single and the weakest model
     puts on the former, to cost what was spent; ``None``: no mix costs that."""
-    leak: Estimate | None
-    """Share of hard turns that a tier below the base served."""
-    leak_over_mix: Estimate | None
+    under_routed: Estimate | None
+    """Share of hard turns that a tier below the one weighed against them served."""
+    under_over_mix: Estimate | None
     """That share less the random mix's; negative: routing is better than chance."""
+
+    @property
+    def alone(self) -> Alternative | None:
+        """The best single model."""
+        return next((a for a in self.alternatives if a.tier == self.best), None)
 
 
 def savings(
-    sums: Sequence[ConversationSums],
-    tier_sets: Mapping[int, TierSet],
-    base: Tier | None,
+    whole: Group, conversations: Sequence[Group], tier_sets: Sequence[TierSet]
 ) -> Savings:
-    """Computes them; ``base`` is the stronger side of most choices."""
-    firsts = {k: [_first(found, t) for t in Tier] for k, found in tier_sets.items()}
-    priced = [(s, _singles(s, firsts)) for s in sums]
-    usable = [s for s, usd in priced if usd is not None]
-    rows = _rows((s, usd) for s, usd in priced if usd is not None)
-    tiers = sorted({t for k in _keys(usable) for t in tier_sets[k].tiers()})
-    whole = [sum(column) for column in zip(*rows, strict=True)] or [0.0] * _WIDTH
-    top = tiers[-1] if tiers else None
+    """Computes them.
+
+    Args:
+        whole: Sums over all calls.
+        conversations: Sums of each conversation.
+        tier_sets: Those of the compared turns, the latest first.
+    """
+    compared = [c for c in conversations if c["compared"]]
+    rows = [_row(c) for c in compared]
+    tiers = sorted({t for s in tier_sets for t in s.tiers()}) if rows else []
+    sums = [sum(column) for column in zip(*rows, strict=True)] or [0.0] * _WIDTH
+    base, top = _base(whole), (tiers[-1] if tiers else None)
     able = [t for t in tiers if base is None or t >= base] or tiers[-1:]
-    best = min(able, key=lambda t: whole[_COST + t], default=None)
-    weak = min(tiers, key=lambda t: whole[_COST + t], default=None)
-    mix = _mix(whole, best, weak)
+    best = min(able, key=lambda t: sums[_ALONE + t], default=None)
+    weak = min(tiers, key=lambda t: sums[_ALONE + t], default=None)
+    mix = _mix(sums, best, weak)
     figures = [_saving(t) for t in tiers]
-    figures += [_less(top, best), _routed(best), _leak, _leak_over(best, weak)]
-    *found, by_model, by_routing, leak, over = estimates(rows, figures)
+    figures += [_less(top, best), _routed(best), _under, _under_over(best, weak)]
+    *found, by_model, by_routing, under, over = estimates(rows, figures)
     return Savings(
         conversations=len(rows),
-        turns=round(whole[_TURNS]),
-        spent=whole[_SPENT],
-        left_out=sum(s.cost for s in sums) - whole[_SPENT],
+        turns=round(whole["compared"]),
+        spent=whole["compared_usd"],
+        left_out=whole["cost"] - whole["compared_usd"],
         alternatives=tuple(
             Alternative(
                 tier=str(t),
-                models=_models(usable, tier_sets, t),
-                usd=whole[_COST + t],
+                models=_models(tier_sets, t),
+                usd=sums[_ALONE + t],
                 saving=saving,
             )
             for t, saving in reversed(list(zip(tiers, found, strict=True)))
@@ -97,61 +104,41 @@ def savings(
         by_model=by_model,
         by_routing=by_routing,
         mix=mix,
-        leak=leak,
-        leak_over_mix=over if mix is not None else None,
+        under_routed=under,
+        under_over_mix=over if mix is not None else None,
     )
 
 
-_SPENT, _TURNS, _HARD, _LEAKED, _COST = range(5)
-_WIDTH = _COST + len(Tier)
+_SPENT, _HARD, _UNDER, _ALONE = range(4)
+_WIDTH = _ALONE + len(Tier)
 
 
-def _rows(priced: Iterable[tuple[ConversationSums, list[float]]]) -> list[Row]:
-    """One a conversation, whatever number of tier sets it went through."""
-    found: dict[int, list[float]] = {}
-    for s, usd in priced:
-        row = found.setdefault(s.conversation, [0.0] * _WIDTH)
-        added = [s.cost, s.turns, s.hard, s.leaked, *usd]
-        found[s.conversation] = [a + b for a, b in zip(row, added, strict=True)]
-    return list(found.values())
+def _row(sums: Group) -> Row:
+    alone = (sums[f"alone_{t}"] for t in TIERS)
+    return [sums["compared_usd"], sums["hard"], sums["under_routed"], *alone]
 
 
-def _singles(
-    sums: ConversationSums, firsts: Mapping[int, Sequence[Endpoint]]
-) -> list[float] | None:
-    """USD by tier, had its first endpoint served all; ``None``: not all are known."""
-    if sums.tier_set is None or sums.tier_set not in firsts:
-        return None
-    usd = [sums.single(e) for e in firsts[sums.tier_set]]
-    known = [u for u in usd if u is not None]
-    return known if len(known) == len(usd) else None
+def _base(whole: Group) -> Tier | None:
+    """The stronger side of most choices, the stronger of two such tiers."""
+    most = max(Tier, key=lambda t: (whole[f"base_{t}"], t))
+    return most if whole[f"base_{most}"] else None
 
 
-def _keys(usable: Iterable[ConversationSums]) -> tuple[int, ...]:
-    return tuple(dict.fromkeys(s.tier_set for s in usable if s.tier_set is not None))
-
-
-def _first(tiers: TierSet, tier: Tier) -> Endpoint:
-    return tiers.of(tiers.serving(tier))[0]
-
-
-def _models(
-    usable: Sequence[ConversationSums], tier_sets: Mapping[int, TierSet], tier: Tier
-) -> tuple[str, ...]:
-    firsts = (_first(tier_sets[k], tier).model for k in _keys(usable))
+def _models(tier_sets: Sequence[TierSet], tier: Tier) -> tuple[str, ...]:
+    firsts = (s.of(s.serving(tier))[0].model for s in tier_sets)
     return tuple(dict.fromkeys(firsts))
 
 
 def _saving(tier: Tier) -> Statistic:
     def share(sums: Row) -> float | None:
-        other = sums[_COST + tier]
+        other = sums[_ALONE + tier]
         return 1 - sums[_SPENT] / other if other else None
 
     return share
 
 
-def _leak(sums: Row) -> float | None:
-    return sums[_LEAKED] / sums[_HARD] if sums[_HARD] else None
+def _under(sums: Row) -> float | None:
+    return sums[_UNDER] / sums[_HARD] if sums[_HARD] else None
 
 
 def _mix(sums: Row, best: Tier | None, weak: Tier | None) -> float | None:
@@ -161,15 +148,15 @@ def _mix(sums: Row, best: Tier | None, weak: Tier | None) -> float | None:
     """
     if best is None or weak is None or best == weak:
         return None
-    between = sums[_COST + best] - sums[_COST + weak]
-    share = (sums[_SPENT] - sums[_COST + weak]) / between if between else -1.0
+    between = sums[_ALONE + best] - sums[_ALONE + weak]
+    share = (sums[_SPENT] - sums[_ALONE + weak]) / between if between else -1.0
     return share if 0 <= share <= 1 else None
 
 
-def _leak_over(best: Tier | None, weak: Tier | None) -> Statistic:
+def _under_over(best: Tier | None, weak: Tier | None) -> Statistic:
     def difference(sums: Row) -> float | None:
-        mix, leak = _mix(sums, best, weak), _leak(sums)
-        return None if mix is None or leak is None else leak - (1 - mix)
+        mix, under = _mix(sums, best, weak), _under(sums)
+        return None if mix is None or under is None else under - (1 - mix)
 
     return difference
 
@@ -178,14 +165,14 @@ def _less(top: Tier | None, best: Tier | None) -> Statistic:
     def difference(sums: Row) -> float | None:
         if top is None or best is None:
             return None
-        return sums[_COST + top] - sums[_COST + best]
+        return sums[_ALONE + top] - sums[_ALONE + best]
 
     return difference
 
 
 def _routed(best: Tier | None) -> Statistic:
     def difference(sums: Row) -> float | None:
-        return None if best is None else sums[_COST + best] - sums[_SPENT]
+        return None if best is None else sums[_ALONE + best] - sums[_SPENT]
 
     return difference
 

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from openhands_tiered_router.record.report.intervals import Estimate, Row, estimates
-from openhands_tiered_router.record.report.sums import ConversationSums
 from openhands_tiered_router.record.telemetry.records import VERIFIER
-from openhands_tiered_router.tiers import Tier
+from openhands_tiered_router.record.telemetry.sums import TIERS, Group
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SolvedByTier:
-    """Conversations in which that tier served most turns."""
+class Solved:
+    """Conversations in which that tier served most turns, or all of them."""
 
-    tier: str
+    tier: str | None
+    """``None``: all."""
     conversations: int
     solved: int
     failed: int
@@ -29,42 +29,53 @@ class SolvedByTier:
     """USD; ``None``: none was solved."""
 
 
-def solved_conversations(connection: sqlite3.Connection) -> dict[int, bool]:
+def verdicts_by_conversation(connection: sqlite3.Connection) -> dict[str, bool]:
     """By key of the conversation: its last verdict, that of people or CI before the
     verifier's own."""
     rows = connection.execute(_VERDICTS, {"verifier": VERIFIER})
-    return {key: bool(accepted) for key, accepted in rows}
+    return {str(key): bool(accepted) for key, accepted in rows}
 
 
-def by_tier(
-    sums: Sequence[ConversationSums], solved: dict[int, bool]
-) -> tuple[SolvedByTier, ...]:
-    """The weakest tier first; tiers without conversations are left out."""
-    costs: dict[int, float] = {}
-    served: dict[int, list[int]] = {}
-    for s in sums:
-        costs[s.conversation] = costs.get(s.conversation, 0.0) + s.cost
-        counts = served.setdefault(s.conversation, [0] * len(Tier))
-        served[s.conversation] = [a + b for a, b in zip(counts, s.served, strict=True)]
-    mine: dict[Tier, list[int]] = {}
-    for key, counts in served.items():
-        mine.setdefault(max(Tier, key=lambda t, c=counts: (c[t], t)), []).append(key)
-    return tuple(_tier(t, mine[t], costs, solved) for t in Tier if t in mine)
+def solved_by_tier(
+    conversations: Sequence[Group],
+    by_tier: Sequence[Group],
+    verdicts: Mapping[str, bool],
+) -> tuple[Solved, ...]:
+    """All conversations, then those of each tier, the weakest first.
+
+    Args:
+        conversations: Sums by conversation.
+        by_tier: Sums by conversation and tier that served.
+        verdicts: By key of the conversation.
+    """
+    mostly: dict[str | None, tuple[float, int]] = {}
+    for group in by_tier:
+        key, tier = group.key
+        if tier in TIERS:
+            found = group["turns"], TIERS.index(tier)
+            mostly[key] = max(mostly.get(key, found), found)
+    turns = [c for c in conversations if c["turns"]]
+    mine = {t: [c for c in turns if mostly.get(c.key[0], (0, -1))[1] == n]
+            for n, t in enumerate(TIERS)}  # fmt: skip
+    found = [_solved(t, mine[t], verdicts) for t in TIERS if mine[t]]
+    return (_solved(None, turns, verdicts), *found)
 
 
-def _tier(
-    tier: Tier, keys: list[int], costs: dict[int, float], solved: dict[int, bool]
-) -> SolvedByTier:
-    judged = [k for k in keys if k in solved]
-    rows: list[Row] = [(costs[k], solved[k]) for k in judged]
-    good = sum(solved[k] for k in judged)
-    return SolvedByTier(
-        tier=str(tier),
-        conversations=len(keys),
+def _solved(
+    tier: str | None, conversations: Sequence[Group], verdicts: Mapping[str, bool]
+) -> Solved:
+    judged = [
+        (c, verdicts[k]) for c in conversations if (k := c.key[0] or "") in verdicts
+    ]
+    rows: list[Row] = [(c["cost"], good) for c, good in judged]
+    good = sum(good for _, good in judged)
+    return Solved(
+        tier=tier,
+        conversations=len(conversations),
         solved=good,
         failed=len(judged) - good,
-        unknown=len(keys) - len(judged),
-        cost=sum(costs[k] for k in judged),
+        unknown=len(conversations) - len(judged),
+        cost=sum(c["cost"] for c, _ in judged),
         per_solved=estimates(rows, [_per_solved])[0],
     )
 

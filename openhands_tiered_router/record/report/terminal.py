@@ -1,41 +1,93 @@
-"""A report for the terminal."""
+"""A report for the terminal: one sentence, one screen, and more when asked for."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from pathlib import Path
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from openhands_tiered_router.record.report import words
-from openhands_tiered_router.record.report.build import Report
+from openhands_tiered_router.record.report.build import Details, Report
 from openhands_tiered_router.record.report.calibration import LEAST, Bin
-from openhands_tiered_router.record.telemetry.aggregates import By
-from openhands_tiered_router.record.telemetry.assess import Misroute
-from openhands_tiered_router.record.telemetry.percentiles import Latency
+from openhands_tiered_router.record.report.conversations import Task
+from openhands_tiered_router.record.report.misroutes import Misroute
+from openhands_tiered_router.record.telemetry.quality import Sign
 
 
-def show(
-    console: Console, report: Report, latency_by: Collection[By] = ("tier",)
-) -> None:
-    """Prints all figures; percentiles by these only."""
-    if not report.tiers:
-        console.print("Nothing is on record for that time.")
+def show(console: Console, report: Report) -> None:
+    """Prints the headline and the screen below it."""
+    if not report.whole["calls"]:
+        console.print("No calls were recorded in that time.")
         console.print(words.NOTHING)
         return
-    calls = words.count(sum(g.calls for g in report.tiers), "call")
-    console.print(f"[bold]{words.spent(report.tiers)}[/bold] for {calls}")
+    console.print(Text(words.headline(report), style="bold"))
     _say(console, words.thin(report))
-    _spend(console, report)
+    console.print()
     _tiers(console, report)
-    _solved(console, report)
-    _receipts(console, report)
-    _calibration(console, report)
-    _guards(console, report)
-    _latency(console, [f for f in report.latency if f.by[0] in latency_by])
-    _say(console, words.notes(report))
+    console.print()
+    lines = {
+        "Outcomes": [words.outcomes(report)],
+        "Mistakes": [words.mistakes(report)],
+        "Caches": [words.caches(report)],
+        "Budgets": words.budgets(report),
+        "Missing": words.notes(report),
+        "More": ["--details, --conversations, --misroutes, --html page.html, --json"],
+    }
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(no_wrap=True)
+    grid.add_column()
+    for name, said in lines.items():
+        if said:
+            grid.add_row(name, Text("\n".join(said)))
+    console.print(grid)
+
+
+def show_details(console: Console, report: Report, details: Details) -> None:
+    """Prints the comparisons, tables and checks behind the screen."""
+    _comparison(console, report)
+    _solved(console, report, details)
+    _calibration(console, details)
+    _table(console, "Guards and breakers", ("event", "of", "times"),
+           words.guards(details))  # fmt: skip
+    failed = [
+        (str(g.key[2] or "?"), f"{g['failovers']:,.0f}", f"{g['failed']:,.0f}")
+        for g in report.models
+        if g["failovers"] or g["failed"]
+    ]
+    _table(console, "Failovers", ("endpoint", "took over", "failed"), failed)
+    rows = [
+        (words.MEASURES[p.measure], *words.percentile_cells(p))
+        for p in details.latency
+        if p.by == "endpoint"
+    ]
+    head = ("Latency", "of", "calls", "P50", "P95", "P99")
+    _table(console, "", head, rows, words.METHOD["latency"])
+
+
+def show_conversations(console: Console, report: Report) -> None:
+    """Prints a line for each of the latest conversations."""
+    if not report.tasks:
+        console.print("No conversation had a call in that time.")
+        return
+    table = Table(box=None, pad_edge=False)
+    for name in ("conversation", "last call"):
+        table.add_column(name, no_wrap=True)
+    for name in ("turns", "USD", "alone", "mistakes"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("outcome", no_wrap=True)
+    for task in report.tasks:
+        table.add_row(*map(Text, _task(task)))
+    console.print(table)
+    alone = report.savings.alone
+    if alone is not None:
+        model = words.short_model(alone.models[0])
+        console.print(f"alone: estimated cost had {model} served every turn")
+    console.print("One of them: tiered-router report --conversation ID --details")
 
 
 def show_misroutes(
@@ -43,166 +95,170 @@ def show_misroutes(
 ) -> None:
     """Prints the misrouted turns with what speaks for it, and how to look closer."""
     if not report.misroutes:
-        console.print("No misrouted turn is on record for that time.")
+        console.print("No turn was judged to be on the wrong tier in that time.")
     option = "" if telemetry is None else f" --telemetry {telemetry}"
     for m in report.misroutes:
         _misroute(console, m, option)
     _say(console, words.notes(report))
 
 
-def _misroute(console: Console, m: Misroute, option: str) -> None:
-    quality = "?" if m.quality is None else str(m.quality)
-    kind = "hard" if m.hard else "mechanical"
-    line = Text.assemble(
-        (f"{m.provision}-provisioned", "bold"),
-        f"  quality {quality}  {kind} turn on {m.tier}  {words.usd(m.cost)}",
+def _task(task: Task) -> tuple[str, ...]:
+    mistakes = task.too_weak + task.too_strong
+    outcome = {True: "accepted", False: "rejected", None: "-"}[task.accepted]
+    unknown = words.UNKNOWN if task.calls == task.unpriced else words.usd(task.cost)
+    return (
+        task.conversation_id[:8] + (" (sub-agent)" if task.parent_id else ""),
+        f"{datetime.fromtimestamp(task.last):%m-%d %H:%M}",
+        f"{task.turns:,}",
+        unknown,
+        "-" if task.alone is None else words.usd(task.alone),
+        _count(mistakes),
+        outcome,
     )
-    console.print(line, soft_wrap=True)
-    said = ", ".join(map(str, m.signs)) or "none"
-    console.print(Text(f"  signs: {said}"), soft_wrap=True)
-    where = f"  conversation {m.conversation_id}, turn {m.turn}"
-    console.print(Text(where), soft_wrap=True)
-    explain = f"  tiered-router explain --decision {m.decision_id}{option}"
-    console.print(Text(explain, style="dim"), soft_wrap=True)
+
+
+def _misroute(console: Console, m: Misroute, option: str) -> None:
+    needed = (
+        "too weak a tier" if m.provision == "under" else "a stronger tier than needed"
+    )
+    kind = "hard" if m.hard else "mechanical"
+    console.print(
+        Text.assemble(
+            (f"{str(m.tier).capitalize()}, {needed}", "bold"),
+            f": a {kind} turn, {words.usd(m.cost)}",
+        )
+    )
+    said = "; ".join(words.SIGNS[Sign(s)] for s in m.signs if s in set(Sign))
+    _say(console, [f"  {said}"] if said else [])
+    of = f" of conversation {m.conversation_id[:8]}" if m.conversation_id else ""
+    console.print(Text(f"  turn {m.turn or '?'}{of}"))
+    commands = [f"tiered-router explain --decision {m.decision_id}{option}"]
     if m.conversation_id:
-        folder = m.conversation_id.replace("-", "")
-        replay = f"  tiered-router replay ~/.openhands/conversations/{folder}"
-        console.print(Text(replay, style="dim"), soft_wrap=True)
-
-
-def _spend(console: Console, report: Report) -> None:
-    s = report.savings
-    if not s.alternatives:
-        _say(console, words.split(report))
-        return
-    rows = [("routed", words.usd(s.spent), "")]
-    for a in s.alternatives:
-        name = f"always {a.tier} ({', '.join(a.models)})"
-        rows.append((name, words.usd(a.usd), words.percent(a.saving)))
-    found = words.count(s.conversations, "conversation")
-    title = f"Spend: {found}, {words.count(s.turns, 'turn')}"
-    _table(console, title, ("", "USD", "saved against it"), rows)
-    _say(console, [*words.split(report), *words.against_mix(report)])
-    _say(console, [words.METHOD["single"], words.METHOD["mix"]])
-    _say(console, [words.METHOD["interval"], words.honoured(report)])
+        short = m.conversation_id[:8]
+        commands.append(
+            f"tiered-router report --conversation {short} --details{option}"
+        )
+    for command in commands:
+        console.print(Text(f"  {command}", style="dim"), soft_wrap=True)
 
 
 def _tiers(console: Console, report: Report) -> None:
-    calls = sum(g.calls for g in report.tiers)
-    rows = [
-        (
-            str(g.key[0] or "?"),
-            f"{g.calls:,}",
-            f"{g.calls / calls:.0%}",
+    calls = report.whole["calls"]
+    table = Table(box=None, pad_edge=False)
+    table.add_column("tier", no_wrap=True)
+    for name in ("calls", "share", "USD", "cached", "too weak", "too strong"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("models", overflow="ellipsis", no_wrap=True)
+    for g in report.tiers:
+        table.add_row(
+            Text(str(g.key[0] or "?")),
+            f"{g['calls']:,.0f}",
+            f"{g['calls'] / calls:.0%}",
             words.spent([g]),
-            f"{g.hard:,}",
-            f"{g.leaked:,}",
-            "?" if g.quality is None else f"{g.quality:.0f}",
+            words.cached(g),
+            _count(report.provision(g.key[0], "under")),
+            _count(report.provision(g.key[0], "over")),
+            Text(words.models_of(report, g.key[0])),
         )
-        for g in report.tiers
-    ]
-    head = ("tier", "calls", "share", "USD", "hard", "leaked", "quality")
-    _table(console, "Tiers", head, rows)
-    judged = ", ".join(
-        f"{g.calls:,} {g.key[0] or 'unknown'}" for g in report.provisions
+    console.print(table)
+
+
+def _count(number: float) -> str:
+    return f"{number:,.0f}" if number else "-"
+
+
+def _comparison(console: Console, report: Report) -> None:
+    s = report.savings
+    rows = [("routed", words.usd(s.spent), "")]
+    for a in s.alternatives:
+        names = ", ".join(map(words.short_model, a.models))
+        rows.append(
+            (f"always {a.tier} ({names})", words.usd(a.usd), words.percent(a.saving))
+        )
+    title = f"Compared: {s.conversations:,} conversations, {s.turns:,} turns"
+    _table(
+        console,
+        title,
+        ("", "USD", "saved, 95 % interval"),
+        rows if s.alternatives else (),
+        words.METHOD["single"],
+        words.METHOD["interval"],
+        words.honoured(report),
     )
-    _say(console, [f"Provisioning: {judged}", words.METHOD["hard"]])
-    _say(console, [words.METHOD["quality"]])
+    lines = ["The saving, by part:", *(f"  {line}" for line in words.split(report))]
+    _say(console, [*lines, *words.against_mix(report)])
+    _notes(console, [words.METHOD["mix"], words.METHOD["hard"]])
 
 
-def _solved(console: Console, report: Report) -> None:
+def _solved(console: Console, report: Report, details: Details) -> None:
     rows = [
         (
-            s.tier,
+            s.tier or "all",
             f"{s.solved:,}",
             f"{s.failed:,}",
             f"{s.unknown:,}",
-            words.dollars(s.per_solved),
+            words.dollars(s.per_solved, "none solved"),
         )
         for s in report.solved
+        if s.conversations
     ]
-    head = ("mostly", "solved", "failed", "unknown", "USD a solved task")
-    _table(console, "Solved tasks", head, rows)
-    _say(console, [words.METHOD["solved"]])
-    v = report.verifier
-    said = (
-        f"Verifier: {v.verified:,} judged, {v.accepted:,} accepted; good work accepted"
-    )
-    _say(console, [f"{said}: {words.rate(v.true_accept)}"])
-    _say(console, [f"bad work accepted: {words.rate(v.false_accept)}"])
+    head = ("mostly served by", "solved", "failed", "not judged", "USD each solved")
+    _table(console, "Tasks", head, rows, words.METHOD["solved"])
+    v = details.verifier
+    if v.verified:
+        _say(
+            console,
+            [
+                f"Verifier, all time: {v.verified:,} judged, {v.accepted:,} accepted",
+                f"  good work that it accepted: {words.rate(v.true_accept)}",
+                f"  bad work that it accepted: {words.rate(v.false_accept)}",
+            ],
+        )
 
 
-def _receipts(console: Console, report: Report) -> None:
-    r = report.receipts
-    rows = [
-        ("held", f"{r.held:,}", ""),
-        ("of these, against a cheaper call", f"{r.held_against_cheaper:,}", ""),
-        ("expected to save by that", "", words.usd(r.held_gain)),
-        ("switched", f"{r.switched:,}", words.usd(-r.switch_cost)),
-    ]
-    found = rows if r.held + r.switched else []
-    _table(console, "Caches", ("", "turns", "USD"), found)
-    _say(console, [words.METHOD["switch"]])
+def _calibration(console: Console, details: Details) -> None:
+    head = ("predicted", "seen", "cases")
+    rows = list(map(_bin, details.next_turn))
+    _table(console, "Next turn mechanical", head, rows, *words.calibration(details))
+    rows = list(map(_bin, details.task_score))
+    head = ("score", "solved", "cases")
+    _table(console, "Solved, by the task's score", head, rows, words.METHOD["score"])
 
 
-def _calibration(console: Console, report: Report) -> None:
-    _bins(console, "Next turn mechanical", report.next_turn)
-    _say(console, words.calibration(report))
-    _bins(console, "Solved, by the task's score", report.task_score)
-    _say(console, [words.METHOD["score"]])
-
-
-def _bins(console: Console, title: str, bins: Sequence[Bin]) -> None:
-    rows = []
-    for b in bins:
-        low, high = b.observed.interval
-        thin = b.observed.count < LEAST or b.observed.share is None
-        seen = "too few" if thin else f"{b.observed.share:.2f} ({low:.2f}-{high:.2f})"
-        rows.append((f"{b.predicted:.2f}", seen, f"{b.observed.count:,}"))
-    _table(console, title, ("mean", "seen", "cases"), rows)
-
-
-def _guards(console: Console, report: Report) -> None:
-    rows = [(g, k, what, f"{n:,}") for g, k, what, n in report.guards]
-    _table(console, "Guards", ("guard", "event", "of", "times"), rows)
-    failed = [
-        (str(g.key[0] or "?"), f"{g.failovers:,}", f"{g.failed:,}")
-        for g in report.endpoints
-        if g.failovers or g.failed
-    ]
-    _table(console, "Failovers", ("endpoint", "took over", "failed"), failed)
-    if report.budgets:
-        _table(console, "Budgets now", words.BUDGETS, words.budgets(report))
-    _say(console, words.burn(report))
-
-
-def _latency(console: Console, latency: Sequence[Latency]) -> None:
-    rows = [
-        (words.MEASURES[f.measure], *words.percentiles(f.measure, p))
-        for f in latency
-        for p in f.groups
-    ]
-    by = ", ".join(dict.fromkeys(f.by[0] for f in latency))
-    head = ("", by, "calls", "P50", "P95", "P99")
-    _table(console, "Latency of answered calls", head, rows)
+def _bin(b: Bin) -> tuple[str, ...]:
+    low, high = b.observed.interval
+    thin = b.observed.count < LEAST or b.observed.share is None
+    seen = "too few" if thin else f"{b.observed.share:.2f} ({low:.2f} to {high:.2f})"
+    return f"{b.predicted:.2f}", seen, f"{b.observed.count:,}"
 
 
 def _table(
-    console: Console, title: str, head: Sequence[str], rows: Iterable[Sequence[str]]
+    console: Console,
+    title: str,
+    head: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *notes: str,
 ) -> None:
     table = Table(box=None, pad_edge=False)
     for i, name in enumerate(head):
         table.add_column(name, justify="right" if i else "left")
     for row in rows:
         table.add_row(*map(Text, row))
+    if not table.row_count:
+        return
     console.print()
-    if table.row_count:
-        console.print(f"[italic]{title}[/italic]")
-        console.print(table)
-    else:
-        console.print(f"[italic]{title}[/italic]: nothing on record")
+    if title:
+        console.print(Text(title, style="bold"))
+    console.print(table)
+    _notes(console, notes)
 
 
 def _say(console: Console, lines: Iterable[str]) -> None:
     for line in lines:
-        console.print(Text(line))
+        indent = len(line) - len(line.lstrip())
+        console.print(Padding(Text(line.lstrip()), (0, 0, 0, indent)))
+
+
+def _notes(console: Console, lines: Iterable[str]) -> None:
+    for line in lines:
+        console.print(Text(line, style="dim"))

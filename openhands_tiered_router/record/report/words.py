@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Final
 
-from openhands_tiered_router.record.report.build import Report
+from openhands_tiered_router.plural import counted
+from openhands_tiered_router.record.report.build import Details, Report
 from openhands_tiered_router.record.report.calibration import LEAST as LEAST_CASES
 from openhands_tiered_router.record.report.intervals import LEAST, Estimate
-from openhands_tiered_router.record.telemetry.aggregates import Group
-from openhands_tiered_router.record.telemetry.percentiles import Measure, Percentiles
+from openhands_tiered_router.record.report.live import limit_in_words
+from openhands_tiered_router.record.telemetry.percentiles import Percentiles
+from openhands_tiered_router.record.telemetry.quality import Sign
+from openhands_tiered_router.record.telemetry.sums import Group
 from openhands_tiered_router.record.telemetry.verdicts import Rate
 
 
@@ -22,12 +26,12 @@ UNKNOWN: Final = "not known"
 
 METHOD: Final = {
     "single": (
-        "Estimate: each conversation's recorded tokens, had one model served them all; "
-        "of each prompt, what the turn before had sent is taken for cached within the "
-        "cache's lifetime, and another model is taken to need the same turns."
+        "Estimate: each conversation's recorded tokens, had one model served them all. "
+        "Of each prompt, what the turn before had sent counts as cached within the "
+        "cache's lifetime; the other model is assumed to need the same turns."
     ),
     "mix": (
-        "Estimate: whole conversations put at random on the best single or the "
+        "Random mix: whole conversations put at random on the best single or the "
         "cheapest model, in the share that costs what was spent."
     ),
     "interval": (
@@ -35,48 +39,96 @@ METHOD: Final = {
         f"{LEAST} conversations."
     ),
     "switch": (
-        "Tokens that the turn before had sent and the new endpoint did not have "
-        "cached, at its price of writing less that of reading."
+        "Tokens that were cached at the endpoint before and had to be written at the "
+        "new one, at its price of writing less that of reading."
     ),
     "hard": (
-        "A turn is hard if it then did more than look, list or search; leaked: served "
-        "by a tier below the one that it was weighed against."
+        "A turn is hard if it then did more than look, list or search; under-routed: "
+        "served by a tier below the one that it was weighed against."
     ),
     "solved": (
-        "Solved: the last verdict of people or CI, else the verifier's, accepts; the "
-        "cost of failed tasks is included, tasks without a verdict are left out."
+        "Solved: the last verdict of people or CI, else the verifier's, accepts. The "
+        "cost of failed tasks is included; tasks without a verdict are left out."
     ),
-    "score": "The score ranks tasks; it is no probability of success.",
+    "score": "The score ranks tasks; it is not a probability of success.",
     "latency": (
-        "Of answered calls; exact, by nearest rank. A whole call has its waits and "
-        "failovers in it; the first token is known of streamed answers only."
+        "Of answered calls; exact, by nearest rank. A whole call includes its waits "
+        "and failovers; the first token is known of streamed answers only."
     ),
-    "quality": "0 to 100, from what followed the turn; telemetry.md has the formula.",
+    "quality": "0 to 100, from what followed the turn; docs/telemetry.md, Quality.",
 }
 
+SIGNS: Final = {
+    Sign.ACCEPTED: "the work was accepted",
+    Sign.REJECTED: "the work was rejected",
+    Sign.WORKED: "its tool calls worked",
+    Sign.FAILED: "a tool call failed",
+    Sign.INVALID: "a tool call could not run",
+    Sign.REWORK: "its edit was redone soon after",
+    Sign.REPEATED: "it failed as a turn shortly before had",
+    Sign.ESCALATED: "the next turn had to go to a stronger tier",
+    Sign.OVERPAID: "a weaker tier would have cost less",
+    Sign.UNDER_ROUTED: "a hard turn on the weaker of two tiers",
+}
+"""For a stranger."""
 
 FEW: Final = {95: 20, 99: 100}
 """Calls below which that percentile is merely the slowest call: it is not shown."""
 
-MEASURES: Final[dict[Measure, str]] = {
+MEASURES: Final = {
     "first_token_seconds": "to first token, s",
     "seconds": "whole call, s",
     "overhead_us": "deciding, ms",
 }
 
 
-def percentiles(measure: Measure, found: Percentiles) -> tuple[str, ...]:
-    """Whose, of how many calls, and the three; of few calls, the outer ones are the
-    slowest there was, and say nothing of the next."""
-    per = 1_000 if measure == "overhead_us" else 1
-    p50, p95, p99 = (f"{v / per:,.2f}" for v in (found.p50, found.p95, found.p99))
-    return (
-        str(found.key[0] or "?"),
-        f"{found.count:,}",
-        p50,
-        p95 if found.count >= FEW[95] else "too few",
-        p99 if found.count >= FEW[99] else "too few",
-    )
+def headline(report: Report) -> str:
+    """What was spent, on what, and what one model alone would have cost."""
+    if not report.whole["calls"]:
+        return f"{when(report)}: no calls were recorded."
+    tasks = counted(report.task_count, "task")
+    said = f"{when(report)}: {spent([report.whole])} for {tasks}"
+    alone, s = report.savings.alone, report.savings
+    if alone is None or not s.spent:
+        return f"{said}."
+    usd = alone.usd + s.left_out
+    model = short_model(alone.models[0])
+    said += f"; {model} alone would have cost about {usd_or_cents(usd)}"
+    if alone.saving and alone.saving.low is not None and alone.saving.high is not None:
+        low, high = (
+            s.spent / (1 - share) + s.left_out if share < 1 else usd
+            for share in (alone.saving.low, alone.saving.high)
+        )
+        said += f" ({usd_or_cents(low)} to {usd_or_cents(high)})"
+    worse = usd < s.spent + s.left_out
+    return f"{said}. Routing cost more." if worse else f"{said}."
+
+
+def when(report: Report) -> str:
+    """The time that a report is about."""
+    if report.conversation_id is not None:
+        return f"Conversation {report.conversation_id[:8]}"
+    if report.since <= 0:
+        return "All time"
+    span = report.made - report.since
+    for seconds, unit in ((86_400, "day"), (3_600, "hour")):
+        count = round(span / seconds)
+        if count and abs(span - count * seconds) < 120:
+            return f"Last {counted(count, unit)}" if count > 1 else f"Last {unit}"
+    return f"Since {datetime.fromtimestamp(report.since):%Y-%m-%d %H:%M}"
+
+
+def short_model(model: str) -> str:
+    """A litellm model string without its provider."""
+    return model.rpartition("/")[2]
+
+
+def models_of(report: Report, tier: str | None) -> str:
+    """The models that served a tier, the most called first."""
+    found = [g for g in report.models if g.key[0] == tier and g.key[1]]
+    ordered = sorted(found, key=lambda g: -g["calls"])
+    names = dict.fromkeys(short_model(str(g.key[1])) for g in ordered)
+    return ", ".join(names)
 
 
 def usd(value: float | None) -> str:
@@ -86,20 +138,33 @@ def usd(value: float | None) -> str:
     return f"{sign}${size:,.2f}" if size >= 1 or not size else f"{sign}${size:.4f}"
 
 
+def usd_or_cents(value: float) -> str:
+    """Of an estimate: no more digits than it has."""
+    return (
+        f"${value:,.0f}"
+        if value >= 20
+        else f"${value:,.2f}"
+        if value >= 0.1
+        else usd(value)
+    )
+
+
 def spent(groups: Iterable[Group]) -> str:
-    """A sum without any known price is none."""
-    calls = known = unpriced = 0
-    cost = 0.0
+    """USD; a sum without any known price is not known, rather than 0."""
+    calls = known = unpriced = cost = 0.0
     for g in groups:
-        calls, unpriced = calls + g.calls, unpriced + g.unpriced
-        known, cost = known + g.answered + g.failed - g.unpriced, cost + g.cost
+        calls, unpriced = calls + g["calls"], unpriced + g["unpriced"]
+        known += g["answered"] + g["failed"] - g["unpriced"]
+        cost += g["cost"]
     if calls and not known:
         return UNKNOWN
     return usd(cost) + (" and more" if unpriced else "")
 
 
-def count(number: int, what: str) -> str:
-    return f"{number:,} {what}" + ("" if number == 1 else "s")
+def cached(group: Group) -> str:
+    """Share of the prompts' tokens that were read from caches."""
+    prompt = group["prompt_tokens"]
+    return f"{group['cache_read_tokens'] / prompt:.0%}" if prompt else "-"
 
 
 def thin(report: Report) -> list[str]:
@@ -107,33 +172,32 @@ def thin(report: Report) -> list[str]:
     found = report.savings.conversations
     if not 0 < found < LEAST:
         return []
-    whole = count(found, "conversation")
-    return [f"{whole} with prices: too few to say anything of the next ones."]
+    whole = counted(found, "conversation")
+    return [f"Only {whole} to compare: too few to predict the next ones from."]
 
 
-def calibration(report: Report) -> list[str]:
+def calibration(details: Details) -> list[str]:
     """How far predictions of the next turn are off."""
-    turns = sum(b.observed.count for b in report.next_turn)
-    if report.next_turn_error is None or turns < LEAST_CASES:
-        return [f"{count(turns, 'judged turn')} with a prediction: too few to tell."]
-    off = f"{report.next_turn_error:.3f}"
-    return [f"Expected calibration error {off}, over {count(turns, 'turn')}."]
+    turns = sum(b.observed.count for b in details.next_turn)
+    if details.next_turn_error is None or turns < LEAST_CASES:
+        return [f"{counted(turns, 'judged turn')} with a prediction: too few to tell."]
+    off = f"{details.next_turn_error:.3f}"
+    return [f"Expected calibration error {off}, over {counted(turns, 'turn')}."]
 
 
 def percent(estimate: Estimate | None) -> str:
     if estimate is None:
-        return "not known"
+        return UNKNOWN
     if estimate.low is None or estimate.high is None:
-        return f"{estimate.value:.1%}; too few conversations for an interval"
-    low, high = f"{estimate.low:.1%}", f"{estimate.high:.1%}"
-    return f"{estimate.value:.1%} (95 % interval {low} to {high})"
+        return f"{estimate.value:.0%}"
+    return f"{estimate.value:.0%} ({estimate.low:.0%} to {estimate.high:.0%})"
 
 
-def dollars(estimate: Estimate | None) -> str:
+def dollars(estimate: Estimate | None, none: str = UNKNOWN) -> str:
     if estimate is None:
-        return "none solved"
+        return none
     if estimate.low is None or estimate.high is None:
-        return f"{usd(estimate.value)}; too few for an interval"
+        return usd(estimate.value)
     return f"{usd(estimate.value)} ({usd(estimate.low)} to {usd(estimate.high)})"
 
 
@@ -144,15 +208,30 @@ def rate(found: Rate) -> str:
     return f"{found.share:.0%} of {found.count:,} (95 % {low:.0%} to {high:.0%})"
 
 
+def outcomes(report: Report) -> str:
+    """Of all tasks: how many are solved, and what each of these cost."""
+    whole = report.solved[0]
+    judged = whole.solved + whole.failed
+    if not judged:
+        return (
+            f"{counted(whole.unknown, 'task')} without a verdict: turn on [verify], or "
+            "tell with `tiered-router verdict`"
+        )
+    said = f"{whole.solved:,} of {counted(judged, 'judged task')} solved"
+    if whole.per_solved is not None:
+        said += f", {dollars(whole.per_solved)} for each solved one"
+    return said + (f"; {whole.unknown:,} not judged" if whole.unknown else "")
+
+
 def split(report: Report) -> list[str]:
     """The saving, part by part; each says of what it is."""
     s = report.savings
-    if s.top is None or s.by_model is None or s.by_routing is None:
-        return ["No priced turns whose tier set is on record: nothing to compare with."]
+    if s.by_model is None or s.by_routing is None:
+        return ["No judged turns with known prices: nothing to compare with."]
     said = [
-        f"choice of model (always {s.best} instead of always {s.top}): "
+        f"by the choice of model (always {s.best} instead of always {s.top}): "
         f"{dollars(s.by_model)}",
-        f"routing (instead of always {s.best}): {dollars(s.by_routing)}",
+        f"by routing (instead of always {s.best}): {dollars(s.by_routing)}",
     ]
     if s.by_routing.value < 0:
         said.append(f"Routing cost more than always {s.best} would have.")
@@ -160,114 +239,121 @@ def split(report: Report) -> list[str]:
 
 
 def against_mix(report: Report) -> list[str]:
+    """Under-routing beside that of a random mix of models at the same cost."""
     s = report.savings
-    if s.leak is None:
-        return ["Hard-turn leak: not known, no priced turn is judged yet."]
-    said = [f"Hard-turn leak: {percent(s.leak)}"]
-    if s.mix is None or s.leak_over_mix is None:
-        said.append("No random mix of models costs what was spent.")
-    else:
-        said.append(
-            f"A random mix at equal cost leaks {1 - s.mix:.1%}; difference: "
-            f"{percent(s.leak_over_mix)}"
-        )
-        said += _verdict(s.leak_over_mix)
+    if s.under_routed is None:
+        return ["Under-routed hard turns: not known, no turn is judged yet."]
+    said = [f"Under-routed: {percent(s.under_routed)} of hard turns"]
+    if s.mix is None or s.under_over_mix is None:
+        return [*said, "No random mix of models costs what was spent."]
+    said.append(
+        f"A random mix at equal cost under-routes {1 - s.mix:.0%}; difference: "
+        f"{percent(s.under_over_mix)}"
+    )
+    over = s.under_over_mix
+    if over.low is not None and over.high is not None:
+        if over.low > 0:
+            said.append("Routing did worse than that mix for the same money.")
+        elif over.high < 0:
+            said.append("Routing did better than that mix for the same money.")
+        else:
+            said.append("No difference is shown: the interval has 0 in it.")
     return said
 
 
-def _verdict(over: Estimate) -> list[str]:
-    if over.low is None or over.high is None:
-        return []
-    if over.low > 0:
-        return ["Routing did worse than that mix: it leaked more for the same money."]
-    if over.high < 0:
-        return ["Routing did better than that mix: it leaked less for the same money."]
-    return ["No difference to that mix is shown: the interval has 0 in it."]
-
-
 def honoured(report: Report) -> str:
-    share = report.receipts.honoured
-    if share is None:
-        return "Cache hits: no held turns to check the estimates with."
+    """Whether caches held what the comparisons take them to hold."""
+    carried = report.whole["carried_held"]
+    if not carried:
+        return "Cache hits: no turns on the same endpoint to check the estimates with."
+    share = report.whole["read_held"] / carried
     return (
         f"Check: of the tokens that the estimates take for cached, providers read "
-        f"{share:.0%} from their caches on held turns."
+        f"{share:.0%} from their caches where the endpoint stayed the same."
     )
 
 
-def provisioning(report: Report) -> str:
-    found = (f"{g.calls:,} {g.key[0] or 'not known'}" for g in report.provisions)
-    return f"Provisioning of turns: {', '.join(found)}"
+def caches(report: Report) -> str:
+    """What changes of endpoint cost, and what staying was expected to save."""
+    w = report.whole
+    moves = f"{counted(round(w['moved']), 'change')} of endpoint"
+    if not w["moved"] and not w["held"]:
+        return "not known: no turn is judged yet"
+    read, rewritten = cached(w), usd(w["rewrite_usd"])
+    said = f"{read} of prompts read from caches; {moves} rewrote {rewritten}"
+    if w["held_gain"] > 0:
+        said += f"; staying was expected to save {usd(w['held_gain'])}"
+    return said
 
 
-def verifier(report: Report) -> list[str]:
-    v = report.verifier
-    return [
-        f"Verifier, whole record: {v.verified:,} judged, {v.accepted:,} accepted",
-        f"good work that it accepted: {rate(v.true_accept)}",
-        f"bad work that it accepted: {rate(v.false_accept)}",
-    ]
+def mistakes(report: Report) -> str:
+    """How many turns were on the wrong tier, of how many."""
+    weak, strong = (report.provision(None, p) for p in ("under", "over"))
+    judged = weak + strong + report.provision(None, "right")
+    if not judged:
+        return "not known: no turn is judged yet"
+    return (
+        f"{weak:,.0f} of {judged:,.0f} judged turns went to too weak a tier, "
+        f"{strong:,.0f} to a stronger one than needed: report --misroutes"
+    )
 
 
 def spent_by_day(report: Report) -> dict[str, float]:
     """USD; none if no price is known."""
     found: dict[str, float] = {}
     for g in report.days if spent(report.days) != UNKNOWN else ():
-        found[str(g.key[0])] = found.get(str(g.key[0]), 0.0) + g.cost
+        found[str(g.key[0])] = found.get(str(g.key[0]), 0.0) + g["cost"]
     return found
 
 
-def burn(report: Report) -> list[str]:
-    """What was spent a day, and what budgets did."""
-    by_day = spent_by_day(report)
-    said = [f"{event}: {n:,}" for g, event, _, n in report.guards if g == "budget"]
-    lines = [f"Budgets said: {', '.join(said)}." if said else "No budget was reached."]
-    if by_day:
-        mean = sum(by_day.values()) / len(by_day)
-        lines.insert(
-            0, f"{usd(mean)} a day, over {count(len(by_day), 'day')} with calls."
-        )
-    if report.budgets is None:
-        lines.append("What is left of budgets: name the configuration (--config).")
-    elif not report.budgets:
-        lines.append("The configuration has no budget that is counted in one place.")
-    return lines
+def budget(scope: str, name: str, unit: str, used: float, limit: float) -> str:
+    """One limit with what is used of it."""
+    amount = usd if unit == "usd" else lambda number: f"{number:,.0f} {unit}"
+    left = max(1 - used / limit, 0.0) if limit else 0.0
+    named = scope if name in ("", scope) else f"{scope} ({name})"
+    return f"{named}: {amount(used)} of {amount(limit)}, {left:.0%} left"
 
 
-BUDGETS: Final = ("budget", "used", "limit", "left")
-
-
-def budgets(report: Report) -> list[tuple[str, ...]]:
-    """Cells of a table."""
+def budgets(report: Report) -> list[str]:
     return [
-        (
-            f"{b.scope}: {b.name}, {b.unit}",
-            f"{b.used:,.4g}",
-            f"{b.limit:,.4g}",
-            f"{b.left:.0%}",
-        )
-        for b in report.budgets or ()
+        budget(b.scope, b.name, b.unit, b.used, b.limit) for b in report.budgets or ()
     ]
+
+
+def guards(details: Details) -> list[tuple[str, str, str]]:
+    """Cells of a table: what happened, to what, how often."""
+    return [
+        (f"{guard}: {kind.replace('_', ' ')}", limit_in_words(what), f"{count:,}")
+        for guard, kind, what, count in details.guards
+    ]
+
+
+def percentile_cells(found: Percentiles) -> tuple[str, ...]:
+    """Whose, of how many calls, and the three; of few calls, the outer ones are the
+    slowest there was, and say nothing of the next."""
+    per = 1_000 if found.measure == "overhead_us" else 1
+    p50, p95, p99 = (f"{v / per:,.2f}" for v in (found.p50, found.p95, found.p99))
+    return (
+        found.key or "?",
+        f"{found.count:,}",
+        p50,
+        p95 if found.count >= FEW[95] else "too few",
+        p99 if found.count >= FEW[99] else "too few",
+    )
 
 
 def notes(report: Report) -> list[str]:
     """What the figures lack."""
-    said: list[str] = []
-    unpriced = sum(g.unpriced for g in report.tiers)
-    if unpriced:
-        said.append(
-            f"{count(unpriced, 'answered call')} without a known price: in no sum here."
-        )
-    waiting = sum(g.calls - g.answered - g.failed for g in report.tiers)
+    w, said = report.whole, []
+    if w["unpriced"]:
+        calls = counted(round(w["unpriced"]), "answered call")
+        said.append(f"{calls} without a known price: in no sum here.")
+    waiting = round(w["calls"] - w["answered"] - w["failed"])
     if waiting:
-        said.append(f"{count(waiting, 'call')} without an outcome on record (yet).")
-    if report.savings.left_out > 1e-9:
-        left = usd(report.savings.left_out)
-        said.append(f"{left} of agent's turns have no prices on record to compare.")
-    if report.unassessed:
-        said.append(
-            f"{count(report.unassessed, 'conversation')} not judged: run this again."
-        )
+        said.append(f"{counted(waiting, 'call')} without a recorded outcome (yet).")
+    if report.unjudged:
+        found = counted(report.unjudged, "conversation")
+        said.append(f"{found} not judged yet: run this again.")
     if report.lost:
-        said.append(f"{report.lost:,} records never reached the file.")
+        said.append(f"{counted(report.lost, 'record')} never reached the file.")
     return said

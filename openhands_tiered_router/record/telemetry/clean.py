@@ -51,5 +51,14 @@ def _redacted(value: str) -> str:
 
 
 def _encodable(value: str) -> str:
-    """SQLite stores UTF-8, which has no place for lone surrogates."""
-    return value.encode(errors="replace").decode()
+    """SQLite stores UTF-8, which has no place for lone surrogates; and control
+    characters in a name could write to the terminal that shows it."""
+    encodable = value.encode(errors="replace").decode()
+    return encodable if encodable.isprintable() else encodable.translate(_Controls())
+
+
+class _Controls(dict[int, str | int]):
+    """Replaces what is not printable, line breaks and bidirectional marks too."""
+
+    def __missing__(self, code: int) -> str | int:
+        return code if chr(code).isprintable() else "\N{REPLACEMENT CHARACTER}"

@@ -5,15 +5,14 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict
 from enum import StrEnum
 from itertools import batched
 from pathlib import Path
 from typing import Any, Final, TextIO
 
-from openhands_tiered_router.record.telemetry.facts import TurnFacts
 from openhands_tiered_router.record.telemetry.query import TelemetryFile
-from openhands_tiered_router.tiers import Tier
+from openhands_tiered_router.record.telemetry.records import Call
+from openhands_tiered_router.record.telemetry.schema import CALL_COLUMNS
 
 
 class Format(StrEnum):
@@ -27,6 +26,8 @@ class Format(StrEnum):
 _ROWS: Final = 50_000
 """Rows of a Parquet row group: some 20 MB in memory."""
 
+COLUMNS: Final = ("key", "id", "conversation_id", "parent_id", *CALL_COLUMNS)
+
 TEXTS: Final = ("request", "answer")
 """Columns that stand for what was said."""
 
@@ -37,22 +38,17 @@ class MissingLibrary(Exception):
     """A format needs a library that is not installed; says which."""
 
 
-def plain(facts: TurnFacts) -> dict[str, Any]:
-    """A decision as one level of numbers and names; tiers and signs by name."""
-    fields = asdict(facts)
-    fields |= fields.pop("usage")
-    fields["quality_reasons"] = " ".join(facts.quality_reasons)
-    return {k: str(v) if isinstance(v, Tier) else v for k, v in fields.items()}
+def flat(call: Call) -> dict[str, Any]:
+    """A call as one level of numbers and names."""
+    return {name: getattr(call, name) for name in COLUMNS}
 
 
-def with_texts(
-    file: TelemetryFile, facts: Iterable[TurnFacts]
-) -> Iterator[dict[str, Any]]:
-    """Rows as ``plain`` makes them, with what was said as far as that is on record."""
+def with_texts(file: TelemetryFile, calls: Iterable[Call]) -> Iterator[dict[str, Any]]:
+    """Rows as ``flat`` makes them, with what was said as far as that is recorded."""
     with file.reading() as connection:
-        for turn in facts:
-            found = connection and connection.execute(_TEXTS, (turn.key,)).fetchone()
-            yield plain(turn) | dict(zip(TEXTS, found or (None, None), strict=True))
+        for call in calls:
+            found = connection and connection.execute(_TEXTS, (call.key,)).fetchone()
+            yield flat(call) | dict(zip(TEXTS, found or (None, None), strict=True))
 
 
 def write_text(rows: Iterable[Mapping[str, Any]], form: Format, out: TextIO) -> int:
@@ -70,8 +66,14 @@ def write_text(rows: Iterable[Mapping[str, Any]], form: Format, out: TextIO) -> 
         if writer is None:
             writer = csv.DictWriter(out, row, lineterminator="\n")
             writer.writeheader()
-        writer.writerow(row)
+        writer.writerow({k: _cell(v) for k, v in row.items()})
     return count
+
+
+def _cell(value: Any) -> Any:
+    """Names come from models: none may be a formula to a spreadsheet."""
+    formula = isinstance(value, str) and value.startswith(("=", "+", "-", "@"))
+    return f"'{value}" if formula else value
 
 
 def write_parquet(
@@ -80,7 +82,7 @@ def write_parquet(
     """Writes a Parquet file.
 
     Args:
-        rows: Decisions.
+        rows: Calls.
         path: Where to.
         texts: Whether the rows are ``with_texts``.
 
@@ -114,9 +116,7 @@ def _arrow_fields(pyarrow: Any) -> Iterator[tuple[str, Any]]:
         "float": pyarrow.float64(),
         "bool": pyarrow.bool_(),
     }
-    for name, kind in TurnFacts.__annotations__.items():
-        if name == "usage":
-            tokens = ("prompt", "completion", "cache_read", "cache_write", "reasoning")
-            yield from ((t, pyarrow.int64()) for t in tokens)
-        else:
-            yield name, kinds.get(str(kind).partition(" ")[0], pyarrow.string())
+    hints = Call.__annotations__
+    for name in COLUMNS:
+        kind = str(hints[name]).partition(" ")[0]
+        yield name, kinds.get(kind, pyarrow.string())

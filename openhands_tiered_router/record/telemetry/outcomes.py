@@ -7,7 +7,6 @@ import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from openhands_tiered_router.policy.actions import Action, action_of, result_of
@@ -15,7 +14,11 @@ from openhands_tiered_router.policy.entry import Entry, ToolCall
 from openhands_tiered_router.policy.kinds import CHANGES, ActionKind
 from openhands_tiered_router.record.telemetry.fingerprints import fingerprint
 from openhands_tiered_router.record.telemetry.recorder import TelemetryRecorder
-from openhands_tiered_router.record.telemetry.records import ToolResult, ToolStatus
+from openhands_tiered_router.record.telemetry.records import (
+    ToolResult,
+    ToolStatus,
+    replace,
+)
 
 
 if TYPE_CHECKING:

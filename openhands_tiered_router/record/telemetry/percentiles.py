@@ -2,159 +2,88 @@
 
 from __future__ import annotations
 
-import math
+import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import msgspec
 
-from openhands_tiered_router.record.telemetry.aggregates import EXPRESSIONS, By, Keys
-from openhands_tiered_router.record.telemetry.query import TelemetryFile
+from openhands_tiered_router.record.telemetry.sums import KEYS, Span
 
 
 type Measure = Literal["first_token_seconds", "seconds", "overhead_us"]
 
-PER: Final[dict[Measure, float]] = {
-    "first_token_seconds": 1e6,
-    "seconds": 1e6,
-    "overhead_us": 1.0,
-}
-"""What is stored of each unit: seconds are whole millionths."""
+MEASURES: Final[tuple[Measure, ...]] = ("first_token_seconds", "seconds", "overhead_us")
+
+type By = Literal["tier", "endpoint"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Percentiles:
-    """Of the values of one group; exact, by nearest rank: each is a value that was."""
+    """Of the answered calls of one group; exact, by nearest rank: each is a value that
+    was measured."""
 
-    key: tuple[str | int | None, ...]
-    """As in ``Group``."""
+    measure: Measure
+    by: By
+    key: str | None
     count: int
     p50: float
     p95: float
     p99: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Latency:
-    """A measure of all groups, in order of the key; those without a value are out."""
-
-    measure: Measure
-    by: tuple[By, ...]
-    groups: tuple[Percentiles, ...]
-
-
 def percentiles(
-    file: TelemetryFile,
-    measure: Measure,
-    by: Sequence[By] = (),
-    since: float = 0.0,
-    until: float = math.inf,
+    connection: sqlite3.Connection,
+    span: Span,
+    by: Sequence[By] = ("tier",),
 ) -> list[Percentiles]:
     """Percentiles of answered calls, in order of the key.
 
-    Args:
-        file: Where from.
-        measure: Seconds to the first token (streamed answers only) or of the whole
-            call, waiting and failover included; or the decision's microseconds.
-        by: What tells groups apart; none: all calls are one group.
-        since: Seconds since the epoch, included.
-        until: Seconds since the epoch, not included.
-
-    Raises:
-        TelemetryReadError: It cannot be read.
-    """
-    found = latencies(file, [measure], [by], since, until)
-    return [p for latency in found for p in latency.groups]
-
-
-def latencies(
-    file: TelemetryFile,
-    measures: Sequence[Measure],
-    groupings: Sequence[Sequence[By]],
-    since: float = 0.0,
-    until: float = math.inf,
-    conversation: int | None = None,
-) -> list[Latency]:
-    """As ``percentiles``, for each measure by each grouping, in one pass.
-
-    A file that is missing has none.
+    Of seconds to the first token (streamed answers only), seconds of the whole call,
+    waiting and failover included, and the decision's microseconds.
 
     Args:
-        file: Where from.
-        measures: Which.
-        groupings: What tells groups apart.
-        since: Seconds since the epoch, included.
-        until: Seconds since the epoch, not included.
-        conversation: Key of the only one; ``None``: all.
-
-    Raises:
-        TelemetryReadError: It cannot be read.
+        connection: Open for reading.
+        span: Which calls.
+        by: What tells groups apart, each by itself.
     """
-    by: list[By] = []
-    for b in chain.from_iterable(groupings):
-        if b not in by:
-            by.append(b)
-    with file.reading() as connection:
-        if connection is None:
-            return []
-        cursor = connection.cursor()
-        cursor.row_factory = None
-        span = {"since": since, "until": until, "only": conversation}
-        rows = cursor.execute(_sql(measures, by, conversation), span).fetchall()
-        keys = Keys(connection, by)
-    many = len(measures)
-    cells = [(row[many:], [*map(_sorted, row[:many])]) for row in rows]
+    # As JSON, because a row each would take Python twice the time.
+    found = [f"json_group_array({m}) FILTER (WHERE {m} IS NOT NULL)" for m in MEASURES]
+    keys = ", ".join(KEYS[b] for b in by)
+    sql = f"""
+        SELECT {", ".join(found)}, {keys} FROM decisions
+        WHERE answered = 1 AND {span.where()} GROUP BY {keys}
+    """
+    rows = connection.execute(sql, span.values()).fetchall()
+    cells = [(r[len(MEASURES) :], [*map(_values, r[: len(MEASURES)])]) for r in rows]
     return [
-        Latency(
-            measure=measure,
-            by=tuple(grouping),
-            groups=tuple(
-                _percentiles(keys.shown(grouping, key), values, PER[measure])
-                for key, values in _merged(cells, i, [by.index(b) for b in grouping])
-            ),
-        )
-        for grouping in groupings
-        for i, measure in enumerate(measures)
+        _percentiles(measure, one, key, sorted(values))
+        for n, one in enumerate(by)
+        for i, measure in enumerate(MEASURES)
+        for key, values in _merged((c[0][n], c[1][i]) for c in cells)
     ]
 
 
-def _sql(
-    measures: Sequence[Measure], by: Sequence[By], conversation: int | None
-) -> str:
-    # As JSON, because a row each would take Python twice the time.
-    found = [f"json_group_array({m}) FILTER (WHERE {m} IS NOT NULL)" for m in measures]
-    keys = [EXPRESSIONS[b] for b in by]
-    one = "" if conversation is None else "AND conversation = :only"
-    return f"""
-        SELECT {", ".join([*found, *keys])} FROM decision_rows
-        WHERE answered = 1 AND time >= :since AND time < :until {one}
-        {f"GROUP BY {', '.join(keys)}" if by else ""}
-    """
-
-
-def _sorted(values: str) -> list[int]:
-    return sorted(msgspec.json.decode(values, type=list[int]))
+def _values(array: str) -> list[float]:
+    return msgspec.json.decode(array, type=list[float])
 
 
 def _merged(
-    cells: Iterable[tuple[tuple[Any, ...], list[list[int]]]],
-    measure: int,
-    places: Sequence[int],
-) -> list[tuple[tuple[Any, ...], list[int]]]:
-    found: dict[tuple[Any, ...], list[int]] = {}
+    cells: Iterable[tuple[str | None, list[float]]],
+) -> list[tuple[str | None, list[float]]]:
+    found: dict[str | None, list[float]] = {}
     for key, values in cells:
-        if values[measure]:
-            mine = found.setdefault(tuple(key[p] for p in places), [])
-            mine += values[measure]
-    order = sorted(found, key=lambda key: [(k is not None, k) for k in key])
-    return [(key, sorted(found[key])) for key in order]
+        if values:
+            found.setdefault(key, []).extend(values)
+    return sorted(found.items(), key=lambda item: (item[0] is not None, item[0]))
 
 
 def _percentiles(
-    key: tuple[str | int | None, ...], ordered: Sequence[int], per: float
+    measure: Measure, by: By, key: str | None, ordered: Sequence[float]
 ) -> Percentiles:
     count = len(ordered)
-    p50, p95, p99 = (ordered[(count * p + 99) // 100 - 1] / per for p in (50, 95, 99))
-    return Percentiles(key=key, count=count, p50=p50, p95=p95, p99=p99)
+    p50, p95, p99 = (ordered[(count * p + 99) // 100 - 1] for p in (50, 95, 99))
+    return Percentiles(
+        measure=measure, by=by, key=key, count=count, p50=p50, p95=p95, p99=p99
+    )

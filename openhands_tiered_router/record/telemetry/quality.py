@@ -21,7 +21,7 @@ class Provision(StrEnum):
 
 
 class Sign(StrEnum):
-    """What speaks for or against a decision. The order is that of the stored bits."""
+    """What speaks for or against a decision."""
 
     ACCEPTED = "accepted"
     """The last verdict on the conversation's work is good."""
@@ -41,8 +41,8 @@ class Sign(StrEnum):
     """The next turn was not allowed to a tier as weak."""
     OVERPAID = "overpaid"
     """It was mechanical, and a weaker tier was expected to cost less."""
-    LEAKED = "leaked"
-    """It was hard, and served below what it was weighed against."""
+    UNDER_ROUTED = "under_routed"
+    """It was hard, and served by a tier below the one that it was weighed against."""
 
 
 BASE: Final = 50.0
@@ -58,7 +58,7 @@ POINTS: Final[dict[Sign, float]] = {
     Sign.REPEATED: -20.0,
     Sign.ESCALATED: -15.0,
     Sign.OVERPAID: -20.0,
-    Sign.LEAKED: 0.0,
+    Sign.UNDER_ROUTED: 0.0,
 }
 """Judgement, in the order of what the measurements say: a verdict is the one strong
 sign; a failed command hardly tells anything (AUC .48 to .55 for the outcome), the same
@@ -165,7 +165,7 @@ def _signs(
         (Sign.REPEATED, _repeated(turns[max(i - SOON, 0) : i + 1])),
         (Sign.ESCALATED, _escalated(turns[i : i + 2])),
         (Sign.OVERPAID, hard is False and _overpaid(turn) > 0.0),
-        (Sign.LEAKED, hard is True and (turn.other_level or 0) > _level(turn)),
+        (Sign.UNDER_ROUTED, hard is True and (turn.other_level or 0) > _level(turn)),
     )
     return tuple(sign for sign, held in holds if held)
 
@@ -230,19 +230,6 @@ def _provision(
         return None
     if Sign.OVERPAID in signs:
         return Provision.OVER
-    if Sign.LEAKED in signs and not _WRONG.isdisjoint(signs):
+    if Sign.UNDER_ROUTED in signs and not _WRONG.isdisjoint(signs):
         return Provision.UNDER
     return Provision.RIGHT
-
-
-_BITS: Final = {sign: 1 << n for n, sign in enumerate(Sign)}
-
-
-def bits_of(signs: Iterable[Sign]) -> int:
-    """The signs as they are stored."""
-    return sum(_BITS[s] for s in signs)
-
-
-def signs_of(bits: int) -> tuple[Sign, ...]:
-    """What ``bits_of`` was given."""
-    return tuple(s for s in Sign if bits & _BITS[s])

@@ -3,52 +3,41 @@
 from __future__ import annotations
 
 import sqlite3
+import zlib
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from openhands_tiered_router.policy.outcome import Usage
-from openhands_tiered_router.record.telemetry.files import (
-    READ_SECONDS,
+import msgspec
+
+from openhands_tiered_router.policy.outcome import Attempt
+from openhands_tiered_router.record.telemetry.calls import Explanation
+from openhands_tiered_router.record.telemetry.opening import (
     TelemetryReadError,
     reading,
 )
-from openhands_tiered_router.record.telemetry.packing import own_id
-from openhands_tiered_router.record.telemetry.records import AGENT_TURN
-from openhands_tiered_router.record.telemetry.rows import stored_conversation_id
-from openhands_tiered_router.record.telemetry.tier_sets import decode_tier_set
-from openhands_tiered_router.record.telemetry.turns import (
-    Turn,
-    read_turns,
-    tier_of,
-    usage_of,
+from openhands_tiered_router.record.telemetry.records import (
+    AGENT_TURN,
+    Call,
+    GuardEvent,
+    ToolResult,
+    ToolStatus,
+    Verdict,
 )
-from openhands_tiered_router.tiers import Tier, TierSet
+from openhands_tiered_router.record.telemetry.schema import (
+    CALL_COLUMNS,
+    TOOL_COLUMNS,
+    VERDICT_COLUMNS,
+    flags,
+)
+from openhands_tiered_router.record.telemetry.statements import stored_id
+from openhands_tiered_router.record.telemetry.tier_sets import decode_tier_set
+from openhands_tiered_router.tiers import TierSet
 
 
-__all__ = [
-    "READ_SECONDS",
-    "ConversationTotals",
-    "TelemetryFile",
-    "TelemetryReadError",
-    "Totals",
-    "Turn",
-]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Totals:
-    """Sums over decisions."""
-
-    calls: int = 0
-    failed: int = 0
-    """Calls that no endpoint answered."""
-    unpriced: int = 0
-    """Answered calls whose cost is not known: ``cost`` lacks them."""
-    cost: float = 0.0
-    """USD."""
-    usage: Usage = Usage()
+__all__ = ["TelemetryFile", "TelemetryReadError"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,11 +45,17 @@ class ConversationTotals:
     """One conversation in short."""
 
     conversation_id: str | None
-    parent_conversation_id: str | None
+    parent_id: str | None
     first: float
-    """Time of its first decision, seconds since the epoch."""
+    """Time of its first call, seconds since the epoch."""
     last: float
-    totals: Totals
+    calls: int
+    failed: int
+    """Calls that no endpoint answered."""
+    unpriced: int
+    """Answered calls whose cost is not known: ``cost`` lacks them."""
+    cost: float
+    """USD."""
 
 
 class TelemetryFile:
@@ -71,159 +66,294 @@ class TelemetryFile:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
 
-    def turns(self, conversation_id: str | None) -> list[Turn]:
-        """A conversation's decisions, in order of time."""
-        name = stored_conversation_id(conversation_id)
-        with self.reading() as connection:
-            if connection is None:
-                return []
-            return read_turns(connection, "c.id = :id", {"id": name})
+    def reading(self) -> AbstractContextManager[sqlite3.Connection | None]:
+        """A connection for questions of your own; see ``opening.reading``."""
+        return reading(self.path)
 
-    def decision(self, decision_id: str) -> Turn | None:
-        """The decision of that id; ``None``: there is none."""
-        with self.reading() as connection:
-            if connection is None:
-                return None
-            values = {"id": own_id(decision_id)}
-            return next(iter(read_turns(connection, "r.id = :id", values)), None)
+    def calls(
+        self,
+        since: float = 0.0,
+        until: float = float("inf"),
+        conversation_id: str | None = None,
+    ) -> Iterator[Call]:
+        """Calls without their explanations, by conversation and time; the file stays
+        open while they are iterated.
 
-    def texts(self, decision_id: str) -> dict[str, str]:
-        """What was said in a decision's call, as far as it is on record: ``request``
-        and ``answer``."""
-        with self.reading() as connection:
-            if connection is None:
-                return {}
-            found = connection.execute(_TEXTS, (own_id(decision_id),)).fetchone()
-            return {k: said for k, said in dict(found or ()).items() if said}
+        Args:
+            since: Seconds since the epoch, included.
+            until: Seconds since the epoch, not included.
+            conversation_id: Only this one's; ``None``: all.
+        """
+        values: dict[str, Any] = {"since": since, "until": until}
+        where = "d.time >= :since AND d.time < :until"
+        if conversation_id is not None:
+            where += " AND c.id = :id"
+            values["id"] = stored_id(conversation_id)
+        elif since > 0:
+            order = "ORDER BY d.time, d.key"
+            yield from self._calls(where, values, order)
+            return
+        yield from self._calls(where, values, "ORDER BY d.conversation, d.time, d.key")
 
-    def newest(self, count: int, since: float = 0.0) -> list[Turn]:
-        """The agents' latest turns, oldest first.
+    def turns(self, conversation_id: str | None) -> list[Call]:
+        """A conversation's calls with explanations and tools, in order of time."""
+        values = {"id": stored_id(conversation_id)}
+        order = "ORDER BY d.time, d.key"
+        calls = list(self._calls("c.id = :id", values, order, explained=True))
+        by_response: dict[str | None, list[ToolResult]] = {}
+        for tool in self.tools(conversation_id):
+            by_response.setdefault(tool.response_id, []).append(tool)
+        for call in calls:
+            call.tools = tuple(by_response.get(call.response, ()))
+        return calls
+
+    def decision(self, decision_id: str) -> Call | None:
+        """The call of that id, explained; ``None``: there is none."""
+        values = {"id": stored_id(decision_id)}
+        return next(self._calls("d.id = :id", values, explained=True), None)
+
+    def newest(self, count: int, since: float = 0.0) -> list[Call]:
+        """The agents' latest turns, explained, oldest first.
 
         Args:
             count: How many at most.
             since: Seconds since the epoch.
         """
-        with self.reading() as connection:
-            if connection is None:
-                return []
-            values = {"count": count, "since": since, "purpose": AGENT_TURN}
-            return read_turns(connection, _NEWEST, values)
+        where = """d.key IN (
+            SELECT key FROM decisions WHERE time >= :since AND purpose = :purpose
+            ORDER BY time DESC LIMIT :count
+        )"""
+        values = {"count": count, "since": since, "purpose": AGENT_TURN}
+        order = "ORDER BY d.time, d.key"
+        return list(self._calls(where, values, order, explained=True))
 
-    def conversations(self, since: float = 0.0) -> list[ConversationTotals]:
-        """Those that had a decision since then, the latest first.
+    def tools(self, conversation_id: str | None) -> list[ToolResult]:
+        """The tool calls of a conversation, in order of time."""
+        return self._rows(
+            "SELECT * FROM tool_results WHERE conversation IN "
+            "(SELECT key FROM conversations WHERE id = :id) ORDER BY time, call",
+            {"id": stored_id(conversation_id)},
+            lambda row: _tool(row, conversation_id),
+        )
 
-        Args:
-            since: Seconds since the epoch. A conversation's totals are over all of
-                its decisions, older ones too.
+    def texts(self, decision_id: str) -> dict[str, str]:
+        """What was said in a decision's call, as far as it is recorded: ``request``
+        and ``answer``."""
+        sql = """
+            SELECT request, answer FROM texts
+            WHERE decision = (SELECT key FROM decisions WHERE id = :id)
         """
-        with self.reading() as connection:
-            if connection is None:
-                return []
-            rows = connection.execute(_CONVERSATIONS, {"since": since})
-            return [_conversation(r) for r in rows]
+        found = self._rows(sql, {"id": stored_id(decision_id)}, dict)
+        return {k: said for row in found for k, said in row.items() if said}
 
-    def totals(
-        self, since: float = 0.0, until: float = float("inf")
-    ) -> dict[Tier | None, Totals]:
-        """Sums by the tier that was decided for; ``None``: the decision was lost.
+    def events(
+        self,
+        since: float = 0.0,
+        until: float = float("inf"),
+        *,
+        guard: str | None = None,
+        conversation_id: str | None = None,
+    ) -> list[GuardEvent]:
+        """What guards did, in order of time.
 
         Args:
             since: Seconds since the epoch, included.
             until: Seconds since the epoch, not included.
+            guard: Only this one's.
+            conversation_id: Only this conversation's.
         """
-        with self.reading() as connection:
-            if connection is None:
-                return {}
-            rows = connection.execute(_BY_TIER, {"since": since, "until": until})
-            return {tier_of(r["tier"]): _totals(r) for r in rows}
+        where, values = _span(since, until, conversation_id)
+        if guard is not None:
+            where += " AND e.guard = :guard"
+            values["guard"] = guard
+        return self._rows(
+            f"SELECT e.*, c.id FROM guard_events e {_JOIN} {where} {_ORDER}",
+            values,
+            lambda r: GuardEvent(
+                conversation_id=r["id"] or None,
+                time=r["time"],
+                guard=r["guard"],
+                kind=r["kind"],
+                detail=msgspec.json.decode(r["detail"]),
+            ),
+        )
+
+    def verdicts(
+        self,
+        since: float = 0.0,
+        until: float = float("inf"),
+        *,
+        conversation_id: str | None = None,
+    ) -> list[Verdict]:
+        """What judges said, in order of time; the arguments are those of ``events``."""
+        where, values = _span(since, until, conversation_id)
+        return self._rows(
+            f"SELECT e.*, c.id FROM verdicts e {_JOIN} {where} {_ORDER}",
+            values,
+            lambda r: Verdict(
+                conversation_id=r["id"] or None, **_fields(r, VERDICT_COLUMNS, Verdict)
+            ),
+        )
+
+    def conversations(self, since: float = 0.0) -> list[ConversationTotals]:
+        """Those that had a call since then, the latest first.
+
+        Args:
+            since: Seconds since the epoch. A conversation's totals are over all of
+                its calls, older ones too.
+        """
+        return self._rows(
+            _CONVERSATIONS,
+            {"since": since},
+            lambda r: ConversationTotals(
+                **{**dict(r), "conversation_id": r["conversation_id"] or None}
+            ),
+        )
 
     def turns_to_finish(self) -> dict[str, list[int]]:
         """Turns of each conversation that was finished, up to then, unordered.
 
         By model, as named in the configuration: the one that served most of them.
         """
-        with self.reading() as connection:
-            if connection is None:
-                return {}
-            found: dict[str, list[int]] = {}
-            for row in connection.execute(_TO_FINISH):
-                found.setdefault(row["model"], []).append(row["turns"])
-            return found
+        found: dict[str, list[int]] = {}
+        for model, turns in self._rows(_TO_FINISH, {}, tuple):
+            found.setdefault(model, []).append(turns)
+        return found
 
     def lost(self, since: float = 0.0) -> int:
         """How many records never reached the file, as far as it knows."""
-        with self.reading() as connection:
-            if connection is None:
-                return 0
-            sql = "SELECT coalesce(sum(count), 0) FROM losses WHERE time >= ?"
-            (count,) = connection.execute(sql, (since,)).fetchone()
-            return count
+        sql = "SELECT coalesce(sum(count), 0) FROM losses WHERE time >= :since"
+        return sum(count for (count,) in self._rows(sql, {"since": since}, tuple))
 
     def tier_sets(self) -> dict[int, TierSet]:
         """What decisions were chosen from, with the prices of then, by key."""
+        rows = self._rows("SELECT key, endpoints FROM tier_sets", {}, tuple)
+        return {key: decode_tier_set(endpoints) for key, endpoints in rows}
+
+    def extent(self) -> dict[str, int]:
+        """How many rows each table has."""
+        return {
+            name: sum(n for (n,) in self._rows(f"SELECT count(*) FROM {t}", {}, tuple))
+            for name, t in _TABLES.items()
+        }
+
+    def size(self) -> int:
+        """Bytes on disk, SQLite's log beside the file included."""
+        parts = [self.path, self.path.with_name(f"{self.path.name}-wal")]
+        return sum(p.stat().st_size for p in parts if p.exists())
+
+    def _calls(
+        self,
+        where: str,
+        values: Mapping[str, Any],
+        order: str = "",
+        *,
+        explained: bool = False,
+    ) -> Iterator[Call]:
+        select = _EXPLAINED if explained else _CALLS
+        with self.reading() as connection:
+            if connection is not None:
+                rows = connection.execute(f"{select} WHERE {where} {order}", values)
+                yield from map(_call, rows)
+
+    def _rows[T](
+        self, sql: str, values: Mapping[str, Any], make: Callable[[sqlite3.Row], T]
+    ) -> list[T]:
         with self.reading() as connection:
             if connection is None:
-                return {}
-            rows = connection.execute("SELECT key, endpoints FROM tier_sets")
-            return {key: decode_tier_set(endpoints) for key, endpoints in rows}
-
-    def reading(self) -> AbstractContextManager[sqlite3.Connection | None]:
-        """A connection for questions of your own; see ``files.reading``."""
-        return reading(self._path)
+                return []
+            return [make(row) for row in connection.execute(sql, values)]
 
 
-def _conversation(row: sqlite3.Row) -> ConversationTotals:
-    return ConversationTotals(
+def _span(
+    since: float, until: float, conversation_id: str | None
+) -> tuple[str, dict[str, Any]]:
+    one = "" if conversation_id is None else " AND c.id = :id"
+    where = f"WHERE e.time >= :since AND e.time < :until{one}"
+    return where, {"since": since, "until": until, "id": stored_id(conversation_id)}
+
+
+def _fields(row: sqlite3.Row, names: tuple[str, ...], struct: type) -> dict[str, Any]:
+    fields = {name: row[name] for name in names}
+    for name in flags(struct).intersection(names):
+        if fields[name] is not None:
+            fields[name] = bool(fields[name])
+    return fields
+
+
+def _call(row: sqlite3.Row) -> Call:
+    names = row.keys()
+    return Call(
+        id=row["id"],
+        key=row["key"],
         conversation_id=row["conversation_id"] or None,
-        parent_conversation_id=row["parent_id"],
-        first=row["first"],
-        last=row["last"],
-        totals=_totals(row),
+        parent_id=row["parent_id"],
+        config=row["config"],
+        attempts=_decoded(row["attempts"], tuple[Attempt, ...]),
+        explanation=_explanation(row["body"]) if "body" in names else None,
+        **_fields(row, CALL_COLUMNS, Call),
     )
 
 
-def _totals(row: sqlite3.Row) -> Totals:
-    return Totals(
-        calls=row["calls"],
-        failed=row["failed"],
-        unpriced=row["unpriced"],
-        cost=row["cost"],
-        usage=usage_of(row),
+def _explanation(body: bytes | None) -> Explanation | None:
+    try:
+        return _decoded(body and zlib.decompress(body), Explanation)
+    except zlib.error:
+        return None
+
+
+def _decoded[T](text: str | bytes | None, kind: type[T]) -> T | None:
+    """``None``: there is none, or another release wrote it."""
+    if text is None:
+        return None
+    try:
+        return msgspec.json.decode(text, type=kind)
+    except msgspec.DecodeError:
+        return None
+
+
+def _tool(row: sqlite3.Row, conversation_id: str | None) -> ToolResult:
+    fields = _fields(row, TOOL_COLUMNS, ToolResult)
+    fields["status"] = ToolStatus(fields["status"])
+    return ToolResult(
+        conversation_id=conversation_id,
+        response_id=row["response"],
+        tool_call_id=row["call"],
+        **fields,
     )
 
 
-_SUMS: Final = """
-    count(*) AS calls,
-    coalesce(sum(answered = 0), 0) AS failed,
-    coalesce(sum(answered = 1 AND cost IS NULL), 0) AS unpriced,
-    total(cost) AS cost,
-    coalesce(sum(prompt_tokens), 0) AS prompt_tokens,
-    coalesce(sum(completion_tokens), 0) AS completion_tokens,
-    coalesce(sum(cache_read_tokens), 0) AS cache_read_tokens,
-    coalesce(sum(cache_write_tokens), 0) AS cache_write_tokens,
-    coalesce(sum(reasoning_tokens), 0) AS reasoning_tokens
+_TABLES: Final = {
+    "conversations": "conversations",
+    "decisions": "decisions",
+    "tool results": "tool_results",
+    "guard events": "guard_events",
+    "verdicts": "verdicts",
+    "texts": "texts",
+}
+
+_JOIN: Final = "JOIN conversations c ON c.key = e.conversation"
+_ORDER: Final = "ORDER BY e.time, e.key"
+
+_OF: Final = "FROM decisions d JOIN conversations c ON c.key = d.conversation"
+_CALLS: Final = f"SELECT d.*, c.id AS conversation_id, c.parent_id, c.config {_OF}"
+_EXPLAINED: Final = f"""
+    SELECT d.*, c.id AS conversation_id, c.parent_id, c.config, e.body {_OF}
+    LEFT JOIN explanations e ON e.decision = d.key
 """
 
-_NEWEST: Final = """d.key IN (
-    SELECT key FROM decision_rows
-    WHERE time >= :since AND purpose = (SELECT key FROM names WHERE name = :purpose)
-    ORDER BY time DESC LIMIT :count
-)"""
-
-_TEXTS: Final = """
-    SELECT request, answer FROM texts
-    WHERE decision = (SELECT key FROM decision_rows WHERE id = ?)
-"""
-
-_CONVERSATIONS: Final = f"""
+_CONVERSATIONS: Final = """
     SELECT c.id AS conversation_id, c.parent_id,
-        min(time) AS first, max(time) AS last, {_SUMS}
+        min(time) AS first, max(time) AS last, count(*) AS calls,
+        count(*) FILTER (WHERE answered = 0) AS failed,
+        count(*) FILTER (WHERE answered = 1 AND cost IS NULL) AS unpriced,
+        total(cost) AS cost
     FROM decisions d JOIN conversations c ON c.key = d.conversation
     WHERE c.key IN (SELECT conversation FROM decisions WHERE time >= :since)
     GROUP BY c.key
-    ORDER BY last DESC
+    ORDER BY max(time) DESC
 """
 
 _TO_FINISH: Final = """
@@ -237,13 +367,9 @@ _TO_FINISH: Final = """
         WHERE d.purpose = 'agent' AND d.served_model IS NOT NULL
         GROUP BY d.conversation, d.served_model
     )
-    SELECT model, max(turns) AS most, total AS turns FROM (
-        SELECT *, sum(turns) OVER (PARTITION BY conversation) AS total FROM served
-    ) GROUP BY conversation
-"""
-
-_BY_TIER: Final = f"""
-    SELECT tier, {_SUMS} FROM decisions
-    WHERE time >= :since AND time < :until
-    GROUP BY tier ORDER BY tier
+    SELECT model, total AS turns FROM (
+        SELECT *, max(turns) OVER (PARTITION BY conversation) AS most,
+            sum(turns) OVER (PARTITION BY conversation) AS total
+        FROM served
+    ) WHERE turns = most GROUP BY conversation
 """

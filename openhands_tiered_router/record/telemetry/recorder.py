@@ -1,24 +1,23 @@
-"""What the router calls to put a decision and its consequences on record."""
+"""What the router calls to record a decision and its consequences."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, Required, TypedDict, Unpack
 
 from openhands_tiered_router.policy.decision import Decision
 from openhands_tiered_router.policy.outcome import Outcome
 from openhands_tiered_router.record.telemetry.location import path_from
 from openhands_tiered_router.record.telemetry.records import (
-    AGENT_TURN,
-    DecisionRecord,
     Detail,
     GuardEvent,
-    OutcomeRecord,
     Record,
     ToolResult,
     Verdict,
+    decided,
+    ended,
 )
 from openhands_tiered_router.record.telemetry.removal import Retention
 from openhands_tiered_router.record.telemetry.texts import RawTexts
@@ -30,6 +29,26 @@ from openhands_tiered_router.record.telemetry.writer import (
     WriterStats,
 )
 from openhands_tiered_router.tiers import Tier, TierSet
+
+
+class _Known(TypedDict, total=False):
+    conversation_id: Required[str | None]
+    time: Required[float]
+    model: str | None
+
+
+class _Decided(_Known, total=False):
+    decision_id: Required[str]
+    turn: int | None
+    purpose: str
+    overhead_us: float | None
+    parent_conversation_id: str | None
+    config: str | None
+    tiers: TierSet | None
+
+
+class _Ended(_Known, total=False):
+    tier: Tier | None
 
 
 class TelemetryRecorder:
@@ -52,62 +71,20 @@ class TelemetryRecorder:
         """The file; ``None``: nothing is recorded."""
         return None if self._writer is None else self._writer.path
 
-    def record_decision(
-        self,
-        decision: Decision,
-        *,
-        decision_id: str,
-        conversation_id: str | None,
-        time: float,
-        turn: int | None = None,
-        purpose: str = AGENT_TURN,
-        model: str | None = None,
-        overhead_us: float | None = None,
-        parent_conversation_id: str | None = None,
-        tiers: TierSet | None = None,
-    ) -> None:
-        """Puts a decision on record; see ``DecisionRecord`` for the arguments."""
+    def record_decision(self, decision: Decision, **known: Unpack[_Decided]) -> None:
+        """Records a decision; see ``records.decided`` for the arguments."""
         if self._wanted:
-            self._put(
-                DecisionRecord(
-                    decision_id=decision_id,
-                    conversation_id=conversation_id,
-                    parent_conversation_id=parent_conversation_id,
-                    turn=turn,
-                    purpose=purpose,
-                    time=time,
-                    model=model,
-                    overhead_us=overhead_us,
-                    decision=decision,
-                    tiers=tiers,
-                )
-            )
+            self._put(decided(decision, **known))
 
     def record_outcome(
-        self,
-        decision_id: str,
-        outcome: Outcome,
-        *,
-        conversation_id: str | None,
-        time: float,
-        tier: Tier | None = None,
-        model: str | None = None,
+        self, decision_id: str, outcome: Outcome, **known: Unpack[_Ended]
     ) -> None:
-        """Completes a decision's row; see ``OutcomeRecord`` for the arguments."""
+        """Completes a decision's row; see ``records.ended`` for the arguments."""
         if self._wanted:
-            self._put(
-                OutcomeRecord(
-                    decision_id=decision_id,
-                    conversation_id=conversation_id,
-                    time=time,
-                    outcome=outcome,
-                    tier=tier,
-                    model=model,
-                )
-            )
+            self._put(ended(decision_id, outcome, **known))
 
     def record_tool_result(self, result: ToolResult) -> None:
-        """Puts a tool call on record, or what is newly known of one."""
+        """Records a tool call, or what is newly known of one."""
         if self._wanted:
             self._put(result)
 
@@ -120,7 +97,7 @@ class TelemetryRecorder:
         time: float,
         **detail: Detail,
     ) -> None:
-        """Puts an event of a guard on record; see ``GuardEvent`` for the arguments."""
+        """Records an event of a guard; see ``GuardEvent`` for the arguments."""
         if self._wanted:
             self._put(
                 GuardEvent(
@@ -133,17 +110,17 @@ class TelemetryRecorder:
             )
 
     def record_verdict(self, verdict: Verdict) -> None:
-        """Puts a judge's word on a conversation's work on record."""
+        """Records a judge's word on a conversation's work."""
         if self._wanted:
             self._put(verdict)
 
     def record_texts(self, texts: RawTexts) -> None:
-        """Puts on record what was said in a call; observers are not shown it."""
+        """Records what was said in a call; observers are not shown it."""
         if self._writer is not None:
             self._writer.put(texts)
 
     def flush(self, timeout: float = EXIT_SECONDS) -> bool:
-        """Waits, at most that many seconds, until all that is on record is in the file.
+        """Waits, at most that many seconds, until all that was recorded is in the file.
 
         Returns:
             Whether it is. Blocks: not for an event loop.

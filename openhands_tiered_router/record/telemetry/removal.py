@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection
+import time
+from collections.abc import Collection, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import batched
 from pathlib import Path
 from typing import Final
 
-from openhands_tiered_router.record.telemetry.erasing import (
-    erasing,
-    forget_names,
-    names_of,
-)
-from openhands_tiered_router.record.telemetry.files import reading
-from openhands_tiered_router.record.telemetry.rows import (
+from openhands_tiered_router.record.telemetry.opening import (
     NO_CONVERSATION,
-    stored_conversation_id,
+    TelemetryReadError,
+    reading,
 )
 
 
@@ -29,6 +26,12 @@ _TOGETHER: Final = 25
 
 _FREED: Final = 2_000
 """Pages that go back to the disk at a time."""
+
+_BUSY_SECONDS: Final = 10.0
+
+_CHECKPOINT_SECONDS: Final = 600.0
+"""Wait for others to be done with the log: after a rewrite it is as long as the file,
+and who commits next may be writing it back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +87,12 @@ def _delete_single_calls(connection: sqlite3.Connection, old: float) -> int:
     """Deletes old calls outside of conversations; how many there were."""
     values = {"nobody": NO_CONVERSATION, "old": old}
     for table in _OF_DECISIONS:
-        sql = f"DELETE FROM {table} WHERE decision IN (SELECT key {_SINGLE})"
+        sql = f"DELETE FROM {table} WHERE decision IN (SELECT key FROM {_SINGLE})"
         connection.execute(sql, values)
-    deleted = connection.execute(_SINGLE_CALLS, values).rowcount
+    deleted = connection.execute(f"DELETE FROM {_SINGLE}", values).rowcount
     if deleted:
-        connection.execute(_SINGLE_TOOLS, values)
-        connection.execute(_SINGLE_TASKS, values)
+        sql = f"DELETE FROM tool_results WHERE time < :old AND {_NOBODY}"
+        connection.execute(sql, values)
     return deleted
 
 
@@ -121,12 +124,12 @@ def delete_conversations(connection: sqlite3.Connection, keys: Collection[int]) 
         for table in _OF_DECISIONS:
             connection.execute(
                 f"DELETE FROM {table} WHERE decision IN "
-                "(SELECT key FROM decision_rows WHERE conversation = ?)",
+                "(SELECT key FROM decisions WHERE conversation = ?)",
                 (key,),
             )
-        for table in ("tool_rows", "tasks", "guard_events", "verdicts", "digests"):
+        for table in _OF_CONVERSATIONS:
             connection.execute(f"DELETE FROM {table} WHERE conversation = ?", (key,))
-        sql = "DELETE FROM decision_rows WHERE conversation = ?"
+        sql = "DELETE FROM decisions WHERE conversation = ?"
         decisions += connection.execute(sql, (key,)).rowcount
         connection.execute("DELETE FROM conversations WHERE key = ?", (key,))
     return decisions
@@ -145,22 +148,23 @@ def purge(path: Path, conversation_id: str, *, rewrite: bool = True) -> Purged:
     Raises:
         TelemetryReadError: The file cannot be read or written, or is in use for long.
     """
+    # Here, because the writer imports this module for retention alone.
+    from openhands_tiered_router.record.telemetry.statements import stored_id
+
     with reading(path) as connection:
         if connection is None:
             return Purged(0, 0, ())
     aside = tuple(p.name for p in sorted(path.parent.glob(f"{path.name}.corrupt-*")))
-    name = stored_conversation_id(conversation_id)
+    name = stored_id(conversation_id)
     with erasing(path, rewrite=rewrite) as connection:
         # Those that were started by another come before it: who is stopped half-way
         # finds the rest again.
         keys = [key for (key,) in connection.execute(_FAMILY, {"id": name})][::-1]
-        names = names_of(connection, keys)
         decisions = 0
         for some in batched(keys, _TOGETHER):
             connection.execute("BEGIN IMMEDIATE")
             decisions += delete_conversations(connection, some)
             connection.execute("COMMIT")
-        forget_names(connection, names)
     return Purged(len(keys), decisions, aside)
 
 
@@ -184,8 +188,50 @@ def purge_texts(path: Path, *, rewrite: bool = True) -> int:
     return removed
 
 
-_OF_DECISIONS: Final = ("explanation_rows", "situations", "texts")
+@contextmanager
+def erasing(path: Path, *, rewrite: bool) -> Iterator[sqlite3.Connection]:
+    """A connection in no transaction by which what is deleted is overwritten.
+
+    Args:
+        path: The file.
+        rewrite: Whether the file is rewritten in the end. What was deleted is
+            overwritten without that too; but rows that grew or moved before have left
+            copies in pages, of which a rewrite leaves none. Meanwhile nobody else can
+            write, and it takes twice the file's size on the disk.
+
+    Raises:
+        TelemetryReadError: The file cannot be written, or is in use for long.
+    """
+    uri = f"{path.absolute().as_uri()}?mode=rw"
+    try:
+        with closing(
+            sqlite3.connect(uri, _BUSY_SECONDS, isolation_level=None, uri=True)
+        ) as connection:
+            connection.execute("PRAGMA secure_delete = ON")
+            yield connection
+            if rewrite:
+                connection.execute("VACUUM")
+            _empty_log(connection)
+    except sqlite3.Error as error:
+        raise TelemetryReadError(
+            f"{path} cannot be purged: {error}; end the processes that use it, and "
+            "try again"
+        ) from error
+
+
+def _empty_log(connection: sqlite3.Connection) -> None:
+    deadline = time.monotonic() + _CHECKPOINT_SECONDS
+    sql = "PRAGMA wal_checkpoint(TRUNCATE)"
+    while connection.execute(sql).fetchone()[0]:
+        if time.monotonic() > deadline:
+            raise sqlite3.OperationalError("its log is in use")
+        time.sleep(0.1)
+
+
+_OF_DECISIONS: Final = ("explanations", "texts")
 """Tables with the key of a decision."""
+
+_OF_CONVERSATIONS: Final = ("tool_results", "guard_events", "verdicts", "summaries")
 
 _SOME_TEXTS: Final = f"""
     DELETE FROM texts WHERE decision IN (SELECT decision FROM texts LIMIT {_FREED})
@@ -197,15 +243,7 @@ _OLDEST: Final = """
 """
 
 _NOBODY: Final = "conversation = (SELECT key FROM conversations WHERE id = :nobody)"
-_SINGLE: Final = f"FROM decision_rows WHERE time < :old AND {_NOBODY}"
-_SINGLE_CALLS: Final = f"DELETE {_SINGLE}"
-_SINGLE_TOOLS: Final = f"DELETE FROM tool_rows WHERE time < :old AND {_NOBODY}"
-_SINGLE_TASKS: Final = f"""
-    DELETE FROM tasks WHERE {_NOBODY} AND key NOT IN (
-        SELECT task FROM explanation_rows WHERE task IS NOT NULL
-        AND decision IN (SELECT key FROM decision_rows WHERE {_NOBODY})
-    )
-"""
+_SINGLE: Final = f"decisions WHERE time < :old AND {_NOBODY}"
 
 _FAMILY: Final = """
     WITH RECURSIVE family (key, id) AS (

@@ -24,7 +24,7 @@ class TelemetrySettings(Section):
     with. 0: never."""
     max_megabytes: Annotated[Count, Field(ge=0)] = 4_000
     """Size of the file, 10^6 bytes, above which the oldest conversations are removed:
-    room for 10 million turns. 0: no limit."""
+    room for some 3 million turns. 0: no limit."""
     texts: bool = False
     """Record what users and models say too, redacted and cut. Off: a record that holds
     no texts can be kept and shown without a thought."""

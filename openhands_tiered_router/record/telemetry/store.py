@@ -12,11 +12,12 @@ from itertools import chain, count
 from pathlib import Path
 from typing import IO, Final
 
-from openhands_tiered_router.record.telemetry.packing import is_unlike, packed
+from openhands_tiered_router.record.telemetry.opening import version_of
+from openhands_tiered_router.record.telemetry.process import this_process
 from openhands_tiered_router.record.telemetry.records import Record
 from openhands_tiered_router.record.telemetry.removal import Retention, trim
-from openhands_tiered_router.record.telemetry.rows import statements
-from openhands_tiered_router.record.telemetry.schema import migrate, version_of
+from openhands_tiered_router.record.telemetry.schema import create
+from openhands_tiered_router.record.telemetry.statements import statements
 
 
 try:
@@ -120,9 +121,7 @@ class Store:
             version_of(connection)  # a file that is not ours stays as it is
             for pragma in _PRAGMAS:
                 connection.execute(pragma)
-            migrate(connection)
-            connection.create_function("packed", -1, packed, deterministic=True)
-            connection.create_function("is_unlike", 2, is_unlike, deterministic=True)
+            create(connection)
         except BaseException:
             connection.close()
             raise
@@ -152,7 +151,7 @@ class Store:
 
 def _put(connection: sqlite3.Connection, record: Record) -> bool:
     try:
-        for sql, values in statements(record):
+        for sql, values in statements(record, this_process()):
             connection.execute(sql, values)
     except _BAD_VALUE:
         return False

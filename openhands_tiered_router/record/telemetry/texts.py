@@ -26,6 +26,11 @@ _WORD: Final = string.ascii_letters + string.digits + string.punctuation
 """What keys and addresses consist of: at the end of a text that was cut, a last word
 of these may be a part of one."""
 
+_CONTROLS: Final = dict.fromkeys(
+    [c for c in (*range(32), *range(127, 160)) if chr(c) not in "\n\t"], "\ufffd"
+)
+"""They could write to the terminal that shows the text."""
+
 _log = logging.getLogger(__name__)
 _warned: Final[set[Path]] = set()
 
@@ -106,7 +111,7 @@ def _kept(text: str | None, most: int, secrets: Collection[str]) -> str | None:
     cut = len(looked_at) == most + _MARGIN
     if cut:
         looked_at = looked_at[: len(looked_at) - _begun(looked_at, secrets)]
-    encodable = looked_at.encode(errors="replace").decode()
+    encodable = looked_at.encode(errors="replace").decode().translate(_CONTROLS)
     safe = redacted(encodable, secrets)
     if cut:
         safe = safe.rstrip(_WORD)

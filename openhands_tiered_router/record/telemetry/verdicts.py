@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 import math
-import sqlite3
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from openhands_tiered_router.record.telemetry.query import (
-    READ_SECONDS,
-    TelemetryReadError,
-)
+from openhands_tiered_router.record.telemetry.opening import reading
 from openhands_tiered_router.record.telemetry.records import VERIFIER
-from openhands_tiered_router.record.telemetry.schema import UnusableFile, version_of
 
-
-FIRST_VERSION: Final = 2
-"""Of the schema, with a table of verdicts."""
 
 _Z: Final = 1.959964
 """Of a normal distribution's central 95 %."""
@@ -72,7 +63,9 @@ def accept_rates(path: Path) -> AcceptRates:
     Raises:
         TelemetryReadError: It cannot be read.
     """
-    pairs = _pairs(path)
+    with reading(path) as connection:
+        rows = [] if connection is None else connection.execute(_LAST, (VERIFIER,) * 2)
+        pairs = [(bool(m), None if t is None else bool(t)) for m, t in rows]
     good = [mine for mine, theirs in pairs if theirs]
     bad = [mine for mine, theirs in pairs if theirs is not None and not theirs]
     return AcceptRates(
@@ -81,35 +74,6 @@ def accept_rates(path: Path) -> AcceptRates:
         verified=len(pairs),
         accepted=sum(mine for mine, _ in pairs),
     )
-
-
-def is_known(path: Path, conversation_id: str) -> bool:
-    """Whether anything is on record of a conversation.
-
-    Raises:
-        TelemetryReadError: The file cannot be read.
-    """
-    sql = "SELECT 1 FROM conversations WHERE id = ?"
-    return bool(_asked(path, sql, (conversation_id,), version=1))
-
-
-def _pairs(path: Path) -> list[tuple[bool, bool | None]]:
-    """By conversation: whether the verifier accepted, and whether others did."""
-    rows = _asked(path, _LAST, (VERIFIER, VERIFIER), version=FIRST_VERSION)
-    return [(bool(m), None if t is None else bool(t)) for m, t in rows]
-
-
-def _asked(path: Path, sql: str, values: tuple[str, ...], version: int) -> list:
-    try:
-        if not path.exists():
-            return []
-        uri = f"{path.absolute().as_uri()}?mode=ro"
-        with closing(sqlite3.connect(uri, READ_SECONDS, uri=True)) as connection:
-            if version_of(connection) < version:
-                return []
-            return connection.execute(sql, values).fetchall()
-    except (UnusableFile, sqlite3.Error, OSError) as error:
-        raise TelemetryReadError(f"{path} cannot be read: {error}") from error
 
 
 # SQLite takes the other columns of a group from the row that has its maximum.

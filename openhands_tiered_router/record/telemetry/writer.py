@@ -16,9 +16,9 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Final
 
+from openhands_tiered_router.record.telemetry.opening import UnusableFile
 from openhands_tiered_router.record.telemetry.records import Loss, Record
 from openhands_tiered_router.record.telemetry.removal import Retention
-from openhands_tiered_router.record.telemetry.schema import UnusableFile
 from openhands_tiered_router.record.telemetry.store import BUSY_SECONDS, Store, is_busy
 from openhands_tiered_router.record.telemetry.texts import RawTexts, fit_to_store
 

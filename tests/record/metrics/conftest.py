@@ -19,6 +19,6 @@ def shown() -> Iterator[Exposition]:
     yield exposition()
     recorder._observers = before
     module._made.clear()
-    serving._asked_for.clear()
+    serving._served.clear()
     for known in (sources.endpoints, sources.budgets, sources.recorders):
         known.clear()

@@ -32,7 +32,7 @@ def test_metrics_and_health_are_served_on_loopback(shown: Exposition) -> None:
             assert client.get("/health/live").text == "alive\n"
             assert client.get("/health/ready").status_code == 200
             assert client.get("/else").status_code == 404
-            assert client.post("/metrics").status_code == 501
+            assert client.post("/metrics").status_code == 405
     finally:
         server.close()
 

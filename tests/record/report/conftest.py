@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from openhands_tiered_router.record.telemetry.assess import assess
+from openhands_tiered_router.record.telemetry.judging import assess
 
 
 MAKER = Path(__file__).parents[2] / "benchmarks" / "synthetic.py"

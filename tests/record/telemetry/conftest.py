@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from openhands_tiered_router.policy.decision import Decision
-from openhands_tiered_router.record.telemetry.records import DecisionRecord
+from openhands_tiered_router.record.telemetry.records import Call, decided
 from openhands_tiered_router.record.telemetry.writer import Writer
 from openhands_tiered_router.tiers import Tier
 
@@ -28,11 +28,11 @@ def writer(path: Path) -> Iterator[Writer]:
 
 
 @pytest.fixture
-def record() -> Callable[[int], DecisionRecord]:
+def record() -> Callable[[int], Call]:
     """Makes the n-th of many decisions of one conversation."""
 
-    def make(n: int) -> DecisionRecord:
-        return DecisionRecord(
+    def make(n: int) -> Call:
+        return decided(
             decision_id=f"d{n}",
             conversation_id="c",
             turn=n,

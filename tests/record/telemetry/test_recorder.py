@@ -51,7 +51,8 @@ def test_a_recorder_writes_all_three_kinds(path: Path) -> None:
     (turn,) = TelemetryFile(path).turns("c")
     assert turn.decision == DECISION
     assert turn.outcome is not None
-    assert turn.tools[0].tool_name == "terminal"
+    (tool,) = TelemetryFile(path).tools("c")
+    assert tool.tool_name == "terminal"
     stats = recorder.stats()
     assert stats is not None
     assert stats.written == 3

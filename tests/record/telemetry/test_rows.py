@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
 
@@ -12,11 +11,12 @@ from openhands_tiered_router.policy.decision import Decision
 from openhands_tiered_router.policy.outcome import Outcome
 from openhands_tiered_router.record.telemetry.query import TelemetryFile
 from openhands_tiered_router.record.telemetry.records import (
-    DecisionRecord,
-    OutcomeRecord,
     Record,
     ToolResult,
     ToolStatus,
+    decided,
+    ended,
+    replace,
 )
 from openhands_tiered_router.record.telemetry.store import Store
 from openhands_tiered_router.tiers import Tier
@@ -49,19 +49,19 @@ def tools_of(path: Path, *records: Record, conversation: str = "c") -> list[Tool
     decision = Decision(tier=Tier.SIMPLE, endpoint="simple", need=Tier.SIMPLE)
     for n, response in enumerate(("r", "r2")):
         outcome = Outcome(endpoint="simple", attempts=(), response_id=response)
-        made = DecisionRecord(
+        made = decided(
             decision_id=f"{conversation}{n}",
             conversation_id=conversation,
             time=float(n),
             decision=decision,
         )
-        ended = OutcomeRecord(
-            decision_id=made.decision_id,
+        finished = ended(
+            decision_id=made.id,
             conversation_id=conversation,
             time=float(n),
             outcome=outcome,
         )
-        assert store.write([made, ended]) == 0
+        assert store.write([made, finished]) == 0
     assert store.write(records) == 0
     store.close()
     return [t for turn in TelemetryFile(path).turns(conversation) for t in turn.tools]

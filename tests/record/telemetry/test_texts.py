@@ -14,7 +14,7 @@ from hypothesis import assume, given, strategies as st
 
 from openhands_tiered_router.policy.entry import Entry, ToolCall
 from openhands_tiered_router.record.telemetry import TelemetryFile
-from openhands_tiered_router.record.telemetry.records import DecisionRecord
+from openhands_tiered_router.record.telemetry.records import Call
 from openhands_tiered_router.record.telemetry.removal import (
     DAY,
     Retention,
@@ -101,7 +101,7 @@ def test_tool_calls_are_told_with_their_arguments_decoded() -> None:
 def test_what_cannot_be_redacted_is_not_stored_and_said(
     path: Path,
     writer: Writer,
-    record: Callable[[int], DecisionRecord],
+    record: Callable[[int], Call],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     def unknown() -> list[str]:
@@ -116,7 +116,7 @@ def test_what_cannot_be_redacted_is_not_stored_and_said(
 
 
 def test_secrets_are_asked_for_by_the_writing_thread(
-    path: Path, writer: Writer, record: Callable[[int], DecisionRecord]
+    path: Path, writer: Writer, record: Callable[[int], Call]
 ) -> None:
     asked: list[str] = []
 
@@ -133,7 +133,7 @@ def test_secrets_are_asked_for_by_the_writing_thread(
 
 
 def test_texts_go_with_their_conversation(
-    path: Path, record: Callable[[int], DecisionRecord]
+    path: Path, record: Callable[[int], Call]
 ) -> None:
     store = Store(path)
     store.write([record(1), fit_to_store(raw(request="in the conversation"))])
@@ -149,7 +149,7 @@ def test_texts_go_with_their_conversation(
 
 @pytest.mark.parametrize("rewrite", [True, False])
 def test_all_texts_can_be_removed_and_nothing_else(
-    path: Path, record: Callable[[int], DecisionRecord], rewrite: bool
+    path: Path, record: Callable[[int], Call], rewrite: bool
 ) -> None:
     assert purge_texts(path) == 0
     with closing(Writer(path)) as writer:
@@ -163,4 +163,4 @@ def test_all_texts_can_be_removed_and_nothing_else(
         writer.put(raw(1, request="later"))
         assert writer.flush(60)
     assert stored(path) == [("later", None)]
-    assert [t.decision_id for t in TelemetryFile(path).turns("c")] == ["d0", "d1", "d2"]
+    assert [t.id for t in TelemetryFile(path).turns("c")] == ["d0", "d1", "d2"]

@@ -10,34 +10,33 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 
-from openhands_tiered_router.record.telemetry.records import DecisionRecord, Record
+from openhands_tiered_router.record.telemetry.records import Call, Record, replace
 from openhands_tiered_router.record.telemetry.store import Store
 from openhands_tiered_router.record.telemetry.texts import RawTexts
 from openhands_tiered_router.record.telemetry.writer import Writer
 from tests.waiting import wait_until
 
 
-type Make = Callable[[int], DecisionRecord]
+type Make = Callable[[int], Call]
 type Ids = Callable[[], list[str]]
 
 PRELUDE = """
 import os, sys, time
 from pathlib import Path
 from openhands_tiered_router.policy.decision import Decision
-from openhands_tiered_router.record.telemetry.records import DecisionRecord
+from openhands_tiered_router.record.telemetry.records import Call, decided
 from openhands_tiered_router.record.telemetry.writer import Writer
 from openhands_tiered_router.tiers import Tier
 
 def record(name):
     decision = Decision(tier=Tier.SIMPLE, endpoint="simple", need=Tier.SIMPLE)
-    return DecisionRecord(
+    return decided(
         decision_id=name, conversation_id="c", time=time.time(), decision=decision
     )
 

@@ -1,30 +1,19 @@
-"""What is asked when Prometheus comes: breakers, lines, budgets, telemetry."""
+"""Gauges, read at a scrape: breakers, queues, budgets, telemetry."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from importlib.metadata import version
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from openhands_tiered_router.calls.fleet import fleet
-from openhands_tiered_router.calls.state.stores import durable_store_for
-from openhands_tiered_router.guards.budget import ledger
-from openhands_tiered_router.guards.budget.desk import desk
-from openhands_tiered_router.guards.budget.limits import MEASURES, NANO
-from openhands_tiered_router.policy.fleet import Health
-from openhands_tiered_router.record.metrics.counted import PREFIX
+from openhands_tiered_router.record.metrics.counters import PREFIX
 from openhands_tiered_router.record.metrics.labels import Label
 from openhands_tiered_router.record.metrics.sources import Sources
 
 
-_UNITS = {"usd": NANO, "tokens": 1, "turns": 1, "seconds": 1_000}
-"""Of a ledger's whole numbers in each measure."""
-
-
-class Asked(Collector):
+class Gauges(Collector):
     """Reads shared state, so a scrape belongs into a thread of its own."""
 
     def __init__(self, sources: Sources) -> None:
@@ -49,15 +38,14 @@ class Asked(Collector):
             "endpoint", "model",
         )  # fmt: skip
         waiting = _gauge(
-            "waiting_calls", "Calls of this process in line for an endpoint's rate.",
+            "waiting_calls", "Calls of this process waiting for an endpoint's rate.",
             "endpoint", "model",
         )  # fmt: skip
-        now = time.time()
-        for (key, model), endpoint in list(self._sources.endpoints.items()):
-            known = fleet().known(endpoint.cache_id)
+        for (key, model), ask in list(self._sources.endpoints.items()):
+            openness, queued = ask()
             labels = [self._label.of(key), self._label.of(model)]
-            open_.add_metric(labels, known.breaker.openness(now) if known else 0)
-            waiting.add_metric(labels, known.limiter.waiting if known else 0)
+            open_.add_metric(labels, openness)
+            waiting.add_metric(labels, queued)
         yield from (open_, waiting)
 
     def _budgets(self) -> Iterator[Metric]:
@@ -68,17 +56,11 @@ class Asked(Collector):
             "budget_remaining", "What is neither spent nor reserved, in its unit.",
             "scope", "budget", "unit",
         )  # fmt: skip
-        now = time.time()
-        for budget, state in list(self._sources.budgets.values()):
-            budget, key = desk().current(budget), budget.key(None, now)
-            assert key is not None  # only scopes with one ledger are noted
-            held = ledger.committed(durable_store_for(state).read(key))
-            for measure, most in budget.limits:
-                unit = MEASURES[measure]
-                labels = [str(budget.scope), self._label.of(budget.name), unit]
-                limit.add_metric(labels, most / _UNITS[unit])
-                rest = max(0, most - held[measure])
-                left.add_metric(labels, rest / _UNITS[unit])
+        for ask in list(self._sources.budgets.values()):
+            for budget in ask():
+                labels = [budget.scope, self._label.of(budget.name), budget.unit]
+                limit.add_metric(labels, budget.limit)
+                left.add_metric(labels, max(0, budget.limit - budget.used))
         yield from (limit, left)
 
     def _telemetry(self) -> Iterator[Metric]:
@@ -94,14 +76,8 @@ class Asked(Collector):
 
     def ready(self) -> bool:
         """Whether some endpoint may be called; so it is before the first call."""
-        now = time.time()
-        known = [
-            fleet().known(e.cache_id) for e in list(self._sources.endpoints.values())
-        ]
-        return not known or any(
-            each is None or each.breaker.health(now) is not Health.OPEN
-            for each in known
-        )
+        known = [ask() for ask in list(self._sources.endpoints.values())]
+        return not known or any(openness < 1 for openness, _ in known)
 
 
 def _gauge(name: str, text: str, *labels: str) -> GaugeMetricFamily:

@@ -1,4 +1,4 @@
-"""What is counted as it happens: from the records of decisions and outcomes."""
+"""Counters and histograms, from the records of decisions and outcomes."""
 
 from __future__ import annotations
 
@@ -7,16 +7,14 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from openhands_tiered_router.policy.decision import Decision
-from openhands_tiered_router.policy.outcome import Outcome, Usage
 from openhands_tiered_router.record.metrics.labels import Label
 from openhands_tiered_router.record.telemetry.records import (
-    DecisionRecord,
+    Call,
     GuardEvent,
-    OutcomeRecord,
     Record,
     Verdict,
 )
+from openhands_tiered_router.tiers import Tier
 
 
 logger = logging.getLogger(__name__)
@@ -29,7 +27,7 @@ _WAITING: Final = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0, 120.0, 
 """Seconds up to the default limit of an attempt."""
 
 
-class Counted:
+class Counters:
     """Counters and histograms. ``see`` is called with each record."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
@@ -105,10 +103,11 @@ class Counted:
     def see(self, record: Record) -> None:
         """Counts a record. Never blocks, never raises."""
         try:
-            if isinstance(record, DecisionRecord):
-                self._decided(record, record.decision)
-            elif isinstance(record, OutcomeRecord):
-                self._came_out(record, record.outcome)
+            if isinstance(record, Call):
+                if record.tier is not None:
+                    self._decided(record)
+                if record.answered is not None:
+                    self._ended(record)
             elif isinstance(record, GuardEvent):
                 self._happened(record)
             elif isinstance(record, Verdict):
@@ -118,50 +117,51 @@ class Counted:
                 self._warned = True
                 logger.error("metrics not counted: %s", type(error).__name__)
 
-    def _decided(self, record: DecisionRecord, decision: Decision) -> None:
-        purpose = self._label["kind"].of(record.purpose)
-        self.decisions.labels(str(decision.tier), purpose).inc()
-        if decision.floor is not None and decision.need < decision.floor:
-            self.escalations.labels(str(decision.tier)).inc()
-        if record.overhead_us is not None:
-            self.deciding.observe(record.overhead_us / 1e6)
+    def _decided(self, call: Call) -> None:
+        purpose = self._label["kind"].of(call.purpose or "unknown")
+        self.decisions.labels(call.tier, purpose).inc()
+        if call.floor is not None and _level(call.required) < _level(call.floor):
+            self.escalations.labels(call.tier).inc()
+        if call.overhead_us is not None:
+            self.deciding.observe(call.overhead_us / 1e6)
 
-    def _came_out(self, record: OutcomeRecord, outcome: Outcome) -> None:
+    def _ended(self, call: Call) -> None:
         key = self._label["endpoint"].of
+        outcome = call.outcome
+        assert outcome is not None
         for attempt in outcome.attempts:
             error = "none" if attempt.error is None else str(attempt.error)
             self.attempts.labels(key(attempt.endpoint), error).inc()
         if outcome.endpoint is None:
-            last = outcome.attempts[-1].error if outcome.attempts else None
-            self.failed.labels(str(last or "none")).inc()
+            self.failed.labels(call.error_kind or "none").inc()
             return
-        tier = "unknown" if record.tier is None else str(record.tier)
-        model = self._label["model"].of(record.model or "unknown")
-        served = (tier, key(outcome.endpoint), model)
+        model = self._label["model"].of(call.served_model or "unknown")
+        served = (call.served_tier or "unknown", key(outcome.endpoint), model)
         self.calls.labels(*served).inc()
         if outcome.attempts and outcome.attempts[0].endpoint != outcome.endpoint:
             self.failovers.labels(*served).inc()
-        self._spent(served, outcome.usage)
-        if outcome.cost is None:
+        self._spent(served, call)
+        if call.cost is None:
             self.unpriced.labels(*served).inc()
         else:
-            self.cost.labels(*served).inc(outcome.cost)
+            self.cost.labels(*served).inc(call.cost)
         self.call_duration.labels(*served[:2]).observe(outcome.seconds)
-        if outcome.first_token_seconds is not None:
-            self.first_token.labels(*served[:2]).observe(outcome.first_token_seconds)
+        if call.first_token_seconds is not None:
+            self.first_token.labels(*served[:2]).observe(call.first_token_seconds)
 
-    def _spent(self, served: tuple[str, str, str], usage: Usage) -> None:
+    def _spent(self, served: tuple[str, str, str], call: Call) -> None:
+        read, written = call.cache_read_tokens or 0, call.cache_write_tokens or 0
         kinds = {
-            "input": usage.prompt - usage.cache_read - usage.cache_write,
-            "cache_read": usage.cache_read,
-            "cache_write": usage.cache_write,
-            "output": usage.completion,
+            "input": (call.prompt_tokens or 0) - read - written,
+            "cache_read": read,
+            "cache_write": written,
+            "output": call.completion_tokens or 0,
         }
         for kind, count in kinds.items():
             if count > 0:
                 self.tokens.labels(*served, kind).inc(count)
-        if usage.reasoning > 0:
-            self.reasoning.labels(*served).inc(usage.reasoning)
+        if call.reasoning_tokens:
+            self.reasoning.labels(*served).inc(call.reasoning_tokens)
 
     def _happened(self, event: GuardEvent) -> None:
         guard, kind = self._label["name"].of(event.guard), self._label["kind"].of
@@ -173,3 +173,7 @@ class Counted:
         result = {True: "accepted", False: "rejected", None: "unknown"}
         judge = self._label["judge"].of(verdict.judge)
         self.verdicts.labels(judge, result[verdict.accepted]).inc()
+
+
+def _level(tier: str | None) -> int:
+    return -1 if tier is None else Tier.parse(tier)

@@ -1,4 +1,4 @@
-"""What other processes put on record, counted from their file."""
+"""What other processes record, counted from their file."""
 
 from __future__ import annotations
 

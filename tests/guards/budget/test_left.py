@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from openhands_tiered_router.record.report.budgets import budgets_left
+from openhands_tiered_router.config import open_config
+from openhands_tiered_router.guards.budget.left import budgets_left
 
 
 CONFIG = """
@@ -36,4 +37,6 @@ def test_only_shared_books_that_can_be_read_are_told(
     (tmp_path / "file").touch()
     config = tmp_path / "tiered-router.toml"
     config.write_text(CONFIG + state.format(tmp_path.as_posix()))
-    assert len(budgets_left(str(config))) == known
+    read = open_config(str(config))
+    found = list(budgets_left(read.budgets, read.state, shared_only=True))
+    assert len(found) == known

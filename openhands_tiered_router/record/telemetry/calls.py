@@ -1,0 +1,328 @@
+"""A routed call as it is recorded.
+
+A record in the queue, a row in the file and a fact in a report are the same type:
+``schema`` makes the table of these fields.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from msgspec import Struct
+
+from openhands_tiered_router.policy.decision import (
+    Candidate,
+    Decision,
+    Dimension,
+    Reason,
+)
+from openhands_tiered_router.policy.outcome import Attempt, ErrorKind, Outcome, Usage
+from openhands_tiered_router.record.telemetry.tools import ToolResult
+from openhands_tiered_router.tiers import Tier, TierSet
+
+
+AGENT_TURN: Final = "agent"
+"""Purpose of a call that the agent's own loop made; others name a side request."""
+
+
+class Explanation(Struct, frozen=True, omit_defaults=True):
+    """The parts of a decision that explain it; stored apart as one JSON text."""
+
+    fallbacks: tuple[str, ...] = ()
+    candidates: tuple[Candidate, ...] = ()
+    reasons: tuple[Reason, ...] = ()
+    dimensions: tuple[Dimension, ...] = ()
+
+
+class Call(Struct, kw_only=True):
+    """A routed call: a row of ``decisions``.
+
+    It is written in two halves, the decision and the outcome, in any order; what is
+    not known is ``None``. A field between ``turn`` and ``signs`` is a column of the
+    same name. Tiers are stored by name.
+    """
+
+    id: str
+    """UUIDv7 made by the router."""
+    conversation_id: str | None = None
+    parent_id: str | None = None
+    """Of a sub-agent: the conversation that started it."""
+    config: str | None = None
+    """Fingerprint of the configuration that it was routed by."""
+    key: int | None = None
+    """Number of the row, once it has one."""
+    time: float | None = None
+    """Of the decision, seconds since the epoch; of the call's end if the decision was
+    lost."""
+
+    # The decision.
+    turn: int | None = None
+    """Number of the agent's turn, from 0; ``None``: not part of the agent's loop."""
+    purpose: str | None = None
+    policy: str | None = None
+    tier: str | None = None
+    endpoint: str | None = None
+    model: str | None = None
+    """litellm model string of the chosen endpoint."""
+    required: str | None = None
+    """The weakest tier that was judged good enough, before bounds."""
+    floor: str | None = None
+    cap: str | None = None
+    pinned: bool | None = None
+    score: float | None = None
+    """The task's complexity, 0 to 1."""
+    p_mechanical: float | None = None
+    """P(the turn is mechanical); 0: it opens the work or answers a failure."""
+    estimated_now: float | None = None
+    """USD that the choice was expected to cost now."""
+    estimated_return: float | None = None
+    """USD that it was expected to cause later."""
+    weighed: str | None = None
+    """The endpoint that it was weighed against; ``None``: nothing was weighed."""
+    weighed_tier: str | None = None
+    weighed_now: float | None = None
+    weighed_return: float | None = None
+    overhead_us: float | None = None
+    """Time that deciding took, microseconds."""
+
+    # The outcome.
+    answered: bool | None = None
+    """``None``: not known (yet)."""
+    served_tier: str | None = None
+    """Tier of the endpoint that answered: after a failover, not the chosen one."""
+    served_endpoint: str | None = None
+    served_model: str | None = None
+    prompt_tokens: int | None = None
+    """Cached ones included."""
+    completion_tokens: int | None = None
+    cache_read_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    cost: float | None = None
+    """USD as in the SDK's own metrics; ``None``: the price is not known."""
+    seconds: float | None = None
+    """Whole call, waiting and failover included."""
+    first_token_seconds: float | None = None
+    """To the first chunk; ``None``: not streamed."""
+    requests: int | None = None
+    """Requests that were sent for it; more than one: a failover or a retry."""
+    error_kind: str | None = None
+    """Why the call failed as a whole: the last request's error."""
+    response: str | None = None
+    """The provider's id of the answer."""
+
+    # What ``judging`` finds out afterwards.
+    hard: bool | None = None
+    """Whether the turn was more than mechanical, by what it then did."""
+    moved: bool | None = None
+    """Whether another endpoint served than the turn before."""
+    quality: int | None = None
+    """0 to 100."""
+    provision: str | None = None
+    """``right``, ``over`` or ``under``."""
+    carried: int | None = None
+    """Tokens of the prompt that the turn before had sent, if it was within the cache's
+    lifetime: what should have been cached where the same endpoint served again."""
+    rewrite_usd: float | None = None
+    """What a change of endpoint cost: the price of writing what the turn before had
+    sent, less that of reading it."""
+    alone_simple: float | None = None
+    """USD, had the first endpoint of that tier served the conversation alone."""
+    alone_medium: float | None = None
+    alone_complex: float | None = None
+    alone_reasoning: float | None = None
+    signs: str | None = None
+    """What speaks for and against the decision: names, separated by blanks."""
+
+    # Kept in tables of their own.
+    tiers: TierSet | None = None
+    """What it was chosen from, with prices."""
+    tier_set: int | None = None
+    """Key of that in the file."""
+    attempts: tuple[Attempt, ...] | None = None
+    explanation: Explanation | None = None
+    tools: tuple[ToolResult, ...] = ()
+    """Of the answer's tool calls, oldest first; see ``TelemetryFile.turns``."""
+
+    @property
+    def decision(self) -> Decision | None:
+        """The decision as it was made; ``None``: only its outcome was recorded."""
+        if self.tier is None or self.endpoint is None:
+            return None
+        known = self.explanation or Explanation()
+        return Decision(
+            tier=Tier.parse(self.tier),
+            endpoint=self.endpoint,
+            fallbacks=known.fallbacks,
+            need=Tier.parse(self.required or self.tier),
+            floor=None if self.floor is None else Tier.parse(self.floor),
+            cap=None if self.cap is None else Tier.parse(self.cap),
+            pinned=bool(self.pinned),
+            score=self.score or 0.0,
+            p_mechanical=self.p_mechanical,
+            candidates=known.candidates,
+            reasons=known.reasons,
+            dimensions=known.dimensions,
+            policy=self.policy or "",
+        )
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """What became of the call; ``None``: not recorded (yet)."""
+        if self.answered is None:
+            return None
+        attempts = self.attempts
+        if attempts is None:
+            known = self.requests
+            count = int(self.answered) if known is None else known
+            attempts = _attempts(self, count) if count else ()
+        return Outcome(
+            endpoint=self.served_endpoint,
+            attempts=attempts,
+            usage=Usage(
+                prompt=self.prompt_tokens or 0,
+                completion=self.completion_tokens or 0,
+                cache_read=self.cache_read_tokens or 0,
+                cache_write=self.cache_write_tokens or 0,
+                reasoning=self.reasoning_tokens or 0,
+            ),
+            cost=self.cost,
+            seconds=self.seconds or 0.0,
+            first_token_seconds=self.first_token_seconds,
+            response_id=self.response,
+        )
+
+    @property
+    def shown_tier(self) -> str | None:
+        """The tier that served, else the one that was chosen."""
+        return self.served_tier or self.tier
+
+
+FIELDS: Final = Call.__struct_fields__
+DECIDED: Final = FIELDS[FIELDS.index("turn") : FIELDS.index("answered")]
+"""Columns of the first half."""
+ENDED: Final = FIELDS[FIELDS.index("answered") : FIELDS.index("hard")]
+"""Columns of the second half."""
+JUDGED: Final = FIELDS[FIELDS.index("hard") : FIELDS.index("tiers")]
+
+
+def decided(
+    decision: Decision,
+    *,
+    decision_id: str,
+    conversation_id: str | None,
+    time: float,
+    turn: int | None = None,
+    purpose: str = AGENT_TURN,
+    model: str | None = None,
+    overhead_us: float | None = None,
+    parent_conversation_id: str | None = None,
+    config: str | None = None,
+    tiers: TierSet | None = None,
+) -> Call:
+    """The first half of a call's row; for the arguments see ``Call``."""
+    chosen = next(
+        (c for c in decision.candidates if c.endpoint == decision.endpoint), None
+    )
+    other = weighed(decision)
+    return Call(
+        id=decision_id,
+        conversation_id=conversation_id,
+        parent_id=parent_conversation_id,
+        config=config,
+        time=time,
+        turn=turn,
+        purpose=purpose,
+        policy=decision.policy,
+        tier=str(decision.tier),
+        endpoint=decision.endpoint,
+        model=model,
+        required=str(decision.need),
+        floor=None if decision.floor is None else str(decision.floor),
+        cap=None if decision.cap is None else str(decision.cap),
+        pinned=decision.pinned,
+        score=decision.score,
+        p_mechanical=decision.p_mechanical,
+        estimated_now=chosen.cost_now if chosen else None,
+        estimated_return=chosen.cost_return if chosen else None,
+        weighed=other.endpoint if other else None,
+        weighed_tier=str(other.tier) if other else None,
+        weighed_now=other.cost_now if other else None,
+        weighed_return=other.cost_return if other else None,
+        overhead_us=overhead_us,
+        tiers=tiers,
+        explanation=Explanation(
+            fallbacks=decision.fallbacks,
+            candidates=decision.candidates,
+            reasons=decision.reasons,
+            dimensions=decision.dimensions,
+        ),
+    )
+
+
+def weighed(decision: Decision) -> Candidate | None:
+    """What was weighed against the choice: of those priced, the least dear now."""
+    priced = [
+        c
+        for c in decision.candidates
+        if c.endpoint != decision.endpoint and c.cost_now is not None
+    ]
+    return min(priced, key=lambda c: c.cost_now or 0.0, default=None)
+
+
+def ended(
+    decision_id: str,
+    outcome: Outcome,
+    *,
+    conversation_id: str | None,
+    time: float,
+    tier: Tier | None = None,
+    model: str | None = None,
+) -> Call:
+    """The second half of a call's row.
+
+    Args:
+        decision_id: The row's.
+        outcome: What became of the call.
+        conversation_id: Like the time, it places the row if the decision was lost.
+        time: Seconds since the epoch.
+        tier: Of the endpoint that answered.
+        model: litellm model string of the endpoint that answered.
+    """
+    usage, attempts = outcome.usage, outcome.attempts
+    failed = outcome.endpoint is None and attempts
+    error = attempts[-1].error if failed else None
+    return Call(
+        id=decision_id,
+        conversation_id=conversation_id,
+        time=time,
+        answered=outcome.endpoint is not None,
+        served_tier=None if tier is None else str(tier),
+        served_endpoint=outcome.endpoint,
+        served_model=model,
+        prompt_tokens=usage.prompt,
+        completion_tokens=usage.completion,
+        cache_read_tokens=usage.cache_read,
+        cache_write_tokens=usage.cache_write,
+        reasoning_tokens=usage.reasoning,
+        cost=outcome.cost,
+        seconds=outcome.seconds,
+        first_token_seconds=outcome.first_token_seconds,
+        requests=len(attempts),
+        error_kind=None if error is None else str(error),
+        response=outcome.response_id,
+        attempts=attempts,
+    )
+
+
+def _attempts(call: Call, count: int) -> tuple[Attempt, ...]:
+    """Where only their number is known: all but the one that answered failed."""
+    first = call.endpoint or call.served_endpoint or "unknown"
+    error = ErrorKind(call.error_kind) if call.error_kind else ErrorKind.OTHER
+    failed = Attempt(endpoint=first, error=error, seconds=0.0)
+    if call.served_endpoint is None:
+        return (failed,) * count
+    served = Attempt(
+        endpoint=call.served_endpoint, error=None, seconds=call.seconds or 0.0
+    )
+    return (*(failed,) * (count - 1), served)
