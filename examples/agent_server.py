@@ -14,8 +14,7 @@ import time
 import httpx
 from openhands.sdk import RemoteConversation, RemoteWorkspace
 
-from openhands_tiered_router import ComplexityRouter
-from openhands_tiered_router.conversation import routed_agent
+from openhands_tiered_router import ComplexityRouter, routed_agent
 
 
 workspace = sys.argv[1] if len(sys.argv) > 1 else "."

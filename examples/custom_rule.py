@@ -2,16 +2,15 @@
 
     python examples/custom_rule.py [WORKSPACE]
 
-A rule takes a draft of the decision and returns the next one, with a reason. It stands
-in one list with the others; here before `pins`, so that a user's pin still wins.
+A rule takes a draft of the decision and returns the next one, with a reason. It goes
+into one list with the others; here before `pins`, so that a user's pin still wins.
 """
 
 import sys
 from dataclasses import replace
 
 from openhands_tiered_router import ComplexityRouter, Tier, routed_conversation
-from openhands_tiered_router.policy.engine import Draft
-from openhands_tiered_router.policy.rules import RULES, pins
+from openhands_tiered_router.rules import Draft, pins, standard_rules
 
 
 def plans_need_the_best(draft: Draft) -> Draft:
@@ -21,13 +20,14 @@ def plans_need_the_best(draft: Draft) -> Draft:
     return replace(draft, floor=floor).because("plans", "the user wants a plan")
 
 
-position = RULES.index(pins)
+rules = standard_rules()
+position = rules.index(pins)
 router = ComplexityRouter.from_config().with_rules(
-    (*RULES[:position], plans_need_the_best, *RULES[position:])
+    (*rules[:position], plans_need_the_best, *rules[position:])
 )
 conversation = routed_conversation(router, sys.argv[1] if len(sys.argv) > 1 else ".")
 conversation.send_message("Make a plan for adding a changelog, then stop.")
 conversation.run()
 for call in router.calls(conversation.id):
-    print(call.turn, call.tier, [reason.text for reason in call.decision.reasons])
+    print(call.turn + 1, call.tier, [reason.text for reason in call.decision.reasons])
 conversation.close()

@@ -16,22 +16,39 @@ import sys
 import tempfile
 from pathlib import Path
 
-from openhands_tiered_router import ComplexityRouter, routed_conversation
-from openhands_tiered_router.cli.demo.models import MODELS, PRICES, name_at_provider
+from openhands_tiered_router import ComplexityRouter, Tier, routed_conversation
 from openhands_tiered_router.config import parse_config
 from openhands_tiered_router.loopback import LoopbackProvider, Reply, Request, ToolCall
-from openhands_tiered_router.policy.economics.price_book import default_price_book
-from openhands_tiered_router.tiers import Prices, Tier
+from openhands_tiered_router.pricing import Prices, default_price_book
 
 
 READS = [int(argument) for argument in sys.argv[1:]] or [1, 3, 6, 12, 24]
 WORK_TURNS = 6
 BOOK = default_price_book()
+
+
+def listed(model: str) -> Prices:
+    prices = BOOK.prices(model)
+    assert prices is not None, model
+    return prices
+
+
+MODELS = {
+    Tier.SIMPLE: "openai/example-nano",
+    Tier.MEDIUM: "openai/example-mini",
+    Tier.COMPLEX: "anthropic/example-sonnet",
+    Tier.REASONING: "anthropic/example-opus",
+}
 PRICE_SETS = {
-    "gpt-4.1-nano to Claude Opus 4.5, four tiers": PRICES,
+    "gpt-4.1-nano to Claude Opus 4.5, four tiers": {
+        Tier.SIMPLE: listed("openai/gpt-4.1-nano"),
+        Tier.MEDIUM: listed("openai/gpt-4.1-mini"),
+        Tier.COMPLEX: listed("anthropic/claude-sonnet-4-5"),
+        Tier.REASONING: listed("anthropic/claude-opus-4-5"),
+    },
     "Claude Haiku 4.5 and Claude Opus 4.5": {
-        Tier.SIMPLE: BOOK.prices("anthropic/claude-haiku-4-5"),
-        Tier.COMPLEX: BOOK.prices("anthropic/claude-opus-4-5"),
+        Tier.SIMPLE: listed("anthropic/claude-haiku-4-5"),
+        Tier.COMPLEX: listed("anthropic/claude-opus-4-5"),
     },
 }
 FOUND = "\n".join(f"module_{n}.py:{n + 1} def function_{n}(a, b)" for n in range(20))
@@ -66,10 +83,10 @@ def call(tool: str, **arguments: str) -> Reply:
 
 def bill(reads: int, prices: dict[Tier, Prices], *, explorer: bool) -> float:
     """USD that the provider charged for one conversation."""
-    listed = {name_at_provider(tier): each for tier, each in prices.items()}
+    charged = {MODELS[tier].partition("/")[2]: each for tier, each in prices.items()}
     with (
         tempfile.TemporaryDirectory() as folder,
-        LoopbackProvider(script(reads, explorer), prices=listed) as provider,
+        LoopbackProvider(script(reads, explorer), prices=charged) as provider,
     ):
         for number in range(reads):
             lines = [f"def function_{n}(a, b): return {number}" for n in range(120)]

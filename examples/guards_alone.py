@@ -20,8 +20,8 @@ from openhands_tiered_router.guards import (
     LoopGuard,
     LoopSettings,
     VerifiedAgent,
+    holds,
 )
-from openhands_tiered_router.guards.hold import holds
 
 
 llm = build_llms(open_config(), os.environ)["complex"]

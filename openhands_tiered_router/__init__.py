@@ -1,5 +1,8 @@
 """Route each model call of an OpenHands agent to one of four tiers.
 
+The public names are those of this module and of ``config``, ``graph``, ``guards``,
+``loopback``, ``pricing`` and ``rules`` (docs/api.md); all others may change.
+
 Importing this package imports neither the SDK nor litellm; using one of its public
 names does.
 """
@@ -15,36 +18,44 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from openhands_tiered_router.agent import RoutedAgent
     from openhands_tiered_router.config import ConfigError, RouterConfig
-    from openhands_tiered_router.conversation import routed_conversation
+    from openhands_tiered_router.conversation import routed_agent, routed_conversation
+    from openhands_tiered_router.guards.budget.limits import Budget
     from openhands_tiered_router.policy.decision import Decision
     from openhands_tiered_router.record.metrics.serving import serve_metrics
     from openhands_tiered_router.router import ComplexityRouter
     from openhands_tiered_router.sdk.reload import reload_config, reload_on_sighup
+    from openhands_tiered_router.settings import RouterSettings
     from openhands_tiered_router.tiers import Tier
 
 
 __all__ = [
+    "Budget",
     "ComplexityRouter",
     "ConfigError",
     "Decision",
     "RoutedAgent",
     "RouterConfig",
+    "RouterSettings",
     "Tier",
     "reload_config",
     "reload_on_sighup",
+    "routed_agent",
     "routed_conversation",
     "serve_metrics",
 ]
 
 _HOMES: Final = {
+    "Budget": "guards.budget.limits",
     "ComplexityRouter": "router",
     "ConfigError": "config",
     "Decision": "policy.decision",
     "RoutedAgent": "agent",
     "RouterConfig": "config",
+    "RouterSettings": "settings",
     "Tier": "tiers",
     "reload_config": "sdk.reload",
     "reload_on_sighup": "sdk.reload",
+    "routed_agent": "conversation",
     "routed_conversation": "conversation",
     "serve_metrics": "record.metrics.serving",
 }

@@ -26,6 +26,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "fields": {"tiers"},
     "graph": {"fields", "git"},
     "policy": {"fields", "tiers", "graph", "plural"},
+    "rules": {"policy"},
+    "pricing": {"policy", "tiers"},
     "calls": {"fields", "policy", "redaction", "tiers"},
     "tokens": {"fields"},
     "loopback": {"policy", "tiers"},

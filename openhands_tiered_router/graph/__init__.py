@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         FileRecord,
         NodeKind,
     )
+    from openhands_tiered_router.graph.signals import GraphSignals
     from openhands_tiered_router.graph.snapshot import CodeGraph
     from openhands_tiered_router.graph.workspace import Workspace, get
 
@@ -35,12 +36,14 @@ _HOME = {
     "FileRecord": "model",
     "NodeKind": "model",
     "CodeGraph": "snapshot",
+    "GraphSignals": "signals",
     "Workspace": "workspace",
     "get": "workspace",
 }
 
 __all__ = [
     "CERTAIN",
+    "GraphSignals",
     "CodeGraph",
     "Definition",
     "Edge",

@@ -11,9 +11,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from openhands_tiered_router.guards.budget.alone import BudgetGuard
-    from openhands_tiered_router.guards.confirm.queue import ConfirmationQueue
+    from openhands_tiered_router.guards.budget.limits import Budget, Scope
+    from openhands_tiered_router.guards.confirm.queue import (
+        ConfirmationQueue,
+        approve,
+        describe,
+        reject,
+        waiting,
+    )
     from openhands_tiered_router.guards.confirm.settings import ConfirmSettings
     from openhands_tiered_router.guards.guard import Guard
+    from openhands_tiered_router.guards.hold import hold as pause, holds
     from openhands_tiered_router.guards.loops.guard import LoopGuard
     from openhands_tiered_router.guards.loops.settings import LoopSettings
     from openhands_tiered_router.guards.verify.agent import VerifiedAgent
@@ -21,25 +29,41 @@ if TYPE_CHECKING:
 
 
 __all__ = [
+    "Budget",
     "BudgetGuard",
     "ConfirmSettings",
     "ConfirmationQueue",
     "Guard",
     "LoopGuard",
     "LoopSettings",
+    "Scope",
     "VerifiedAgent",
     "VerifySettings",
+    "approve",
+    "describe",
+    "holds",
+    "pause",
+    "reject",
+    "waiting",
 ]
 
 _HOMES: Final = {
+    "Budget": "budget.limits",
     "BudgetGuard": "budget.alone",
     "ConfirmSettings": "confirm.settings",
     "ConfirmationQueue": "confirm.queue",
     "Guard": "guard",
     "LoopGuard": "loops.guard",
     "LoopSettings": "loops.settings",
+    "Scope": "budget.limits",
     "VerifiedAgent": "verify.agent",
     "VerifySettings": "verify.settings",
+    "approve": "confirm.queue",
+    "describe": "confirm.queue",
+    "holds": "hold",
+    "pause": "hold",
+    "reject": "confirm.queue",
+    "waiting": "confirm.queue",
 }
 
 
@@ -47,4 +71,6 @@ def __getattr__(name: str) -> Any:
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{home}"), name)
+    # A module here has the name ``hold``.
+    wanted = "hold" if name == "pause" else name
+    return getattr(importlib.import_module(f"{__name__}.{home}"), wanted)
