@@ -112,4 +112,20 @@ def test_a_command_on_the_pages_has_those_options(line: str, words: list[str]) -
         command, words = found, words[1:]
     known = {name for p in command.params for name in (*p.opts, *p.secondary_opts)}
     used = {word.partition("=")[0] for word in words if word.startswith("-")}
+    used = {"-v" if word == "-vv" else word for word in used}
     assert used <= known | {"-", "--help", "--version"}, line
+
+
+def paths() -> Iterator[tuple[str, Path]]:
+    """What pages link to, and the files of this repository that they name."""
+    for page in PAGES:
+        text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.M | re.S)
+        for link in re.findall(r"\]\((?!\w+:)([^)#\s]+)", text):
+            yield page.name, page.parent / link
+        for name in re.findall(r"`((?:examples|docs|tests)/[\w./-]+)`", text):
+            yield page.name, ROOT / name
+
+
+@pytest.mark.parametrize(("page", "path"), sorted(set(paths())))
+def test_every_path_on_the_pages_exists(page: str, path: Path) -> None:
+    assert path.exists(), f"{page} names {path}"

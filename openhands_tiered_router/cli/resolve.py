@@ -72,6 +72,8 @@ class Options:
 
     config: str | None = None
     patch: Path | None = None
+    show_patch: bool = False
+    """Print the patch rather than where results are: they are soon removed."""
     push: bool = False
     pr: bool = False
     sandbox: str | None = None
@@ -377,6 +379,9 @@ def _tell(
             console.print(f"{word}: {done.verification}", markup=False)
     else:
         console.print("Resolved before; --fresh begins anew.")
+    if plan.options.show_patch and plan.options.patch is not None:
+        console.print(plan.options.patch.read_text("utf-8", "replace"), markup=False)
+        delivered = {}
     for what, where in delivered.items():
         console.print(f"{what}: {where}", markup=False)
     for name in plan.wishes.refused:

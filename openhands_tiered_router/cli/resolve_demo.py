@@ -54,7 +54,7 @@ def _run(directory: Path, options: Options) -> int:
     before = run_tests(project)
     untouched = directory / "untouched"
     shutil.copytree(project, untouched)
-    issue = directory / "issue.md"
+    issue = directory / "discounts.md"
     issue.write_text(ISSUE, encoding="utf-8")
     _commit(project)
     patch = options.patch or directory / "fix.patch"
@@ -62,6 +62,7 @@ def _run(directory: Path, options: Options) -> int:
         options,
         config=str(directory / "tiered-router.toml"),
         patch=patch,
+        show_patch=options.patch is None,
         push=False,
         pr=False,
         sandbox="local",
