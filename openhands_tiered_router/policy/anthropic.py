@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from openhands_tiered_router.policy.entry import Entry, ToolCall
+
+
+_REMINDER: Final = re.compile(r"\s*(?:<system-reminder>.*</system-reminder>\s*)?", re.S)
+"""What Claude Code adds to results in the user's name: it opens no request."""
 
 
 def entries_of(messages: Iterable[Any]) -> Iterator[Entry]:
@@ -41,8 +46,10 @@ def _entries(message: Mapping[str, Any]) -> Iterator[Entry]:
         yield Entry(role="assistant", text=text, calls=tuple(_calls(blocks)))
     elif message.get("role") == "system":
         yield Entry(role="system", text=text)
-    elif text or images:
+    elif images or any(not _REMINDER.fullmatch(said) for said in _texts(blocks)):
         yield Entry(role="user", text=text, images=images)
+    elif text:
+        yield Entry(role="system", text=text)
 
 
 def _calls(blocks: list[Mapping[str, Any]]) -> Iterator[ToolCall]:
@@ -56,12 +63,13 @@ def _calls(blocks: list[Mapping[str, Any]]) -> Iterator[ToolCall]:
 
 
 def _text(content: Any) -> str:
-    if isinstance(content, str):
-        return content
-    if not isinstance(content, list):
-        return ""
-    texts = (b.get("text") for b in content if isinstance(b, Mapping))
-    return "\n".join(t for t in texts if isinstance(t, str))
+    return content if isinstance(content, str) else "\n".join(_texts(content))
+
+
+def _texts(content: Any) -> list[str]:
+    blocks = content if isinstance(content, list) else []
+    texts = (b.get("text") for b in blocks if isinstance(b, Mapping))
+    return [t for t in texts if isinstance(t, str)]
 
 
 def _images(content: Any) -> int:
