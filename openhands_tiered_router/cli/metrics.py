@@ -37,10 +37,10 @@ Exit code:  0  stopped
 )
 @click.option("--config", help="Configuration with budgets to show; optional.")
 def command(port: int, host: str, telemetry: Path | None, config: str | None) -> None:
-    """Serve what all routers of this user put on record, to Prometheus.
+    """Serve to Prometheus what all routers of this user record.
 
     It counts from its start on, also short runs that no scrape would meet. Breakers and
-    lines are known to the routers' own processes alone: see [metrics] port.
+    queues are known to the routers' own processes alone: see [metrics] port.
     """
     from openhands_tiered_router.config import ConfigError
     from openhands_tiered_router.record.metrics.serving import (

@@ -232,7 +232,7 @@ def _call(
         decision,
         decision_id=made,
         conversation_id=name,
-        turn=turn,
+        turn=turn + 1,
         time=now,
         model=next(e.model for e in TIERS.endpoints if e.key == decision.endpoint),
         overhead_us=rng.lognormvariate(5.8, 0.4),

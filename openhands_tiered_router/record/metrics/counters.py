@@ -48,7 +48,9 @@ class Counters:
             "decisions", "Decisions, by the tier they chose.", "tier", "purpose"
         )
         self.escalations = counter(
-            "escalations", "Decisions that a floor raised above the need.", "tier"
+            "escalations",
+            "Decisions that a floor raised above the required tier.",
+            "tier",
         )
         self.calls = counter("calls", "Calls that were answered.", *_SERVED)
         self.failed = counter(

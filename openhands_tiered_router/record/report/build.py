@@ -27,7 +27,7 @@ from openhands_tiered_router.record.telemetry.percentiles import (
 )
 from openhands_tiered_router.record.telemetry.query import TelemetryFile
 from openhands_tiered_router.record.telemetry.statements import stored_id
-from openhands_tiered_router.record.telemetry.sums import Group, Span, Sums
+from openhands_tiered_router.record.telemetry.sums import TIERS, Group, Span, Sums
 from openhands_tiered_router.record.telemetry.tier_sets import decode_tier_set
 from openhands_tiered_router.record.telemetry.verdicts import AcceptRates, accept_rates
 from openhands_tiered_router.tiers import TierSet
@@ -136,7 +136,7 @@ def build(
             lost=file.lost(since),
             task_count=_task_count(connection),
             whole=whole,
-            tiers=sums.by("tier"),
+            tiers=tuple(sorted(sums.by("tier"), key=_level)),
             days=sums.by("day", "tier"),
             models=sums.by("tier", "model", "endpoint"),
             provisions=sums.by("tier", "provision"),
@@ -147,6 +147,11 @@ def build(
             budgets=budgets,
             details=_details(slow.result(), path, groups, verdicts) if slow else None,
         )
+
+
+def _level(group: Group) -> int:
+    tier = group.key[0]
+    return TIERS.index(tier) if tier in TIERS else -1
 
 
 def _empty() -> sqlite3.Connection:

@@ -157,12 +157,16 @@ def _spend(report: Report) -> str:
     if not by_day:
         return _section("Spend over time", _note("No price is known."), wide=True)
     mean = words.usd(sum(by_day.values()) / len(by_day))
+    label = "USD of each day by tier"
     rows = [
         (day, words.usd(sum(p.values())), words.usd(other)) for day, p, other in columns
     ]
     return _section(
         "Spend over time",
-        svg.days(columns, TIERS, "USD of each day by tier"),
+        *(
+            f'<div class="{name}">{svg.days(columns, TIERS, label, width)}</div>'
+            for name, width in (("wide-plot", svg.WIDE), ("narrow-plot", svg.NARROW))
+        ),
         f'<p class="key">{keys}</p>',
         _note(f"{mean} on a day with calls, on average."),
         _folded("As a table", _table(("day", "spent", "alone"), rows)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Final
@@ -9,8 +10,8 @@ from typing import Final
 from openhands_tiered_router.record.report.calibration import LEAST, Bin
 
 
-WIDTH: Final = 720
-"""Of a wide plot, in its own units."""
+WIDE: Final = 1_100
+"""Of a plot across the page, in its own units: nearly pixels."""
 
 NARROW: Final = 360
 """Near the width of a phone, so that text stays readable there."""
@@ -23,14 +24,12 @@ _TOP: Final = 12
 _WIDEST: Final = 48
 """Of a column: few days are no walls."""
 
-_LABELS: Final = 6
-"""Days that are named below the axis at most."""
-
 
 def days(
     columns: Sequence[tuple[str, Mapping[str, float], float | None]],
     kinds: Sequence[str],
     label: str,
+    width: int,
 ) -> str:
     """USD of each day: stacked parts, and a line at what it is compared with.
 
@@ -38,13 +37,15 @@ def days(
         columns: Name, parts by kind, and the other sum or ``None``.
         kinds: Of the parts, from the bottom up.
         label: For who cannot see it.
+        width: Of the plot.
     """
     tops = [max(sum(parts.values()), other or 0.0) for _, parts, other in columns]
-    most = max(tops, default=0.0) or 1.0
-    step = min((WIDTH - _LEFT - _RIGHT) / max(len(columns), 1), _WIDEST + 6)
+    most = _round_up(max(tops, default=0.0) or 1.0)
+    step = min((width - _LEFT - _RIGHT) / max(len(columns), 1), _WIDEST + 6)
     wide = max(step - min(6, step / 4), 0.5)
-    drawn = [_grid(k / 4, f"${most * k / 4:.3g}", WIDTH) for k in range(5)]
-    every = -(-len(columns) // _LABELS)
+    drawn = [_grid(k / 4, f"${most * k / 4:.3g}", width) for k in range(5)]
+    every = -(-len(columns) * 50 // int(width - _LEFT))
+    every = max(every, 1)
     for i, (name, parts, other) in enumerate(columns):
         x = _LEFT + 4 + i * step
         drawn.append(f"<g><title>{escape(_told(name, parts, other))}</title>")
@@ -65,7 +66,13 @@ def days(
             drawn.append(
                 f'<text x="{x:.1f}" y="{_HEIGHT - 8}">{escape(name[5:])}</text>'
             )
-    return _svg(WIDTH, _HEIGHT, label, drawn)
+    return _svg(width, _HEIGHT, label, drawn)
+
+
+def _round_up(value: float) -> float:
+    """To a number of which a quarter is short."""
+    size = 10.0 ** math.floor(math.log10(value))
+    return next(n * size for n in (1, 2, 4, 6, 8, 10) if n * size >= value)
 
 
 def _told(name: str, parts: Mapping[str, float], other: float | None) -> str:
