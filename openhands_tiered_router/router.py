@@ -210,7 +210,7 @@ class ComplexityRouter(TieredLLM):
 
         It shares this router's metrics. ``policy.rules.standard_rules`` builds the
         standard list; its arguments are what the settings would have said of graphs,
-        fitted models, exploration and cache lifetimes; ``None`` builds it from them.
+        fitted models and cache lifetimes; ``None`` builds it from them.
         Rules live in this process alone: a stored router comes back with the standard
         ones.
         """

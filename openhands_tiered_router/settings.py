@@ -15,7 +15,6 @@ from openhands_tiered_router.guards.confirm.settings import ConfirmSettings
 from openhands_tiered_router.guards.loops.settings import LoopSettings
 from openhands_tiered_router.guards.verify.settings import VerifySettings
 from openhands_tiered_router.policy.economics.lifetime import CacheSettings
-from openhands_tiered_router.policy.exploration import Exploration
 from openhands_tiered_router.policy.policy import Policy
 from openhands_tiered_router.record.metrics.settings import MetricsSettings
 from openhands_tiered_router.record.telemetry.settings import TelemetrySettings
@@ -46,7 +45,6 @@ class Sections(Section):
     breaker: BreakerSettings = BreakerSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     graph: GraphSettings = GraphSettings()
-    explore: Exploration = Exploration()
     cache: CacheSettings = CacheSettings()
     budgets: Budgets = ()
     """What may be spent, and what happens at the limits."""

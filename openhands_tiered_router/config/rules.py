@@ -12,7 +12,7 @@ from openhands_tiered_router.policy.rules import standard_rules
 
 
 def rules_of(config: RouterConfig, **given: Any) -> tuple[Rule, ...]:
-    """What a router decides by: fitted models, exploring, caching.
+    """What a router decides by: fitted models, caching.
 
     Args:
         config: The configuration.
@@ -23,7 +23,6 @@ def rules_of(config: RouterConfig, **given: Any) -> tuple[Rule, ...]:
     """
     own = {
         **models_of(fitted_of(config)),
-        "explore": config.explore,
         "one_hour": config.cache.one_hour,
     }
     return standard_rules(**own | given)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from openhands_tiered_router.policy.situation import Situation
 from openhands_tiered_router.tiers import Tier
 
 
@@ -68,10 +67,6 @@ class Decision:
     candidates: tuple[Candidate, ...] = ()
     reasons: tuple[Reason, ...] = ()
     dimensions: tuple[Dimension, ...] = ()
-    propensity: float = 1.0
-    """Probability with which the policy chooses this tier in this situation."""
-    situation: Situation | None = None
-    """What it was decided on; kept only while other tiers are tried."""
     policy: str = "rules"
     """Name and version of the policy, for later analysis."""
 

@@ -16,7 +16,6 @@ from openhands_tiered_router.policy.fleet import AllHealthy, FleetView
 from openhands_tiered_router.policy.policy import Policy
 from openhands_tiered_router.policy.request import RoutingRequest
 from openhands_tiered_router.policy.session import SessionState
-from openhands_tiered_router.policy.situation import Situation
 from openhands_tiered_router.tiers import Endpoint, Tier, TierSet
 
 
@@ -43,8 +42,6 @@ class Draft:
     reasons: tuple[Reason, ...] = ()
     order: tuple[str, ...] = ()
     """Endpoints to try, best first. Set by ``choose``."""
-    propensity: float = 1.0
-    situation: Situation | None = None
 
     def because(self, rule: str, text: str, **changes: Any) -> Draft:
         """The draft with one more reason, and what changed for it."""
@@ -133,7 +130,5 @@ def _decision(draft: Draft, policy: str) -> Decision:
         candidates=draft.candidates,
         reasons=draft.reasons,
         dimensions=draft.dimensions,
-        propensity=draft.propensity,
-        situation=draft.situation,
         policy=policy,
     )

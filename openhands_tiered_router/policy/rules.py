@@ -11,11 +11,6 @@ from openhands_tiered_router.policy.economics.lifetime import (
 )
 from openhands_tiered_router.policy.economics.rule import economics
 from openhands_tiered_router.policy.engine import Draft, Rule
-from openhands_tiered_router.policy.exploration import (
-    NEVER,
-    Exploration,
-    Explore,
-)
 from openhands_tiered_router.policy.need.escalation import escalation
 from openhands_tiered_router.policy.need.next_turn import PredictsTurns, default_model
 from openhands_tiered_router.policy.need.risk import RiskSource, risk
@@ -166,7 +161,6 @@ def standard_rules(
     facts: GraphSource | None = None,
     signals: Callable[[str], RiskSource | None] | None = None,
     one_hour: bool = True,
-    explore: Exploration = NEVER,
 ) -> tuple[Rule, ...]:
     """The standard policy: its rules, in the order in which they run.
 
@@ -179,7 +173,6 @@ def standard_rules(
         facts: What a workspace's code graph says about a task; must not block.
         signals: What it says about the files at hand; must not block.
         one_hour: Whether to buy an hour of cache where that is expected to pay.
-        explore: How often another tier is tried.
     """
     return (
         capable,
@@ -193,7 +186,6 @@ def standard_rules(
         economics,
         pins,
         choose,
-        Explore(explore),
     )
 
 

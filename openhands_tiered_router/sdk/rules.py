@@ -24,7 +24,6 @@ def own_rules(settings: RouterSettings) -> tuple[Rule, ...]:
         facts=graphs,
         signals=graphs and graphs.signals,
         one_hour=settings.cache.one_hour,
-        explore=settings.explore,
     )
 
 

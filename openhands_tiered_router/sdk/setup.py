@@ -84,7 +84,7 @@ class RouterSetup:
         """The setup for those models; no network.
 
         ``rules`` decide exactly as they are; ``None``: the standard ones, with the
-        settings' graphs, fitted models, exploration and cache lifetimes.
+        settings' graphs, fitted models and cache lifetimes.
         """
         tiers = tier_set(llms, settings)
         rules = own_rules(settings) if rules is None else rules

@@ -19,15 +19,16 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from openhands_tiered_router.record.report.now import now
 from synthetic import TURNS, fill
 
+from openhands_tiered_router.record.report.live import live
 from openhands_tiered_router.record.telemetry.judging import assess
 from openhands_tiered_router.record.telemetry.query import TelemetryFile
 
 
 COMMANDS = {
     "report": (["report", "--since", "2020-01-01"], 3),
+    "report --details": (["report", "--since", "2020-01-01", "--details"], 1),
     "report --html": (["report", "--since", "2020-01-01", "--html", os.devnull], 1),
     "watch --once": (["watch", "--once"], 9),
     "status": (["status"], 9),
@@ -96,7 +97,7 @@ def _look(path: Path) -> tuple[float, float]:
     found: list[tuple[float, float]] = []
     for _ in range(9):
         wall, cpu = time.perf_counter(), time.process_time()
-        now(path, within)
+        live(path, within)
         TelemetryFile(path).newest(12)
         found.append((time.perf_counter() - wall, time.process_time() - cpu))
     return sorted(found)[4]

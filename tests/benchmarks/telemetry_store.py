@@ -46,7 +46,7 @@ def main() -> None:
     path = parser.parse_args().path
     print(f"{platform.platform()}, {os.cpu_count()} cores, Python {sys.version[:6]}")
     print(f"{path.stat().st_size / 1e6:.0f} MB; load {os.getloadavg()[0]:.1f}")
-    with timed("opening, migration included"):
+    with timed("opening"):
         store = Store(path)
         store.write([])
     insert(store)

@@ -32,7 +32,6 @@ def test_every_section_arrives() -> None:
         "breaker": {"cooldown": 13.0},
         "telemetry": {"keep_days": 7},
         "graph": {"enabled": False},
-        "explore": {"share": 0.1},
         "cache": {"one_hour": False},
         "budgets": [{"name": "b", "usd": 1.0}],
         "state": {"backend": "sqlite"},
