@@ -12,9 +12,8 @@ import sys
 import time
 
 import httpx
-from openhands.sdk import RemoteConversation, RemoteWorkspace
-
 from openhands_tiered_router import ComplexityRouter, routed_agent
+from openhands.sdk import RemoteConversation, RemoteWorkspace
 
 
 workspace = sys.argv[1] if len(sys.argv) > 1 else "."

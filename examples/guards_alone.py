@@ -9,9 +9,6 @@ of the SDK will do.
 import os
 import sys
 
-from openhands.sdk import Conversation, Tool
-from openhands.tools.terminal import TerminalTool
-
 from openhands_tiered_router.config import build_llms, open_config
 from openhands_tiered_router.guards import (
     BudgetGuard,
@@ -22,6 +19,8 @@ from openhands_tiered_router.guards import (
     VerifiedAgent,
     holds,
 )
+from openhands.sdk import Conversation, Tool
+from openhands.tools.terminal import TerminalTool
 
 
 llm = build_llms(open_config(), os.environ)["complex"]

@@ -8,11 +8,10 @@ one.
 
 import sys
 
+from openhands_tiered_router import ComplexityRouter
 from openhands.sdk import Agent, Conversation, Tool
 from openhands.tools.file_editor import FileEditorTool
 from openhands.tools.terminal import TerminalTool
-
-from openhands_tiered_router import ComplexityRouter
 
 
 router = ComplexityRouter.from_config()

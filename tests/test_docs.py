@@ -129,3 +129,16 @@ def paths() -> Iterator[tuple[str, Path]]:
 @pytest.mark.parametrize(("page", "path"), sorted(set(paths())))
 def test_every_path_on_the_pages_exists(page: str, path: Path) -> None:
     assert path.exists(), f"{page} names {path}"
+
+
+PROGRAMS = [
+    *((page.name, code) for page, code in blocks("python")),
+    *((p.name, p.read_text()) for p in sorted((ROOT / "examples").glob("*.py"))),
+]
+
+
+@pytest.mark.parametrize(("name", "program"), PROGRAMS)
+def test_this_package_is_imported_before_the_sdk(name: str, program: str) -> None:
+    """Else litellm asks the network for prices when it is imported: docs/sdk.md."""
+    imports = re.findall(r"^(?:from|import) (openhands\w*)", program, re.M)
+    assert imports[:1] != ["openhands"] or "openhands_tiered_router" not in imports

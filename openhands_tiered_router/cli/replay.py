@@ -181,6 +181,7 @@ def _show(console: Console, summary: Summary, time_scale: float) -> None:
             "" if line.weak != line.weak else f"{line.weak:.0%}",
             f"{line.leak:.0%}",
         )
+    console.print(_result(summary), highlight=False, soft_wrap=True)
     console.print(table)
     served = ", ".join(f"{n} {tier}" for tier, n in summary.tiers.items() if n)
     console.print(
@@ -190,6 +191,8 @@ def _show(console: Console, summary: Summary, time_scale: float) -> None:
         f"Decision: median {summary.ms_median:.2f} ms, p99 {summary.ms_p99:.2f} ms",
         "weaker: share of turns below the base tier; leak: of hard turns; "
         "95 %: bootstrap over sessions",
+        "offline optimum: the cheapest that serves no hard turn below the base tier, "
+        "knowing the future; to cost less, hard turns were served weaker",
         sep="\n",
         highlight=False,
     )
@@ -199,6 +202,24 @@ def _show(console: Console, summary: Summary, time_scale: float) -> None:
             f"{counted(summary.estimated, 'session')}.",
             highlight=False,
         )
+
+
+def _result(summary: Summary) -> str:
+    """What it comes to, in a sentence."""
+    from openhands_tiered_router.record.replay.summary import ROUTED
+
+    lines = {line.name: line for line in summary.lines}
+    routed, alone = lines[ROUTED], lines[f"always {summary.base}"]
+    chance = " That may be chance." if routed.low <= 1 <= routed.high else ""
+    return (
+        f"Routed, these sessions would have cost ${routed.usd:.2f}; on {summary.base} "
+        f"alone ${alone.usd:.2f}: {_less(routed.relative)} (95 % interval: "
+        f"{_less(routed.high)} to {_less(routed.low)}).{chance}\n"
+    )
+
+
+def _less(relative: float) -> str:
+    return f"{abs(1 - relative):.0%} {'less' if relative <= 1 else 'more'}"
 
 
 def _write(path: Path, text: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from importlib import resources
 from pathlib import Path
 
@@ -97,6 +98,11 @@ def test_people_get_a_table_and_a_plot(
     plot = tmp_path / "plot.html"
     code, out, _ = run(sessions, "--config", config, "--plot", plot)
     assert code == 0
+    said = " ".join(out.split())
+    assert re.search(
+        r"Routed, these .* on complex alone \$[\d.]+: \d+% (less|more)", said
+    )
+    assert "knowing the future" in said
     for name in ("routed", "one-line rule", "always complex", "offline optimum"):
         assert name in out
         assert name in plot.read_text()
