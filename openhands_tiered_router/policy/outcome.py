@@ -67,3 +67,7 @@ class Outcome:
     first_token_seconds: float | None = None
     """To the first streamed chunk; ``None``: not streamed."""
     response_id: str | None = None
+    hour_paid: float = 0.0
+    """USD that writing to the cache for an hour cost more than for its usual life."""
+    hour_saved: float = 0.0
+    """USD saved by reading what would have died without that; see ``hour_effect``."""

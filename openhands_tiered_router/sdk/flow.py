@@ -6,7 +6,7 @@ import inspect
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Self
 
@@ -25,6 +25,7 @@ from openhands_tiered_router.calls.health.line import ANYONE
 from openhands_tiered_router.calls.steps import Send, Step, Steps
 from openhands_tiered_router.calls.watch import BreakerChange
 from openhands_tiered_router.policy.decision import Decision
+from openhands_tiered_router.policy.economics.lifetime import hour_effect
 from openhands_tiered_router.policy.outcome import Attempt, Outcome, Usage
 from openhands_tiered_router.policy.request import Purpose, RoutingRequest
 from openhands_tiered_router.policy.session import SessionState
@@ -316,7 +317,7 @@ class CallFlow:
     ) -> Outcome:
         answered = next((a.endpoint for a in attempts if a.error is None), None)
         llm = self.llms[answered] if answered and response else None
-        return self.call.outcome(
+        outcome = self.call.outcome(
             attempts,
             endpoint=answered,
             usage=usage.usage_of(response) if response else Usage(),
@@ -324,6 +325,17 @@ class CallFlow:
             first_token=self.first_token_at,
             response_id=response.id if response else None,
         )
+        if answered is None or response is None:
+            return outcome
+        endpoint = self.setup.endpoint(answered)
+        paid, saved = hour_effect(
+            endpoint,
+            self.call.state.warm.get(endpoint.cache_id),
+            outcome.usage,
+            ttl=self._prompt.ttl if self._prompt else None,
+            started=self._sent_at,
+        )
+        return replace(outcome, hour_paid=paid, hour_saved=saved)
 
     def _learn(self, outcome: Outcome, response: LLMResponse) -> None:
         call, key = self.call, outcome.endpoint

@@ -156,6 +156,10 @@ def test_the_one_hour_cache_is_bought_and_charged_where_turns_are_slow(
     # 1.25 times the input price is Anthropic's scheme, whose hour costs twice; a turn
     # takes 400 s here, so that five minutes keep nothing.
     assert routed(CONFIG) < 0.6 * routed(CONFIG + "\n[cache]\none_hour = false\n")
+    slow = ("--config", config, "--time-scale", 40)
+    assert "without hours" not in run(sessions, *slow)[1]
+    config.write_text(CONFIG)
+    assert "without hours" in run(sessions, *slow)[1]
 
 
 def test_the_fitted_model_of_the_next_turn_decides(

@@ -225,9 +225,22 @@ def test_five_minutes_follow_an_hour_in_the_order_that_the_api_demands(
     hour, *later = (c.usage for c in provider.charged)
     assert all(c.cache_read >= hour.cache_write for c in later)
     clock.now += 1_000.0
+    (name,) = record.state.warm
+    prefix = record.state.warm[name]
+    aged = replace(prefix, used_at=prefix.used_at - 1_000.0)
+    record.state = replace(record.state, warm={name: aged})
     messages += turn(9)
     route.generate(messages, TOOLS, tier="complex", call_context=context)
     assert provider.charged[-1].usage.cache_read == hour.cache_write
+    first, *between, last = (call.outcome for call in route.calls("s"))
+    prices = default_price_book().prices("claude-sonnet-4-5")
+    assert prices is not None
+    assert prices.cache_write_1h is not None
+    extra = prices.cache_write_1h - prices.cache_write
+    assert first.hour_paid == pytest.approx(extra * hour.cache_write)
+    assert [(o.hour_paid, o.hour_saved) for o in between] == [(0.0, 0.0)] * 3
+    saved = (prices.cache_write - prices.cache_read) * hour.cache_write
+    assert last.hour_saved == pytest.approx(saved)
     assert route.metrics.accumulated_cost == pytest.approx(provider.total_usd)
 
 

@@ -19,8 +19,9 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from openhands_tiered_router.fields import Section
-from openhands_tiered_router.policy.caches import Gaps
+from openhands_tiered_router.policy.caches import Gaps, WarmPrefix
 from openhands_tiered_router.policy.engine import Draft
+from openhands_tiered_router.policy.outcome import Usage
 from openhands_tiered_router.policy.request import Purpose
 from openhands_tiered_router.policy.session import SessionState
 from openhands_tiered_router.policy.tally import TYPICAL_TURN
@@ -141,6 +142,38 @@ def buys_hour(session: SessionState, endpoint: Endpoint, *, now: float) -> bool:
     if extra <= 0.0:
         return True
     return chance_of_pause(session, endpoint) * (lost + extra) > extra
+
+
+def hour_effect(
+    endpoint: Endpoint,
+    before: WarmPrefix | None,
+    usage: Usage,
+    *,
+    ttl: float | None,
+    started: float,
+) -> tuple[float, float]:
+    """What buying hours cost and saved in one call, USD.
+
+    Paid: its writes at the hour's price, less those at the usual one. Saved: what it
+    read of a prefix bought for an hour after the usual life was over, and would have
+    written again. Of the short prompt's prices; zero where none is known.
+
+    Args:
+        endpoint: That answered.
+        before: What it had cached before.
+        usage: Tokens as the provider counted them.
+        ttl: Seconds for which the call bought what it wrote, if not the usual.
+        started: Start of the request, epoch seconds.
+    """
+    prices = endpoint.prices
+    if prices is None or prices.cache_write_1h is None:
+        return 0.0, 0.0
+    extra = prices.cache_write_1h - prices.cache_write
+    paid = extra * usage.cache_write if ttl == HOUR else 0.0
+    if before is None or started - before.used_at <= endpoint.cache_ttl:
+        return paid, 0.0
+    kept = min(usage.cache_read, before.long_tokens)
+    return paid, (prices.cache_write - prices.cache_read) * kept
 
 
 def chance_of_pause(session: SessionState, endpoint: Endpoint) -> float:

@@ -27,6 +27,9 @@ _LOOKS: Final = frozenset(
 )
 OPTIMUM: Final = "offline optimum"
 ROUTED: Final = "routed"
+UNBOUGHT: Final = "without hours"
+"""The same tiers, with every endpoint's usual cache lifetime: the difference is what
+buying hours saved or cost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +84,10 @@ def summarise(
         _line(ROUTED, base, replays, always, _routed),
         _line("one-line rule", base, replays, always, _one_line(strong, weak)),
     ]
+    usual = {e.key: e for e in tiers.endpoints}
+    if any(t.served != usual[t.served.key] for t in flat):
+        pick = _with_usual_lifetimes(usual)
+        lines.insert(1, _line(UNBOUGHT, base, replays, always, pick))
     for tier in reversed(tiers.tiers()):
         endpoint = tiers.of(tier)[0]
         pick = _only(endpoint)
@@ -117,6 +124,10 @@ Pick = Callable[[Sequence[ReplayedTurn]], list[Endpoint]]
 
 def _routed(turns: Sequence[ReplayedTurn]) -> list[Endpoint]:
     return [turn.served for turn in turns]
+
+
+def _with_usual_lifetimes(usual: Mapping[str, Endpoint]) -> Pick:
+    return lambda turns: [usual[turn.served.key] for turn in turns]
 
 
 def _only(endpoint: Endpoint) -> Pick:
