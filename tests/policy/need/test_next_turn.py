@@ -88,11 +88,12 @@ def test_shipped_model_says_how_it_was_measured_on_each_agent() -> None:
     fitted = default_model().fitted
     agents, left_out = fitted["agents"], fitted["left_out"]
     assert agents.keys() == left_out.keys() >= {"openhands_v0", "openhands_v1"}
-    for figures in (*agents.values(), *left_out.values()):
-        value, low, high = figures["auc"]
-        assert 0.7 < low <= value <= high
-        assert value >= 0.78
-        assert figures["ece"][0] <= 0.08
+    for least, measured in ((0.83, agents), (0.75, left_out)):
+        for figures in measured.values():
+            value, low, high = figures["auc"]
+            assert low <= value <= high
+            assert value >= least
+            assert figures["ece"][0] <= 0.08
     assert fitted["tasks"] >= 100
 
 
