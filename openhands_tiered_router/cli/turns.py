@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -40,6 +41,11 @@ WEIGHING: Final = "economics"
 FOLDED: Final = 2
 UNFOLDED: Final = 40
 """Lines shown of a thought or a result, without and with ``-v``."""
+_FRAME: Final = re.compile(
+    r"^\[(The command completed|Current working directory|Python interpreter).*\]$",
+    re.M,
+)
+"""What the SDK's terminal adds to each output."""
 _INDENT: Final = " " * 14
 _RETRIES: Final = "openhands_tiered_router.calls.failover"
 
@@ -264,7 +270,8 @@ class Reporter:
         failed = code not in (None, 0, -1)
         if failed:
             self._indented(f"{event.tool_name} exited with {code}", style="red")
-        self._folded("\n".join(texts), style="red" if failed else "dim", mark="| ")
+        said = _FRAME.sub("", "\n".join(texts))
+        self._folded(said, style="red" if failed else "dim", mark="| ")
 
     def _folded(self, text: str, style: str = "", mark: str = "") -> None:
         """The first lines, and how many more there are."""
