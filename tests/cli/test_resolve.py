@@ -105,6 +105,21 @@ def test_the_demo_makes_a_verified_patch_that_applies(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_the_demo_shows_its_patch_and_names_no_file_that_goes(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "openhands_tiered_router", "resolve", "--demo"],
+        env={**os.environ, "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "diff --git a/shop/cart.py b/shop/cart.py" in done.stdout
+    assert "fix.patch" not in done.stdout
+    assert "branch: " not in done.stdout
+
+
+@pytest.mark.slow
 def test_a_budget_stops_it_and_the_same_command_goes_on(
     resolve: Run, provider, project, tmp_path
 ) -> None:
