@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -60,7 +61,7 @@ class Spending:
         """Asks what the call may be spent on.
 
         Raises:
-            MaxBudgetReached: Nothing.
+            MaxBudgetReached: No budget allows this call, or none can be read.
         """
         account = self.account
         if account is not None:
@@ -113,7 +114,7 @@ class Spending:
         if account is not None:
             charge = self._charge(account, outcome)
             try:
-                yield from self._done(lambda: account.settle(charge))
+                yield from self._done(lambda: account.settle(charge), over=True)
             except GeneratorExit:
                 self._settle_aside(charge)
                 raise
@@ -153,20 +154,20 @@ class Spending:
         serving = self._reserved
         if outcome.endpoint is not None:
             serving = account.quotes[outcome.endpoint]
-            used = outcome.usage
-            answer = Spend(
-                usd=nano(outcome.cost or 0.0),
-                tokens=used.prompt + used.completion,
-                turns=int(account.caller.purpose is Purpose.TURN),
-            )
-            spend = spend.plus(answer)
+            answer, guessed = _answered(outcome, serving)
+            turns = int(account.caller.purpose is Purpose.TURN)
+            spend = spend.plus(answer._replace(turns=turns))
+            doubt += guessed
         if account.caller.is_step:
             spend = spend.plus(Spend(ms=round(1e3 * outcome.seconds)))
         label = f"{serving.tier} {account.label}" if serving else account.label
         return Charge(spend, doubt, label)
 
-    def _done[T](self, work: Callable[[], T]) -> Generator[Step, Reply, T | None]:
-        """Does it; on a fault of its own the call goes on without budgets."""
+    def _done[T](
+        self, work: Callable[[], T], *, over: bool = False
+    ) -> Generator[Step, Reply, T | None]:
+        """Do it in the right place. Fails closed: a limit that cannot be checked allows
+        nothing. A call that is ``over`` cannot be refused any more."""
         assert self.account is not None
         try:
             if self.account.store.local:
@@ -176,9 +177,34 @@ class Spending:
             self.note(self.account.caller, refusal)
             raise MaxBudgetReached(str(refusal)) from None
         except Exception as error:
-            logger.error("budgets failed with %s; not counted", type(error).__name__)
-            self.account = self.admission = None
-            return None
+            fault = type(error).__name__
+            if over:
+                logger.error("budgets failed with %s; a call is not counted", fault)
+                return None
+            logger.error("budgets failed with %s; the call is refused", fault)
+            raise MaxBudgetReached(
+                f"The budgets cannot be checked ({fault}): their ledger is damaged, or "
+                "of another version. To go on, move the state file of [state] away "
+                "(spending is then counted from 0), or take out [[budgets]]."
+            ) from None
+
+
+def _answered(outcome: Outcome, quote: Quote) -> tuple[Spend, int]:
+    """What an answer took, and how much of its cost is an estimate, in nano-USD.
+
+    Providers leave out usage, and a price may be taken away while a call runs: neither
+    makes the call free. Then the greater of what is known and what was expected counts.
+    """
+    used, cost = outcome.usage, outcome.cost
+    tokens = used.prompt + used.completion
+    known = cost is not None and math.isfinite(cost) and cost >= 0
+    usd = nano(cost) if known and cost is not None else 0
+    if tokens > 0 and known:
+        return Spend(usd, tokens), 0
+    logger.warning("an answer came without usage or price; its cost is estimated")
+    expected = quote.spend
+    estimate = max(usd, expected.usd)
+    return Spend(estimate, max(tokens, expected.tokens)), estimate
 
 
 def quotes(

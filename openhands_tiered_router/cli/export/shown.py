@@ -15,6 +15,7 @@ from openhands_tiered_router.redaction import HIDDEN, is_secret_name, looks_secr
 
 _GATHERED: Final = ("llm", "long_context")
 """Keys that stand beside the others in a file."""
+_HEADERS: Final = ("headers", "extra_headers", "default_headers")
 _VARIABLE: Final = "os.environ/"
 """How LiteLLM's configuration names an environment variable."""
 
@@ -50,6 +51,9 @@ def _table(model: Section, defaults: bool) -> dict[str, Any]:
 def _plain(name: str, value: Any, defaults: bool) -> Any:
     if isinstance(value, Section):
         return _table(value, defaults)
+    if isinstance(value, dict) and name in _HEADERS:
+        # Any header may hold a credential, whatever it is called.
+        return {str(k): HIDDEN for k in value}
     if isinstance(value, dict):
         return {str(k): _plain(str(k), v, defaults) for k, v in value.items()}
     if isinstance(value, list | tuple | set | frozenset):

@@ -1,0 +1,346 @@
+"""How often the verifier passes right work, and catches wrong work.
+
+    uv run python tests/benchmarks/verifier_rates.py CLONES --python PYTHON
+
+CLONES is a directory of git repositories of Python projects; PYTHON an interpreter that
+has pytest and what their tests need. Of each repository it takes recent commits that
+repair something and bring a test for it. The workspace is the parent commit; the hidden
+truth is the commit's own tests, which must fail before and pass after.
+
+Works: the fix without its tests, and with them (right); a comment alone, the fix
+without one of its hunks, and the fix with one changed line mutated, if the hidden tests
+then fail (wrong). Each is judged as it is, and, if the verifier asks for a test, again
+with one: for right work the commit's own tests, for wrong work those of them that it
+passes. That is an oracle: a model's own tests are worse. Caught is what is not passed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import json
+import os
+import platform
+import random
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from openhands_tiered_router.guards.verify.git import Repository
+from openhands_tiered_router.guards.verify.judgement import Judgement, Reason
+from openhands_tiered_router.guards.verify.settings import VerifySettings
+from openhands_tiered_router.guards.verify.verifier import Verifier
+
+
+REPAIRS = re.compile(r"\b(?:fix|bug|regress|incorrect|wrong|crash|repair)", re.I)
+MUTANTS = (
+    ("==", "!="), ("!=", "=="), ("<=", "<"), (">=", ">"), (" < ", " >= "),
+    (" > ", " <= "), (" and ", " or "), (" or ", " and "), (" not ", " "),
+    ("True", "False"), ("False", "True"), ("None", "0"), (" + ", " - "),
+    (" is ", " is not "), (" in ", " not in "), ("[0]", "[1]"),
+    ("return ", "return not "),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Task:
+    """One commit that repairs something."""
+
+    repository: str
+    commit: str
+    message: str
+    code: tuple[str, ...]
+    tests: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One work, judged."""
+
+    repository: str
+    commit: str
+    work: str
+    reason: str
+    after: str
+    """The reason after the agent was asked for a test; the same, if it was not."""
+    seconds: float
+
+
+def git(place: Path, *words: str, given: str | None = None) -> str:
+    done = subprocess.run(
+        ["git", "-c", "core.hooksPath=/dev/null", *words],
+        cwd=place, capture_output=True, text=True, input=given, check=True,
+        errors="replace",
+    )  # fmt: skip
+    return done.stdout
+
+
+def is_test(path: str) -> bool:
+    name = path.rpartition("/")[2]
+    return name.startswith("test_") or name.endswith("_test.py")
+
+
+def tasks(clone: Path, most: int) -> Iterator[Task]:
+    log = git(clone, "log", "--no-merges", "-n", "1500", "--format=%H%x00%s")
+    for line in log.splitlines():
+        commit, _, subject = line.partition("\0")
+        if not REPAIRS.search(subject):
+            continue
+        stat = git(clone, "show", "--numstat", "--format=", commit).split("\n")
+        rows = [r.split("\t") for r in stat if r.count("\t") == 2]
+        python = [r for r in rows if r[2].endswith(".py") and "=>" not in r[2]]
+        code = tuple(r[2] for r in python if not is_test(r[2]) and "test" not in r[2])
+        tests = tuple(r[2] for r in python if is_test(r[2]))
+        lines = sum(int(r[0]) + int(r[1]) for r in python if r[2] in code)
+        if tests and 0 < len(code) <= 3 and lines <= 60:
+            yield Task(clone.name.split("+")[-1], commit, subject, code, tests)
+            most -= 1
+        if not most:
+            return
+
+
+class Workspace:
+    """A working tree at the parent of a task's commit."""
+
+    def __init__(self, clone: Path, task: Task, root: Path, python: str) -> None:
+        self.task, self.root = task, root
+        git(
+            root.parent,
+            "clone",
+            "-q",
+            "--shared",
+            "--no-checkout",
+            str(clone.resolve()),
+            str(root),
+        )
+        git(root, "checkout", "-q", "--detach", f"{task.commit}^")
+        shim = root / ".venv" / "bin" / "python"
+        shim.parent.mkdir(parents=True)
+        path = 'PYTHONPATH="$PYTHONPATH:$PWD/src:$PWD"'
+        shim.write_text(f'#!/bin/sh\n{path} exec {python} "$@"\n')
+        shim.chmod(0o755)
+        (root / ".git" / "info" / "exclude").write_text(".venv/\n__pycache__/\n")
+        self.base = Repository.of(root).head()
+        self.fix = {p: self.text(task.commit, p) for p in task.code}
+        self.before = {p: self.text(f"{task.commit}^", p) for p in task.code}
+        self.hidden = {p: self.text(task.commit, p) for p in task.tests}
+
+    def text(self, commit: str, path: str) -> str:
+        try:
+            return git(self.root, "show", f"{commit}:{path}")
+        except subprocess.CalledProcessError:
+            return ""
+
+    def put(self, *files: dict[str, str]) -> None:
+        """The parent's tree with these files in it."""
+        git(self.root, "checkout", "-q", "--", ".")
+        git(self.root, "clean", "-q", "-fd")
+        for path, text in (pair for each in files for pair in each.items()):
+            (self.root / path).parent.mkdir(parents=True, exist_ok=True)
+            (self.root / path).write_text(text)
+
+    def failing(self) -> set[str] | None:
+        """Names of the hidden tests that fail; ``None``: they cannot be run."""
+        argv = [str(self.root / ".venv/bin/python"), "-m", "pytest", "-q", "-rfE"]
+        argv += ["--tb=no", "-p", "no:cacheprovider", *self.task.tests]
+        try:
+            done = subprocess.run(
+                argv, cwd=self.root, capture_output=True, text=True, timeout=120,
+                check=False, env={**os.environ, "PYTHONHASHSEED": "0"},
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            return None
+        if done.returncode not in (0, 1):
+            return None
+        found = re.findall(r"^(?:FAILED|ERROR) \S+?::(\S+)", done.stdout, re.MULTILINE)
+        return {name.split("[")[0].split("::")[-1] for name in found}
+
+    def judge(self, *files: dict[str, str]) -> tuple[Judgement, float]:
+        self.put(*files)
+        since = time.monotonic()
+        judgement = Verifier(self.root, VerifySettings(time_limit=120)).judge(
+            self.base, [], self.task.message
+        )
+        return judgement, time.monotonic() - since
+
+
+def without(source: str, names: set[str]) -> str:
+    """A test file without some of its functions."""
+    lines = source.splitlines(keepends=True)
+    for node in reversed(list(ast.walk(ast.parse(source)))):
+        if (
+            isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+            and node.name in names
+        ):
+            first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
+            indent = " " * node.col_offset
+            lines[first - 1 : node.end_lineno] = [f"{indent}pass\n"] + [
+                "\n" for _ in range((node.end_lineno or first) - first)
+            ]
+    return "".join(lines)
+
+
+def wrong_works(space: Workspace, chance: random.Random) -> Iterator[tuple[str, dict]]:
+    path = space.task.code[0]
+    yield "comment", {path: f"{space.before[path].rstrip()}\n\n# See the issue.\n"}
+    yield from (("partial", files) for files in partial(space))
+    mutants = []
+    for path, text in space.fix.items():
+        lines, old = text.splitlines(), set(space.before[path].splitlines())
+        for number, line in enumerate(lines):
+            if line in old or line.lstrip().startswith("#"):
+                continue
+            for one, other in MUTANTS:
+                if one in line:
+                    changed = [*lines]
+                    changed[number] = line.replace(one, other, 1)
+                    mutants.append({**space.fix, path: "\n".join(changed) + "\n"})
+    chance.shuffle(mutants)
+    yield from (("mutant", files) for files in mutants[:4])
+
+
+def partial(space: Workspace) -> Iterator[dict[str, str]]:
+    """The fix without one hunk, each in turn, two at most."""
+    commit = space.task.commit
+    for path in space.task.code:
+        diff = git(space.root, "diff", "-U0", f"{commit}^", commit, "--", path)
+        head, *hunks = re.split(r"(?m)^(?=@@ )", diff)
+        if len(hunks) < 2:
+            continue
+        for left_out in range(min(2, len(hunks))):
+            space.put()
+            kept = [h for i, h in enumerate(hunks) if i != left_out]
+            words = ("apply", "--unidiff-zero", "--whitespace=nowarn", "-")
+            try:
+                git(space.root, *words, given=head + "".join(kept))
+            except subprocess.CalledProcessError:
+                continue
+            yield {**space.fix, path: (space.root / path).read_text()}
+
+
+def judged(space: Workspace, chance: random.Random) -> Iterator[Row]:
+    task = space.task
+    space.put(space.hidden)
+    before = space.failing()
+    space.put(space.fix, space.hidden)
+    after = space.failing()
+    if not before or after:
+        return
+
+    def row(work: str, files: dict[str, str], own: dict[str, str] | None) -> Row:
+        judgement, seconds = space.judge(files)
+        second = judgement
+        if judgement.reason is Reason.NOT_SHOWN and own is not None:
+            second, more = space.judge(files, own)
+            seconds = (seconds + more) / 2
+        names = (str(judgement.reason), str(second.reason))
+        return Row(task.repository, task.commit[:10], work, *names, seconds)
+
+    yield row("right", space.fix, space.hidden)
+    yield row("right + tests", {**space.fix, **space.hidden}, None)
+    counted: dict[str, int] = {}
+    for work, files in wrong_works(space, chance):
+        space.put(files, space.hidden)
+        failing = space.failing()
+        if not failing or counted.get(work, 0) >= 1:
+            continue
+        counted[work] = 1
+        own = {p: without(t, failing) for p, t in space.hidden.items()}
+        yield row(work, files, own)
+
+
+def interval(rows: Sequence[Row], hit: str) -> tuple[float, float, float]:
+    """A rate with its bootstrap interval of 95 %, whole repositories drawn."""
+    groups: dict[str, list[bool]] = {}
+    for row in rows:
+        groups.setdefault(row.repository, []).append(
+            (row.after == "passed") == (hit == "passed")
+        )
+    chance, found = random.Random(1), []
+    for _ in range(2_000):
+        drawn = [
+            x for name in chance.choices([*groups], k=len(groups)) for x in groups[name]
+        ]
+        found.append(sum(drawn) / len(drawn))
+    found.sort()
+    every = [x for each in groups.values() for x in each]
+    return sum(every) / len(every), found[49], found[1949]
+
+
+def report(rows: Sequence[Row]) -> None:
+    commits = {(r.repository, r.commit) for r in rows}
+    print(
+        f"\n{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
+    )
+    names = sorted({r.repository for r in rows})
+    print(f"{len(commits)} commits of {len(names)} repositories: {', '.join(names)}")
+    lines = (
+        ("passed: right, with tests", ("right + tests",), "passed"),
+        ("passed: right, asked once", ("right",), "passed"),
+        ("caught: comment only", ("comment",), "caught"),
+        ("caught: partial", ("partial",), "caught"),
+        ("caught: mutant", ("mutant",), "caught"),
+        ("caught: partial + mutant", ("partial", "mutant"), "caught"),
+    )
+    for title, works, hit in lines:
+        mine = [r for r in rows if r.work in works]
+        if mine:
+            rate, low, high = interval(mine, hit)
+            print(f"{title:28} n={len(mine):3}  {rate:.2f} [{low:.2f}, {high:.2f}]")
+    first = [r for r in rows if r.work in ("partial", "mutant")]
+    if first:
+        share = sum(r.reason != "passed" for r in first) / len(first)
+        print(f"{'the same, before it is asked':28} n={len(first):3}  {share:.2f}")
+    print(f"median {statistics.median(r.seconds for r in rows):.1f} s a verdict")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("clones", type=Path)
+    parser.add_argument("--python", default=sys.executable)
+    parser.add_argument("--commits", type=int, default=12, help="of each repository")
+    parser.add_argument("--minutes", type=float, default=600)
+    parser.add_argument("--json", type=Path, help="file to append each verdict to")
+    options = parser.parse_args()
+    end = time.monotonic() + 60 * options.minutes
+    clones = sorted(p for p in options.clones.iterdir() if p.is_dir())
+    queues = [(clone, tasks(clone, 10 * options.commits)) for clone in clones]
+    taken = dict.fromkeys(clones, 0)
+    rows: list[Row] = []
+    while queues and time.monotonic() < end:
+        for clone, queue in [*queues]:
+            task = next(queue, None)
+            if task is None or taken[clone] >= options.commits:
+                queues.remove((clone, queue))
+                continue
+            with tempfile.TemporaryDirectory(prefix="verifier-rates-") as name:
+                try:
+                    space = Workspace(clone, task, Path(name) / "work", options.python)
+                    found = list(judged(space, random.Random(task.commit)))
+                except (subprocess.SubprocessError, UnicodeError, SyntaxError) as error:
+                    print(
+                        f"{task.repository} {task.commit[:10]}: {type(error).__name__}"
+                    )
+                    continue
+            taken[clone] += bool(found)
+            rows += found
+            for row in found:
+                print(f"{row.repository:16} {row.commit} {row.work:14} {row.reason:18}"
+                      f" {row.after:18} {row.seconds:5.1f} s", flush=True)  # fmt: skip
+                if options.json:
+                    with options.json.open("a") as file:
+                        file.write(json.dumps(row.__dict__) + "\n")
+            if time.monotonic() > end:
+                break
+    if rows:
+        report(rows)
+
+
+if __name__ == "__main__":
+    main()
