@@ -283,6 +283,9 @@ def caches(report: Report) -> str:
     said = f"{read} of prompts read from caches; {moves} rewrote {rewritten}"
     if w["held_gain"] > 0:
         said += f"; staying was expected to save {usd(w['held_gain'])}"
+    if w["hour_paid"] or w["hour_saved"]:
+        paid, saved = usd(w["hour_paid"]), usd(w["hour_saved"])
+        said += f"; hours of cache cost {paid} and saved {saved}"
     return said
 
 

@@ -110,6 +110,10 @@ class Call(Struct, kw_only=True):
     """Why the call failed as a whole: the last request's error."""
     response: str | None = None
     """The provider's id of the answer."""
+    hour_paid: float | None = None
+    """USD that buying an hour of cache cost; see ``Outcome``."""
+    hour_saved: float | None = None
+    """USD that hours bought before saved."""
 
     # What ``judging`` finds out afterwards.
     hard: bool | None = None
@@ -190,6 +194,8 @@ class Call(Struct, kw_only=True):
             seconds=self.seconds or 0.0,
             first_token_seconds=self.first_token_seconds,
             response_id=self.response,
+            hour_paid=self.hour_paid or 0.0,
+            hour_saved=self.hour_saved or 0.0,
         )
 
     @property
@@ -311,6 +317,8 @@ def ended(
         requests=len(attempts),
         error_kind=None if error is None else str(error),
         response=outcome.response_id,
+        hour_paid=outcome.hour_paid or None,
+        hour_saved=outcome.hour_saved or None,
         attempts=attempts,
     )
 

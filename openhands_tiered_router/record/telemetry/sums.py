@@ -86,6 +86,8 @@ SUMS: Final[Mapping[str, str]] = {
     **{f"base_{t}": _count(f"{_STRONGER} = {n}") for n, t in enumerate(TIERS)},
     "score": _sum("score", "purpose = 'agent'"),
     "scored": _count("purpose = 'agent' AND score IS NOT NULL"),
+    "hour_paid": _sum("hour_paid"),
+    "hour_saved": _sum("hour_saved"),
     "rewrite_usd": _sum("rewrite_usd", "moved = 1"),
     "rewrite_unpriced": _count("moved = 1 AND rewrite_usd IS NULL"),
     "held_cheaper": _count(_CHEAPER),

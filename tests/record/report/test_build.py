@@ -8,10 +8,17 @@ from statistics import fmean
 
 import pytest
 
+from openhands_tiered_router.policy.decision import Decision
 from openhands_tiered_router.policy.economics.costs import call_cost
+from openhands_tiered_router.policy.outcome import Outcome
 from openhands_tiered_router.record.report.build import Details, Report, build
 from openhands_tiered_router.record.telemetry.query import TelemetryFile
-from openhands_tiered_router.record.telemetry.records import AGENT_TURN
+from openhands_tiered_router.record.telemetry.records import (
+    AGENT_TURN,
+    decided,
+    ended,
+)
+from openhands_tiered_router.record.telemetry.store import Store
 from openhands_tiered_router.tiers import Tier
 
 
@@ -227,3 +234,26 @@ def test_a_missing_file_has_nothing(tmp_path: Path) -> None:
     found = build(tmp_path / "none.sqlite3")
     assert found.tiers == found.tasks == ()
     assert found.savings.alternatives == ()
+
+
+def test_what_hours_of_cache_cost_and_saved_is_added_up(tmp_path: Path) -> None:
+    path = tmp_path / "telemetry.sqlite3"
+    store = Store(path)
+    calls = [(0.02, 0.0), (0.0, 0.31), (0.01, 0.0), (0.0, 0.0)]
+    for n, (paid, saved) in enumerate(calls):
+        made = Decision(tier=Tier.SIMPLE, endpoint="simple", need=Tier.SIMPLE)
+        outcome = Outcome(
+            endpoint="simple", attempts=(), hour_paid=paid, hour_saved=saved
+        )
+        time = float(n)
+        records = [
+            decided(made, decision_id=str(n), conversation_id="c", time=time),
+            ended(str(n), outcome, conversation_id="c", time=time),
+        ]
+        assert store.write(records) == 0
+    store.close()
+    turns = [call.outcome for call in TelemetryFile(path).turns("c")]
+    assert [(o.hour_paid, o.hour_saved) for o in turns if o] == calls
+    whole = build(path).whole
+    assert whole["hour_paid"] == pytest.approx(0.03)
+    assert whole["hour_saved"] == pytest.approx(0.31)
