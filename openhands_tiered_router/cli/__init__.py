@@ -9,6 +9,7 @@ import click
 
 
 _COMMANDS: Final = {
+    "advise": "Say which models to put into the tiers.",
     "calibrate": "Fit the weights of the decision to data.",
     "config": "Show the configuration, or write it for other programs.",
     "conversations": "List, show and resume the conversations of `run`.",

@@ -101,6 +101,10 @@ class PriceBook:
         name = self._resolve(model)
         return self._rows[name] if name else None
 
+    def names(self) -> Iterator[str]:
+        """Every name that the table has."""
+        return iter(self._rows)
+
     def like(self, model: str) -> str | None:
         """The table's name that comes closest to a misspelt one."""
         close = get_close_matches(model, self._rows, n=1, cutoff=0.75)

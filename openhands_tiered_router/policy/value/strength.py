@@ -28,6 +28,9 @@ class Verdicts:
     solved: int
     failed: int
 
+    def __add__(self, other: Verdicts) -> Verdicts:
+        return Verdicts(self.solved + other.solved, self.failed + other.failed)
+
 
 @dataclass(frozen=True, slots=True)
 class Strength:

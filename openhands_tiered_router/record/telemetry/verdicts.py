@@ -7,9 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from openhands_tiered_router.record.telemetry.calls import AGENT_TURN
 from openhands_tiered_router.record.telemetry.opening import reading
 from openhands_tiered_router.record.telemetry.records import VERIFIER
 
+
+ALONE: Final = 0.9
+"""Share of a conversation's turns from which a model is taken to have done it alone:
+that leaves room for a failover or two."""
 
 _Z: Final = 1.959964
 """Of a normal distribution's central 95 %."""
@@ -76,6 +81,22 @@ def accept_rates(path: Path) -> AcceptRates:
     )
 
 
+def verdicts_by_model(path: Path) -> dict[str, tuple[int, int]]:
+    """Tasks that people and CI found solved, and not, by litellm model string.
+
+    The last word on a conversation counts, for the model that answered nine in ten
+    of its turns or more: what several models did together tells of none of them.
+
+    Raises:
+        TelemetryReadError: It cannot be read.
+    """
+    with reading(path) as connection:
+        if connection is None:
+            return {}
+        rows = connection.execute(_BY_MODEL, (VERIFIER, AGENT_TURN, ALONE))
+        return {m: (int(solved), int(count - solved)) for m, solved, count in rows}
+
+
 # SQLite takes the other columns of a group from the row that has its maximum.
 _LAST: Final = """
     WITH mine AS (
@@ -87,4 +108,21 @@ _LAST: Final = """
     )
     SELECT mine.accepted, theirs.accepted
     FROM mine LEFT JOIN theirs USING (conversation)
+"""
+
+_BY_MODEL: Final = """
+    WITH last AS (
+        SELECT conversation, max(time), accepted FROM verdicts
+        WHERE judge != ? AND accepted IS NOT NULL GROUP BY conversation
+    ), served AS (
+        SELECT conversation, served_model AS model, count(*) AS turns,
+            sum(count(*)) OVER (PARTITION BY conversation) AS whole
+        FROM decisions JOIN last USING (conversation)
+        WHERE purpose = ? AND served_model IS NOT NULL
+        GROUP BY conversation, served_model
+    )
+    SELECT model, sum(accepted), count(*)
+    FROM served JOIN last USING (conversation)
+    WHERE turns >= ? * whole
+    GROUP BY model
 """

@@ -1,0 +1,390 @@
+"""``tiered-router advise``: which models to put into the tiers."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from openhands_tiered_router.config.offers import Offer
+    from openhands_tiered_router.policy.value.advice import Advice, Plan
+    from openhands_tiered_router.policy.value.strength import Verdicts
+    from openhands_tiered_router.policy.value.table import Table
+    from openhands_tiered_router.policy.value.ways import Odds
+    from openhands_tiered_router.record.plots import Point
+
+UNUSABLE: Final = 2
+# Listed here so that --help need not import the table.
+WORKS: Final = ("bugs", "frontend", "tests", "apps", "research")
+
+_EPILOG: Final = """\b
+Kinds of work, and the benchmark that stands for each:
+  bugs      fixing reported bugs (SWE-bench Verified)
+  frontend  the same with pictures of a user interface (SWE-bench Multimodal)
+  tests     writing tests for reported bugs (SWT-bench)
+  apps      building from a specification (Commit0; few tasks)
+  research  gathering information (GAIA)
+
+\b
+Examples:
+  tiered-router advise                        with the keys that are set
+  tiered-router advise --value 20 --any       with any provider's models
+  tiered-router advise --work tests --no-verify
+  tiered-router advise --model claude-opus-4-8 --model MiniMax-M3 --json
+  tiered-router advise --write tiered-router.toml --plot models.html
+
+\b
+Exit code:  0  advised
+            2  no model is at hand, or a file cannot be read or written
+"""
+
+
+@click.command(name="advise", epilog=_EPILOG)
+@click.option(
+    "--value",
+    type=click.FloatRange(min=0, max=1_000_000),
+    default=5.0,
+    show_default=True,
+    help="USD that a solved task is worth to you.",
+)
+@click.option(
+    "--work",
+    type=click.Choice(WORKS),
+    default="bugs",
+    show_default=True,
+    help="Kind of work.",
+)
+@click.option("--any", "anything", is_flag=True, help="Whatever keys are set.")
+@click.option(
+    "--model", "models", multiple=True, help="Choose among these only; repeat it."
+)
+@click.option(
+    "--verify/--no-verify",
+    default=True,
+    show_default=True,
+    help="Whether tests judge finished work, so that a stronger model can follow.",
+)
+@click.option(
+    "--catch-rate",
+    type=click.FloatRange(0, 1),
+    help="Share of wrong work that they reject; [verify]'s default if not given.",
+)
+@click.option(
+    "--pass-rate", type=click.FloatRange(0, 1), help="Share of right work they accept."
+)
+@click.option(
+    "--table",
+    "path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Results as calibrate writes them, instead of the package's.",
+)
+@click.option(
+    "--write",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the configuration to this file; never over one that exists.",
+)
+@click.option(
+    "--plot",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write success against cost as a page (HTML with SVG).",
+)
+@click.option("--json", "as_json", is_flag=True, help="Report in JSON.")
+@click.pass_context
+def command(
+    context: click.Context,
+    value: float,
+    work: str,
+    anything: bool,
+    models: tuple[str, ...],
+    verify: bool,
+    catch_rate: float | None,
+    pass_rate: float | None,
+    path: Path | None,
+    write: Path | None,
+    plot: Path | None,
+    as_json: bool,
+) -> None:
+    """Say which models to put into the tiers, for what a solved task is worth.
+
+    Calls no model. Success and cost are published results with the OpenHands agent;
+    what several models solve one after another is a model of them (docs/value.md).
+    """
+    from openhands_tiered_router.policy.value.table import TableError
+
+    try:
+        odds_given = (value, verify, catch_rate, pass_rate)
+        found = _Found.of(path, work, models, anything, odds_given)
+        if write is not None:
+            _write_new(write, found.config())
+        if plot is not None:
+            plot.write_text(found.page(), "utf-8")
+    except (TableError, _NoneAtHandError, OSError) as error:
+        click.echo(f"Error: {error}", err=True)
+        context.exit(UNUSABLE)
+    if as_json:
+        click.echo(json.dumps(found.as_dict(), indent=2))
+        return
+    from rich.console import Console
+
+    _show(Console(), found, write)
+    if plot is not None:
+        click.echo(f"Plot: {plot}")
+
+
+class _NoneAtHandError(Exception):
+    """There is nothing to choose from; says what to do."""
+
+
+class _Found:
+    """Advice with all that it is shown with."""
+
+    def __init__(
+        self,
+        table: Table,
+        work: str,
+        odds: Odds,
+        advice: Advice,
+        offers: Mapping[str, Offer],
+        note: str,
+    ) -> None:
+        self.table, self.work, self.odds = table, work, odds
+        self.advice, self.offers, self.note = advice, offers, note
+
+    @classmethod
+    def of(
+        cls,
+        path: Path | None,
+        work: str,
+        models: tuple[str, ...],
+        anything: bool,
+        given: tuple[float, bool, float | None, float | None],
+    ) -> _Found:
+        from openhands_tiered_router.config.offers import offers
+        from openhands_tiered_router.policy.economics.price_book import (
+            default_price_book,
+        )
+        from openhands_tiered_router.policy.value.advice import advise, models_of
+        from openhands_tiered_router.policy.value.table import (
+            Work,
+            default_table,
+            load_table,
+        )
+
+        table = default_table() if path is None else load_table(path)
+        found = offers(table, default_price_book(), os.environ)
+        names, note = _names(table, found, models, anything)
+        odds = _odds(table, work, *given)
+        verdicts = _verdicts()
+        if count := sum(v.solved + v.failed for v in verdicts.values()):
+            note = f"{note}, with {count} of your verdicts".removeprefix(", ")
+        candidates = models_of(table, Work(work), names, verdicts)
+        advice = advise(candidates, odds)
+        if advice is None:
+            raise _NoneAtHandError(
+                f"none of {', '.join(names)} has results for {work}; give other models"
+            )
+        return cls(table, work, odds, advice, found, note)
+
+    def points(self) -> list[Point]:
+        """What the plot shows: models, and the advised way."""
+        from openhands_tiered_router.record.plots import Point
+
+        chosen = {m.name: str(t) for t, m in self.advice.seats.items()}
+        points = [
+            Point(m.name, max(m.usd, 1e-4), m.success, "other", ".")
+            for m in self.advice.others
+        ]
+        for plan in self.advice.singles:
+            model = plan.models[0]
+            name, tier = model.name, chosen.get(model.name)
+            kind, mark = ("chosen", tier[0]) if tier else ("efficient", "o")
+            label = f"{name} ({tier})" if tier else name
+            usd = max(model.usd, 1e-4)
+            points.append(Point(label, usd, model.success, kind, mark))
+        best = self.advice.best
+        if len(best.models) > 1:
+            usd = max(best.usd, 1e-4)
+            points.append(Point("the way", usd, best.success, "chosen", "W"))
+        return points
+
+    def page(self) -> str:
+        """The plot as a page."""
+        from openhands_tiered_router.record.plots import page, scatter
+
+        title = f"Models for {self.work} at ${self.odds.value:g} a solved task"
+        return page(title, self.table.source, scatter(self.points(), title))
+
+    def config(self) -> str:
+        """The configuration that says so."""
+        from openhands_tiered_router.config.presets import PresetEndpoint
+        from openhands_tiered_router.config.template import render
+        from openhands_tiered_router.policy.economics.price_book import (
+            default_price_book,
+        )
+
+        endpoints = {}
+        for tier, model in self.advice.seats.items():
+            offer = self.offers.get(model.name)
+            said = f"{model.success:.0%} solved at ${model.usd:.2g} a task, published."
+            keys = {"api_key_env": offer.variable} if offer else {}
+            name = offer.model if offer else f"PROVIDER/{model.name}"
+            endpoints[tier] = PresetEndpoint(name, keys, note=said)
+        head = f"# Advised at ${self.odds.value:g} a solved task, for {self.work}.\n"
+        if len(self.advice.best.models) > 1:
+            head += "verify.enabled = true\n"
+        return f"{head}\n{render(endpoints, default_price_book())}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """The advice for a program."""
+        advice = self.advice
+        return {
+            "work": self.work,
+            "value": self.odds.value,
+            "source": self.table.source,
+            "tiers": {
+                str(tier): {**asdict(m), "model": _model(self.offers, m.name)}
+                for tier, m in advice.seats.items()
+            },
+            "way": _plan(advice.best, self.odds.value),
+            "efficient": [_plan(p, self.odds.value) for p in advice.singles],
+            "beaten": [m.name for m in advice.others],
+            "note": self.note,
+            "config": self.config(),
+        }
+
+
+def _verdicts() -> dict[str, Verdicts]:
+    """What became of the user's own tasks, as far as it is on record."""
+    from openhands_tiered_router.policy.value.strength import Verdicts
+    from openhands_tiered_router.record.telemetry.location import path_from
+    from openhands_tiered_router.record.telemetry.opening import TelemetryReadError
+    from openhands_tiered_router.record.telemetry.verdicts import verdicts_by_model
+
+    path = path_from(os.environ)
+    try:
+        found = {} if path is None else verdicts_by_model(path)
+    except TelemetryReadError as error:
+        click.echo(f"warning: your verdicts are not counted: {error}", err=True)
+        return {}
+    return {model: Verdicts(*counts) for model, counts in found.items()}
+
+
+def _model(offers: Mapping[str, Offer], name: str) -> str | None:
+    return offers[name].model if name in offers else None
+
+
+def _plan(plan: Plan, value: float) -> dict[str, Any]:
+    return {
+        "models": [m.name for m in plan.models],
+        "success": round(plan.success, 4),
+        "usd": round(plan.usd, 4),
+        "worth": round(plan.worth(value), 4),
+    }
+
+
+def _names(
+    table: Table, offers: Mapping[str, Offer], models: tuple[str, ...], anything: bool
+) -> tuple[list[str], str]:
+    """The models to choose among, and what the user should know of that choice."""
+    if models:
+        found = {model: table.find(model) for model in models}
+        unknown = [model for model, name in found.items() if name is None]
+        if unknown:
+            raise _NoneAtHandError(
+                f"no published results of {', '.join(unknown)}; there are those of "
+                f"{', '.join(table.results)}"
+            )
+        return [name for name in found.values() if name], ""
+    if anything:
+        return list(table.results), "of all providers"
+    held = [name for name, offer in offers.items() if offer.at_hand]
+    if held:
+        providers = sorted({o.provider for o in offers.values() if o.at_hand})
+        return held, f"with the keys of {', '.join(providers)}"
+    return list(table.results), "of all providers, as no provider's key is set"
+
+
+def _odds(
+    table: Table,
+    work: str,
+    value: float,
+    verify: bool,
+    catch_rate: float | None,
+    pass_rate: float | None,
+) -> Odds:
+    from openhands_tiered_router.guards.verify.settings import VerifySettings
+    from openhands_tiered_router.policy.value.table import Work
+    from openhands_tiered_router.policy.value.ways import Odds
+
+    usual, spread = VerifySettings(), table.spread(Work(work))
+    catch = usual.catch_rate if catch_rate is None else catch_rate
+    accept = usual.pass_rate if pass_rate is None else pass_rate
+    return Odds(
+        value=value,
+        catch=catch if verify else 0.0,
+        accept=accept if verify else 1.0,
+        sigma=spread.sigma,
+        growth=spread.growth,
+    )
+
+
+def _write_new(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("x", encoding="utf-8") as file:
+        file.write(text)
+
+
+def _show(console: Console, found: _Found, written: Path | None) -> None:
+    from rich.table import Table as Grid
+
+    from openhands_tiered_router.record.plots import scatter_text
+
+    advice, value = found.advice, found.odds.value
+    console.print(
+        f"Models for {found.work}, {found.note or 'of those given'}, at ${value:g} a "
+        "solved task",
+        highlight=False,
+    )
+    grid = Grid(box=None, pad_edge=False)
+    grid.add_column("tier")
+    grid.add_column("model", overflow="fold")
+    for name in ("solved", "USD a task", "worth"):
+        grid.add_column(name, justify="right")
+    for tier, m in advice.seats.items():
+        alone = value * m.success - m.usd
+        grid.add_row(
+            str(tier), m.name, f"{m.success:.1%}", f"{m.usd:.3f}", f"{alone:.2f}"
+        )
+    best = advice.best
+    way = ", then ".join(str(t) for t, m in advice.seats.items() if m in best.models)
+    grid.add_section()
+    grid.add_row(
+        "way", way, f"{best.success:.1%}", f"{best.usd:.3f}", f"{best.worth(value):.2f}"
+    )
+    console.print(grid)
+    width = min(console.width, 80)
+    console.print(scatter_text(found.points(), width), highlight=False, markup=False)
+    console.print(
+        "success against USD a task; s m c r: the tiers' models alone, W: the way, "
+        "o: efficient, .: beaten by another in both",
+        f"worth: value x solved - cost. {found.table.source}.",
+        sep="\n",
+        highlight=False,
+        markup=False,
+    )
+    if written is not None:
+        console.print(
+            f"Written to {written}; check it: tiered-router doctor -c {written}"
+        )
+    else:
+        console.print("\nConfiguration (or --write FILE):\n", highlight=False)
+        click.echo(found.config())
