@@ -1,0 +1,94 @@
+"""What is told of a configuration in a second, without the SDK."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import socket
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from openhands_tiered_router.config import ConfigError, parse_config, reach
+
+
+ANSWERS = {
+    "/api/tags": {"models": [{"name": "qwen3:8b"}, {"name": "b"}]},
+    "/v1/models": {"data": [{"id": "served"}]},
+    "/empty": {"data": []},
+    "/odd": ["no", "models"],
+}
+
+
+class Listing(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps(ANSWERS[self.path]).encode())
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def address() -> Iterator[str]:
+    with http.server.HTTPServer(("127.0.0.1", 0), Listing) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.fixture
+def nowhere() -> str:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{free.getsockname()[1]}"
+
+
+@pytest.mark.parametrize(
+    ("path", "models"),
+    [
+        ("/api/tags", ("qwen3:8b", "b")),
+        ("/v1/models", ("served",)),
+        ("/empty", None),
+        ("/odd", None),
+    ],
+)
+def test_a_local_server_is_known_by_its_models(
+    address: str, path: str, models: tuple[str, ...] | None
+) -> None:
+    found = reach._local_server("Some", address, path, "some")
+    assert (found.models if found else None) == models
+
+
+def test_no_server_is_no_error(nowhere: str) -> None:
+    assert reach._local_server("Some", nowhere, "/api/tags", "some") is None
+    assert reach.fault_of(nowhere) == "Connection refused"
+
+
+def config(*addresses: str):
+    endpoints = [{"model": "openai/gpt-4o", "base_url": url} for url in addresses]
+    return parse_config({"tiers": {"complex": {"endpoints": endpoints}}}, "c.toml")
+
+
+def test_one_provider_that_answers_is_enough(address: str, nowhere: str) -> None:
+    reach.check_network(config(address, nowhere), {})
+    with pytest.raises(ConfigError, match="cannot be reached: Connection refused"):
+        reach.check_network(config(nowhere), {})
+
+
+def test_nothing_is_tried_behind_a_proxy(nowhere: str) -> None:
+    reach.check_network(config(nowhere), {"HTTPS_PROXY": "http://proxy:1"})
+
+
+def test_a_missing_variable_is_told_once_with_all_that_need_it() -> None:
+    tiers = {"simple": "anthropic/claude-haiku-5-5", "complex": "openai/gpt-4o"}
+    tiers["reasoning"] = "anthropic/claude-opus-5-5"
+    with pytest.raises(ConfigError) as caught:
+        reach.check_keys(
+            parse_config({"tiers": tiers}, "c.toml"), {"OPENAI_API_KEY": "k"}
+        )
+    (problem,) = caught.value.problems
+    assert problem.path == "simple, reasoning"
+    assert problem.message == "the environment variable ANTHROPIC_API_KEY is not set"
