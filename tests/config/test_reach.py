@@ -27,7 +27,7 @@ class Listing(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(json.dumps(ANSWERS[self.path]).encode())
 
-    def log_message(self, *_: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:
         pass
 
 
