@@ -42,7 +42,8 @@ FOLDED: Final = 2
 UNFOLDED: Final = 40
 """Lines shown of a thought or a result, without and with ``-v``."""
 _FRAME: Final = re.compile(
-    r"^\[(The command completed|Command finished|Current working directory|Python interpreter).*\]$",
+    r"^\[(The command completed|Command finished|Current working directory"
+    r"|Python interpreter).*\]$",
     re.M,
 )
 """What the SDK's terminal adds to each output."""
