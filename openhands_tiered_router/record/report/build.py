@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from openhands_tiered_router.record.report import calibration
 from openhands_tiered_router.record.report.budgets import BudgetLeft
@@ -31,6 +32,13 @@ from openhands_tiered_router.record.telemetry.sums import TIERS, Group, Span, Su
 from openhands_tiered_router.record.telemetry.tier_sets import decode_tier_set
 from openhands_tiered_router.record.telemetry.verdicts import AcceptRates, accept_rates
 from openhands_tiered_router.tiers import TierSet
+
+
+_OF_CONVERSATIONS: Final = (
+    *("calls", "turns", "unpriced", "cost", "compared", "compared_usd", "hard"),
+    *("under_routed", "score", "scored", *(f"alone_{tier}" for tier in TIERS)),
+)
+"""Sums that are needed of each conversation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +133,8 @@ def build(
         wrong = pool.submit(_misroutes, file, span, most)
         sums = Sums(connection, span)
         verdicts = verdicts_by_conversation(connection)
-        whole, groups = sums.whole(), sums.conversations()
+        whole, groups = sums.whole(), sums.by("conversation", sums=_OF_CONVERSATIONS)
+        by_tier = sums.by("conversation", "tier", sums=("turns",))
         found = savings(whole, groups, _tier_sets(connection, sums))
         return Report(
             made=time.time(),
@@ -141,8 +150,8 @@ def build(
             models=sums.by("tier", "model", "endpoint"),
             provisions=sums.by("tier", "provision"),
             savings=found,
-            solved=solved_by_tier(groups, sums.by("conversation", "tier"), verdicts),
-            tasks=tasks(connection, sums, verdicts, found.best, most),
+            solved=solved_by_tier(groups, by_tier, verdicts),
+            tasks=tasks(connection, sums, groups, verdicts, found.best, most),
             misroutes=wrong.result(),
             budgets=budgets,
             details=_details(slow.result(), path, groups, verdicts) if slow else None,

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from openhands_tiered_router.record.telemetry.query import TelemetryFile
 from openhands_tiered_router.record.telemetry.records import AGENT_TURN, Call
-from openhands_tiered_router.record.telemetry.sums import Sums
+from openhands_tiered_router.record.telemetry.sums import Group, Sums
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +40,7 @@ class Task:
 def tasks(
     connection: sqlite3.Connection,
     sums: Sums,
+    conversations: Sequence[Group],
     verdicts: Mapping[str, bool],
     best: str | None,
     most: int,
@@ -49,14 +50,17 @@ def tasks(
     Args:
         connection: That ``sums`` was made with.
         sums: Of the report's calls.
+        conversations: Sums of each conversation.
         verdicts: By key of the conversation.
         best: Tier of the best single model; ``None``: not known.
         most: How many.
     """
     by_provision = {
-        g.key: g["turns"] for g in sums.by("conversation", "provision") if g.key[1]
+        g.key: g["turns"]
+        for g in (sums.by("conversation", "provision", sums=("turns",)) if most else ())
+        if g.key[1]
     }
-    groups = {g.key[0]: g for g in sums.conversations()}
+    groups = {g.key[0]: g for g in conversations}
     found: list[Task] = []
     for row in connection.execute(_LATEST, {"most": most}):
         key = str(row["key"])

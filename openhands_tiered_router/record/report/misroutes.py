@@ -6,7 +6,7 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Final
 
-from openhands_tiered_router.record.telemetry.sums import Span
+from openhands_tiered_router.record.telemetry.sums import MISROUTED, Span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +39,11 @@ def misroutes(
         span: Which calls.
         limit: How many at most.
     """
-    sql = _MISROUTES.format(where=span.where("d."))
+    if not limit:
+        return ()
+    # SQLite would rather look at all calls of that time.
+    index = "INDEXED BY misrouted_decisions" if span.conversation is None else ""
+    sql = _MISROUTES.format(index=index, where=span.where("d."), misrouted=MISROUTED)
     rows = connection.execute(sql, span.values() | {"limit": limit})
     return tuple(
         Misroute(
@@ -60,7 +64,7 @@ def misroutes(
 
 _MISROUTES: Final = """
     SELECT d.*, c.id AS conversation_id
-    FROM decisions d JOIN conversations c ON c.key = d.conversation
-    WHERE d.provision IN ('over', 'under') AND {where}
+    FROM decisions d {index} CROSS JOIN conversations c ON c.key = d.conversation
+    WHERE d.{misrouted} AND {where}
     ORDER BY d.quality, d.time DESC LIMIT :limit
 """

@@ -18,7 +18,7 @@ from openhands_tiered_router.record.telemetry.records import (
     ToolResult,
     Verdict,
 )
-from openhands_tiered_router.record.telemetry.sums import KEYS, SUMS
+from openhands_tiered_router.record.telemetry.sums import KEYS, MISROUTED, SUMS
 
 
 CALL_COLUMNS: Final = ("time", "tier_set", *DECIDED, *ENDED, *JUDGED)
@@ -110,6 +110,10 @@ def statements() -> tuple[str, ...]:
         """,
         "CREATE INDEX decisions_by_conversation ON decisions (conversation, time)",
         "CREATE INDEX decisions_by_time ON decisions (time)",
+        f"""
+        CREATE INDEX misrouted_decisions ON decisions (quality, time DESC)
+        WHERE {MISROUTED}
+        """,
         # Narrow rows are quick to scan, and explanations can be dropped by themselves.
         """
         CREATE TABLE explanations (

@@ -8,7 +8,7 @@ up from ``decisions`` by the same expressions.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -98,6 +98,9 @@ SUMS: Final[Mapping[str, str]] = {
 """Name of each sum, and the SQL that makes it of ``decisions``. A new one needs a line
 here and a place in the report."""
 
+MISROUTED: Final = "provision IN ('over', 'under')"
+"""Turns that got a stronger tier than they needed, or one too weak for them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Group:
@@ -161,17 +164,30 @@ class Sums:
         """
         connection.execute(sql, span.values())
 
-    def by(self, *keys: str) -> tuple[Group, ...]:
-        """Sums over all calls that are alike in these ``KEYS``, in order of them."""
-        return self._groups(keys, "1")
+    def by(self, *keys: str, sums: Sequence[str] = tuple(SUMS)) -> tuple[Group, ...]:
+        """Sums over all calls that are alike in these ``KEYS``, in order of them.
 
-    def conversations(self) -> tuple[Group, ...]:
-        """By key of the conversation."""
-        return self._groups(("conversation",), "1")
+        Args:
+            keys: Or ``conversation``, for its key.
+            sums: Names of those that are wanted; of many groups, few are quicker.
+        """
+        wanted = ", ".join(f"coalesce(sum({name}), 0)" for name in sums)
+        shown = ", ".join(keys)
+        group = f"GROUP BY {shown} ORDER BY {shown}" if keys else ""
+        sql = f"SELECT {wanted}{', ' if keys else ''}{shown} FROM cells {group}"
+        cursor = self._connection.cursor()
+        cursor.row_factory = None
+        return tuple(
+            Group(
+                tuple(map(_shown, keys, row[len(sums) :])),
+                dict(zip(sums, row, strict=False)),
+            )
+            for row in cursor.execute(sql)
+        )
 
     def whole(self) -> Group:
         """Over all calls."""
-        (found,) = self._groups((), "1")
+        (found,) = self.by()
         return found
 
     def tier_sets(self) -> list[int]:
@@ -181,21 +197,6 @@ class Sums:
             " GROUP BY tier_set ORDER BY max(day) DESC, tier_set DESC"
         )
         return [key for (key,) in rows]
-
-    def _groups(self, keys: tuple[str, ...], where: str) -> tuple[Group, ...]:
-        sums = ", ".join(f"coalesce(sum({name}), 0) AS {name}" for name in SUMS)
-        shown = ", ".join(keys)
-        group = f"GROUP BY {shown} ORDER BY {shown}" if keys else ""
-        sql = f"SELECT {sums}{', ' if keys else ''}{shown} FROM cells WHERE {where}"
-        cursor = self._connection.cursor()
-        cursor.row_factory = None
-        return tuple(
-            Group(
-                tuple(map(_shown, keys, row[len(SUMS) :])),
-                dict(zip(SUMS, row, strict=False)),
-            )
-            for row in cursor.execute(f"{sql} {group}")
-        )
 
 
 def _shown(key: str, value: str | int | None) -> str | None:
