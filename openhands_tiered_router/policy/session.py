@@ -182,9 +182,10 @@ class SessionState:
         """The state after those further messages. Work is linear in them alone."""
         state = self
         for entry in entries:
-            state = _FOLDS[entry.role](state, entry)
+            # One copy for each message: copies are most of what a step costs.
             state = replace(
                 state,
+                **_FOLDS[entry.role](state, entry),
                 chars=state.chars + len(entry.text),
                 images=state.images + entry.images,
                 blocks=state.blocks + bool(entry.text) + len(entry.calls),
@@ -332,23 +333,22 @@ class SessionState:
         )
 
 
-def _fold_user(state: SessionState, entry: Entry) -> SessionState:
+def _fold_user(state: SessionState, entry: Entry) -> dict[str, Any]:
     markers = MARKER.findall(entry.text)
     pin = state.pin
     if markers:
         last = markers[-1].lower()
         pin = None if last == "auto" else Tier.parse(last)
-    return replace(
-        state,
-        task=state.task or entry.text,
-        request=entry.text,
-        user_messages=state.user_messages + 1,
-        since_user=0,
-        pin=pin,
-    )
+    return {
+        "task": state.task or entry.text,
+        "request": entry.text,
+        "user_messages": state.user_messages + 1,
+        "since_user": 0,
+        "pin": pin,
+    }
 
 
-def _fold_assistant(state: SessionState, entry: Entry) -> SessionState:
+def _fold_assistant(state: SessionState, entry: Entry) -> dict[str, Any]:
     tools = state.tools
     actions = tuple(action_of(c, state.root, tools.get(c.name)) for c in entry.calls)
     before = state.last
@@ -363,16 +363,15 @@ def _fold_assistant(state: SessionState, entry: Entry) -> SessionState:
         hard=is_hard(actions, state.must_be_hard),
         same_file=not known.isdisjoint(_files(actions)),
     )
-    return replace(
-        state,
-        turns=state.turns + 1,
-        recent=(*state.recent, turn)[-RECENT_TURNS:],
-        since_user=state.since_user + 1,
-        tally=state.tally.turn(turn.kind, turn.hard, state.served, state.context),
-        edited_by=state.served if edits else state.edited_by,
-        served=None,
-        root=reduce(widened, (a.place for a in actions), state.root),
-    )
+    return {
+        "turns": state.turns + 1,
+        "recent": (*state.recent, turn)[-RECENT_TURNS:],
+        "since_user": state.since_user + 1,
+        "tally": state.tally.turn(turn.kind, turn.hard, state.served, state.context),
+        "edited_by": state.served if edits else state.edited_by,
+        "served": None,
+        "root": reduce(widened, (a.place for a in actions), state.root),
+    }
 
 
 def is_hard(actions: tuple[Action, ...], must_be: bool) -> bool:
@@ -388,7 +387,7 @@ def _files(actions: tuple[Action, ...]) -> frozenset[str]:
     return frozenset(path for action in actions for path in action.paths)
 
 
-def _fold_tool(state: SessionState, entry: Entry) -> SessionState:
+def _fold_tool(state: SessionState, entry: Entry) -> dict[str, Any]:
     """Puts a result to the newest turn that waits for it."""
     for i in range(len(state.recent) - 1, -1, -1):
         turn = state.recent[i]
@@ -400,12 +399,12 @@ def _fold_tool(state: SessionState, entry: Entry) -> SessionState:
                 recent = (*state.recent[:i], turn, *state.recent[i + 1 :])
                 tally = state.tally.failed() if done.failed else state.tally
                 edits = state.edits.after(done)
-                return replace(state, recent=recent, edits=edits, tally=tally)
-    return state
+                return {"recent": recent, "edits": edits, "tally": tally}
+    return {}
 
 
-def _fold_system(state: SessionState, _: Entry) -> SessionState:
-    return state
+def _fold_system(_state: SessionState, _entry: Entry) -> dict[str, Any]:
+    return {}
 
 
 _FOLDS: Final = {

@@ -11,7 +11,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 from typing import Any, Final, Protocol
 
@@ -46,7 +46,7 @@ class PredictsTurns(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class NextTurnModel:
     """Trees, their calibration, and how it was measured."""
 
@@ -66,18 +66,36 @@ class NextTurnModel:
             return 0.0
         return self.of_row(features(session))
 
+    @cached_property
+    def _roots(self) -> list[Any]:
+        """The trees as nested tuples, which are walked a third faster than lists."""
+        return [_nested(tree) for tree in self.trees]
+
     def of_row(self, row: Sequence[float]) -> float:
         """The probability for the numbers of ``NAMES``."""
         total = 0.0
-        for tree in self.trees:
-            feature, threshold, right = tree.feature, tree.threshold, tree.right
-            node = 0
-            while (f := feature[node]) >= 0:
-                node = node + 1 if row[f] <= threshold[node] else right[node]
-            total += threshold[node]
+        for node in self._roots:
+            while node.__class__ is tuple:
+                feature, threshold, left, right = node
+                node = left if row[feature] <= threshold else right
+            total += node
         mean = min(max(total / len(self.trees), 0.001), 0.999)
         logit = self.slope * math.log(mean / (1 - mean)) + self.intercept
         return 1 / (1 + math.exp(-logit))
+
+
+def _nested(tree: Tree) -> Any:
+    """``(feature, threshold, left, right)``, a leaf being its probability.
+
+    From the last node back, as children come after their parents.
+    """
+    nodes: list[Any] = [0.0] * len(tree.feature)
+    for i in reversed(range(len(nodes))):
+        feature, threshold = tree.feature[i], tree.threshold[i]
+        nodes[i] = threshold
+        if feature != LEAF:
+            nodes[i] = (feature, threshold, nodes[i + 1], nodes[tree.right[i]])
+    return nodes[0]
 
 
 @cache
