@@ -19,6 +19,7 @@ from openhands.sdk.llm.streaming import AnyTokenCallbackType, TokenCallbackType
 from openhands.sdk.tool import ToolDefinition
 from pydantic import Field, PrivateAttr, model_validator
 
+from openhands_tiered_router.calls.deadline import Overdue
 from openhands_tiered_router.calls.fleet import RoutedCall
 from openhands_tiered_router.calls.steps import Blocking, Pause, Reply, Step
 from openhands_tiered_router.config import (
@@ -424,7 +425,10 @@ class ComplexityRouter(TieredLLM):
             if isinstance(step, Blocking):
                 return step.work()
             send = getattr(flow.llms[step.endpoint], flow.arguments.api)
-            return send(**flow.call_kwargs(step))
+            arguments, deadline = flow.call_kwargs(step), flow.deadline(step)
+            return flow.checked(deadline.run(lambda: send(**arguments)))
+        except Overdue:
+            return flow.overdue(step)
         except Exception as error:
             return flow.scrubbed(step, error)
 
@@ -435,7 +439,10 @@ class ComplexityRouter(TieredLLM):
             if isinstance(step, Blocking):
                 return await asyncio.to_thread(step.work)
             send = getattr(flow.llms[step.endpoint], f"a{flow.arguments.api}")
-            return await send(**flow.call_kwargs(step))
+            arguments, deadline = flow.call_kwargs(step), flow.deadline(step)
+            return flow.checked(await deadline.arun(lambda: send(**arguments)))
+        except Overdue:
+            return flow.overdue(step)
         except Exception as error:
             return flow.scrubbed(step, error)
 

@@ -31,6 +31,8 @@ class CallFacts:
     """Whose turn it is, where calls wait."""
     prompt_tokens: int = 0
     """Estimate."""
+    answer_tokens: int = 0
+    """Estimate: limits on tokens count answers too, some as soon as they are begun."""
     warm_tokens: Callable[[Endpoint], int] = lambda _: 0
     """Of these, what the endpoint's provider is expected to have cached."""
     streams: Callable[[Endpoint], bool] = lambda _: False

@@ -7,6 +7,8 @@ import email.utils
 import json
 import math
 import re
+import socket
+import ssl
 import time
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
@@ -53,6 +55,11 @@ _QUOTA_WORDS: Final = (
 )
 _PAYMENT: Final = re.compile(
     r"(?:Error code|status|HTTP(?:/[\d.]+)?)\W{0,3}402\b|402 Payment Required", re.I
+)
+_ADDRESS: Final = re.compile(
+    r"name or service not known|nodename nor servname|getaddrinfo failed"
+    r"|name resolution|certificate verify failed|no address associated",
+    re.IGNORECASE,
 )
 _MAX_RETRY_AFTER: Final = 3_600.0
 _SDK_TYPES: Final[Mapping[ErrorKind, type[sdk_errors.LLMError]]] = {
@@ -149,6 +156,16 @@ def is_local(error: BaseException) -> bool:
         isinstance(cause, foreign)
         or type(cause).__module__.partition(".")[0] in _CLIENTS
         or isinstance(getattr(cause, "status_code", None), int)
+        for cause in _causes(error)
+    )
+
+
+def is_misaddressed(error: BaseException) -> bool:
+    """Whether the address is at fault, which waiting seldom cures: there is no such
+    name, or its certificate is not to be trusted."""
+    return any(
+        isinstance(cause, socket.gaierror | ssl.SSLCertVerificationError)
+        or _ADDRESS.search(str(cause))
         for cause in _causes(error)
     )
 

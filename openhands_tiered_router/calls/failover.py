@@ -22,6 +22,7 @@ from openhands_tiered_router.calls.errors import (
     CallbackFailed,
     is_final,
     is_local,
+    is_misaddressed,
     is_soft,
     kind_of,
     like,
@@ -48,6 +49,9 @@ _REJECTIONS = frozenset({ErrorKind.BAD_REQUEST, ErrorKind.OTHER})
 _MAX_REJECTIONS = 2
 """Endpoints that may call a request bad before it is taken to be bad."""
 _HANG_FACTOR = 4.0
+_NAMES = 2.0
+"""Seconds after which a name that is not found, or a certificate that is not trusted,
+is taken to be wrong. A look-up that failed by chance is tried again before."""
 
 
 @dataclass(slots=True)
@@ -205,7 +209,7 @@ class Failover:
         health, facts = self.health(at.endpoint), self.facts
         ticket = Ticket(
             session=facts.session,
-            tokens=facts.prompt_tokens,
+            tokens=facts.prompt_tokens + facts.answer_tokens,
             uncached=facts.prompt_tokens - facts.warm_tokens(at.endpoint),
         )
         if not (
@@ -289,7 +293,12 @@ class Failover:
             raise error
         if kind is ErrorKind.CONTEXT:
             self._left = [e for e in self._left if _bigger(e, endpoint)]
-        elif kind in _PERMANENT or self._unreadable_again(endpoint, kind):
+        elif (
+            kind in _PERMANENT
+            or self._unreadable_again(endpoint, kind)
+            or is_misaddressed(error)
+            and self._elapsed() > _NAMES
+        ):
             self._left.remove(endpoint)
         elif kind in _REJECTIONS:
             self._left.remove(endpoint)

@@ -6,14 +6,13 @@ an SDK conversation's calls do.
 
 from __future__ import annotations
 
-import time
 from collections import OrderedDict
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
 
-from openhands_tiered_router.calls import folding
+from openhands_tiered_router.calls import clock, folding
 from openhands_tiered_router.calls.errors import kind_of, retry_after
 from openhands_tiered_router.calls.fleet import SessionRecord
 from openhands_tiered_router.calls.flow import Call
@@ -89,14 +88,14 @@ class GatewayRouter:
         except BaseException:
             self._release(route)
             raise
-        route.sent_at = time.time()
+        route.sent_at = clock.now()
         return route
 
     def failed(self, route: Route, key: str, error: Exception) -> None:
         """An endpoint failed; another may be tried. LiteLLM tells of some twice."""
         if any(attempt.endpoint == key for attempt in route.attempts):
             return
-        now, kind = time.time(), kind_of(error)
+        now, kind = clock.now(), kind_of(error)
         permit = route.permits.pop(key, Permit.FREE)
         self._health(route, key).breaker.failed(kind, now, retry_after(error), permit)
         self._attempted(route, key, kind, now)
@@ -112,7 +111,7 @@ class GatewayRouter:
         response_id: str | None,
     ) -> None:
         """An endpoint answered. ``first_token``: epoch seconds of a stream's first."""
-        now, sent_at = time.time(), route.sent_at
+        now, sent_at = clock.now(), route.sent_at
         permit = route.permits.pop(key, Permit.FREE)
         health = self._health(route, key)
         health.breaker.succeeded(now, began=route.sent_at, permit=permit)
@@ -135,7 +134,7 @@ class GatewayRouter:
         self._release(route)
         under_way = route.order[len(route.attempts) :]
         if left and under_way:
-            self._attempted(route, under_way[0], ErrorKind.CANCELLED, time.time())
+            self._attempted(route, under_way[0], ErrorKind.CANCELLED, clock.now())
         self._settle(route, None, Usage(), None, None, None)
 
     def wrote(self, route: Route, key: str) -> bool:
@@ -167,7 +166,7 @@ class GatewayRouter:
         """
         for key in keys:
             breaker = self._health(route, key).breaker
-            permit = breaker.acquire(time.time())
+            permit = breaker.acquire(clock.now())
             if permit is Permit.PROBE and route.permits:
                 breaker.released()  # only the first is sure to be tried
             elif permit:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import socket
 import struct
@@ -14,8 +15,10 @@ from aiohttp import web
 
 from openhands_tiered_router.loopback.exchange import Reply, Wire
 from openhands_tiered_router.loopback.faults import (
+    Body as OddBody,
     ContextTooLong,
     CutStream,
+    Drip,
     EmptyAnswer,
     Fault,
     Hang,
@@ -64,7 +67,20 @@ class Connection:
                 return await asyncio.Future()
             case ResetConnection():
                 return self._reset()
+            case OddBody(data, content_type):
+                return web.Response(body=data, content_type=content_type)
+            case Drip():
+                return await self._drip(outcome)
         return self._error(in_words_of(self.format.wire, outcome))
+
+    async def _drip(self, fault: Drip) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"content-type": fault.content_type})
+        with contextlib.suppress(ConnectionError):
+            await response.prepare(self.http)
+            while True:
+                await response.write(fault.data)
+                await asyncio.sleep(fault.seconds)
+        return response
 
     def _error(self, error: HttpError) -> web.Response:
         return web.json_response(

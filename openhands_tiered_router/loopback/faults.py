@@ -85,6 +85,24 @@ class EmptyAnswer(Fault):
     """Status 200 with no choice, output item or content block in it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Body(Fault):
+    """Status 200 with these bytes in the place of an answer."""
+
+    data: bytes
+    content_type: str = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Drip(Fault):
+    """Status 200, then these bytes over and over, until the client closes."""
+
+    data: bytes
+    content_type: str = "application/json"
+    seconds: float = 0.05
+    """Between two of them."""
+
+
 def rate_limited(retry_after: float | None = 1.0) -> HttpError:
     """A 429 that waiting cures; ``retry_after`` in seconds, ``None``: no header."""
     headers = {} if retry_after is None else {"retry-after": f"{retry_after:g}"}

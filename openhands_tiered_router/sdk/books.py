@@ -12,6 +12,12 @@ _lock = threading.Lock()
 """Of all books: adding up takes microseconds, and locked books cannot be copied."""
 
 
+def renew_lock() -> None:
+    """In a forked child, where nobody may be left to release it."""
+    global _lock
+    _lock = threading.Lock()
+
+
 class Books:
     """A ``Metrics`` that holds what was there before and the sum of its parts.
 

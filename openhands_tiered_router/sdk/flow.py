@@ -8,21 +8,23 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import httpx
 from openhands.sdk.llm import LLM, LLMResponse, Message
 from openhands.sdk.llm.call_context import LLMCallContext, resolve_llm_call_context
-from openhands.sdk.llm.exceptions import LLMNoResponseError
+from openhands.sdk.llm.exceptions import LLMNoResponseError, LLMTimeoutError
 from openhands.sdk.tool import ToolDefinition
 
+from openhands_tiered_router.calls import clock
 from openhands_tiered_router.calls.call import CallFacts
+from openhands_tiered_router.calls.deadline import Deadline
 from openhands_tiered_router.calls.errors import CallbackFailed, scrub
 from openhands_tiered_router.calls.failover import Failover
 from openhands_tiered_router.calls.fleet import RoutedCall
 from openhands_tiered_router.calls.flow import Call
 from openhands_tiered_router.calls.health.line import ANYONE
-from openhands_tiered_router.calls.steps import Send, Step, Steps
+from openhands_tiered_router.calls.steps import Reply, Send, Step, Steps
 from openhands_tiered_router.calls.watch import BreakerChange
 from openhands_tiered_router.policy.decision import Decision
 from openhands_tiered_router.policy.economics.lifetime import hour_effect
@@ -35,14 +37,17 @@ from openhands_tiered_router.sdk import (
     messages as sdk_messages,
     usage,
 )
+from openhands_tiered_router.sdk.answers import fault_of, is_unfinished
 from openhands_tiered_router.sdk.secrets import known_secrets, of_endpoints
 from openhands_tiered_router.sdk.setup import RouterSetup
+from openhands_tiered_router.sdk.spending import longest_answer
 from openhands_tiered_router.sdk.texts import record_texts
 from openhands_tiered_router.tiers import Endpoint, Tier
 
 
 logger = logging.getLogger(__name__)
 
+_SDK_TIMEOUT: Final = LLM.model_fields["timeout"].default
 ASK_AGENT_USAGE_ID = "ask-agent-llm"
 """Usage id that the SDK gives the copy which answers ``conversation.ask_agent``."""
 
@@ -115,6 +120,9 @@ class CallFlow:
     _sent_at: float = 0.0
     """Epoch seconds when the last attempt was sent."""
     _sent: float = 0.0
+    _deadline: Deadline | None = None
+    _unfinished: bool = False
+    """Whether the last attempt's stream ended without a reason."""
     """The same by the monotonic clock."""
     _attempt_first: float | None = None
     _prompt: caching.Prompt | None = None
@@ -137,7 +145,7 @@ class CallFlow:
             health=self.setup.health_of,
             settings=self.setup.dispatch,
             repairable=histories.repairable,
-            clock=time.time,
+            clock=clock.now,
             facts=self._facts(),
         )
         try:
@@ -154,6 +162,7 @@ class CallFlow:
     def call_kwargs(self, step: Send) -> dict[str, Any]:
         """Keyword arguments for the endpoint's own ``generate`` or ``agenerate``."""
         on_token = self.arguments.on_token
+        self._unfinished = False
         llm = self.llms[step.endpoint]
         self._sent_at, self._sent, self._attempt_first = (
             time.time(),
@@ -168,6 +177,36 @@ class CallFlow:
             **self.arguments.kwargs(),
         }
 
+    def deadline(self, step: Send) -> Deadline:
+        """For this attempt, begun now. A tier's own retries each have as long."""
+        llm, hang = self.llms[step.endpoint], step.timeout
+        streamed = bool(self.arguments.on_token and llm.stream)
+        whole = self._seconds(llm)
+        if whole is not None:
+            if hang is not None and not streamed:
+                whole = min(whole, hang)
+            retries = max(llm.num_retries, 1) - 1
+            whole += retries * (whole + llm.retry_max_wait)
+        self._deadline = Deadline(whole, hang if streamed else None)
+        return self._deadline
+
+    def _seconds(self, llm: LLM) -> float | None:
+        """For one answer: the caller's, the model's own, or those of ``[dispatch]``."""
+        asked = self.arguments.extra.get("timeout", llm.timeout)
+        if asked == _SDK_TIMEOUT:
+            return min(asked, self.setup.dispatch.attempt_timeout)
+        return asked if isinstance(asked, int | float) else None
+
+    def checked(self, reply: Reply) -> Reply:
+        """The reply, or what is wrong with it."""
+        return fault_of(reply, unfinished=self._unfinished) or reply
+
+    def overdue(self, step: Step) -> Exception:
+        """The SDK's error for an attempt that took too long."""
+        seconds = time.monotonic() - self._sent
+        name = step.endpoint if isinstance(step, Send) else "the call"
+        return LLMTimeoutError(f"{name}: no whole answer in {seconds:.0f} s")
+
     def scrubbed(self, step: Step, error: Exception) -> Exception:
         """The error without what the endpoint was sent in confidence."""
         if not isinstance(step, Send) or isinstance(error, CallbackFailed):
@@ -178,7 +217,8 @@ class CallFlow:
     def _timeout(self, llm: LLM, most: float | None) -> dict[str, httpx.Timeout]:
         """Less time to connect than to answer, for providers where litellm can tell
         the two apart (OpenAI, Azure, Bedrock); for others it takes the longer one."""
-        seconds = min((t for t in (llm.timeout, most) if t is not None), default=None)
+        limits = (self._seconds(llm), most)
+        seconds = min((t for t in limits if t is not None), default=None)
         if seconds is None:
             return {}
         connect = min(self.setup.dispatch.connect_timeout, seconds)
@@ -189,6 +229,7 @@ class CallFlow:
         return CallFacts(
             session=self.call.session_id or ANYONE,
             prompt_tokens=self.call.prompt_tokens,
+            answer_tokens=round(longest_answer()),
             warm_tokens=lambda endpoint: warm.get(endpoint.key, 0),
             streams=lambda e: bool(self.arguments.on_token and self.llms[e.key].stream),
             usage=usage.usage_of,
@@ -274,6 +315,9 @@ class CallFlow:
 
     def _timed(self, on_token: Callable[[Any], Any]) -> Callable[[Any], Any]:
         def timed(chunk: Any) -> Any:
+            self._unfinished = self._unfinished or is_unfinished(chunk)
+            if self._deadline is not None:
+                self._deadline.progress()
             if self._attempt_first is None:
                 self._attempt_first = time.monotonic()
                 self.first_token_at = self.first_token_at or time.time()

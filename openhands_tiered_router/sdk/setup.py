@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from openhands.sdk.llm import LLM
 
+from openhands_tiered_router.calls import clock
 from openhands_tiered_router.calls.fleet import (
     Fleet,
     RoutedCall,
@@ -128,10 +129,10 @@ class RouterSetup:
             store=store_for(self.state),
         )
 
-    def health(self, endpoint: str, now: float) -> Health:
-        """Makes this the engine's ``FleetView``."""
+    def health(self, endpoint: str, now: float) -> Health:  # noqa: ARG002
+        """Makes this the engine's ``FleetView``; by the clock of breakers and rests."""
         endpoint_id = self.endpoints[endpoint].cache_id
-        return self.fleet.health(endpoint_id, now, self.dispatch.short_wait)
+        return self.fleet.health(endpoint_id, clock.now(), self.dispatch.short_wait)
 
     def decide(
         self, request: RoutingRequest, state: SessionState, *, now: float

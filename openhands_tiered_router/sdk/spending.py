@@ -226,7 +226,7 @@ def quotes(
         now: Epoch seconds.
         look_back: See ``warm_tokens``.
     """
-    output = _longest_answer()
+    output = longest_answer()
     tokens, turns = prompt + round(output), int(is_turn)
     found: dict[str, Quote] = {}
     for endpoint in endpoints:
@@ -242,6 +242,6 @@ def quotes(
 
 
 @cache
-def _longest_answer() -> float:
+def longest_answer() -> float:
     """Tokens of the dearest kind of turn: an estimate that is too low overspends."""
     return max(default_dynamics().output)

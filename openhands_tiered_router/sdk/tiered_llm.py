@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import difflib
 import logging
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, Self
 
+import litellm
 from openhands.sdk.llm import LLM, Message, RouterLLM
 from openhands.sdk.llm.utils.metrics import Metrics
 from openhands.sdk.llm.utils.telemetry import Telemetry
@@ -22,7 +24,8 @@ from pydantic import (
 )
 from pydantic.json_schema import SkipJsonSchema
 
-from openhands_tiered_router.sdk.books import Books
+from openhands_tiered_router.sdk.answers import guard_usage
+from openhands_tiered_router.sdk.books import Books, renew_lock
 from openhands_tiered_router.sdk.hooks import SharedTelemetry, carry_over
 from openhands_tiered_router.tiers import Tier
 
@@ -307,6 +310,7 @@ class TieredLLM(RouterLLM):
             fields = {**update, "usage_id": f"{self.usage_id}:{key}"}
             clones[key] = llm.model_copy(update={**fields, **_retries(llm)})
             clones[key].reset_metrics()
+            guard_usage(clones[key])
         self.llms_for_routing = clones
         self._books = Books(self.model)
         self.shell = None
@@ -336,6 +340,7 @@ class TieredLLM(RouterLLM):
         # What is booked from now on bears the name of the model that is called.
         before.metrics.model_name = clone.model
         clone.restore_metrics(before.metrics)
+        guard_usage(clone)
         carry_over(before, clone)
         return clone
 
@@ -457,3 +462,14 @@ def _remedy(name: str) -> str:
 
 def _field_values(llm: LLM) -> dict[str, Any]:
     return {name: getattr(llm, name) for name in type(llm).model_fields}
+
+
+def _after_fork() -> None:
+    """The parent's connections are not the child's: each would read the other's
+    answers. Clients are made anew, and so are locks that another thread may hold."""
+    litellm.in_memory_llm_clients_cache.flush_cache()
+    renew_lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

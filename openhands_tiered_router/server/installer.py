@@ -125,12 +125,8 @@ def _router(base: LLM, params: Mapping[str, Any]) -> ComplexityRouter:
 
 
 def _watch_as(base: LLM, router: ComplexityRouter) -> None:
-    """Has the tiers tell the server what they cost, as the LLM before did.
-
-    Their books are split up first: the SDK would do it later, and forget the server.
-    """
+    """Has the tiers tell the server what they cost, as the LLM before did."""
     for llm in router.llms_for_routing.values():
-        llm.reset_metrics()
         telemetry = llm.telemetry
         telemetry.set_stats_update_callback(base.telemetry._stats_update_callback)
         telemetry.set_log_completions_callback(base.telemetry._log_completions_callback)
