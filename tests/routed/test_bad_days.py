@@ -110,7 +110,7 @@ def test_impossible_usage_is_not_booked(world, caplog, usage: Usage) -> None:
             answer = router.generate(HELLO)
             assert "Hello to you." in str(answer.message.content)
     assert "impossible number of tokens" in caplog.text
-    assert "counted by estimate" in caplog.text
+    assert "its cost is estimated" in caplog.text
     total = router.metrics.accumulated_token_usage
     assert total
     assert 0 <= total.prompt_tokens < 1_000
