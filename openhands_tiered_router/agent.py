@@ -26,10 +26,10 @@ from pydantic import (
 )
 
 from openhands_tiered_router.calls.fleet import fleet
+from openhands_tiered_router.guards.agent_callbacks import watched
 from openhands_tiered_router.guards.confirm.analyzer import confirm_as_configured
 from openhands_tiered_router.guards.verify.agent import VerifiesFinish
 from openhands_tiered_router.guards.verify.finish import Finish
-from openhands_tiered_router.guards.within import watched
 from openhands_tiered_router.router import ComplexityRouter
 from openhands_tiered_router.sdk.arrival import with_filter
 from openhands_tiered_router.skill_kit import subagents

@@ -29,7 +29,7 @@ from openhands_tiered_router.config import (
     open_config,
 )
 from openhands_tiered_router.config.settings import settings_of
-from openhands_tiered_router.guards.budget.desk import desk
+from openhands_tiered_router.guards.budget.registry import desk
 from openhands_tiered_router.policy.engine import Rule
 from openhands_tiered_router.record.telemetry import TelemetryRecorder
 from openhands_tiered_router.sdk import images

@@ -123,7 +123,7 @@ def test_the_core_imports_neither_the_sdk_nor_litellm(layer: str) -> None:
         "from openhands_tiered_router.cli import tiered_router as t;"
         "t.main(['--help'], standalone_mode=False)",
         "from openhands_tiered_router.policy import engine, rules",
-        "from openhands_tiered_router.guards.budget import book;"
+        "from openhands_tiered_router.guards.budget import reservation;"
         "from openhands_tiered_router.calls.state import stores",
     ],
 )

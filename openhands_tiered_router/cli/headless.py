@@ -103,7 +103,7 @@ def exit_code(conversation: LocalConversation) -> int:
 
 def _exit_code_of_pause(conversation: LocalConversation) -> int:
     from openhands_tiered_router.guards.budget.notices import NAME
-    from openhands_tiered_router.guards.hold import holds
+    from openhands_tiered_router.guards.pausing import holds
 
     guards = {hold.guard for hold in holds(conversation.state)}
     if NAME in guards:

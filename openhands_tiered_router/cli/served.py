@@ -328,7 +328,7 @@ def _exit_code(status: str, events: Sequence[Event]) -> int:
     from openhands.sdk.event.conversation_error import ConversationErrorEvent
 
     from openhands_tiered_router.guards.budget.notices import NAME
-    from openhands_tiered_router.guards.hold import hold_of
+    from openhands_tiered_router.guards.pausing import hold_of
 
     if status in _CODES:
         return _CODES[status]

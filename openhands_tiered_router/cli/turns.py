@@ -204,7 +204,7 @@ class Reporter:
 
     def _guard(self, event: Event) -> None:
         """What a guard says, whether it pauses or not."""
-        from openhands_tiered_router.guards.hold import hold_of, notice_of
+        from openhands_tiered_router.guards.pausing import hold_of, notice_of
 
         held = hold_of(event)
         said = held or notice_of(event)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 
 if TYPE_CHECKING:
-    from openhands_tiered_router.guards.budget.alone import BudgetGuard
     from openhands_tiered_router.guards.budget.limits import Budget, Scope
+    from openhands_tiered_router.guards.budget.standalone import BudgetGuard
     from openhands_tiered_router.guards.confirm.queue import (
         ConfirmationQueue,
         approve,
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     )
     from openhands_tiered_router.guards.confirm.settings import ConfirmSettings
     from openhands_tiered_router.guards.guard import Guard
-    from openhands_tiered_router.guards.hold import hold as pause, holds
     from openhands_tiered_router.guards.loops.guard import LoopGuard
     from openhands_tiered_router.guards.loops.settings import LoopSettings
+    from openhands_tiered_router.guards.pausing import holds, pause
     from openhands_tiered_router.guards.verify.agent import VerifiedAgent
     from openhands_tiered_router.guards.verify.settings import VerifySettings
 
@@ -49,7 +49,7 @@ __all__ = [
 
 _HOMES: Final = {
     "Budget": "budget.limits",
-    "BudgetGuard": "budget.alone",
+    "BudgetGuard": "budget.standalone",
     "ConfirmSettings": "confirm.settings",
     "ConfirmationQueue": "confirm.queue",
     "Guard": "guard",
@@ -60,8 +60,8 @@ _HOMES: Final = {
     "VerifySettings": "verify.settings",
     "approve": "confirm.queue",
     "describe": "confirm.queue",
-    "holds": "hold",
-    "pause": "hold",
+    "holds": "pausing",
+    "pause": "pausing",
     "reject": "confirm.queue",
     "waiting": "confirm.queue",
 }
@@ -71,6 +71,4 @@ def __getattr__(name: str) -> Any:
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    # A module here has the name ``hold``.
-    wanted = "hold" if name == "pause" else name
-    return getattr(importlib.import_module(f"{__name__}.{home}"), wanted)
+    return getattr(importlib.import_module(f"{__name__}.{home}"), name)

@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 from openhands.sdk import LocalConversation
 from openhands.sdk.event import Event
 
-from openhands_tiered_router.guards.current import current_conversation
+from openhands_tiered_router.guards.conversation_lookup import current_conversation
 
 
 logger = logging.getLogger(__name__)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from openhands.sdk import LocalConversation
 from openhands.sdk.event import Event
 
+from openhands_tiered_router.guards.agent_callbacks import ROUTED
 from openhands_tiered_router.guards.budget.guard import RoutedBudgetGuard
 from openhands_tiered_router.guards.confirm.queue import ConfirmationQueue
 from openhands_tiered_router.guards.confirm.settings import Mode
@@ -15,7 +16,6 @@ from openhands_tiered_router.guards.guard import Guard
 from openhands_tiered_router.guards.loops.guard import LoopGuard, Router
 from openhands_tiered_router.guards.loops.learnt import LearntTurns
 from openhands_tiered_router.guards.loops.verdict import Typical
-from openhands_tiered_router.guards.within import ROUTED
 from openhands_tiered_router.policy.request import Purpose
 from openhands_tiered_router.sdk.graphs import GraphFollower, live_graphs
 from openhands_tiered_router.sdk.setup import RouterSetup

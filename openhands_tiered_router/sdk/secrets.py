@@ -16,7 +16,7 @@ from openhands.sdk.secret import SecretSource
 from openhands.sdk.utils.redact import is_secret_key
 from pydantic import SecretStr
 
-from openhands_tiered_router.guards.current import current_conversation
+from openhands_tiered_router.guards.conversation_lookup import current_conversation
 
 
 LOOKUP_SECONDS: Final = 60.0

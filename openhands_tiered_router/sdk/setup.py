@@ -24,10 +24,10 @@ from openhands_tiered_router.calls.settings import BreakerSettings, DispatchSett
 from openhands_tiered_router.calls.state.degrading import DegradingStore
 from openhands_tiered_router.calls.state.settings import StateSettings
 from openhands_tiered_router.calls.state.stores import durable_store_for, store_for
-from openhands_tiered_router.guards.budget.book import Account, Refused
-from openhands_tiered_router.guards.budget.desk import desk
 from openhands_tiered_router.guards.budget.left import budgets_left
 from openhands_tiered_router.guards.budget.limits import Budget, Scope
+from openhands_tiered_router.guards.budget.registry import desk
+from openhands_tiered_router.guards.budget.reservation import Account, Refused
 from openhands_tiered_router.policy.decision import Decision, Reason
 from openhands_tiered_router.policy.economics.lifetime import CacheSettings
 from openhands_tiered_router.policy.engine import Engine, Rule

@@ -11,7 +11,9 @@ from functools import cache
 from typing import Final
 
 from openhands_tiered_router.calls.steps import Reply, Step, blocking
-from openhands_tiered_router.guards.budget.book import (
+from openhands_tiered_router.guards.budget.errors import MaxBudgetReached
+from openhands_tiered_router.guards.budget.limits import Spend, nano
+from openhands_tiered_router.guards.budget.reservation import (
     Account,
     Admission,
     Caller,
@@ -19,8 +21,6 @@ from openhands_tiered_router.guards.budget.book import (
     Quote,
     Refused,
 )
-from openhands_tiered_router.guards.budget.errors import MaxBudgetReached
-from openhands_tiered_router.guards.budget.limits import Spend, nano
 from openhands_tiered_router.policy.economics.cache_model import warm_tokens
 from openhands_tiered_router.policy.economics.costs import call_cost
 from openhands_tiered_router.policy.economics.dynamics import default_dynamics

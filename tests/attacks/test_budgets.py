@@ -9,8 +9,8 @@ from openhands.sdk.conversation.exceptions import ConversationRunError
 
 from openhands_tiered_router.calls.state.settings import StateSettings
 from openhands_tiered_router.calls.state.stores import durable_store_for
-from openhands_tiered_router.guards.budget.book import Quote
 from openhands_tiered_router.guards.budget.limits import Budget, Scope, Spend
+from openhands_tiered_router.guards.budget.reservation import Quote
 from openhands_tiered_router.policy.outcome import Outcome, Usage
 from openhands_tiered_router.sdk.spending import _answered
 from openhands_tiered_router.tiers import Tier

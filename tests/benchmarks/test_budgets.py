@@ -19,8 +19,8 @@ from openhands_tiered_router.calls.state.memory import MemoryStore
 from openhands_tiered_router.calls.state.redis import RedisStore
 from openhands_tiered_router.calls.state.sqlite import SqliteStore
 from openhands_tiered_router.calls.state.store import StateStore
-from openhands_tiered_router.guards.budget.book import Account, Caller, Charge
 from openhands_tiered_router.guards.budget.limits import Budget, Scope, Spend
+from openhands_tiered_router.guards.budget.reservation import Account, Caller, Charge
 from openhands_tiered_router.policy.request import Purpose
 from openhands_tiered_router.policy.session import SessionState, WarmPrefix
 from openhands_tiered_router.sdk.spending import quotes

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from openhands_tiered_router.guards.hold import Hold, holds
+from openhands_tiered_router.guards.pausing import Hold, holds
 
 
 PAGE = (Path(__file__).parents[2] / "docs" / "guards.md").read_text()

@@ -19,9 +19,9 @@ from openhands.tools.file_editor import FileEditorTool
 from openhands_tiered_router import routed_conversation
 from openhands_tiered_router.guards.budget.limits import Budget
 from openhands_tiered_router.guards.confirm.settings import ConfirmSettings
-from openhands_tiered_router.guards.hold import hold_of, holds, notice_of
 from openhands_tiered_router.guards.loops.guard import LoopGuard
 from openhands_tiered_router.guards.loops.settings import LoopSettings
+from openhands_tiered_router.guards.pausing import hold_of, holds, notice_of
 from openhands_tiered_router.guards.verify.settings import VerifySettings
 from openhands_tiered_router.loopback import Reply, ToolCall
 from openhands_tiered_router.settings import RouterSettings

@@ -15,7 +15,7 @@ from openhands.sdk.llm import LLM
 from openhands.tools.terminal import TerminalTool
 
 from openhands_tiered_router import ComplexityRouter, RoutedAgent
-from openhands_tiered_router.guards.hold import holds
+from openhands_tiered_router.guards.pausing import holds
 from openhands_tiered_router.loopback import Request
 from openhands_tiered_router.server.installer import NAME
 from tests.routed.conftest import World

@@ -10,7 +10,7 @@ from openhands.sdk.event import Event, PauseEvent
 from openhands.sdk.event.user_action import InterruptEvent
 
 from openhands_tiered_router.guards.budget import notices
-from openhands_tiered_router.guards.budget.desk import desk
+from openhands_tiered_router.guards.budget.registry import desk
 from openhands_tiered_router.guards.guard import Guard
 from openhands_tiered_router.record.telemetry.recorder import TelemetryRecorder
 

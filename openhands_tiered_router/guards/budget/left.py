@@ -9,8 +9,8 @@ from openhands_tiered_router.calls.state.degrading import DegradingStore
 from openhands_tiered_router.calls.state.settings import StateSettings
 from openhands_tiered_router.calls.state.stores import durable_store_for
 from openhands_tiered_router.guards.budget import ledger
-from openhands_tiered_router.guards.budget.desk import desk
 from openhands_tiered_router.guards.budget.limits import MEASURES, NANO, Budget
+from openhands_tiered_router.guards.budget.registry import desk
 from openhands_tiered_router.record.report.budgets import BudgetLeft
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from openhands_tiered_router.guards.budget.lease import is_gone
 from openhands_tiered_router.guards.budget.ledger import Balance
 from openhands_tiered_router.guards.budget.limits import (
     MEASURES,
@@ -12,7 +13,6 @@ from openhands_tiered_router.guards.budget.limits import (
     Scope,
     Spend,
 )
-from openhands_tiered_router.guards.budget.owners import is_gone
 from openhands_tiered_router.plural import counted
 
 

@@ -10,8 +10,8 @@ from openhands.sdk.event import ActionEvent, AgentErrorEvent, Event, Observation
 from openhands.sdk.event.condenser import Condensation
 from openhands.sdk.tool.builtins.finish import FinishTool
 
-from openhands_tiered_router.guards.budget.desk import Standing
-from openhands_tiered_router.guards.hold import hold, tell
+from openhands_tiered_router.guards.budget.registry import Standing
+from openhands_tiered_router.guards.pausing import pause, tell
 
 
 NAME: Final = "budget"
@@ -47,5 +47,5 @@ def hold_hard(conversation: LocalConversation, standing: Standing) -> bool:
     status = conversation.state.execution_status
     if standing.hard is None or status is ConversationExecutionStatus.PAUSED:
         return False
-    hold(conversation, NAME, standing.hard)
+    pause(conversation, NAME, standing.hard)
     return True

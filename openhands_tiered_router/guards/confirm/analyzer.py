@@ -22,7 +22,7 @@ from openhands_tiered_router.guards.confirm.actions import Judge, RiskOf
 from openhands_tiered_router.guards.confirm.settings import ConfirmSettings, Mode
 from openhands_tiered_router.guards.confirm.standing import shell_of
 from openhands_tiered_router.guards.confirm.verdict import Level
-from openhands_tiered_router.guards.current import current_conversation
+from openhands_tiered_router.guards.conversation_lookup import current_conversation
 
 
 _RISKS = {

@@ -13,10 +13,10 @@ from openhands.sdk.event import Event
 from openhands.sdk.event.conversation_state import ConversationStateUpdateEvent
 
 from openhands_tiered_router.guards.guard import Guard
-from openhands_tiered_router.guards.hold import hold, tell
 from openhands_tiered_router.guards.loops.settings import LoopSettings
 from openhands_tiered_router.guards.loops.state import GUARD, LoopState
 from openhands_tiered_router.guards.loops.verdict import Typical, finding, runaway
+from openhands_tiered_router.guards.pausing import pause, tell
 from openhands_tiered_router.record.telemetry.recorder import TelemetryRecorder
 
 
@@ -79,7 +79,7 @@ class LoopGuard(Guard):
         found = finding(state, self._settings)
         if found is not None:
             self._note(conversation, found.kind, state)
-            hold(conversation, self.name, found.text)
+            pause(conversation, self.name, found.text)
             return
         told = runaway(state, self._typical(conversation))
         if told is None:
@@ -87,7 +87,7 @@ class LoopGuard(Guard):
         self._note(conversation, "runaway", state)
         if self._router is None:
             again = "Run the conversation again to let it go on."
-            hold(conversation, self.name, f"{told} {again}")
+            pause(conversation, self.name, f"{told} {again}")
             return
         tell(conversation, self.name, f"{told} A stronger model takes a look at it.")
         self._router.escalate(str(conversation.id), _STRONGER_TURNS)

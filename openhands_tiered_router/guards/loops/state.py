@@ -21,7 +21,7 @@ from openhands.sdk.event.conversation_error import ConversationErrorEvent
 from openhands.sdk.event.user_action import InterruptEvent
 from openhands.sdk.llm import content_to_str
 
-from openhands_tiered_router.guards.hold import hold_of, notice_of
+from openhands_tiered_router.guards.pausing import hold_of, notice_of
 from openhands_tiered_router.policy.actions import Action, action_of, with_result
 from openhands_tiered_router.policy.entry import Entry, ToolCall
 from openhands_tiered_router.policy.kinds import ActionKind

@@ -16,7 +16,7 @@ from openhands.sdk.event import ActionEvent, Event, MessageEvent, ObservationEve
 from openhands.sdk.tool.builtins import FinishTool
 
 from openhands_tiered_router.git import GitError
-from openhands_tiered_router.guards.hold import tell
+from openhands_tiered_router.guards.pausing import tell
 from openhands_tiered_router.guards.verify.git import Repository
 from openhands_tiered_router.guards.verify.history import deeds
 from openhands_tiered_router.guards.verify.judgement import Judgement, Reason

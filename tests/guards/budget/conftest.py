@@ -11,9 +11,9 @@ from openhands_tiered_router import ComplexityRouter
 from openhands_tiered_router.calls.state.settings import StateSettings
 from openhands_tiered_router.calls.state.stores import durable_store_for
 from openhands_tiered_router.guards.budget import ledger
-from openhands_tiered_router.guards.budget.desk import reset_desk
 from openhands_tiered_router.guards.budget.ledger import Balance
 from openhands_tiered_router.guards.budget.limits import NANO, Budget
+from openhands_tiered_router.guards.budget.registry import reset_desk
 from openhands_tiered_router.policy import rules
 from openhands_tiered_router.settings import RouterSettings
 from tests.guards.conftest import _no_hidden_fault

@@ -19,14 +19,14 @@ from typing import Any
 from openhands_tiered_router.calls.state.redis import RedisStore
 from openhands_tiered_router.calls.state.sqlite import SqliteStore
 from openhands_tiered_router.calls.state.store import Change, StateStore, Value
-from openhands_tiered_router.guards.budget.book import (
+from openhands_tiered_router.guards.budget.limits import Budget, Scope, Spend
+from openhands_tiered_router.guards.budget.reservation import (
     Account,
     Caller,
     Charge,
     Quote,
     Refused,
 )
-from openhands_tiered_router.guards.budget.limits import Budget, Scope, Spend
 from openhands_tiered_router.policy.request import Purpose
 from openhands_tiered_router.tiers import Tier
 

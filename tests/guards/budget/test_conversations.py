@@ -14,7 +14,7 @@ from openhands.sdk.conversation.state import ConversationExecutionStatus as Stat
 from openhands_tiered_router.calls.state.settings import StateSettings
 from openhands_tiered_router.guards.budget.errors import MaxBudgetReached
 from openhands_tiered_router.guards.budget.limits import Budget, Scope
-from openhands_tiered_router.guards.hold import holds, notice_of
+from openhands_tiered_router.guards.pausing import holds, notice_of
 from openhands_tiered_router.loopback.scripts import by_turn
 from tests.guards.budget.conftest import books, routed, usd
 from tests.routed.conftest import World

@@ -14,8 +14,8 @@ import pytest
 from openhands_tiered_router.calls.state.redis import RedisStore
 from openhands_tiered_router.calls.state.sqlite import SqliteStore
 from openhands_tiered_router.guards.budget import ledger
+from openhands_tiered_router.guards.budget.lease import is_gone
 from openhands_tiered_router.guards.budget.limits import Budget, Scope
-from openhands_tiered_router.guards.budget.owners import is_gone
 from tests.calls.state.conftest import RedisServer, redis_server
 from tests.guards.budget import simulation
 from tests.guards.budget.simulation import ESTIMATE, SPREAD

@@ -15,7 +15,7 @@ from openhands.tools.terminal import TerminalTool
 
 from openhands_tiered_router.guards.budget.errors import MaxBudgetReached
 from openhands_tiered_router.guards.budget.limits import Budget, Scope, Spend
-from openhands_tiered_router.guards.hold import holds
+from openhands_tiered_router.guards.pausing import holds
 from openhands_tiered_router.loopback import Reply, Request, ToolCall, faults
 from openhands_tiered_router.loopback.scripts import fixed
 from openhands_tiered_router.settings import RouterSettings

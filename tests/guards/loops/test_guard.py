@@ -14,9 +14,9 @@ from openhands.sdk.event import ObservationEvent
 from openhands.tools.file_editor import FileEditorTool
 from openhands.tools.terminal import TerminalObservation
 
-from openhands_tiered_router.guards.hold import hold_of, holds
 from openhands_tiered_router.guards.loops.guard import LoopGuard
 from openhands_tiered_router.guards.loops.settings import LoopSettings
+from openhands_tiered_router.guards.pausing import hold_of, holds
 from openhands_tiered_router.loopback import Reply, Request, ToolCall
 from openhands_tiered_router.record.telemetry.recorder import recorder_for
 

@@ -9,9 +9,9 @@ from openhands.sdk.conversation.state import ConversationExecutionStatus as Stat
 from openhands.tools.file_editor import FileEditorTool
 
 from openhands_tiered_router.calls.fleet import fleet
-from openhands_tiered_router.guards.hold import Hold, notice_of
 from openhands_tiered_router.guards.loops.guard import LoopGuard
 from openhands_tiered_router.guards.loops.settings import LoopSettings
+from openhands_tiered_router.guards.pausing import Hold, notice_of
 from openhands_tiered_router.loopback import Reply, ToolCall
 from openhands_tiered_router.policy.rules import RULES
 from openhands_tiered_router.record.telemetry.recorder import recorder_for

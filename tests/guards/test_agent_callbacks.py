@@ -15,9 +15,9 @@ from openhands.tools.file_editor import FileEditorTool
 
 from openhands_tiered_router import RoutedAgent
 from openhands_tiered_router.guards.guard import Guard
-from openhands_tiered_router.guards.hold import holds
 from openhands_tiered_router.guards.loops.guard import LoopGuard
 from openhands_tiered_router.guards.loops.settings import LoopSettings
+from openhands_tiered_router.guards.pausing import holds
 from openhands_tiered_router.loopback import Reply, ToolCall
 from openhands_tiered_router.policy.rules import RULES
 from openhands_tiered_router.record.telemetry.query import TelemetryFile

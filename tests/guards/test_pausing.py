@@ -15,7 +15,7 @@ from openhands.sdk.conversation.state import ConversationExecutionStatus as Stat
 from openhands.sdk.event import ActionEvent, Event, ObservationEvent, PauseEvent
 
 from openhands_tiered_router.guards.guard import Guard
-from openhands_tiered_router.guards.hold import Hold, hold, holds, notice_of, tell
+from openhands_tiered_router.guards.pausing import Hold, holds, notice_of, pause, tell
 from openhands_tiered_router.loopback import Reply
 
 
@@ -35,9 +35,9 @@ class HoldsAt(Guard):
         if isinstance(event, self.kind):
             self.left -= 1
             if self.left == 0:
-                hold(conversation, self.name, WHY)
+                pause(conversation, self.name, WHY)
                 if self.again:
-                    hold(conversation, "other", "Also this.")
+                    pause(conversation, "other", "Also this.")
 
 
 def talk(world, guard: Guard, **fields) -> LocalConversation:
@@ -123,7 +123,7 @@ import sys
 from uuid import UUID
 from openhands.sdk import Agent, LLM, LocalConversation, Tool
 from openhands.tools.terminal import TerminalTool
-from openhands_tiered_router.guards.hold import holds
+from openhands_tiered_router.guards.pausing import holds
 
 url, workspace, kept, conversation_id = sys.argv[1:]
 agent = Agent(

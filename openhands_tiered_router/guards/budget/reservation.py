@@ -10,7 +10,7 @@ from typing import NamedTuple, NoReturn
 
 from openhands_tiered_router.calls.state.store import StateStore, Value
 from openhands_tiered_router.guards.budget import ledger, messages
-from openhands_tiered_router.guards.budget.desk import UNLIMITED, Standing, desk
+from openhands_tiered_router.guards.budget.lease import owner
 from openhands_tiered_router.guards.budget.ledger import Balance, Entry, exceeded
 from openhands_tiered_router.guards.budget.limits import (
     MEASURES,
@@ -20,7 +20,7 @@ from openhands_tiered_router.guards.budget.limits import (
     Scope,
     Spend,
 )
-from openhands_tiered_router.guards.budget.owners import owner
+from openhands_tiered_router.guards.budget.registry import UNLIMITED, Standing, desk
 from openhands_tiered_router.policy.request import Purpose
 from openhands_tiered_router.tiers import Tier
 

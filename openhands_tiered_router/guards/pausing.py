@@ -40,7 +40,7 @@ class Hold:
     """For the user: what happened, and how to go on."""
 
 
-def hold(conversation: LocalConversation, guard: str, reason: str) -> None:
+def pause(conversation: LocalConversation, guard: str, reason: str) -> None:
     """Pauses a conversation and tells its user why; ``run()`` goes on again.
 
     For event callbacks, sync and async, and for other threads. The run ends after the

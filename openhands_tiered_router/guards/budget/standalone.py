@@ -12,7 +12,6 @@ from openhands.sdk.event import ActionEvent, Event, MessageEvent, PauseEvent
 from openhands.sdk.event.user_action import InterruptEvent
 
 from openhands_tiered_router.guards.budget import messages, notices
-from openhands_tiered_router.guards.budget.desk import Standing
 from openhands_tiered_router.guards.budget.ledger import Balance, exceeded
 from openhands_tiered_router.guards.budget.limits import (
     MEASURES,
@@ -20,6 +19,7 @@ from openhands_tiered_router.guards.budget.limits import (
     Spend,
     nano,
 )
+from openhands_tiered_router.guards.budget.registry import Standing
 from openhands_tiered_router.guards.guard import Guard
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from openhands.sdk.conversation.state import ConversationExecutionStatus as Status
 
-from openhands_tiered_router.guards.budget.alone import BudgetGuard
-from openhands_tiered_router.guards.hold import holds, notice_of
+from openhands_tiered_router.guards.budget.standalone import BudgetGuard
+from openhands_tiered_router.guards.pausing import holds, notice_of
 from openhands_tiered_router.loopback.scripts import by_turn
 from tests.routed.conftest import World
 

@@ -6,15 +6,15 @@ import pytest
 
 from openhands_tiered_router.calls.state.memory import MemoryStore
 from openhands_tiered_router.guards.budget import ledger
-from openhands_tiered_router.guards.budget.book import (
+from openhands_tiered_router.guards.budget.limits import Budget, Scope, Spend
+from openhands_tiered_router.guards.budget.registry import desk
+from openhands_tiered_router.guards.budget.reservation import (
     Account,
     Caller,
     Charge,
     Quote,
     Refused,
 )
-from openhands_tiered_router.guards.budget.desk import desk
-from openhands_tiered_router.guards.budget.limits import Budget, Scope, Spend
 from openhands_tiered_router.policy.request import Purpose
 from openhands_tiered_router.tiers import Tier
 
