@@ -25,7 +25,18 @@ from openhands_tiered_router.guards.confirm.verdict import Level
 
 EXAMPLES = int(os.environ.get("CONFIRM_FUZZ", "150"))
 SLOW = {"sleep", "free", "ps", "docker", "java", "npm", "go", "cargo", "uv", "clear"}
-HELPERS = {"git", "python3", "node", "cc1", "gcc", "less", "pager", "dash", "sh"}
+HELPERS = {
+    "git",
+    "grep",
+    "python3",
+    "node",
+    "cc1",
+    "gcc",
+    "less",
+    "pager",
+    "dash",
+    "sh",
+}
 
 PROGRAMS = sorted((_READS.keys() | _VERSIONS.keys() | {"echo", "find", "test"}) - SLOW)
 PATHS = (
