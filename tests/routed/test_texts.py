@@ -103,7 +103,7 @@ async def test_texts_are_recorded_without_what_was_planted(
         await asyncio.to_thread(conversation.run)
     gone = " ".join(["[redacted]"] * len(SECRETS))
     (first, request, answer), (second, nothing, end) = rows(router)
-    assert (first, second, nothing) == (0, 1, None)
+    assert (first, second, nothing) == (1, 2, None)
     assert f"Use {gone} for the shop." in (request or "")
     assert f"I was told {gone}." in (answer or "")
     assert f"[think]\nthought: Next line:\n{gone}" in (answer or "")
