@@ -147,6 +147,7 @@ def _recorded(source: _Source) -> tuple[Decision, dict[str, str]]:
         path_from,
         standard_path,
     )
+    from openhands_tiered_router.record.telemetry.lookup import find_id
     from openhands_tiered_router.record.telemetry.query import (
         TelemetryFile,
         TelemetryReadError,
@@ -155,8 +156,8 @@ def _recorded(source: _Source) -> tuple[Decision, dict[str, str]]:
     path = source.telemetry or path_from(os.environ) or standard_path()
     file = TelemetryFile(path)
     try:
-        turn = file.decision(source.decision or "")
-        said = file.texts(source.decision or "")
+        found = find_id(path, source.decision or "", "decisions")
+        turn, said = file.decision(found), file.texts(found)
     except TelemetryReadError as error:
         raise ValueError(str(error)) from None
     if turn is None or turn.decision is None:

@@ -30,9 +30,12 @@ def find_id(path: Path, text: str, table: Literal["conversations", "decisions"])
     with reading(path) as connection:
         found = [] if connection is None else _matching(connection, text, table)
     if not found:
+        command = (
+            "report --conversations" if what == "conversation" else "telemetry export"
+        )
         raise UnknownIdError(
-            f"no {what} {text!r} is recorded in {path}; `tiered-router report "
-            "--conversations` lists them, and --telemetry names another file"
+            f"no {what} {text!r} is recorded in {path}; `tiered-router {command}` "
+            "lists them, and --telemetry names another file"
         )
     if len(found) > 1 and text not in found:
         listed = ", ".join(found[:_SHOWN]) + (", ..." if len(found) > _SHOWN else "")
