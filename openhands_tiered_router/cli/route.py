@@ -115,6 +115,7 @@ def _answer(deciding: Decider, line: str) -> dict[str, Any]:
     return {
         "id": request["id"],
         "tier": str(decision.tier),
+        "way": [str(tier) for tier in decision.way or (decision.tier,)],
         "score": round(decision.score, 4),
         "ms": round(seconds * 1e3, 4),
         "reasons": [f"{reason.rule}: {reason.text}" for reason in decision.reasons],

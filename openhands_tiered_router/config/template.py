@@ -20,7 +20,7 @@ _HEADER: Final = """\
 default_tier = "complex"
 
 # Remove a # to change one of these; each line works alone.
-# policy.profile = "thrift"      # or "quality": what a hard turn's quality is worth
+# policy.task_value = 20.0                  # USD that a solved task is worth to you
 # policy.quality_floor = "medium"                         # no turn is served below it
 # budgets = [{ name = "daily", scope = "day", usd = 10.0 }]        # spending limits
 # verify.enabled = true                          # run the tests before a task ends

@@ -67,6 +67,9 @@ class Decision:
     candidates: tuple[Candidate, ...] = ()
     reasons: tuple[Reason, ...] = ()
     dimensions: tuple[Dimension, ...] = ()
+    way: tuple[Tier, ...] = ()
+    """Tiers in the order in which the task would be tried from here, each after the
+    work of the one before was rejected; empty: success rates are not known."""
     policy: str = "rules"
     """Name and version of the policy, for later analysis."""
 

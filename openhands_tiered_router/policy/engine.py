@@ -40,6 +40,7 @@ class Draft:
     p_mechanical: float | None = None
     dimensions: tuple[Dimension, ...] = ()
     reasons: tuple[Reason, ...] = ()
+    way: tuple[Tier, ...] = ()
     order: tuple[str, ...] = ()
     """Endpoints to try, best first. Set by ``choose``."""
 
@@ -130,5 +131,6 @@ def _decision(draft: Draft, policy: str) -> Decision:
         candidates=draft.candidates,
         reasons=draft.reasons,
         dimensions=draft.dimensions,
+        way=draft.way,
         policy=policy,
     )

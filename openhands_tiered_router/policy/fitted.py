@@ -29,9 +29,7 @@ from openhands_tiered_router.policy.policy import Policy
 
 
 FORMAT: Final = 1
-THRESHOLDS: Final = frozenset(
-    {"economy", "leak_budget", "leak_price", "mechanical_threshold"}
-)
+THRESHOLDS: Final = frozenset({"task_value"})
 """Settings of the policy that can be fitted."""
 _MOST_BYTES: Final = 20_000_000
 

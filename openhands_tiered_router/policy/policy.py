@@ -21,11 +21,12 @@ from openhands_tiered_router.tiers import Tier
 
 
 PROFILES: Final[Mapping[str, float]] = {
-    "quality": 0.1,
-    "balanced": 0.5,
-    "thrift": 0.75,
+    "thrift": 1.0,
+    "balanced": 5.0,
+    "quality": 20.0,
 }
-"""Named values of ``economy``."""
+"""Named values of ``task_value``, USD: what an idle experiment, an ordinary change and
+an urgent repair are worth; at 75 USD an hour, one, four and sixteen minutes."""
 
 ELSEWHERE: Final[Mapping[str, str]] = {
     "base_tier": "default_tier at the top of the file",
@@ -55,10 +56,10 @@ class Policy(Section):
     """Tier to start with while nothing better is known: strong enough not to fail what
     it is given, at less than the strongest tier's price."""
     profile: Annotated[str, BeforeValidator(_profile)] = "balanced"
-    """A name for ``economy``: quality, balanced or thrift."""
-    economy: Share = PROFILES["balanced"]
-    """From 0, quality first, to 1, cost first: scales the leak budget and price. At
-    0.5 both are as measured in docs/benchmarks.md. Overrides ``profile``."""
+    """A name for ``task_value``: thrift (1 USD), balanced (5) or quality (20)."""
+    task_value: Amount = PROFILES["balanced"]
+    """USD that a solved task is worth to you: every choice weighs it against the cost
+    of tokens (docs/value.md). Overrides ``profile``."""
     mechanical_tier: TierName = Tier.SIMPLE
     """Tier for turns that are expected to be mechanical: search, read, list."""
     side_tier: TierName = Tier.SIMPLE
@@ -68,23 +69,6 @@ class Policy(Section):
     window_margin: Annotated[Number, Field(gt=0, le=1)] = 0.9
     """Share of a context window that the expected prompt may fill: the estimate of
     its size is some percent off, and the answer needs room."""
-    leak_budget: Share = 0.25
-    """Share of a session's hard turns that a weak tier may serve before the next one
-    gets dearer. A rule of one line leaks 0.31 (docs/benchmarks.md)."""
-    leak_price: Amount = 2.4
-    """What a leaked hard turn must save, in savings of a turn in mid-session: the
-    multiplier at which recorded sessions leak just under the budget."""
-    leak_gain: Amount = 4.0
-    """How steeply that price rises beyond the budget: by ``exp(gain * excess)``.
-    Fitted by replay, for slow turns; at recorded speed it costs 1 % of the saving."""
-    leak_prior: Amount = 10.0
-    """Hard turns by which a session's first ones are diluted in that excess."""
-    failed_weight: Amount = 1.5
-    """How much dearer a leaked turn is right after a failure. Judgement: what failed
-    needs thought, but one failure alone makes no second likelier (11 %, not 10 %)."""
-    mechanical_threshold: Share = 0.62
-    """P(mechanical) from which a turn goes to the mechanical tier where a price is
-    not known. Judgement, near the leak budget."""
     failures_in_a_row: Turns = 2
     """Failed turns after which the base tier serves: after two, a third command
     fails in 33 % of cases, after one in 11 %."""
@@ -122,9 +106,9 @@ class Policy(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _economy_of_profile(cls, data: Any) -> Any:
-        if not isinstance(data, dict) or "economy" in data:
+    def _value_of_profile(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or "task_value" in data:
             return data
         profile = data.get("profile")
         named = PROFILES.get(profile) if isinstance(profile, str) else None
-        return data if named is None else {**data, "economy": named}
+        return data if named is None else {**data, "task_value": named}

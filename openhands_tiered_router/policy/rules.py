@@ -9,9 +9,12 @@ from typing import Final
 from openhands_tiered_router.policy.economics.lifetime import (
     CacheLifetime,
 )
-from openhands_tiered_router.policy.economics.rule import economics
 from openhands_tiered_router.policy.engine import Draft, Rule
-from openhands_tiered_router.policy.need.escalation import escalation
+from openhands_tiered_router.policy.need.escalation import (
+    SIGNS,
+    asked_by_a_guard,
+    escalation,
+)
 from openhands_tiered_router.policy.need.next_turn import PredictsTurns, default_model
 from openhands_tiered_router.policy.need.risk import RiskSource, risk
 from openhands_tiered_router.policy.need.task import (
@@ -21,6 +24,8 @@ from openhands_tiered_router.policy.need.task import (
 )
 from openhands_tiered_router.policy.ranking import ranked
 from openhands_tiered_router.policy.request import Purpose
+from openhands_tiered_router.policy.value.rule import worth
+from openhands_tiered_router.policy.value.start import strengths_for
 from openhands_tiered_router.tiers import Endpoint, Tier
 
 
@@ -85,7 +90,11 @@ def floors(draft: Draft) -> Draft:
     policy = draft.policy
     if policy.quality_floor is not None:
         draft = _raised(draft, policy.quality_floor, "floors", "quality_floor")
-    if found := escalation(draft.session, policy):
+    # Where success rates are known, a rejection and trouble are evidence of the
+    # task's difficulty, which `worth` weighs; a guard's word remains a floor.
+    known = strengths_for(draft.tiers.endpoints)
+    signs = (asked_by_a_guard,) if known else SIGNS
+    if found := escalation(draft.session, policy, signs):
         tier, sign = found
         draft = _raised(draft, tier, "escalation", sign.replace("_", " "))
         draft = replace(draft, guarded=True)
@@ -183,7 +192,7 @@ def standard_rules(
         RiskFloor(signals),
         caps,
         CacheLifetime(one_hour),
-        economics,
+        worth,
         pins,
         choose,
     )

@@ -145,10 +145,9 @@ class SessionState:
     """``cache_id`` of the endpoint that answered last."""
     edited_by: Tier | None = None
     """The tier that served the last edit; not known of a history read anew."""
-    verification: int = 0
-    """Verifications that failed since the last that passed; from outside."""
-    rejected_work_of: Tier | None = None
-    """``edited_by`` when the last of them failed."""
+    rejected: tuple[Tier | None, ...] = ()
+    """Tiers whose work failed a verification since the last that passed, oldest
+    first; ``None``: not known which. From outside."""
     nudge: Nudge | None = None
 
     @property
@@ -159,6 +158,11 @@ class SessionState:
     def after_user(self) -> bool:
         """Whether the coming turn is the first since the user spoke."""
         return self.since_user == 0
+
+    @property
+    def verification(self) -> int:
+        """Verifications that failed since the last that passed."""
+        return len(self.rejected)
 
     @property
     def of_request(self) -> tuple[Turn, ...]:
@@ -282,12 +286,8 @@ class SessionState:
     def verified(self, passed: bool) -> SessionState:
         """The state after a verification of the work, made outside the model."""
         if passed:
-            return replace(self, verification=0, rejected_work_of=None)
-        return replace(
-            self,
-            verification=self.verification + 1,
-            rejected_work_of=self.edited_by,
-        )
+            return replace(self, rejected=())
+        return replace(self, rejected=(*self.rejected, self.edited_by))
 
     def knowing(self, tools: Iterable[Any]) -> SessionState:
         """The state that knows what those tool definitions declare; see ``facts_of``.
@@ -327,8 +327,7 @@ class SessionState:
             waits=self.waits,
             served=self.served,
             edited_by=self.edited_by,
-            verification=self.verification,
-            rejected_work_of=self.rejected_work_of,
+            rejected=self.rejected,
             nudge=self.nudge,
         )
 
@@ -367,7 +366,7 @@ def _fold_assistant(state: SessionState, entry: Entry) -> dict[str, Any]:
         "turns": state.turns + 1,
         "recent": (*state.recent, turn)[-RECENT_TURNS:],
         "since_user": state.since_user + 1,
-        "tally": state.tally.turn(turn.kind, turn.hard, state.served, state.context),
+        "tally": state.tally.turn(turn.kind, turn.hard, state.context),
         "edited_by": state.served if edits else state.edited_by,
         "served": None,
         "root": reduce(widened, (a.place for a in actions), state.root),

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from openhands_tiered_router.policy.kinds import ActionKind
-from openhands_tiered_router.tiers import Tier
 
 
 NEVER: Final = -1
@@ -41,8 +40,6 @@ class Tally:
     """Turns of each kind, in ``ActionKind``'s order."""
     at: tuple[int, ...] = _NOWHERE
     """The turn, from 0, that last was of each kind."""
-    hard_served: tuple[int, ...] = (0,) * len(Tier)
-    """Hard turns by the tier that served them; those of unknown tier left out."""
     led_to: Mapping[tuple[str, ...], tuple[int, int]] = field(default_factory=dict)
     """By context: how many turns came after it, and how many were mechanical."""
 
@@ -50,7 +47,6 @@ class Tally:
         self,
         kind: ActionKind,
         hard: bool,
-        served: Tier | None,
         context: tuple[str, ...],
     ) -> Tally:
         """The counts with one more turn, which came after ``context``."""
@@ -62,9 +58,6 @@ class Tally:
             for key in {context, _shorter(context)}:
                 seen, mechanical = led_to.get(key, (0, 0))
                 led_to[key] = (seen + 1, mechanical + (not hard))
-        by_tier = self.hard_served
-        if hard and served is not None:
-            by_tier = _with(by_tier, served, by_tier[served] + 1)
         return Tally(
             turns=self.turns + 1,
             hard=self.hard + hard,
@@ -72,7 +65,6 @@ class Tally:
             failed_at=self.failed_at,
             counts=_with(self.counts, i, self.counts[i] + 1),
             at=_with(self.at, i, self.turns),
-            hard_served=by_tier,
             led_to=led_to,
         )
 
@@ -94,10 +86,6 @@ class Tally:
     def after(self, context: tuple[str, ...], short: bool) -> tuple[int, int]:
         """Turns seen after a context, and how many of them were mechanical."""
         return self.led_to.get(_shorter(context) if short else context, (0, 0))
-
-    def leaked(self, base: Tier) -> int:
-        """Hard turns that a tier below ``base`` served."""
-        return sum(self.hard_served[:base])
 
 
 @dataclass(frozen=True, slots=True)

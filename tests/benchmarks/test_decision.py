@@ -13,7 +13,6 @@ import platform
 import statistics
 import time
 
-from openhands_tiered_router.policy.economics.switching import future
 from openhands_tiered_router.policy.engine import Engine
 from openhands_tiered_router.policy.entry import Entry, ToolCall
 from openhands_tiered_router.policy.need.next_turn import default_model
@@ -100,7 +99,6 @@ def one_session(number: int) -> list[tuple[float, float]]:
 
 def test_decision_time() -> None:
     default_model()
-    future.cache_clear()
     runs = [one_session(number) for number in range(SESSIONS)]
     wall, cpu = (
         [sorted(pair[i] for run in kept for pair in run) for kept in (runs, runs[:1])]

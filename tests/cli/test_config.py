@@ -34,7 +34,7 @@ output_cost_per_token = 2e-6
 max_input_tokens = 50_000
 
 [policy]
-economy = 0.4
+task_value = 2.0
 
 [[budgets]]
 name = "day"
@@ -203,7 +203,7 @@ def test_show_hides_secrets(path: Path) -> None:
     result = run(path, "show")
     assert "precious" not in result.output
     shown: dict[str, Any] = yaml.safe_load(result.output)
-    assert shown["policy"] == {"economy": 0.4}
+    assert shown["policy"] == {"task_value": 2.0}
     (simple,) = shown["tiers"]["simple"]["endpoints"]
     assert simple["temperature"] == 0.2
     assert json.loads(run(path, "show", "--json").output) == shown
@@ -224,11 +224,11 @@ def test_check_is_doctor(path: Path) -> None:
 
 
 def test_a_bad_file_names_the_field(path: Path) -> None:
-    path.write_text(CONFIG.replace("economy = 0.4", "economy = 4"))
+    path.write_text(CONFIG.replace("task_value = 2.0", "task_value = -4"))
     for verb in (["show"], ["export", "--for", "env"]):
         result = run(path, *verb)
         assert result.exit_code == 2
-        assert "economy" in result.stderr
+        assert "task_value" in result.stderr
 
 
 def test_no_key_is_asked_for_where_none_is_needed(

@@ -82,14 +82,16 @@ def test_json_gives_one_line_a_turn(config: Path, sessions: Path) -> None:
     assert {r["cache_ttl"] for r in rows} == {300.0}
 
 
-def test_slow_turns_are_decided_otherwise(config: Path, sessions: Path) -> None:
-    config.write_text(CONFIG + "\n[cache]\none_hour = false\n")
+def test_a_higher_value_keeps_more_turns_from_the_weak_tier(
+    config: Path, sessions: Path
+) -> None:
     weak = []
-    for scale in (1, 20):  # turns of 200 s: a cache does not outlive two
-        options = ("--config", config, "--json", "--time-scale", scale)
-        _, out, _ = run(sessions, *options)
+    for value in (0.1, 5, 100):
+        config.write_text(f"{CONFIG}\n[policy]\ntask_value = {value}\n")
+        _, out, _ = run(sessions, "--config", config, "--json", "--time-scale", 20)
         weak.append(out.count('"simple"'))
-    assert weak[0] > weak[1]
+    assert weak == sorted(weak, reverse=True)
+    assert weak[0] > weak[-1]
 
 
 def test_people_get_a_table_and_a_plot(

@@ -33,7 +33,7 @@ def test_each_line_is_answered_in_order() -> None:
     assert first["tier"] == "simple"
     assert second["tier"] == "reasoning"
     for answer in (first, second):
-        assert set(answer) == {"id", "tier", "score", "ms", "reasons"}
+        assert set(answer) == {"id", "tier", "way", "score", "ms", "reasons"}
         assert 0 <= answer["score"] <= 1
         assert answer["ms"] > 0
         assert answer["reasons"][0].startswith("task_score: complexity")

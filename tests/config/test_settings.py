@@ -71,16 +71,16 @@ def test_settings_given_in_code_are_laid_over_the_file_key_by_key() -> None:
     assert both.config_file is None
 
 
-def test_a_profile_names_an_economy() -> None:
-    def economy(policy: dict[str, object]) -> float:
-        return policy_of(parse_config({"tiers": TIERS, "policy": policy}, "x")).economy
+def test_a_profile_names_a_value() -> None:
+    def value(policy: dict[str, object]) -> float:
+        return policy_of(
+            parse_config({"tiers": TIERS, "policy": policy}, "x")
+        ).task_value
 
-    assert (
-        economy({"profile": "quality"}) < economy({}) < economy({"profile": "thrift"})
-    )
-    assert economy({"profile": "thrift", "economy": 0.3}) == 0.3
-    with pytest.raises(ConfigError, match="quality, balanced, thrift"):
-        economy({"profile": "cheap"})
+    assert value({"profile": "thrift"}) < value({}) < value({"profile": "quality"})
+    assert value({"profile": "thrift", "task_value": 0.3}) == 0.3
+    with pytest.raises(ConfigError, match="thrift, balanced, quality"):
+        value({"profile": "cheap"})
 
 
 def test_a_fitted_file_of_a_user_there_is_not_is_an_error_with_its_place() -> None:

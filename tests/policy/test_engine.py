@@ -15,8 +15,9 @@ from openhands_tiered_router.policy.entry import Entry, ToolCall
 from openhands_tiered_router.policy.outcome import Usage
 from openhands_tiered_router.policy.policy import Policy
 from openhands_tiered_router.policy.request import Purpose, RoutingRequest
-from openhands_tiered_router.policy.rules import RULES
+from openhands_tiered_router.policy.rules import RULES, standard_rules
 from openhands_tiered_router.policy.session import SessionState
+from openhands_tiered_router.policy.value.rule import MECHANICAL
 from openhands_tiered_router.tiers import Endpoint, Prices, Tier, TierSet
 
 
@@ -131,10 +132,23 @@ def test_side_request_goes_to_its_tier_whatever_the_session() -> None:
 def test_unknown_prices_leave_the_choice_to_the_probability() -> None:
     endpoints = tuple(replace(e, prices=None) for e in tier_set().endpoints)
     state = walked([("cat <<'EOF' > /tmp/t.py\nEOF", "", 0, 6.0, Tier.COMPLEX)])
-    always = Policy(mechanical_threshold=0.0)
-    never = Policy(mechanical_threshold=1.0)
-    assert decide(state, TierSet(endpoints), always).tier == Tier.SIMPLE
-    assert decide(state, TierSet(endpoints), never).tier == Tier.COMPLEX
+
+    class Sure:
+        def __init__(self, p: float) -> None:
+            self.p = p
+
+        def probability(self, session: SessionState) -> float:  # noqa: ARG002
+            return self.p
+
+    def tier(p: float) -> Tier:
+        engine = Engine(TierSet(endpoints), standard_rules(next_turn=Sure(p)))
+        request = RoutingRequest(
+            session_id="s", purpose=Purpose.TURN, prompt_tokens=900
+        )
+        return engine.decide(request, state, now=0.0).tier
+
+    assert tier(MECHANICAL + 0.01) == Tier.SIMPLE
+    assert tier(MECHANICAL - 0.01) == Tier.COMPLEX
 
 
 def test_slow_turns_buy_an_hour_of_cache_where_it_is_sold() -> None:
@@ -213,10 +227,15 @@ def test_a_dearer_weak_tier_is_never_likelier_once_it_is_cold(
     """A warm one may be: the dearer its cache is to fill, the more worth keeping."""
     state = walked([(*step[:4], Tier.COMPLEX) for step in steps])
     two = (scales[0], 100.0, scales[2], scales[2])
-    policy = Policy(mechanical_tier=Tier.SIMPLE)
-    before = decide(state, tier_set(two), policy, cap=Tier.COMPLEX)
+
+    def known(scales: Sequence[float]) -> TierSet:
+        rates = (0.4, 0.6, 0.7, 0.75)
+        pairs = zip(tier_set(scales).endpoints, rates, strict=True)
+        return TierSet(tuple(replace(e, success=rate) for e, rate in pairs))
+
+    before = decide(state, known(two), cap=Tier.COMPLEX)
     raised = (scales[0] * dearer, *two[1:])
-    after = decide(state, tier_set(raised), policy, cap=Tier.COMPLEX)
+    after = decide(state, known(raised), cap=Tier.COMPLEX)
     if before.tier > Tier.SIMPLE:
         assert after.tier > Tier.SIMPLE
 

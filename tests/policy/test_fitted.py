@@ -64,7 +64,7 @@ SHORT = {"feature": [0, -1], "threshold": [0], "right": [5, 0]}
         ({"fitted": 9}, "format 1"),
         (fitted(version=0), "version"),
         (fitted(policy={"base_tier": "simple"}), "policy"),
-        (fitted(policy={"economy": "much"}), "economy"),
+        (fitted(policy={"task_value": "much"}), "task_value"),
         (fitted(task={"format": 1}), "heads"),
         (fitted(next_turn=[]), "next_turn"),
         (fitted(next_turn=model(LOOP)), "trees"),
@@ -108,15 +108,14 @@ def config(tmp_path: Path, policy: str) -> Path:
 
 def test_what_stands_in_the_configuration_goes_before_it(tmp_path: Path) -> None:
     file = tmp_path / "fitted.json"
-    settings = {"economy": 0.8, "leak_price": 1.5}
+    settings = {"task_value": 2.5}
     file.write_text(json.dumps(fitted(policy=settings)))
     policy = policy_of(load_config(config(tmp_path, 'fitted = "fitted.json"')))
-    assert (policy.economy, policy.leak_price) == (0.8, 1.5)
-    for own in ("economy = 0.2", 'profile = "quality"'):
+    assert policy.task_value == 2.5
+    for own in ("task_value = 20", 'profile = "quality"'):
         text = f'fitted = "fitted.json"\n{own}'
         policy = policy_of(load_config(config(tmp_path, text)))
-        assert policy.economy < 0.3
-        assert policy.leak_price == 1.5
+        assert policy.task_value == 20
 
 
 def test_a_file_that_cannot_be_used_is_named(tmp_path: Path) -> None:
@@ -126,7 +125,7 @@ def test_a_file_that_cannot_be_used_is_named(tmp_path: Path) -> None:
 
 def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
     file = tmp_path / "f.json"
-    file.write_text(json.dumps(fitted(policy={"economy": 0.8})))
-    assert load_fitted(file).policy == {"economy": 0.8}
-    file.write_text(json.dumps(fitted(policy={"economy": 0.25})))
-    assert load_fitted(file).policy == {"economy": 0.25}
+    file.write_text(json.dumps(fitted(policy={"task_value": 0.8})))
+    assert load_fitted(file).policy == {"task_value": 0.8}
+    file.write_text(json.dumps(fitted(policy={"task_value": 0.25})))
+    assert load_fitted(file).policy == {"task_value": 0.25}

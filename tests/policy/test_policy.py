@@ -29,21 +29,23 @@ def test_no_settings_give_the_defaults() -> None:
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-def test_profile_sets_economy_unless_economy_is_given_too(profile: str) -> None:
-    assert Policy.model_validate({"profile": profile}).economy == PROFILES[profile]
-    assert Policy.model_validate({"profile": profile, "economy": 0.9}).economy == 0.9
+def test_profile_sets_task_value_unless_that_is_given_too(profile: str) -> None:
+    assert Policy.model_validate({"profile": profile}).task_value == PROFILES[profile]
+    assert (
+        Policy.model_validate({"profile": profile, "task_value": 0.9}).task_value == 0.9
+    )
 
 
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
         ({"ecconomy": 0.3}, "cannot be used: Extra inputs"),
-        ({"economy": 2}, "must be at most 1"),
-        ({"economy": "high"}, "must be a number, is 'high'"),
-        ({"economy": True}, "must be a number"),
+        ({"task_value": -2}, "must be at least 0"),
+        ({"task_value": "high"}, "must be a number, is 'high'"),
+        ({"task_value": True}, "must be a number"),
         ({"repeats": 0}, "must be at least 1"),
         ({"repeats": 2.5}, "must be a whole number"),
-        ({"leak_price": float("inf")}, "must be a finite number"),
+        ({"task_value": float("inf")}, "must be a finite number"),
         ({"base_tier": "huge"}, "is not a tier"),
         ({"risky_paths": "a/*"}, "must be a list"),
         ({"dimension_weights": [0.1]}, "must be a table"),

@@ -41,16 +41,3 @@ def warm_tokens(
     if look_back is not None and session.blocks - prefix.blocks > look_back:
         return 0
     return min(prefix.alive(now, endpoint.cache_ttl), prompt)
-
-
-def remaining(session: SessionState, endpoint: Endpoint, now: float) -> float:
-    """Seconds that the endpoint's prefix will live on if it is not used; 0: cold."""
-    prefix = session.warm.get(endpoint.cache_id)
-    if prefix is None:
-        return 0.0
-    age = now - prefix.used_at
-    short = endpoint.cache_ttl if prefix.ttl is None else prefix.ttl
-    whole = prefix.long_tokens >= prefix.tokens
-    left = short - age if age <= short and not whole else prefix.long_ttl - age
-    # A hair above zero at the very end: the provider counts to and including it.
-    return max(left, 1e-9) if left >= 0.0 and prefix.alive(now, short) else 0.0

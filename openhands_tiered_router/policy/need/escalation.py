@@ -8,7 +8,7 @@ by itself: there is nothing that could only go up.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from openhands_tiered_router.policy.kinds import ActionKind
@@ -28,7 +28,7 @@ def verification_failed(session: SessionState, policy: Policy) -> Tier | None:
     """
     if not session.verification:
         return None
-    base, worked = policy.base_tier, session.rejected_work_of
+    base, worked = policy.base_tier, session.rejected[-1]
     least = base if session.verification == 1 else base.up()
     return least if worked is None else max(least, worked.up())
 
@@ -103,9 +103,20 @@ SIGNS: Final[tuple[Sign, ...]] = (
 )
 
 
-def escalation(session: SessionState, policy: Policy) -> tuple[Tier, str] | None:
-    """The highest tier that any sign asks for, and that sign's name."""
-    asked = [(sign(session, policy), sign.__name__) for sign in SIGNS]
+TROUBLES: Final = SIGNS[1:-1]
+"""Signs in the work itself, apart from what a verifier or a guard says."""
+
+
+def trouble(session: SessionState, policy: Policy) -> str | None:
+    """The first sign of trouble in the work itself; ``None``: there is no such sign."""
+    return next((s.__name__ for s in TROUBLES if s(session, policy)), None)
+
+
+def escalation(
+    session: SessionState, policy: Policy, signs: Sequence[Sign] = SIGNS
+) -> tuple[Tier, str] | None:
+    """The highest tier that any of the signs asks for, and that sign's name."""
+    asked = [(sign(session, policy), sign.__name__) for sign in signs]
     tiers = [(tier, name) for tier, name in asked if tier is not None]
     return max(tiers, key=lambda pair: pair[0], default=None)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from openhands_tiered_router.policy.economics.cache_model import remaining, warm_tokens
+from openhands_tiered_router.policy.economics.cache_model import warm_tokens
 from openhands_tiered_router.policy.entry import Entry
 from openhands_tiered_router.policy.outcome import Usage
 from openhands_tiered_router.policy.session import SessionState
@@ -28,7 +28,7 @@ def test_no_more_is_warm_than_the_prompt_has() -> None:
 
 def test_endpoint_that_never_answered_is_cold() -> None:
     other = Endpoint(key="complex", tier=Tier.COMPLEX, model="n", cache_id="d")
-    assert remaining(SESSION, other, 100.0) == 0.0
+    assert warm_tokens(SESSION, other, prompt=500, now=100.0) == 0
 
 
 def test_condensation_makes_every_cache_cold() -> None:

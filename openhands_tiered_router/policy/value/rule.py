@@ -1,0 +1,302 @@
+"""The rules that choose tiers by what a task is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from openhands_tiered_router.policy.economics.cache_model import warm_tokens
+from openhands_tiered_router.policy.economics.costs import rates
+from openhands_tiered_router.policy.economics.dynamics import default_dynamics
+from openhands_tiered_router.policy.engine import Draft
+from openhands_tiered_router.policy.need.escalation import trouble
+from openhands_tiered_router.policy.ranking import best
+from openhands_tiered_router.policy.request import Purpose
+from openhands_tiered_router.policy.session import TYPICAL_GROWTH, TYPICAL_OUTPUT
+from openhands_tiered_router.policy.value.difficulty import Belief
+from openhands_tiered_router.policy.value.start import (
+    PRIOR,
+    TYPICAL_PROMPT,
+    TYPICAL_TURNS,
+    Known,
+    belief_after,
+    chance,
+    odds_of,
+    right_though_rejected,
+    strengths_for,
+)
+from openhands_tiered_router.policy.value.turns import (
+    Arm,
+    Option,
+    Situated,
+    losses,
+    options,
+)
+from openhands_tiered_router.policy.value.ways import Odds, Way, best_way
+from openhands_tiered_router.tiers import Endpoint, Prices, Tier
+
+
+UNDER_ROUTED: Final = 2.4
+"""Loss of a hard turn below the base tier where no success rate is known, in savings
+of a turn in mid-session: a stand-in, at which recorded sessions send a quarter of
+their hard turns below the base tier, as a rule of one line does (31 %)."""
+STATED_VALUE: Final = 5.0
+"""USD a task at which that stand-in holds; it rises with the task's value."""
+FAILED: Final = 1.5
+"""How much more such a turn is held to lose right after a failure. Judgement."""
+MECHANICAL: Final = 0.62
+"""P(mechanical) from which a turn goes to the mechanical tier where a price is not
+known. Judgement."""
+
+
+def worth(draft: Draft) -> Draft:
+    """Serves the call from the tier that is worth most for it.
+
+    With success rates known, a request starts on the way with the greatest expected
+    value, and each turn goes where tokens plus lost success come to the least USD.
+    Without them, hard turns are held to need the base tier.
+    """
+    if draft.request.purpose not in (Purpose.TURN, Purpose.SINGLE):
+        return draft
+    known = _known(draft)
+    if known is None:
+        return _assumed(draft)
+    odds = odds_of(draft.policy)
+    belief = _belief(draft, known, odds)
+    draft, way = _started(draft, known, odds, belief)
+    if draft.request.purpose is Purpose.SINGLE:
+        return draft
+    return _turn(draft, known, odds, belief, way)
+
+
+def _known(draft: Draft) -> Known | None:
+    """One endpoint a model with its strength; ``None``: no rate is known."""
+    strengths = strengths_for(draft.tiers.endpoints)
+    if not strengths:
+        return None
+    return Known(tuple(_able(draft, Tier.SIMPLE, Tier.REASONING)), strengths)
+
+
+def _able(draft: Draft, low: Tier, high: Tier) -> list[Endpoint]:
+    """The endpoints that may serve, weakest tier first; one for each model.
+
+    A model that stands in several tiers serves under the base tier's name, or else
+    the lowest. Floors of this turn alone leave later turns' plans as they are.
+    """
+    floor = draft.policy.quality_floor
+    if floor is not None:
+        low = max(low, draft.tiers.serving(floor))
+    if draft.cap is not None:
+        high = min(high, draft.cap)
+    found: dict[str, Endpoint] = {}
+    for tier in draft.tiers.tiers():
+        endpoint = best(draft, tier) if low <= tier <= max(low, high) else None
+        if endpoint is None:
+            continue
+        if endpoint.cache_id not in found or tier == draft.policy.base_tier:
+            found[endpoint.cache_id] = endpoint
+    return list(found.values())
+
+
+def _belief(draft: Draft, known: Known, odds: Odds) -> Belief:
+    """What is believed of the task's difficulty after its rejections and trouble."""
+    session = draft.session
+    rejected = tuple(_rate(draft, known, tier) for tier in session.rejected)
+    troubled = None
+    if trouble(session, draft.policy):
+        troubled = next(
+            (
+                known.strengths[e.key].success
+                for e in draft.tiers.endpoints
+                if e.cache_id == session.answered_by
+            ),
+            _rate(draft, known, None),
+        )
+    if not rejected and troubled is None:
+        return PRIOR
+    return belief_after(PRIOR, rejected, troubled, odds)
+
+
+def _rate(draft: Draft, known: Known, tier: Tier | None) -> float:
+    """The success rate of a tier's model; of the weakest if it is not known which."""
+    found = {e.tier: known.strengths[e.key].success for e in draft.tiers.endpoints}
+    weakest = min(found.values())
+    return weakest if tier is None else found.get(tier, weakest)
+
+
+def _started(
+    draft: Draft, known: Known, odds: Odds, belief: Belief
+) -> tuple[Draft, Way | None]:
+    """With the way that the request takes from here."""
+    runners = known.runners
+    if not runners:
+        return draft, None
+    tried = [tier for tier in draft.session.rejected if tier is not None]
+    stronger = tuple(r for r in runners if r.tier > max(tried, default=Tier.SIMPLE - 1))
+    if tried and not stronger:
+        return draft.because("value", "no stronger tier is left to try"), None
+    way = best_way(stronger, odds, belief)
+    text = f"{_names(way)} expected to solve {way.success:.0%} for ${way.usd:.2f}"
+    if tried:
+        return _risen(draft, known, odds, way, text)
+    draft = replace(draft, way=way.tiers, need=way.tiers[0])
+    return draft.because("value", f"{text}, at ${odds.value:g} a solved task"), way
+
+
+def _risen(
+    draft: Draft, known: Known, odds: Odds, way: Way, text: str
+) -> tuple[Draft, Way | None]:
+    """After a rejection: up to the next tier of the best way, if that is worth it."""
+    *before, last = draft.session.rejected
+    worked = max(tier for tier in draft.session.rejected if tier is not None)
+    earlier = tuple(_rate(draft, known, tier) for tier in before)
+    believed = belief_after(PRIOR, earlier, None, odds)
+    right = right_though_rejected(_rate(draft, known, last), believed, odds)
+    as_it_is = odds.value * right
+    if way.worth(odds.value) <= as_it_is:
+        text = f"{text}: not worth more than the rejected work (${as_it_is:.2f})"
+        return replace(draft, need=worked).because("value", text), None
+    floor = way.tiers[0] if draft.floor is None else max(draft.floor, way.tiers[0])
+    draft = replace(draft, way=way.tiers, need=way.tiers[0], floor=floor, guarded=True)
+    return draft.because("value", f"rejected work of {worked}: {text}"), way
+
+
+def _turn(
+    draft: Draft, known: Known, odds: Odds, belief: Belief, way: Way | None
+) -> Draft:
+    """The endpoint for this turn, by tokens, caches and lost success."""
+    p = draft.p_mechanical
+    endpoints = known.endpoints
+    if p is None or not endpoints or any(e.prices is None for e in endpoints):
+        return draft
+    chances = {
+        e.key: chance(known.strengths[e.key].success, belief, odds.sigma)
+        for e in known.endpoints
+    }
+    top = max(chances.values())
+    value = odds.value - _caught(known, odds, belief, way)
+    arms = [
+        _arm(draft, e, e.prices, losses(value, chances[e.key], top))
+        for e in endpoints
+        if e.prices is not None
+    ]
+    return _chosen(draft, endpoints, arms)
+
+
+def _caught(known: Known, odds: Odds, belief: Belief, way: Way | None) -> float:
+    """USD by which the loss of wrong work is less: a verifier may notice it in time.
+
+    What is noticed goes on along the way, and is worth what that still solves less
+    what it costs.
+    """
+    if way is None or len(way.tiers) < 2 or not odds.catch:
+        return 0.0
+    first, *rest = [r for r in known.runners if r.tier in way.tiers]
+    after = belief_after(belief, (first.success,), None, odds)
+    again = best_way(tuple(rest), odds, after)
+    return odds.catch * max(again.worth(odds.value), 0.0)
+
+
+def _assumed(draft: Draft) -> Draft:
+    """Without success rates: hard turns are held to need the base tier."""
+    p = draft.p_mechanical
+    opening = draft.session.after_user or not draft.session.recent
+    if draft.request.purpose is not Purpose.TURN or p is None or opening:
+        return draft
+    base = draft.tiers.serving(draft.target)
+    endpoints = _able(draft, draft.policy.mechanical_tier, base)
+    if len(endpoints) < 2:
+        return draft
+    if any(e.prices is None for e in endpoints):
+        if p < MECHANICAL:
+            return draft
+        text = f"prices not known; {endpoints[0].tier} from probability {MECHANICAL}"
+        return draft.because("value", text, need=endpoints[0].tier)
+    strong = endpoints[-1].prices
+    scale = draft.policy.task_value / STATED_VALUE * (FAILED if p <= 0.0 else 1.0)
+    arms = []
+    for e in endpoints:
+        assert e.prices is not None
+        assert strong is not None
+        saving = max(_mid_session(strong) - _mid_session(e.prices), 0.0)
+        arms.append(_arm(draft, e, e.prices, (UNDER_ROUTED * scale * saving, 0.0)))
+    return _chosen(draft, endpoints, arms)
+
+
+def _mid_session(prices: Prices) -> float:
+    """Cost of a turn in the middle of a typical session, USD."""
+    prompt = TYPICAL_PROMPT + TYPICAL_GROWTH * TYPICAL_TURNS / 2
+    return (
+        prices.cache_read * prompt
+        + prices.cache_write * TYPICAL_GROWTH
+        + prices.output * TYPICAL_OUTPUT
+    )
+
+
+def _arm(
+    draft: Draft, endpoint: Endpoint, prices: Prices, loss: tuple[float, float]
+) -> Arm:
+    prompt = draft.request.prompt_tokens
+    return Arm(
+        key=endpoint.key,
+        rates=rates(prices, prompt),
+        warm=warm_tokens(
+            draft.session,
+            endpoint,
+            prompt=prompt,
+            now=draft.now,
+            look_back=draft.policy.cache_look_back,
+        ),
+        lifetime=max(endpoint.cache_ttl, 1.0),
+        hard=loss[0],
+        mechanical=loss[1],
+    )
+
+
+def _chosen(draft: Draft, endpoints: Sequence[Endpoint], arms: Sequence[Arm]) -> Draft:
+    """The cheapest of them, with the receipt."""
+    session = draft.session
+    found = options(
+        arms,
+        Situated(
+            prompt=draft.request.prompt_tokens,
+            growth=session.growth,
+            output=session.output,
+            pace=session.pace.seconds,
+            p_mechanical=draft.p_mechanical or 0.0,
+            dynamics=default_dynamics(),
+        ),
+    )
+    tiers = {e.key: e.tier for e in endpoints}
+    floor = min(draft.floor or Tier.SIMPLE, max(tiers.values()))
+    able = [o for o in found if tiers[o.key] >= floor]
+    # Of equals the stronger one: the same price buys more.
+    least = min(able, key=lambda o: (o.total, -tiers[o.key]))
+    receipts = {o.key: (o, arm) for o, arm in zip(found, arms, strict=True)}
+    candidates = tuple(
+        replace(
+            c,
+            cost_now=receipts[c.endpoint][0].now,
+            cost_return=receipts[c.endpoint][0].later - least.later,
+            warm_tokens=receipts[c.endpoint][1].warm,
+        )
+        if c.endpoint in receipts
+        else c
+        for c in draft.candidates
+    )
+    text = "; ".join(_said(o, tiers[o.key], least) for o in found)
+    need = tiers[least.key]
+    return draft.because("value", text, need=need, candidates=candidates)
+
+
+def _said(option: Option, tier: Tier, least: Option) -> str:
+    later = option.later - least.later
+    return (
+        f"{tier} ${option.now:.4f} tokens, ${option.loss:.4f} success at risk, "
+        f"${later:+.4f} later"
+    )
+
+
+def _names(way: Way) -> str:
+    return ", then ".join(map(str, way.tiers))

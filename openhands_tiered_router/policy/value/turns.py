@@ -1,0 +1,201 @@
+"""Which model serves the coming turn: tokens, caches and lost success in USD.
+
+A plan is a model for the coming turn and one or two models for the turns after it;
+of two, each later turn goes to the one that is worth more for it. A plan's price is
+
+    tokens of the coming turn + its expected loss
+    + caches that later turns need and that are not there yet
+    + TURNS_AHEAD x (tokens, cache upkeep and loss of an average later turn)
+
+and the first step of the cheapest plan is taken (receding horizon). Prices, caches,
+pace and growth are measured in the session; the loss is a model, see `losses`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from openhands_tiered_router.policy.economics.dynamics import TurnDynamics, outlook
+from openhands_tiered_router.tiers import LongContextPrices, Prices
+
+
+HARD_TURNS: Final = 37.0
+"""Hard turns a task, over which a model's rate of success is spread: mean of the
+recorded sessions of a terminal-only agent on SWE-bench Verified."""
+SLIP: Final = 0.1
+"""What a mechanical turn can spoil, as a share of what a hard one can. A prior by
+judgement: one turn in ten that looks mechanical hides a decision."""
+TURNS_AHEAD: Final = 40
+"""Turns that a choice is weighed over: what a task takes on average (51 turns over
+recorded sessions of five agents), less what is usually over when it matters."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arm:
+    """A model that could serve the coming turn."""
+
+    key: str
+    """The endpoint's."""
+    rates: Prices | LongContextPrices
+    """At the size of the coming prompt."""
+    warm: int
+    """Tokens of the coming prompt that its cache is expected to hold."""
+    lifetime: float
+    """Seconds that a used cache lives."""
+    hard: float
+    """USD that are expected to be lost if it serves a hard turn."""
+    mechanical: float
+    """The same for a mechanical turn."""
+
+    def loss(self, p_mechanical: float) -> float:
+        return p_mechanical * self.mechanical + (1.0 - p_mechanical) * self.hard
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situated:
+    """What the session shows of its turns."""
+
+    prompt: int
+    """Tokens of the coming prompt."""
+    growth: float
+    """Tokens that a turn adds."""
+    pace: float
+    """Geometric mean of a turn's seconds."""
+    output: float
+    """Tokens of an answer."""
+    p_mechanical: float
+    dynamics: TurnDynamics
+
+    @property
+    def outputs(self) -> list[float]:
+        """Tokens of an answer by outlook."""
+        known = self.dynamics
+        pairs = zip(known.shares, known.output, strict=True)
+        scale = self.output / sum(share * output for share, output in pairs)
+        return [scale * output for output in known.output]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Option:
+    """What one model costs for the coming turn, and what it leads to. USD."""
+
+    key: str
+    now: float
+    """Tokens of the coming turn."""
+    loss: float
+    """Expected loss of success in the coming turn, in the task's value."""
+    later: float
+    """Tokens, caches and losses of the ``TURNS_AHEAD`` turns after it."""
+
+    @property
+    def total(self) -> float:
+        return self.now + self.loss + self.later
+
+
+def losses(value: float, success: float, best: float) -> tuple[float, float]:
+    """USD that a hard and a mechanical turn are expected to lose on a model.
+
+    A model that solves a share ``success`` of tasks where the best solves ``best``
+    keeps a task solvable with probability (success / best) ** (1 / HARD_TURNS) at
+    each hard turn, so that a whole task on it comes out at ``success``.
+
+    Args:
+        value: USD that a solved task is worth.
+        success: The model's rate of success, in [0, 1].
+        best: The best rate among the models at hand.
+    """
+    ratio = max(min(success / best, 1.0), 1e-6) if best > 0 else 1.0
+    worth = value * best
+    return (
+        worth * (1.0 - ratio ** (1.0 / HARD_TURNS)),
+        worth * (1.0 - ratio ** (SLIP / HARD_TURNS)),
+    )
+
+
+def options(arms: Sequence[Arm], seen: Situated) -> list[Option]:
+    """Each model for the coming turn, with the best that can follow it."""
+    plans = _plans(arms, seen)
+    output = seen.outputs[outlook(seen.p_mechanical)]
+    found = []
+    for arm in arms:
+        rate, cold = arm.rates, seen.prompt - arm.warm
+        now = rate.cache_read * arm.warm + rate.cache_write * cold
+        found.append(
+            Option(
+                key=arm.key,
+                now=now + rate.output * output,
+                loss=arm.loss(seen.p_mechanical),
+                later=min(_fills(plan, arm, seen) + plan.ahead for plan in plans),
+            )
+        )
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """Models for the turns after the coming one."""
+
+    uses: tuple[tuple[Arm, float], ...]
+    """With the probability that it serves any of them."""
+    ahead: float
+    """USD of ``TURNS_AHEAD`` such turns, first fills of caches apart."""
+
+
+def _plans(arms: Sequence[Arm], seen: Situated) -> list[_Plan]:
+    plans = [_plan((arm,), seen) for arm in arms]
+    for i, first in enumerate(arms):
+        plans.extend(_plan((first, second), seen) for second in arms[i + 1 :])
+    return plans
+
+
+def _plan(used: tuple[Arm, ...], seen: Situated) -> _Plan:
+    """What turns after the next cost where each goes to the better of the used."""
+    dynamics = seen.dynamics
+    size = seen.prompt + seen.growth * TURNS_AHEAD / 2
+    turn, shares = 0.0, [0.0] * len(used)
+    kinds = list(zip(dynamics.shares, dynamics.hard, seen.outputs, strict=True))
+    for share, hard, output in kinds:
+        costs = [
+            a.rates.cache_read * size + a.rates.output * output + a.loss(1.0 - hard)
+            for a in used
+        ]
+        least = min(costs)
+        turn += share * least
+        shares[costs.index(least)] += share
+    for arm, share in zip(used, shares, strict=True):
+        if share:
+            turn += arm.rates.cache_write * seen.growth
+            refill = (arm.rates.cache_write - arm.rates.cache_read) * size
+            turn += share * refill * _dies(arm, share, seen)
+    uses = tuple(
+        (arm, 1.0 - (1.0 - share) ** TURNS_AHEAD)
+        for arm, share in zip(used, shares, strict=True)
+        if share
+    )
+    return _Plan(uses, TURNS_AHEAD * turn)
+
+
+def _dies(arm: Arm, share: float, seen: Situated) -> float:
+    """P(its cache is dead when the next turn comes to it), serving that share.
+
+    Absences are taken to be geometric: the chance that it stays away for as many
+    turns as a lifetime has room for, or that one turn alone outlasts it.
+    """
+    times = [t for row in seen.dynamics.times for t in row]
+    mean = seen.pace * sum(times) / len(times)
+    slow = sum(t * seen.pace > arm.lifetime for t in times) / len(times)
+    away = (1.0 - share) ** (arm.lifetime / mean) if share < 1.0 else 0.0
+    return 1.0 - (1.0 - slow) * (1.0 - away)
+
+
+def _fills(plan: _Plan, served: Arm, seen: Situated) -> float:
+    """USD to bring the plan's caches up to the prompt once ``served`` has served."""
+    total = 0.0
+    for arm, used in plan.uses:
+        if arm is not served:
+            rate = arm.rates
+            missing = seen.prompt - arm.warm
+            total += used * (rate.cache_write - rate.cache_read) * missing
+    return total
