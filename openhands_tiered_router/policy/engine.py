@@ -34,8 +34,6 @@ class Draft:
     floor: Tier | None = None
     cap: Tier | None = None
     pin: Tier | None = None
-    guarded: bool = False
-    """Whether trouble or risk raised the floor: this turn allows no trial."""
     score: float = 0.0
     p_mechanical: float | None = None
     dimensions: tuple[Dimension, ...] = ()

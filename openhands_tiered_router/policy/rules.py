@@ -97,7 +97,6 @@ def floors(draft: Draft) -> Draft:
     if found := escalation(draft.session, policy, signs):
         tier, sign = found
         draft = _raised(draft, tier, "escalation", sign.replace("_", " "))
-        draft = replace(draft, guarded=True)
     return draft
 
 
@@ -116,8 +115,7 @@ class RiskFloor:
         why = risk(draft.session, draft.policy, workspace, source)
         if not why:
             return draft
-        draft = _raised(draft, draft.policy.risk_tier, "risk", why)
-        return replace(draft, guarded=True)
+        return _raised(draft, draft.policy.risk_tier, "risk", why)
 
 
 def _raised(draft: Draft, tier: Tier, rule: str, why: str) -> Draft:

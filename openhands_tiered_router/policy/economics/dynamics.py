@@ -58,6 +58,22 @@ class TurnDynamics:
             ]
         return tuple(shares)
 
+    @cached_property
+    def sorted_times(self) -> tuple[float, ...]:
+        """All quantiles of a turn's time, in multiples of the pace."""
+        return tuple(sorted(time for row in self.times for time in row))
+
+    @cached_property
+    def mean_time(self) -> float:
+        """A turn's mean time in multiples of the pace."""
+        return sum(self.sorted_times) / len(self.sorted_times)
+
+    @cached_property
+    def mean_output(self) -> float:
+        """Mean tokens of an answer."""
+        pairs = zip(self.shares, self.output, strict=True)
+        return sum(share * output for share, output in pairs)
+
 
 @cache
 def default_dynamics() -> TurnDynamics:

@@ -37,7 +37,7 @@ from openhands_tiered_router.policy.value.ways import Odds, Way, best_way
 from openhands_tiered_router.tiers import Endpoint, Prices, Tier
 
 
-UNDER_ROUTED: Final = 2.4
+UNDER_ROUTED: Final = 2.1
 """Loss of a hard turn below the base tier where no success rate is known, in savings
 of a turn in mid-session: a stand-in, at which recorded sessions send a quarter of
 their hard turns below the base tier, as a rule of one line does (31 %)."""
@@ -65,7 +65,9 @@ def worth(draft: Draft) -> Draft:
     odds = odds_of(draft.policy)
     belief = _belief(draft, known, odds)
     draft, way = _started(draft, known, odds, belief)
-    if draft.request.purpose is Purpose.SINGLE:
+    # Nothing is cached yet and the prompt's size is a guess: the task decides.
+    begins = way is not None and not draft.session.turns
+    if begins or draft.request.purpose is Purpose.SINGLE:
         return draft
     return _turn(draft, known, odds, belief, way)
 
@@ -158,7 +160,7 @@ def _risen(
         text = f"{text}: not worth more than the rejected work (${as_it_is:.2f})"
         return replace(draft, need=worked).because("value", text), None
     floor = way.tiers[0] if draft.floor is None else max(draft.floor, way.tiers[0])
-    draft = replace(draft, way=way.tiers, need=way.tiers[0], floor=floor, guarded=True)
+    draft = replace(draft, way=way.tiers, need=way.tiers[0], floor=floor)
     return draft.because("value", f"rejected work of {worked}: {text}"), way
 
 

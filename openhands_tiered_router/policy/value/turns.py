@@ -13,8 +13,10 @@ pace and growth are measured in the session; the loss is a model, see `losses`.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from openhands_tiered_router.policy.economics.dynamics import TurnDynamics, outlook
@@ -53,7 +55,7 @@ class Arm:
         return p_mechanical * self.mechanical + (1.0 - p_mechanical) * self.hard
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Situated:
     """What the session shows of its turns."""
 
@@ -68,13 +70,17 @@ class Situated:
     p_mechanical: float
     dynamics: TurnDynamics
 
-    @property
+    @cached_property
     def outputs(self) -> list[float]:
         """Tokens of an answer by outlook."""
+        scale = self.output / self.dynamics.mean_output
+        return [scale * output for output in self.dynamics.output]
+
+    @cached_property
+    def kinds(self) -> list[tuple[float, float, float]]:
+        """Of later turns, by outlook: share, hard share, tokens of an answer."""
         known = self.dynamics
-        pairs = zip(known.shares, known.output, strict=True)
-        scale = self.output / sum(share * output for share, output in pairs)
-        return [scale * output for output in known.output]
+        return list(zip(known.shares, known.hard, self.outputs, strict=True))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,13 +158,14 @@ def _plans(arms: Sequence[Arm], seen: Situated) -> list[_Plan]:
 
 def _plan(used: tuple[Arm, ...], seen: Situated) -> _Plan:
     """What turns after the next cost where each goes to the better of the used."""
-    dynamics = seen.dynamics
     size = seen.prompt + seen.growth * TURNS_AHEAD / 2
     turn, shares = 0.0, [0.0] * len(used)
-    kinds = list(zip(dynamics.shares, dynamics.hard, seen.outputs, strict=True))
-    for share, hard, output in kinds:
+    for share, hard, output in seen.kinds:
         costs = [
-            a.rates.cache_read * size + a.rates.output * output + a.loss(1.0 - hard)
+            a.rates.cache_read * size
+            + a.rates.output * output
+            + a.mechanical
+            + hard * (a.hard - a.mechanical)
             for a in used
         ]
         least = min(costs)
@@ -183,9 +190,9 @@ def _dies(arm: Arm, share: float, seen: Situated) -> float:
     Absences are taken to be geometric: the chance that it stays away for as many
     turns as a lifetime has room for, or that one turn alone outlasts it.
     """
-    times = [t for row in seen.dynamics.times for t in row]
-    mean = seen.pace * sum(times) / len(times)
-    slow = sum(t * seen.pace > arm.lifetime for t in times) / len(times)
+    times = seen.dynamics.sorted_times
+    mean = seen.pace * seen.dynamics.mean_time
+    slow = 1.0 - bisect_right(times, arm.lifetime / seen.pace) / len(times)
     away = (1.0 - share) ** (arm.lifetime / mean) if share < 1.0 else 0.0
     return 1.0 - (1.0 - slow) * (1.0 - away)
 
