@@ -78,15 +78,16 @@ def is_secret(path: str) -> bool:
     return _SECRET_NAME.match(name) is not None
 
 
-def may_match_secret(pattern: str) -> bool:
+def may_match_secret(pattern: str, *, dots: bool = False) -> bool:
     """Whether a pattern seems meant for secret files: ``.e*``, ``*.pem``.
 
     A sweeping one such as ``src/*`` is not: which files it matches is looked at.
+    ``dots``: as ``grep --include`` reads it, whose ``*`` matches a leading dot, too.
     """
     for part in PurePosixPath(pattern.lower()).parts:
         if part in _SWEEPING or not any(c in part for c in "*?["):
             continue
-        guesses = [g for g in _GUESSES if g[0] != "." or part[0] in ".["]
+        guesses = [g for g in _GUESSES if dots or g[0] != "." or part[0] in ".["]
         if any(fnmatchcase(name, part) for name in guesses):
             return True
     return False

@@ -174,7 +174,7 @@ _SECOND: Final[dict[str, dict[str, Reads]]] = {
     "command": {"-v": Reads("", 1, texts=MANY, script=_NAME),
                 "-V": Reads("", 1, texts=MANY, script=_NAME)},
 }  # fmt: skip
-_SEARCHES: Final = {"grep": "-r --recursive", "diff": "-r --recursive", "rg": ""}
+_SEARCHES: Final = {"grep": "-r --recursive", "diff": "", "rg": ""}
 """Programs, and with which options they read all files below a directory."""
 
 
@@ -231,8 +231,8 @@ def _check_search(
     if name not in _SEARCHES:
         return
     needed = set(_SEARCHES[name].split())
-    narrowed = {"--include", "--files", "--type-list", "-t", "--type"} & options
-    if (needed and not needed & options) or narrowed:
+    narrowed = {"--include", "--files", "--type-list"} & options
+    if (needed and not needed & options) or (narrowed and _WIDE not in options):
         return
     hidden = name != "rg" or "--hidden" in options
     for word in paths or (Word("."),):
@@ -280,7 +280,7 @@ def _read(spec: Reads, words: list[Word]) -> tuple[set[str], tuple[Word, ...]]:
             if value.glob and not (word.text.startswith("--") and kinds[name] == ":"):
                 raise Unclear(f"a glob as the value of {name}")
             if name in ("--include", "--glob", "-g", "--iglob"):
-                _check_filter(value.text)
+                given |= _check_filter(value.text)
             if kinds[name] == "@":
                 paths.append(value)
             elif name in giving:
@@ -301,10 +301,16 @@ def _read(spec: Reads, words: list[Word]) -> tuple[set[str], tuple[Word, ...]]:
     return given, tuple(paths)
 
 
-def _check_filter(pattern: str) -> None:
+_WIDE: Final = "a wide filter"
+
+
+def _check_filter(pattern: str) -> set[str]:
+    """Marks a filter of files that lets secrets through; one meant for them asks."""
     name = pattern.lstrip("!")
-    if is_secret(name) or may_match_secret(name) or name in ("*", "**", "*.*"):
+    if is_secret(name) or may_match_secret(name):
         raise Unclear("a search for files that hold secrets")
+    sweeps = not name.strip("*.?")
+    return {_WIDE} if sweeps or may_match_secret(name, dots=True) else set()
 
 
 def _options(
