@@ -22,10 +22,13 @@ if TYPE_CHECKING:
 PRESET_NAMES = ("anthropic", "openai", "ollama", "local", "openrouter")
 
 
+_TASK_VALUE: Final = 5.0
+"""``[policy] task_value``; here, so that --help need not import the policy."""
+_QUESTION: Final = "What is a solved task worth to you, in USD"
 _EPILOG: Final = """\b
 Examples:
   tiered-router init                       asks
-  tiered-router init --preset anthropic
+  tiered-router init --preset anthropic --task-value 20
   tiered-router init --preset openai --simple ollama_chat/qwen3-coder:30b
   tiered-router init --complex openai/gpt-6.1-sol -o .openhands/tiered-router.toml
 
@@ -50,6 +53,12 @@ Exit code:  0  written
     help="File to write.",
 )
 @click.option(
+    "--task-value",
+    type=click.FloatRange(0),
+    metavar="USD",
+    help="What a solved task is worth to you: the dearer, the stronger the models.",
+)
+@click.option(
     "--unlisted", is_flag=True, help="Accept models that litellm does not list."
 )
 @click.option("--force", is_flag=True, help="Overwrite the file if it exists.")
@@ -57,6 +66,7 @@ Exit code:  0  written
 def command(
     preset: str | None,
     output: Path,
+    task_value: float | None,
     unlisted: bool,
     force: bool,
     as_json: bool,
@@ -72,11 +82,11 @@ def command(
         raise click.UsageError(f"{output} exists; add --force to overwrite it.")
     chosen = {name: model for name, model in models.items() if model}
     if preset is None and not chosen:
-        preset = _ask()
+        preset, task_value = _ask(task_value)
     if not unlisted:
         _check_models(chosen)
     tiers = _tiers(preset, chosen)
-    text, config = _render(tiers, output)
+    text, config = _render(tiers, output, task_value)
     _write(output, text, force)
     _report(output, config, as_json)
 
@@ -85,8 +95,8 @@ def _is_terminal() -> bool:
     return sys.stdin.isatty()
 
 
-def _ask() -> str:
-    """The preset that the user starts with."""
+def _ask(task_value: float | None) -> tuple[str, float | None]:
+    """The preset that the user starts with, and what a solved task is worth, USD."""
     if not _is_terminal():
         raise click.UsageError(
             "Give --preset, or a model for a tier such as --complex MODEL."
@@ -100,7 +110,10 @@ def _ask() -> str:
         click.echo(f"  {name:<12}{preset.title}")
     choice = click.Choice(PRESET_NAMES)
     default = next(iter(found), PRESET_NAMES[0])
-    return click.prompt("Start with", type=choice, default=default)
+    chosen: str = click.prompt("Start with", type=choice, default=default)
+    if task_value is None:
+        task_value = click.prompt(_QUESTION, type=float, default=_TASK_VALUE)
+    return chosen, task_value
 
 
 def found_here() -> dict[str, str]:
@@ -163,7 +176,7 @@ def _check_models(models: Mapping[str, str]) -> None:
 
 
 def _render(
-    tiers: Mapping[Tier, PresetEndpoint], output: Path
+    tiers: Mapping[Tier, PresetEndpoint], output: Path, task_value: float | None
 ) -> tuple[str, RouterConfig]:
     import tomllib
 
@@ -171,7 +184,7 @@ def _render(
     from openhands_tiered_router.config.template import render
     from openhands_tiered_router.policy.economics.price_book import default_price_book
 
-    text = render(tiers, default_price_book())
+    text = render(tiers, default_price_book(), task_value)
     try:
         return text, parse_config(tomllib.loads(text), str(output))
     except ConfigError as error:

@@ -29,6 +29,7 @@ default_tier = "complex"
 # A tier that is left out is served by the next stronger one. Repeat a table to give a
 # tier another endpoint. Keys of providers stay in environment variables.
 """
+_TASK_VALUE: Final = "# policy.task_value = 20.0 "
 _PURPOSE: Final = {
     Tier.SIMPLE: "mechanical turns: search, reading, listing, summaries",
     Tier.MEDIUM: "tasks of middling complexity",
@@ -37,10 +38,21 @@ _PURPOSE: Final = {
 }
 
 
-def render(tiers: Mapping[Tier, PresetEndpoint], book: PriceBook) -> str:
-    """The TOML text for ``tiers``, with the settings most asked for as comments."""
+def render(
+    tiers: Mapping[Tier, PresetEndpoint],
+    book: PriceBook,
+    task_value: float | None = None,
+) -> str:
+    """The TOML text for ``tiers``, with the settings most asked for as comments.
+
+    ``task_value``: USD that a solved task is worth; ``None``: left at the default.
+    """
+    header = _HEADER
+    if task_value is not None:
+        given = f"policy.task_value = {float(task_value)} "
+        header = header.replace(_TASK_VALUE, given, 1)
     tables = (_tier(tier, tiers[tier], book) for tier in Tier if tier in tiers)
-    return "\n".join((_HEADER, *tables))
+    return "\n".join((header, *tables))
 
 
 def _tier(tier: Tier, endpoint: PresetEndpoint, book: PriceBook) -> str:

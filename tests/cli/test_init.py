@@ -16,6 +16,7 @@ from openhands_tiered_router.config import load_config, reach, tier_set
 from openhands_tiered_router.config.presets import PRESETS
 from openhands_tiered_router.config.reach import LocalServer
 from openhands_tiered_router.policy.economics.price_book import default_price_book
+from openhands_tiered_router.policy.policy import Policy
 from openhands_tiered_router.tiers import Tier
 
 
@@ -129,14 +130,15 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     assert "cannot be written" in result.output
 
 
-def test_one_question_is_asked_on_a_terminal(
+def test_two_questions_are_asked_on_a_terminal(
     output: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(init_module, "_is_terminal", lambda: True)
     monkeypatch.setattr(init_module, "found_here", lambda: {"openai": "a key in X"})
-    result = run(output, input="\n")
+    result = run(output, input="\n12.5\n")
     assert result.exit_code == 0, result.output
     assert "Found a key in X." in result.output
+    assert load_config(output).policy.task_value == 12.5
     models = [endpoint.model for endpoint in load_config(output).endpoints().values()]
     assert models == [e.model for e in PRESETS["openai"].tiers.values()]
 
@@ -161,6 +163,12 @@ def test_an_unknown_model_is_refused(output: Path, model: str) -> None:
     assert f"--simple {model}: litellm lists no such model." in result.output
     assert not output.exists()
     assert run(output, "--simple", model, "--unlisted").exit_code == 0
+
+
+def test_the_value_of_a_task_is_the_policys_unless_given(output: Path) -> None:
+    assert Policy().task_value == init_module._TASK_VALUE
+    run(output, "--preset", "openai", "--task-value", "20")
+    assert load_config(output).policy.task_value == 20
 
 
 def test_a_new_file_is_short(output: Path) -> None:
