@@ -8,6 +8,6 @@ from openhands_tiered_router.fields import Section
 class TokenSettings(Section):
     """Fewer tokens for the same knowledge; see docs/tokens.md."""
 
-    filter: bool = True
+    filter: bool = False
     """Shorten results of the terminal, the editor and searches when they arrive: what
     is in view above is referred to, routine is counted. For a ``RoutedAgent``."""
