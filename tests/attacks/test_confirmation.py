@@ -188,6 +188,7 @@ def test_7_an_edit_of_a_program_on_the_path_asks(
         "cat e",
         "diff -r . s",
         "diff . s",
+        "rg -g '*env' KEY",
         "grep -r . --include=*env .",
         "grep -r . --include='*.e*' .",
         "grep -r . --include='*' .",

@@ -234,7 +234,9 @@ def _check_search(
     narrowed = {"--include", "--files", "--type-list"} & options
     if (needed and not needed & options) or (narrowed and _WIDE not in options):
         return
-    hidden = name != "rg" or "--hidden" in options
+    # A glob of ripgrep's takes hidden files in.
+    shown = {"--hidden", "-g", "--glob", "--iglob"}
+    hidden = name != "rg" or bool(shown & options)
     for word in paths or (Word("."),):
         for path in places.expanded(word.text) if word.glob else [word.text]:
             if places.holds_secret(path, hidden=hidden):
