@@ -31,11 +31,33 @@ Examples:
   tiered-router replay ~/.codex/sessions
   tiered-router replay sessions.jsonl.gz --config thrifty.toml --plot replay.html
   tiered-router replay sessions.jsonl --time-scale 10 --json
+  tiered-router replay --outcomes outcomes.jsonl.gz --work bugs --value 20
 """
 
 
 @click.command(name="replay", epilog=_EPILOG)
-@click.argument("sessions", type=click.Path(path_type=Path))
+@click.argument("sessions", type=click.Path(path_type=Path), required=False)
+@click.option(
+    "--outcomes",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Instead of sessions: tasks with what each model did on them.",
+)
+@click.option(
+    "--issues",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="With --outcomes: the tasks' texts, so that the policy can score them.",
+)
+@click.option(
+    "--work",
+    type=click.Choice(("bugs", "frontend", "tests", "apps", "research")),
+    help="With --outcomes: tasks of this kind only.",
+)
+@click.option(
+    "--value",
+    type=click.FloatRange(min=0, max=1_000_000),
+    help="With --outcomes: USD that a solved task is worth; the configuration's if "
+    "not given.",
+)
 @click.option(
     "--config",
     "-c",
@@ -59,7 +81,11 @@ Examples:
 @click.pass_context
 def command(
     context: click.Context,
-    sessions: Path,
+    sessions: Path | None,
+    outcomes: Path | None,
+    issues: Path | None,
+    work: str | None,
+    value: float | None,
     config: Path | None,
     time_scale: float,
     as_json: bool,
@@ -72,6 +98,11 @@ def command(
     OpenAI's or Anthropic's messages, or a session a line (see docs/tools.md). No model
     is called and no key is needed.
 
+    With --outcomes it tells what tasks would come to whose success and cost with each
+    model are known: the configured policy beside every fixed order of tiers and the
+    best of each task in hindsight. A line is {"instance_id", "benchmark", "outcomes":
+    {model: [resolved, usd, ...]}}.
+
     \b
     Exit code:  0  done
                 2  the configuration or the recordings cannot be used
@@ -81,6 +112,11 @@ def command(
     from openhands_tiered_router.record.replay.recordings import read_recordings
     from openhands_tiered_router.record.replay.sessions import SessionError
 
+    if (sessions is None) == (outcomes is None):
+        raise click.UsageError("give either SESSIONS or --outcomes")
+    if sessions is None:
+        asked = (outcomes, issues, config, work, value)
+        context.exit(_outcomes(*asked, as_json, plot))
     try:
         engine = _engine(config)
         recorded = read_recordings(sessions)
@@ -91,6 +127,29 @@ def command(
     except (SessionError, UnknownPriceError, ConfigError) as error:
         click.echo(f"Error: {error}", err=True)
         context.exit(UNUSABLE)
+
+
+def _outcomes(
+    outcomes: Path | None,
+    issues: Path | None,
+    config: Path | None,
+    work: str | None,
+    value: float | None,
+    as_json: bool,
+    plot: Path | None,
+) -> int:
+    from openhands_tiered_router.cli.deciding import DecidingError
+    from openhands_tiered_router.cli.outcomes import Asked, replay_outcomes
+    from openhands_tiered_router.record.calibrate.samples import SampleError
+    from openhands_tiered_router.record.replay.outcomes import OutcomeError
+
+    assert outcomes is not None
+    try:
+        replay_outcomes(Asked(outcomes, issues, config, work, value), as_json, plot)
+    except (SampleError, OutcomeError, DecidingError, OSError) as error:
+        click.echo(f"Error: {error}", err=True)
+        return UNUSABLE
+    return 0
 
 
 def _engine(config: Path | None) -> Engine:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from openhands_tiered_router.record.plots import page
+
 
 _SIZE: Final = 420
 _MARGIN: Final = 50
@@ -28,16 +30,11 @@ def reliability_page(fitted: Mapping[str, Any]) -> str:
     )
     whole = _SIZE + 2 * _MARGIN
     title = "Reliability of the next-turn model"
-    return (
-        '<!doctype html><html lang="en"><meta charset="utf-8">'
-        f"<title>{title}</title>"
-        "<style>body{font:14px system-ui,sans-serif;margin:2em;max-width:40em;"
-        "color:#222;background:#fff}text{font:13px system-ui,sans-serif}</style>"
-        f"<h1>{title}</h1><p>{caption}</p>"
+    drawn = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {whole} {whole}" '
-        f'width="{whole}" style="max-width:100%" role="img" aria-label="{title}">'
-        f"{_axes()}{points}</svg></html>\n"
+        f'width="{whole}" role="img" aria-label="{title}">{_axes()}{points}</svg>'
     )
+    return page(title, caption, drawn)
 
 
 def _axes() -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import Final
 
+from openhands_tiered_router.record.plots import page as html_page
 from openhands_tiered_router.record.replay.summary import ROUTED, Line, Summary
 
 
@@ -25,17 +26,13 @@ def page(summary: Summary, title: str) -> str:
         f"{summary.sessions} sessions, {summary.turns} turns; cost relative to always "
         f"{summary.base}; whiskers: 95 % bootstrap interval over sessions"
     )
-    return (
-        '<!doctype html><html lang="en"><meta charset="utf-8">'
-        f"<title>{escape(title)}</title>"
-        "<style>body{font:14px system-ui,sans-serif;margin:2em;color:#222}"
-        "text{font:13px system-ui,sans-serif}</style>"
-        f"<h1>{escape(title)}</h1><p>{escape(caption)}</p>"
+    drawn = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{height}" '
         f'role="img" aria-label="{escape(caption)}">{bars}'
         f'<line x1="{one:.1f}" x2="{one:.1f}" y1="{_TOP - 10}" y2="{height - 15}" '
-        'stroke="#888" stroke-dasharray="4 3"/></svg></html>\n'
+        'stroke="#888" stroke-dasharray="4 3"/></svg>'
     )
+    return html_page(title, caption, drawn)
 
 
 def _bar(row: int, line: Line, scale: float) -> str:

@@ -1,0 +1,185 @@
+"""``tiered-router replay --outcomes``: a policy judged on tasks with known outcomes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from openhands_tiered_router.plural import counted
+
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from openhands_tiered_router.cli.deciding import Decider
+    from openhands_tiered_router.record.calibrate.outcomes import Task
+    from openhands_tiered_router.record.replay.outcomes import Comparison, Judge
+    from openhands_tiered_router.tiers import Tier
+
+_AGENT: Final = [{"type": "function", "function": {"name": "terminal"}}]
+"""Tools of the call that is decided: an agent is to do the task."""
+_SHOWN: Final = 8
+"""Fixed ways in the table; --json has all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is to be replayed."""
+
+    outcomes: Path
+    issues: Path | None
+    config: Path | None
+    work: str | None
+    value: float | None
+
+
+def replay_outcomes(asked: Asked, as_json: bool, plot: Path | None) -> None:
+    """Prints what the configured policy comes to beside all fixed ways.
+
+    Raises:
+        SampleError: A file cannot be used.
+        OutcomeError: The configured models have no outcomes in it.
+        DecidingError: The configuration cannot be used.
+    """
+    from openhands_tiered_router.cli.deciding import decider
+    from openhands_tiered_router.record.replay.outcomes import Judge, compare
+
+    tasks = _tasks(asked)
+    deciding = _at_value(decider(asked.config, None), asked.value)
+    policy = deciding.engine.policy
+    judge = Judge(policy.task_value, policy.catch_rate, policy.pass_rate)
+    decide = _decide(deciding, _texts(asked.issues))
+    found = compare(tasks, deciding.engine.tiers, decide, judge)
+    if plot is not None:
+        plot.write_text(_page(found, judge, asked), "utf-8")
+    if as_json:
+        click.echo(json.dumps({**asdict(judge), **asdict(found)}))
+        return
+    from rich.console import Console
+
+    _show(Console(), found, judge)
+    if plot is not None:
+        click.echo(f"Plot: {plot}")
+
+
+def _at_value(deciding: Decider, value: float | None) -> Decider:
+    """The policy as if a solved task were worth that."""
+    if value is None:
+        return deciding
+    policy = deciding.engine.policy.model_copy(update={"task_value": value})
+    return replace(deciding, engine=replace(deciding.engine, policy=policy))
+
+
+def _tasks(asked: Asked) -> list[Task]:
+    from openhands_tiered_router.policy.value.table import BENCHMARKS
+    from openhands_tiered_router.record.calibrate.outcomes import read_tasks
+    from openhands_tiered_router.record.calibrate.samples import SampleError
+
+    tasks = read_tasks(asked.outcomes)
+    if asked.work is None:
+        return tasks
+    kept = [t for t in tasks if BENCHMARKS.get(t.benchmark) == asked.work]
+    if not kept:
+        there = ", ".join(sorted({t.benchmark for t in tasks}))
+        raise SampleError(
+            f"{asked.outcomes}: no task of {asked.work}; its benchmarks are {there}"
+        )
+    return kept
+
+
+def _texts(issues: Path | None) -> dict[str, str]:
+    """What each task asks for, by its id."""
+    from openhands_tiered_router.record.calibrate.samples import (
+        IssueSample,
+        read_samples,
+    )
+
+    if issues is None:
+        return {}
+    return {s.id: s.text for s in read_samples(issues) if isinstance(s, IssueSample)}
+
+
+def _decide(
+    deciding: Decider, texts: dict[str, str]
+) -> Callable[[Task], Sequence[Tier]]:
+    """The policy's way of a task, asked once for each text."""
+    remembered: dict[str, Sequence[Tier]] = {}
+
+    def decide(task: Task) -> Sequence[Tier]:
+        text = texts.get(task.id, "")
+        if text not in remembered:
+            messages = [{"role": "user", "content": text}]
+            decision, _ = deciding.decide(messages=messages, tools=_AGENT)
+            remembered[text] = decision.way or (decision.tier,)
+        return remembered[text]
+
+    return decide
+
+
+def _show(console: Console, found: Comparison, judge: Judge) -> None:
+    from rich.table import Table
+
+    from openhands_tiered_router.record.plots import scatter_text
+
+    table = Table(box=None, pad_edge=False)
+    table.add_column("way", overflow="fold")
+    for name in ("solved", "USD a task", "worth", "95 %"):
+        table.add_column(name, justify="right")
+    own, *fixed, best = found.rows
+    for row in (own, *fixed[:_SHOWN], best):
+        interval = f"{row.low:.2f} to {row.high:.2f}"
+        figures = (f"{row.success:.1%}", f"{row.usd:.3f}", f"{row.worth:.3f}")
+        table.add_row(row.name, *figures, interval)
+    console.print(table)
+    console.print(
+        scatter_text(_points(found), min(console.width, 80)),
+        highlight=False,
+        markup=False,
+    )
+    chosen = ", ".join(f"{way} ({n})" for way, n in found.chosen.items())
+    seen = (
+        f"a verifier that catches {judge.catch:.0%} and passes {judge.accept:.0%}"
+        if judge.catch
+        else "no verifier"
+    )
+    console.print(
+        "solved against USD a task; C: configured, o: fixed ways, H: hindsight",
+        f"{counted(found.tasks, 'task')} at ${judge.value:g} a solved one, {seen}; "
+        f"{found.skipped} left out for want of an outcome",
+        f"configured: {chosen}",
+        "worth: value x solved - cost; 95 %: bootstrap over tasks; hindsight: the best "
+        "way of each task",
+        sep="\n",
+        highlight=False,
+        markup=False,
+    )
+
+
+def _points(found: Comparison) -> list[Any]:
+    from openhands_tiered_router.record.plots import Point
+
+    own, *fixed, best = found.rows
+    kinds = [(row, "efficient", "o") for row in fixed]
+    kinds += [(best, "other", "H"), (own, "chosen", "C")]
+    return [
+        Point(row.name, max(row.usd, 1e-4), row.success, kind, mark)
+        for row, kind, mark in kinds
+    ]
+
+
+def _page(found: Comparison, judge: Judge, asked: Asked) -> str:
+    from openhands_tiered_router.record.plots import page, scatter
+
+    title = f"Ways of trying {counted(found.tasks, 'task')} of {asked.outcomes.name}"
+    caption = (
+        f"At ${judge.value:g} a solved task the configured policy is worth "
+        f"{found.rows[0].worth:.2f} a task ({found.rows[0].low:.2f} to "
+        f"{found.rows[0].high:.2f}); the best fixed way, {found.rows[1].name}, "
+        f"{found.rows[1].worth:.2f}."
+    )
+    return page(title, caption, scatter(_points(found), title))
