@@ -35,6 +35,9 @@ class Draft:
     cap: Tier | None = None
     pin: Tier | None = None
     score: float = 0.0
+    difficulty: float = 0.0
+    """How far the task's text puts it above the mean difficulty, in standard
+    deviations of difficulty."""
     p_mechanical: float | None = None
     dimensions: tuple[Dimension, ...] = ()
     reasons: tuple[Reason, ...] = ()

@@ -208,11 +208,30 @@ class TaskScoreRule:
             graph=self.graph,
             overrides=draft.policy.dimension_weights,
         )
-        draft = replace(draft, score=result.score, dimensions=result.dimensions)
+        draft = replace(
+            draft,
+            score=result.score,
+            dimensions=result.dimensions,
+            difficulty=self._difficulty(result),
+        )
         text = f"complexity {result.score:.2f}: {leading(result.dimensions)}"
         if request.purpose is Purpose.SINGLE:
             draft = replace(draft, need=draft.tiers.tier_for(result.score))
         return draft.because("task_score", text)
+
+    def _difficulty(self, result: TaskScore) -> float:
+        """What the score says of a report's difficulty, in tenths.
+
+        It was fitted to reports before any work, so a prompt's share and what the
+        conversation adds are left out. Tenths, so that equal sums are remembered.
+        """
+        conversation = sum(
+            d.value * d.weight
+            for d in result.dimensions
+            if d.name in CONVERSATION_SIGNALS
+        )
+        shift = self.scorer.weights.difficulty.shift(result.score - conversation)
+        return round(shift * result.issue_share, 1)
 
 
 def leading(dimensions: tuple[Dimension, ...], most: int = 3) -> str:

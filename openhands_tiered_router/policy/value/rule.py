@@ -64,7 +64,9 @@ def worth(draft: Draft) -> Draft:
         return _assumed(draft)
     odds = odds_of(draft.policy)
     belief = _belief(draft, known, odds)
-    draft, way = _started(draft, known, odds, belief)
+    # A text tells of a task before it is worked on, and of no turn.
+    before = Belief.prior(draft.difficulty) if belief is PRIOR else belief
+    draft, way = _started(draft, known, odds, before)
     # Nothing is cached yet and the prompt's size is a guess: the task decides.
     begins = way is not None and not draft.session.turns
     if begins or draft.request.purpose is Purpose.SINGLE:

@@ -219,3 +219,31 @@ def test_the_receipt_adds_up(p: float) -> None:
     [chosen] = [c for c in priced if c.endpoint == decision.endpoint]
     assert chosen.cost_return == 0.0
     assert "success at risk" in decision.reasons[-1].text
+
+
+def test_a_report_that_looks_hard_starts_higher() -> None:
+    """The score of a report shifts the difficulty that its way is chosen by."""
+    easy = "`parse_args` fails. Fix `parse_args` in `cli_main` so that `--json` works."
+    easy += " It used to work with `--text`, see `print_rows` of the same module."
+    hard = (
+        "`resolve_order` of `TaskGraph` is wrong because `visit_node` shares "
+        "`seen_set` between branches, and later callers rely on that. " * 12
+    )
+    rates = zip(
+        Tier, (0.744, 0.751, 0.848, 0.958), (0.04, 0.15, 0.72, 1.45), strict=True
+    )
+    four = tuple(
+        replace(endpoint(tier, success, 1.0), task_usd=usd)
+        for tier, success, usd in rates
+    )
+    policy = Policy(task_value=20.0, catch_rate=0.8, pass_rate=0.9)
+    engine = Engine(TierSet(four), standard_rules(), policy)
+    request = RoutingRequest(
+        session_id="s", purpose=Purpose.TURN, prompt_tokens=1_000, needs_tools=True
+    )
+    low, high = (
+        engine.decide(request, replace(SessionState(), task=t, request=t), now=0.0)
+        for t in (easy, hard)
+    )
+    assert low.score < high.score
+    assert low.way[0] < high.way[0]
