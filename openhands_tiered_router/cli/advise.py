@@ -238,7 +238,7 @@ class _Found:
             keys = {"api_key_env": offer.variable} if offer else {}
             name = offer.model if offer else f"PROVIDER/{model.name}"
             endpoints[tier] = PresetEndpoint(name, keys, note=said)
-        head = f"# Advised at ${self.odds.value:g} a solved task, for {self.work}.\n"
+        head = f"policy.task_value = {self.odds.value}\n"
         if len(self.advice.best.models) > 1:
             head += "verify.enabled = true\n"
         return f"{head}\n{render(endpoints, default_price_book())}"
