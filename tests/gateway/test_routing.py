@@ -181,7 +181,7 @@ def test_a_client_that_leaves_frees_the_probe(
     router.failed(first, "complex", ConnectionError())
     later = first.began + 40
     monkeypatch.setattr(
-        "openhands_tiered_router.gateway.routing.time.time", lambda: later
+        "openhands_tiered_router.gateway.routing.clock.now", lambda: later
     )
     probing = router.set_out(call(model=f"{MODEL}/complex"))
     assert not router._health(probing, "complex").breaker.acquire(later)
