@@ -28,7 +28,7 @@ _MEMBER: Final = _kinds(
     " navigation_expression dot_index_expression qualified_identifier"
     " scoped_type_identifier nested_identifier"
 )
-_CALL: Final = _kinds(
+CALL_KINDS: Final = _kinds(
     "call call_expression method_invocation invocation_expression"
     " function_call generic_function macro_invocation"
 )
@@ -72,7 +72,7 @@ def text_of(source: bytes, node: "Node", depth: int = 12) -> str:
         return _leaf(source, node)
     if kind in _MEMBER:
         return _member(source, node, depth)
-    if kind in _CALL:
+    if kind in CALL_KINDS:
         return _call(source, node, depth)
     if kind in _MADE:
         return _made(source, node)

@@ -13,6 +13,7 @@ from hashlib import blake2b
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
+from openhands_tiered_router.graph.arguments import arguments_of, parameters_of
 from openhands_tiered_router.graph.comments import comment_before
 from openhands_tiered_router.graph.expressions import UNKNOWN, receiver, text_of
 from openhands_tiered_router.graph.grammar import captures
@@ -124,7 +125,7 @@ class _Sweep:
     outside: int = 0
     """Decision points that stand in no definition."""
     imports: list[Import] = field(default_factory=list)
-    calls: dict[tuple[int, str, str], Call] = field(default_factory=dict)
+    calls: dict[tuple[object, ...], Call] = field(default_factory=dict)
     types: dict[tuple[int, str, bool], TypeUse] = field(default_factory=dict)
     variables: list[Variable] = field(default_factory=list)
     stack: list[tuple[int, int]] = field(default_factory=lambda: [(1 << 62, _FILE)])
@@ -297,9 +298,12 @@ class _Sweep:
         if name in self.language.ignored_calls:
             return
         before = receiver(self.source, start, node)
-        key = (scope, name, before)
+        overloads = self.language.overloads
+        arguments = arguments_of(self.source, node) if overloads else None
+        key = (scope, name, before, arguments)
         if key not in self.calls:
-            self.calls[key] = Call(scope, name, before, node.start_point[0] + 1)
+            line = node.start_point[0] + 1
+            self.calls[key] = Call(scope, name, before, line, arguments)
 
     def _anonymous(self, scope: int, start: int, end: int, node: "Node") -> None:
         """A function without a name has a complexity of its own."""
@@ -350,9 +354,16 @@ class _Sweep:
                     docstring=draft.docstring or comment,
                     is_test=self._tests(draft, name, header, marked),
                     returns=draft.returns,
+                    parameters=self._parameters(draft),
+                    has_body=not draft.node.type.endswith("_signature"),
                 )
             )
         return tuple(done)
+
+    def _parameters(self, draft: _Draft) -> tuple[str, ...] | None:
+        if draft.kind != NodeKind.FUNCTION or not self.language.overloads:
+            return None
+        return parameters_of(self.source, draft.node)
 
     def _owner(self, draft: _Draft, header: str, bases: list[str]) -> str:
         """Return the qualified name that a definition's own is appended to."""

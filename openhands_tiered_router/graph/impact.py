@@ -164,12 +164,15 @@ def nodes_of(graph: CodeGraph, path: str, symbol: str) -> list[str]:
         graph: The workspace's graph.
         path: Of the file.
         symbol: A qualified name, or the end of one at a dot; several may match.
+            It stands for all of its overloads unless it names one (``f#1``).
     """
     facts = graph.facts(path)
     definitions = facts.definitions if facts else ()
     chosen: set[int] = set()
     for number, definition in enumerate(definitions):
         name = definition.qualname
+        if "#" not in symbol:
+            name = name.partition("#")[0]
         if name == symbol or name.endswith("." + symbol) or definition.parent in chosen:
             chosen.add(number)
     return [facts.node_id(number) for number in sorted(chosen)] if facts else []

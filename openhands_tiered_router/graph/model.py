@@ -17,7 +17,7 @@ from typing import Final
 from msgspec import Struct
 
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Version of these records; a cache of another version is rebuilt."""
 
 CERTAIN: Final = 0.9
@@ -72,6 +72,10 @@ class Definition(Struct, frozen=True, array_like=True, gc=False):
     is_test: bool
     returns: str = ""
     """Text of the declared return type, for the resolver."""
+    parameters: tuple[str, ...] | None = None
+    """As `arguments.parameters_of` writes them, in a language with overloads."""
+    has_body: bool = True
+    """False for a signature that is only declared (TypeScript)."""
 
 
 class Import(Struct, frozen=True, array_like=True, gc=False):
@@ -99,6 +103,8 @@ class Call(Struct, frozen=True, array_like=True, gc=False):
     """What stands before the name: "" for a bare name, ``a.b()`` for a chain,
     ``?`` for an expression that has no name."""
     line: int
+    arguments: tuple[str, ...] | None = None
+    """As `arguments.arguments_of` writes them, in a language with overloads."""
 
 
 class TypeUse(Struct, frozen=True, array_like=True, gc=False):

@@ -356,7 +356,8 @@ def _links_alike(old: FileFacts | None, new: FileFacts | None) -> bool:
 
 
 def _same_call(a: Call, b: Call) -> bool:
-    return (a.scope, a.name, a.receiver) == (b.scope, b.name, b.receiver)
+    one = (a.scope, a.name, a.receiver, a.arguments)
+    return one == (b.scope, b.name, b.receiver, b.arguments)
 
 
 def _same_import(a: Import, b: Import) -> bool:
@@ -365,5 +366,6 @@ def _same_import(a: Import, b: Import) -> bool:
 
 
 def _same_definition(a: Definition, b: Definition) -> bool:
-    one = (a.qualname, a.kind, a.parent, a.returns)
-    return one == (b.qualname, b.kind, b.parent, b.returns)
+    one = (a.qualname, a.kind, a.parent, a.returns, a.parameters, a.has_body)
+    two = (b.qualname, b.kind, b.parent, b.returns, b.parameters, b.has_body)
+    return one == two

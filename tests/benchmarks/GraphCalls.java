@@ -54,7 +54,11 @@ public class GraphCalls {
       if (made instanceof ParameterizedTypeTree generic) {
         made = generic.getType();
       }
-      report(constructor == null ? null : constructor.getEnclosingElement(), made);
+      Element type = constructor == null ? null : constructor.getEnclosingElement();
+      if (call.getClassBody() != null) {  // an anonymous class: the type that it names
+        type = trees.getElement(new TreePath(getCurrentPath(), made));
+      }
+      report(type, made);
       return super.visitNewClass(call, unused);
     }
 

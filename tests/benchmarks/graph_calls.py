@@ -9,8 +9,10 @@ A SCIP index is made by ``scip-python index . --project-name x`` (pyright) or
 is defined; graph_calls_go.go and GraphCalls.java beside this write it with
 go/types and javac.
 
-An edge is a pair of definitions, caller and callee; overloads and repeated
-definitions of one name count as one, a constructor as its class. The reference
+An edge is a pair of definitions, caller and callee. A sites file tells the
+overloads of a name apart, a SCIP index does not: there they count as one, as do
+repeated definitions in languages without overloads, and a constructor as its class.
+A call whose overload is open has sure edges to none of them. The reference
 has the pairs whose callee is defined in ROOT. A pair of ours that it lacks is
 wrong, unless the caller holds a call of that name that the reference could not
 type, or that scip-python takes for the built-in of the same name (``x.list()``).
@@ -102,16 +104,26 @@ def inside(root: Path, path: str) -> str:
     return full.relative_to(root).as_posix() if full.is_relative_to(root) else path
 
 
-def plain(node: str) -> str:
-    """Return a node's id without repetitions, and a constructor as its class."""
+def plain(node: str, *, apart: bool = False) -> str:
+    """Return a node's id with a constructor as its class.
+
+    Args:
+        node: The id.
+        apart: Whether overloads keep their numbers.
+    """
     path, separator, qualname = node.partition("::")
-    parts = qualname.partition("#")[0].split(".")
+    qualname, mark, number = qualname.partition("#")
+    parts = qualname.split(".")
     if len(parts) > 1 and parts[-1] in (parts[-2], "__init__"):
-        parts = parts[:-1]
-    return f"{path}{separator}{'.'.join(parts)}"
+        parts, mark = parts[:-1], ""
+    language = language_of(path)
+    kept = apart and mark and language is not None and language.overloads
+    return f"{path}{separator}{'.'.join(parts)}{mark + number if kept else ''}"
 
 
-def calls(root: Path, facts: FileFacts) -> Iterator[tuple[Site, str, str]]:
+def calls(
+    root: Path, facts: FileFacts, *, apart: bool
+) -> Iterator[tuple[Site, str, str]]:
     """Yield (site, callee's name, caller) for each call in a file."""
     language = language_of(facts.path)
     assert language is not None
@@ -123,32 +135,32 @@ def calls(root: Path, facts: FileFacts) -> Iterator[tuple[Site, str, str]]:
             if found.start_line <= line + 1 <= found.end_line:
                 scope = index
         name = source[node.start_byte : node.end_byte].decode("utf-8", "replace")
-        yield (line, column), name, plain(facts.node_id(scope))
+        yield (line, column), name, plain(facts.node_id(scope), apart=apart)
 
 
 def reference(
-    root: Path, graph: CodeGraph, uses: Uses
+    root: Path, graph: CodeGraph, uses: Uses, *, apart: bool
 ) -> tuple[set[tuple[str, str]], set[tuple[str, str]]]:
     """Return the reference's edges, and (caller, name) that it does not know."""
     edges: set[tuple[str, str]] = set()
     unknown: set[tuple[str, str]] = set()
     for path, known in uses.items():
         facts = graph.facts(path)
-        for site, name, caller in calls(root, facts) if facts else ():
+        for site, name, caller in calls(root, facts, apart=apart) if facts else ():
             if site not in known:
                 unknown.add((caller, name))
             for home, line, word in known.get(site, ()):
-                target = defined(graph.facts(home), line, word or name)
+                target = defined(graph.facts(home), line, word or name, apart=apart)
                 if target and target != caller:
                     edges.add((caller, target))
     return edges, unknown
 
 
-def defined(facts: FileFacts | None, line: int, name: str) -> str:
+def defined(facts: FileFacts | None, line: int, name: str, *, apart: bool) -> str:
     """Return the definition of a name that starts on a line, or ""."""
     for index, found in enumerate(facts.definitions if facts else ()):
         if (found.start_line, found.name) == (line + 1, name) and facts is not None:
-            return plain(facts.node_id(index))
+            return plain(facts.node_id(index), apart=apart)
     return ""
 
 
@@ -167,12 +179,13 @@ def main() -> None:
         if options.scip
         else from_sites(root, options.sites)
     )
-    expected, unknown = reference(root, graph, uses)
+    apart = options.scip is None
+    expected, unknown = reference(root, graph, uses, apart=apart)
     print(machine())
     print(f"{root}: {len(graph.files)} files, {len(expected)} edges in the reference")
     for least in CONFIDENCES:
         found = {
-            (plain(edge.source), plain(edge.target))
+            (plain(edge.source, apart=apart), plain(edge.target, apart=apart))
             for path in uses.keys() & graph.files.keys()
             for edge in graph.records[path].edges
             if edge.kinds & EdgeKind.CALLS and edge.confidence >= least
@@ -182,7 +195,7 @@ def main() -> None:
         wrong = {
             (a, b)
             for a, b in found - expected
-            if (a, re.split(r"[.:]", b)[-1]) not in unknown
+            if (a, re.split(r"[.:]", b.partition("#")[0])[-1]) not in unknown
         }
         precision = len(right) / max(1, len(right) + len(wrong))
         recall = len(right) / max(1, len(expected))

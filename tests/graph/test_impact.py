@@ -130,3 +130,23 @@ def test_a_symbol_stands_for_what_is_in_it(
     assert nodes_of(graph, "a.py", "B.c") == ["a.py::A.B.c"]
     assert nodes_of(graph, "a.py", "nothing") == []
     assert nodes_of(graph, "b.py", "A") == []
+
+
+def test_a_name_stands_for_all_of_its_overloads(
+    graph_of: Callable[[Mapping[str, str]], CodeGraph],
+) -> None:
+    graph = graph_of(
+        {
+            "A.java": "class A { void f(int a) {} void f(String a) {} }",
+            "T.java": "class T { void one(A a) { a.f(1); }\n"
+            'void two(A a) { a.f("x"); } }',
+        }
+    )
+
+    def users(symbol: str) -> set[str]:
+        assert graph.digraph is not None
+        radius = blast_radius(graph.digraph, nodes_of(graph, "A.java", symbol), depth=1)
+        return {d.node for d in radius.dependents}
+
+    assert users("A.f") == users("f") == {"T.java::T.one", "T.java::T.two"}
+    assert users("A.f#1") == {"T.java::T.two"}

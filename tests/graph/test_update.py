@@ -9,7 +9,10 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from openhands_tiered_router.graph.refresh import Refresher
 
 
-NAMES = ("a.py", "b.py", "pkg/__init__.py", "pkg/c.py", "pkg/d.py", "m.ts", "n.ts")
+NAMES = (
+    *("a.py", "b.py", "pkg/__init__.py", "pkg/c.py", "pkg/d.py"),
+    *("m.ts", "n.ts", "A.java", "B.java"),
+)
 
 PYTHON = (
     "",
@@ -31,6 +34,13 @@ SCRIPT = (
     "export function g() { return new C(); }\nimport { C } from './n';\n",
     "export { g as f } from './n'; const x = new C(); x.m();\n",
 )
+JAVA = (
+    "",
+    "class A { A f(int a) { f(); } void f() { f(1); } }",
+    "class A { void f(String a) {} void f() { f(x); } }",
+    "class B extends A { String g() { f(1); f(g()); } void f(int a, int b) {} }",
+    "class B { void g(A a, int b) { a.f(b); a.f(a.f(1)); } void f(Object o) {} }",
+)
 
 edit = st.tuples(
     st.sampled_from(NAMES),
@@ -44,7 +54,7 @@ def write(root: Path, name: str, choice: int | None) -> None:
     if choice is None:
         path.unlink(missing_ok=True)
         return
-    texts = SCRIPT if name.endswith(".ts") else PYTHON
+    texts = {"ts": SCRIPT, "java": JAVA}.get(name.partition(".")[2], PYTHON)
     path.parent.mkdir(exist_ok=True)
     path.write_text(texts[choice % len(texts)])
 

@@ -82,6 +82,8 @@ class Language:
     """Whether a bare name can mean a member of the enclosing type."""
     global_names: bool = False
     """Whether an unimported name can only mean the one definition there is."""
+    overloads: bool = False
+    """Whether several functions of one name are told apart by their parameters."""
     package_scope: bool = False
     """Whether files of one directory see each other's names unimported."""
 

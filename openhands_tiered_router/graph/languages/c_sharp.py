@@ -36,4 +36,5 @@ LANGUAGE: Final = Language(
     query=QUERY,
     test_marker=re.compile(r"\[(?:Test|Fact|Theory|TestMethod|TestCase)\b"),
     package_scope=True,
+    overloads=True,
 )

@@ -37,4 +37,5 @@ LANGUAGE: Final = Language(
     family="c",
     receiver_types=re.compile(r"[^()]*?\b(\w+)(?:<[^<>]*>)?::~?\w+\s*\("),
     global_names=True,
+    overloads=True,
 )

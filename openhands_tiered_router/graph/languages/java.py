@@ -66,4 +66,5 @@ LANGUAGE: Final = Language(
     test_path=re.compile(r"(?:^|/)tests?/|(?:Test|Tests|IT)\.\w+\Z"),
     test_marker=re.compile(r"@(?:\w+\.)*(?:Test|ParameterizedTest|RepeatedTest)\b"),
     package_scope=True,
+    overloads=True,
 )

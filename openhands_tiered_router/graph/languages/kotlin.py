@@ -31,4 +31,5 @@ LANGUAGE: Final = Language(
     test_path=re.compile(r"(?:^|/)\w*[tT]ests?/|(?:Test|Tests|Spec)\.kt\Z"),
     test_marker=re.compile(r"@Test\b"),
     package_scope=True,
+    overloads=True,
 )

@@ -51,4 +51,5 @@ LANGUAGE: Final = Language(
     family="js",
     imports=imports,
     own_members=False,
+    overloads=True,
 )

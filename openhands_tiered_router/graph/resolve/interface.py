@@ -12,7 +12,13 @@ from typing import Final
 from msgspec import Struct
 
 from openhands_tiered_router.graph.expressions import UNKNOWN
-from openhands_tiered_router.graph.model import FileFacts, NodeKind, Variable
+from openhands_tiered_router.graph.model import (
+    Definition,
+    FileFacts,
+    NodeKind,
+    Variable,
+)
+from openhands_tiered_router.graph.resolve.overloads import Twin
 
 
 SELF: Final = frozenset({"self", "cls", "this", "Self", "@", "super", "super()"})
@@ -39,6 +45,8 @@ class Symbol(Struct, frozen=True, array_like=True, gc=False):
     """Texts of a class's base types."""
     hidden: bool = False
     """Whether it stands inside of a function, out of sight for other files."""
+    twins: tuple[Twin, ...] = ()
+    """The functions of this name in a language with overloads, or the one."""
 
 
 class Interface(Struct, frozen=True, array_like=True, gc=False):
@@ -75,8 +83,9 @@ def _definitions(facts: FileFacts, local: Locals) -> Iterator[tuple[str, Symbol]
     """Yield every definition.
 
     Of several with one name the last counts, as it does at run time, but the
-    first declared result: that is the first overload's.
+    first declared result: that is the first overload's. Overloads come with it.
     """
+    twins = _twins(facts)
     bases = base_texts(facts)
     results: dict[str, str] = {}
     types: set[str] = set()
@@ -91,13 +100,36 @@ def _definitions(facts: FileFacts, local: Locals) -> Iterator[tuple[str, Symbol]
         if definition.kind == NodeKind.FUNCTION:
             result = results.get(key) or returns(facts, index, local)
             results[key] = result
-            yield key, Symbol("f", name, result, hidden=inner)
+            alike = twins.get(key, ())
+            yield key, Symbol("f", name, result, hidden=inner, twins=alike)
         else:
             kind = "c" if definition.kind == NodeKind.CLASS else "m"
             if kind == "m" and key in types:
                 continue  # a Rust `impl` block: the name means the type
             types.add(key)
             yield key, Symbol(kind, name, bases=bases.get(key, ()), hidden=inner)
+
+
+def _twins(facts: FileFacts) -> dict[str, tuple[Twin, ...]]:
+    """Return the functions of each name that calls are told apart by.
+
+    TypeScript's implementation of declared overloads cannot be called by its own
+    signature, so that it is left out.
+    """
+    found: dict[str, list[Definition]] = {}
+    for definition in facts.definitions:
+        if definition.parameters is not None:
+            key = definition.qualname.partition("#")[0]
+            found.setdefault(key, []).append(definition)
+    return {
+        key: tuple((d.qualname, d.parameters) for d in callable_of(alike))
+        for key, alike in found.items()
+    }
+
+
+def callable_of(twins: list[Definition]) -> list[Definition]:
+    """Return the signatures that were declared without a body, or all."""
+    return [d for d in twins if not d.has_body] or twins
 
 
 def base_texts(facts: FileFacts) -> dict[str, tuple[str, ...]]:

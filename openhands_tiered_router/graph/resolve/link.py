@@ -12,9 +12,12 @@ from zlib import crc32
 
 from msgspec import Struct
 
+from openhands_tiered_router.graph.arguments import simple_type
 from openhands_tiered_router.graph.expressions import UNKNOWN
 from openhands_tiered_router.graph.languages import language_of
 from openhands_tiered_router.graph.model import (
+    CERTAIN,
+    Call,
     Edge,
     EdgeKind,
     FileFacts,
@@ -25,12 +28,16 @@ from openhands_tiered_router.graph.model import (
 from openhands_tiered_router.graph.resolve.index import Index, Key, directory_of
 from openhands_tiered_router.graph.resolve.modules import PACKAGE
 from openhands_tiered_router.graph.resolve.names import Names, bare
+from openhands_tiered_router.graph.resolve.overloads import UNIVERSAL
 from openhands_tiered_router.graph.resolve.scopes import Scopes
 
 
 EXACT: Final = 1.0
 SAME_PACKAGE: Final = 0.95
 """An unimported name with one definition in the same directory."""
+ONE_OF_TWINS: Final = CERTAIN
+"""Surely one of the overloads of a name, but which is open: an edge to each, which
+questions follow, as a change of any of them may reach the caller."""
 ONLY_ONE: Final = 0.7
 """A bare name with a single definition in the workspace."""
 ONLY_GLOBAL: Final = 0.9
@@ -129,7 +136,8 @@ class _File(Scopes):
         for use in self.facts.types:
             self._link_type(use)
         for call in self.facts.calls:
-            self._link_call(call.scope, call.name, call.receiver)
+            self._link_call(call)
+        self._link_implementations()
         return tuple(
             Edge(source, target, self._kinds(target, kinds), confidence)
             for (source, target), (kinds, confidence) in sorted(self.found.items())
@@ -177,20 +185,79 @@ class _File(Scopes):
 
     # -- calls
 
-    def _link_call(self, scope: int, name: str, before: str) -> None:
+    def _link_call(self, call: Call) -> None:
+        scope, name, before = call.scope, call.name, call.receiver
         if before == UNKNOWN:
             self._guess_member(scope, name, ONLY_MEMBER)
         elif before:
             parts = before.split(".")
             target = self.chain(scope, parts, name)
             if target is not None:
-                self._add(scope, target, _CALLS, EXACT)
+                self._add_call(call, target, EXACT)
             elif not self._is_foreign(scope, bare(parts[0])):
                 self._guess_member(scope, name, ONE_OF_FEW)
         else:
             target, confidence = self._callee(scope, name)
             if target is not None:
-                self._add(scope, target, _CALLS, confidence)
+                self._add_call(call, target, confidence)
+
+    def _add_call(self, call: Call, target: str, confidence: float) -> None:
+        """Add an edge to the overload that is called, or to each that may be."""
+        meant = (target,)
+        if call.arguments is not None and "::" in target:
+            count = tuple(text if text == "*" else "" for text in call.arguments)
+            meant = self.names.overloads(target, count) or meant
+            if len(meant) > 1:
+                types = tuple(self._argument(call.scope, a) for a in call.arguments)
+                meant = self.names.overloads(target, types)
+        if len(meant) > 1:
+            confidence = min(confidence, ONE_OF_TWINS)
+        for node in meant:
+            self._add(call.scope, node, _CALLS, confidence)
+
+    def _argument(self, scope: int, text: str) -> str:
+        """Return the simple name of an argument's type, "" if it is unknown."""
+        if not text or text == "*" or text.startswith("'"):
+            return text.strip("'")
+        if text.endswith("()"):
+            return self._result(scope, text[:-2].split("."))
+        while True:
+            variable = self.variables.get((scope, text))
+            if variable is not None:
+                made = variable.is_value and not variable.type.endswith("()")
+                name = simple_type(variable.type.removesuffix("()"))
+                # a call with a small first letter is a function's, not a class's
+                small = variable.is_value and not name[:1].isupper()
+                return "" if made or small else name
+            if scope < 0:
+                return ""
+            scope = self.parents[scope]
+
+    def _result(self, scope: int, parts: list[str]) -> str:
+        """Return the simple name of the type that a call declares to give."""
+        *before, name = parts
+        if name in UNIVERSAL:
+            return UNIVERSAL[name]
+        if before:
+            node = self.chain(scope, before, name)
+        else:
+            node = self._callee(scope, name)[0]
+        path, _, qualname = (node or "").partition("::")
+        symbol = self.names.read(path, qualname.partition("#")[0]) if qualname else None
+        if symbol is None or symbol.kind != "f":
+            return ""
+        return "" if symbol.name.startswith("=") else simple_type(symbol.name)
+
+    def _link_implementations(self) -> None:
+        """Lead from TypeScript's overload signatures to what implements them."""
+        declared: dict[tuple[int, str], list[int]] = {}
+        for index, definition in enumerate(self.facts.definitions):
+            key = (definition.parent, definition.name)
+            if not definition.has_body:
+                declared.setdefault(key, []).append(index)
+            elif definition.parameters is not None:
+                for signature in declared.pop(key, ()):
+                    self._add(signature, self.ids[index], _REFERENCES, EXACT)
 
     def _callee(self, scope: int, name: str) -> tuple[str | None, float]:
         """Resolve a bare name in call position."""

@@ -8,10 +8,12 @@ the same place, and calling a class gives an instance.
 import re
 from typing import Final
 
+from openhands_tiered_router.graph.arguments import Texts
 from openhands_tiered_router.graph.model import path_of
 from openhands_tiered_router.graph.resolve.bindings import Bindings, language_named
 from openhands_tiered_router.graph.resolve.index import directory_of
 from openhands_tiered_router.graph.resolve.interface import Symbol
+from openhands_tiered_router.graph.resolve.overloads import chosen
 from openhands_tiered_router.graph.resolve.tabled import tabled
 
 
@@ -244,6 +246,31 @@ class Names(Bindings):
             if symbol is not None and symbol[1].kind in "fcm":
                 return f"{symbol[0]}::{symbol[1].text}"
         return None
+
+    def overloads(self, node: str, arguments: Texts) -> tuple[str, ...]:
+        """Return the functions of a node's name that take such arguments.
+
+        Those of the type itself come before what it inherits. None, if nothing is
+        known of any parameters, or if they do not fit what is known.
+        """
+        path, _, qualname = node.partition("::")
+        key = qualname.partition("#")[0]
+        symbol = self.read(path, key)
+        if symbol is None or not symbol.twins:
+            return ()
+        found = chosen(symbol.twins, arguments)
+        if found:
+            return tuple(f"{path}::{name}" for name in found)
+        owner, dot, name = key.rpartition(".")
+        lineage = self.lineage(f"{path}::{owner}") if dot else ()
+        for base in (lineage or ())[1:]:
+            home = base.partition("::")[0]
+            own = self._own(base, name)
+            found = chosen(own[1].twins, arguments) if own else ()
+            if found:
+                return tuple(f"{home}::{name}" for name in found)
+        # which of them is called is open, as the rest of the language is
+        return tuple(f"{path}::{name}" for name, _ in symbol.twins)
 
     def _own(self, owner: str, name: str) -> tuple[str, Symbol] | None:
         """Return a class's own member; a Go type's may stand in another file."""

@@ -1,0 +1,99 @@
+"""Which of the definitions that share a name a call means."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from openhands_tiered_router.graph.arguments import Texts
+
+
+type Twin = tuple[str, Texts | None]
+"""Qualified name and parameters of one of several definitions of a name."""
+
+_ANY: Final = (
+    "Object object Any any unknown auto dynamic Serializable Comparable var val"
+)
+_ANYTHING: Final = frozenset(_ANY.split())
+"""Types that take (nearly) every argument."""
+_NUMERIC: Final = (
+    "byte short int long float double number Byte Short Int Integer Long Float Double"
+    " Number BigDecimal BigInteger decimal uint ulong ushort sbyte size_t"
+)
+_NUMBERS: Final = frozenset(_NUMERIC.split())
+_WIDER: Final = ("byte", "short", "int", "long", "float", "double")
+"""What Java and C# convert a number to unasked, the nearest first."""
+_EXACT: Final = 8
+UNIVERSAL: Final = {
+    "toString": "String",
+    "ToString": "String",
+    "getClass": "Class",
+    "hashCode": "int",
+}
+"""What methods that every object has give, in any language with overloads."""
+_TEXTS: Final = frozenset({"String", "CharSequence", "char", "Character", "Char"})
+_TRUTHS: Final = frozenset({"boolean", "Boolean"})
+_CLASSES: Final = frozenset({"Class", "Type", "KClass"})
+_CLOSED: Final = (_NUMBERS, _TEXTS, _TRUTHS, _CLASSES)
+"""An argument of one of these groups is never taken by a parameter of another."""
+
+
+def chosen(twins: Iterable[Twin], arguments: Texts) -> tuple[str, ...]:
+    """Return the definitions that a call may mean, by number and type of arguments.
+
+    Args:
+        twins: The definitions of the name.
+        arguments: Simple names of types, "" for an unknown one, ``*`` for any
+            number of arguments.
+
+    Returns:
+        One name where the choice is clear, none where no definition takes such
+        arguments.
+    """
+    worths = [(name, _worth(listed, arguments)) for name, listed in twins]
+    best = max((worth for _, worth in worths), default=-1)
+    if best < 0:
+        return ()
+    return tuple(name for name, worth in worths if worth == best)
+
+
+def _worth(parameters: Texts | None, arguments: Texts) -> int:
+    """Return how well the declared types fit the arguments; -1: not callable."""
+    if parameters is None:
+        return 0
+    least = sum(not text.endswith(("?", "*")) for text in parameters)
+    many = any(text.endswith("*") for text in parameters)
+    spread = "*" in arguments
+    given = len(arguments) - spread
+    if given > len(parameters) and not many or given < least and not spread:
+        return -1
+    # a definition without optional parameters is preferred, as compilers do
+    exact = 0
+    for parameter, argument in zip(parameters, arguments, strict=False):
+        fit = _fit(parameter.rstrip("?*"), argument)
+        if argument == "*" or parameter.endswith("*"):
+            break
+        if fit < 0:
+            return -1
+        exact += fit
+    return 2 * exact + (given == len(parameters) and not many)
+
+
+def _fit(parameter: str, argument: str) -> int:
+    """Return `_EXACT` for equal types, -1 for such as exclude each other, else less."""
+    if not parameter or not argument or argument == "*":
+        return 0
+    if parameter == argument:
+        return _EXACT
+    if parameter in _WIDER and argument in _WIDER:
+        wider = _WIDER.index(parameter) - _WIDER.index(argument)
+        return _EXACT - wider if wider > 0 else -1
+    if parameter in _ANYTHING or len(parameter) == 1:
+        return 0
+    for group in _CLOSED:
+        if argument in group:
+            return 0 if parameter in group or _open(parameter) else -1
+    return 0
+
+
+def _open(parameter: str) -> bool:
+    """Whether a type is none of the closed groups, so that it may be converted to."""
+    return not any(parameter in group for group in _CLOSED)
