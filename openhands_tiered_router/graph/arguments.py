@@ -46,6 +46,10 @@ _MADE: Final = frozenset({"object_creation_expression", "new_expression"})
 _SIMPLE: Final = re.compile(r"(?:[\w$]+(?:\.|::))*([A-Za-z_$][\w$]*)")
 _VARIABLE: Final = re.compile(r"[A-Za-z_$][\w$]*\Z")
 _GENERIC: Final = re.compile(r"<.*>", re.DOTALL)
+_RECEIVER: Final = re.compile(
+    r"(?:async )?def \w+\( ?\w+ ?: ?[\"']?(?:(?:typing\.)?[tT]ype\[)?[\"']?(\w+)"
+)
+"""The type that a Python method declares its first parameter to have."""
 _SAME: Final = {"string": "String", "bool": "boolean"}
 """Names of one type in several languages."""
 
@@ -139,6 +143,17 @@ def _typed(node: "Node") -> "Node | None":
         named = [child for child in node.named_children if "type" in child.type]
         return named[0] if named else None
     return declared
+
+
+def result_of(header: str, text: str) -> str:
+    """Return a result type, as ``Self`` where it is that of the receiver.
+
+    ``def f(self: T) -> T``, ``def f(cls: type[T]) -> T``, ``-> typing.Self``.
+    """
+    plain = text.strip("\"'")
+    match = _RECEIVER.match(header)
+    own = plain.endswith(".Self") or (match and match[1] == plain)
+    return "Self" if own else text
 
 
 def arguments_of(source: bytes, callee: "Node") -> Texts | None:

@@ -13,7 +13,11 @@ from hashlib import blake2b
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
-from openhands_tiered_router.graph.arguments import arguments_of, parameters_of
+from openhands_tiered_router.graph.arguments import (
+    arguments_of,
+    parameters_of,
+    result_of,
+)
 from openhands_tiered_router.graph.comments import comment_before
 from openhands_tiered_router.graph.expressions import UNKNOWN, receiver, text_of
 from openhands_tiered_router.graph.grammar import captures
@@ -353,7 +357,7 @@ class _Sweep:
                     signature=header,
                     docstring=draft.docstring or comment,
                     is_test=self._tests(draft, name, header, marked),
-                    returns=draft.returns,
+                    returns=result_of(header, draft.returns),
                     parameters=self._parameters(draft),
                     has_body=not draft.node.type.endswith("_signature"),
                 )

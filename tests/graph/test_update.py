@@ -25,6 +25,8 @@ PYTHON = (
     "from a import C\nfrom pkg.d import E\nx = E()\ndef k(): x.h(); f(); C().i()\n",
     "from pkg import D\nclass C(D): pass\nclass E(C): pass\n",
     "def test_it():\n    from b import g\n    g().h()\n",
+    "class C:\n    def h(self: T) -> T: return self\n    def i(self) -> t.Self: ...\n",
+    "from a import C\ndef k():\n    with C().h() as x: x.i().h()\n",
     "def broken(:\n  class\n",
 )
 SCRIPT = (

@@ -194,6 +194,8 @@ def local_variables(facts: FileFacts) -> Locals:
 def returns(facts: FileFacts, index: int, local: Locals) -> str:
     """Return a function's result type, or ``=`` and an expression, or ""."""
     text = facts.definitions[index].returns
+    if text in ("=self", "=this"):
+        return "Self"
     if not text.startswith("="):
         return text
     value = Variable(index, "", text[1:], True)

@@ -22,6 +22,8 @@ TOKENS: Final = 6
 
 _TOKEN: Final = re.compile(r"[A-Za-z_$][\w$]*(?:(?:\.|::)[A-Za-z_$][\w$]*)*")
 _DOTTED: Final = re.compile(r"[A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*)*\Z")
+_OWN: Final = frozenset({"Self", "this", "Self()"})
+"""Result types that mean the type of the receiver."""
 _WORDS: Final = frozenset({"Self", "Any", "None", "Optional", "list", "dict", "str"})
 
 
@@ -95,8 +97,11 @@ class Names(Bindings):
         for choice in text.split("|"):
             parts = choice.split(".")
             found = self.walk(path, parts)
-            if found is not None:
-                return self.applied(found, parts[-1], called_only=True)
+            if found is None:
+                continue
+            if len(parts) > 1 and self.is_own(found, parts[-1]):
+                return self.value_of(path, ".".join(parts[:-1]))
+            return self.applied(found, parts[-1], called_only=True)
         return None
 
     def walk(self, path: str, parts: list[str]) -> str | None:
@@ -145,10 +150,27 @@ class Names(Bindings):
             if node is None:
                 return None
             last = at == len(parts) - 1
-            node = self._step(node, part, last=last, callee=callee)
+            owner, node = node, self._step(node, part, last=last, callee=callee)
             if node and not last:
-                node = self.applied(node, part)
+                node = owner if self.is_own(node, part) else self.applied(node, part)
         return node
+
+    def given(self, node: str, parts: list[str]) -> str | None:
+        """Return what the last of a node's members gives, taken one after another."""
+        found = self.follow(node, parts)
+        if found is None:
+            return None
+        if self.is_own(found, parts[-1]):
+            return self.given(node, parts[:-1]) if len(parts) > 1 else node
+        return self.applied(found, parts[-1])
+
+    def is_own(self, node: str, part: str) -> bool:
+        """Whether a method is called that gives an object of its receiver's type."""
+        path, _, qualname = node.partition("::")
+        if not qualname or not part.endswith("()"):
+            return False
+        symbol = self.read(path, qualname.partition("#")[0])
+        return symbol is not None and symbol.name in _OWN
 
     def _step(self, node: str, part: str, *, last: bool, callee: bool) -> str | None:
         name = bare(part)
@@ -314,7 +336,7 @@ class Names(Bindings):
             return self._made(node)
         text = symbol.name.strip("\"'")
         owner = qualname.rpartition(".")[0]
-        if text in ("Self", "this", "Self()"):
+        if text in _OWN:
             return f"{path}::{owner}"
         return self.type_of(path_of(node), text) if text else None
 

@@ -103,14 +103,15 @@ class Scopes:
         if not known:
             owner, rest = self.outside(parts)
         if rest and owner is not None:
-            owner = self.names.follow(owner, rest)
-            owner = self.names.applied(owner, rest[-1]) if owner else None
+            owner = self.names.given(owner, rest)
         return self.names.follow(owner, [name], callee=True)
 
     def outside(self, parts: list[str]) -> tuple[str | None, list[str]]:
         """Resolve a chain's head from the top of the file."""
         if len(parts) > 1:
             owner = self.names.walk(self.path, parts)
+            if owner is not None and self.names.is_own(owner, parts[-1]):
+                return self.names.value_of(self.path, ".".join(parts[:-1])), []
             return (self.names.applied(owner, parts[-1]) if owner else None), []
         owner = self.names.holds(self.path, bare(parts[0]))
         if owner is None:
@@ -206,5 +207,4 @@ class Scopes:
             return (
                 self.names.applied(owner, parts[0], called_only=True) if owner else None
             )
-        found = self.names.follow(owner, parts[1:])
-        return self.names.applied(found, parts[-1]) if found else None
+        return self.names.given(owner, parts[1:])

@@ -284,3 +284,38 @@ def test_kinds_of_edges(tmp_path):
         ("test_a.py", "a.py::C"),
         ("test_a.py::test_c", "a.py::C"),
     }
+
+
+def test_methods_that_give_their_receiver(calls):
+    found = calls(
+        {
+            "c.py": "import typing\nT = typing.TypeVar('T', bound='A')\n"
+            "class A:\n"
+            "    def __enter__(self: T) -> T: return self\n"
+            "    def chain(self: 'T') -> 'T': return self\n"
+            "    def get(self): pass\n"
+            "class B(A):\n    def own(self): pass\n"
+            "class C:\n"
+            "    async def __aenter__(self) -> typing.Self: return self\n"
+            "    @classmethod\n    def make(cls: type[T]) -> T: return cls()\n"
+            "    def plain(self): return self\n"
+            "class D(C):\n    def own(self): pass\n",
+            "m.py": "import c\nfrom c import A, B, D\n"
+            "def one():\n    with c.A() as x: x.get()\n"
+            "def two():\n    with B() as x: x.own()\n"
+            "def three(): B().chain().own()\n"
+            "async def four():\n    async with D() as x: x.own()\n"
+            "def five():\n    x = D.make()\n    x.plain().own()\n",
+        }
+    )
+    members = {(s, t.partition("::")[2]) for s, t in found if t.count(".") > 1}
+    assert members == {
+        ("m.py::one", "A.get"),
+        ("m.py::two", "B.own"),
+        ("m.py::three", "A.chain"),
+        ("m.py::three", "B.own"),
+        ("m.py::four", "D.own"),
+        ("m.py::five", "C.make"),
+        ("m.py::five", "C.plain"),
+        ("m.py::five", "D.own"),
+    }
