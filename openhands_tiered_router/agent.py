@@ -25,6 +25,7 @@ from pydantic import (
     model_validator,
 )
 
+from openhands_tiered_router import subagents
 from openhands_tiered_router.calls.fleet import fleet
 from openhands_tiered_router.guards.agent_callbacks import watched
 from openhands_tiered_router.guards.confirm.analyzer import confirm_as_configured
@@ -32,7 +33,6 @@ from openhands_tiered_router.guards.verify.agent import VerifiesFinish
 from openhands_tiered_router.guards.verify.finish import Finish
 from openhands_tiered_router.router import ComplexityRouter
 from openhands_tiered_router.sdk.arrival import with_filter
-from openhands_tiered_router.skill_kit import subagents
 from openhands_tiered_router.skill_kit.context import CappedContext
 from openhands_tiered_router.skill_kit.settings import SkillSettings
 

@@ -47,8 +47,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "router": {
         "calls", "config", "guards", "policy", "record", "sdk", "settings", "tiers",
     },
-    "skill_kit": {"fields", "graph", "plural", "router", "textfiles", "tiers"},
-    "agent": {"calls", "guards", "router", "sdk", "skill_kit"},
+    "skill_kit": {"fields", "graph", "plural", "textfiles"},
+    "subagents": {"router", "skill_kit", "tiers"},
+    "agent": {"calls", "guards", "router", "sdk", "skill_kit", "subagents"},
     "conversation": {"agent", "guards", "router"},
     "gateway": {
         "calls", "config", "guards", "policy", "record", "sdk", "tiers",

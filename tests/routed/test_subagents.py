@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from openhands.sdk.subagent import (
     agent_definition_to_factory,
     get_agent_factory,
     register_agent_if_absent,
+    registry,
 )
 from openhands.tools.task import TaskToolSet
 
@@ -21,10 +23,20 @@ from openhands_tiered_router.loopback.faults import server_error
 from openhands_tiered_router.policy.rules import RULES
 from openhands_tiered_router.settings import RouterSettings
 from openhands_tiered_router.skill_kit.settings import SkillSettings
-from openhands_tiered_router.skill_kit.subagents import (
+from openhands_tiered_router.subagents import (
     OnTier,
     explorer,
 )
+
+
+@pytest.fixture(autouse=True)
+def _own_subagents() -> Iterator[None]:
+    """The SDK's registry is the process's."""
+    before = dict(registry._agent_factories)
+    registry._agent_factories.clear()
+    yield
+    registry._agent_factories.clear()
+    registry._agent_factories.update(before)
 
 
 SEARCH = ("ls", "cat notes.txt", "false")
@@ -166,9 +178,7 @@ def test_a_fault_of_ours_leaves_the_agent_its_other_tools(
     def broken(agent_class: type) -> None:
         raise RuntimeError("secret")
 
-    monkeypatch.setattr(
-        "openhands_tiered_router.skill_kit.subagents.put_on_tiers", broken
-    )
+    monkeypatch.setattr("openhands_tiered_router.subagents.put_on_tiers", broken)
     world.provider.script = lambda _: world.finish()
     made = conversation(world, with_explorer(world))
     made.send_message("Find it.")
