@@ -31,6 +31,7 @@ from openhands_tiered_router.config import (
 from openhands_tiered_router.config.settings import settings_of
 from openhands_tiered_router.guards.budget.registry import desk
 from openhands_tiered_router.policy.engine import Rule
+from openhands_tiered_router.policy.policy import Policy
 from openhands_tiered_router.record.telemetry import TelemetryRecorder
 from openhands_tiered_router.sdk import images
 from openhands_tiered_router.sdk.flow import Api, CallArguments, CallFlow
@@ -73,21 +74,32 @@ class ComplexityRouter(TieredLLM):
 
     @classmethod
     def from_config(
-        cls, config: str | Path | RouterConfig | None = None, **fields: Any
+        cls,
+        config: str | Path | RouterConfig | None = None,
+        *,
+        task_value: float | None = None,
+        **fields: Any,
     ) -> Self:
         """A router from a configuration file.
 
         Args:
             config: The file, or what was read from one. ``None``: looked for as
                 ``docs/configuration.md`` says.
+            task_value: USD that a solved task of this router's conversation is worth;
+                overrides the configuration, as ``settings`` do.
             fields: Any field of this class; overrides the configuration. Of
                 ``settings``, what was given to them overrides it, key by key.
 
         Raises:
             ConfigError: Lists every problem with its place and remedy.
+            pydantic.ValidationError: A field or the value is out of its range.
         """
         if not isinstance(config, RouterConfig):
             config = open_config(config)
+        if task_value is not None:
+            given = RouterSettings(policy=Policy(task_value=task_value))
+            settings = fields.get("settings") or RouterSettings()
+            fields["settings"] = given.over(settings)
         return cls._configured(config, os.environ, fields)
 
     @classmethod

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import os
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+import click
 
 
 if TYPE_CHECKING:
@@ -28,16 +31,36 @@ EXIT_WAITING: Final = 8
 EXIT_PAUSED: Final = 130
 
 
+def _finite(
+    _context: click.Context, _parameter: click.Parameter, value: float | None
+) -> float | None:
+    # No range of click's rules out NaN.
+    if value is not None and math.isnan(value):
+        raise click.BadParameter("give a number of USD")
+    return value
+
+
+task_value_option: Final = click.option(
+    "--task-value",
+    type=click.FloatRange(0, 1_000_000),
+    callback=_finite,
+    metavar="USD",
+    help="What a solved task is worth to you; by default as configured.",
+)
+
+
 def quiet_sdk() -> None:
     """The SDK logs to the terminal by default; here the turns are the output."""
     os.environ.setdefault("OPENHANDS_SUPPRESS_BANNER", "1")
     os.environ.setdefault("LOG_LEVEL", "ERROR")
 
 
-def router_of(config: str | None, verify: bool | None) -> ComplexityRouter:
+def router_of(
+    config: str | None, verify: bool | None, task_value: float | None = None
+) -> ComplexityRouter:
     from openhands_tiered_router import ComplexityRouter
 
-    router = ComplexityRouter.from_config(config)
+    router = ComplexityRouter.from_config(config, task_value=task_value)
     if verify is None:
         return router
     chosen = router.settings.verify.model_copy(update={"enabled": verify})

@@ -19,6 +19,7 @@ from openhands_tiered_router.cli.headless import (
     limited,
     quiet_sdk,
     router_of,
+    task_value_option,
 )
 
 
@@ -78,6 +79,7 @@ class Options:
     pr: bool = False
     sandbox: str | None = None
     budget: float | None = None
+    task_value: float | None = None
     tier: str | None = None
     max_iterations: int = 500
     verify: bool = True
@@ -115,6 +117,7 @@ class Options:
     help="Where the agent runs; by default as configured, else docker.",
 )
 @click.option("--budget", type=click.FloatRange(0, min_open=True), metavar="USD")
+@task_value_option
 @click.option("--tier", type=click.Choice(TIERS), help="Serve every turn by this tier.")
 @click.option(
     "--max-iterations", type=click.IntRange(1), default=500, show_default=True
@@ -294,7 +297,7 @@ def _worker(
     options, settings, wishes = plan.options, plan.settings, plan.wishes
     labelled = min(wishes.usd, settings.max_usd) if wishes.usd else settings.usd
     usd = options.budget or labelled
-    router = router_of(options.config, options.verify)
+    router = router_of(options.config, options.verify, options.task_value)
     tier = Tier.parse(options.tier) if options.tier else wishes.tier
     if plan.sandbox is not Sandbox.LOCAL:
         return _remote(plan, router, reporter, resolution, usd, tier)

@@ -25,6 +25,7 @@ from openhands_tiered_router.cli.headless import (
     quiet_sdk,
     router_of,
     run_to_end,
+    task_value_option,
 )
 from openhands_tiered_router.resolver.sandbox.settings import Sandbox
 
@@ -57,6 +58,7 @@ Examples:
   tiered-router run --task "Fix the failing test"
   tiered-router run --task issue.md --workspace ../project --json
   tiered-router run --task "Upgrade the dependencies" --sandbox docker
+  tiered-router run --task "Mend the checkout" --task-value 20
   tiered-router run --continue --task "Now update the changelog"
   tiered-router run --resume 1f0c -v
 """
@@ -112,6 +114,7 @@ Examples:
     metavar="USD",
     help="What the conversation may cost in all, runs before a --resume included.",
 )
+@task_value_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def command(
     task: str | None,
@@ -125,6 +128,7 @@ def command(
     state_dir: Path | None,
     verify: bool | None,
     budget: float | None,
+    task_value: float | None,
     as_json: bool,
 ) -> None:
     """Run an agent on a task; shows what it does with the tier of each turn."""
@@ -150,6 +154,7 @@ def command(
             state=directory.resolve(),
             verify=verify,
             budget=budget,
+            task_value=task_value,
             as_json=as_json,
         )
         sys.exit(_elsewhere(request))
@@ -160,7 +165,7 @@ def command(
     try:
         _can_begin(config)
         with reporter.waiting("Loading the OpenHands SDK"):
-            router = router_of(config, verify)
+            router = router_of(config, verify, task_value)
             if budget is not None:
                 router = limited(router, budget)
     except ConfigError as error:

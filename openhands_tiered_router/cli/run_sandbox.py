@@ -53,6 +53,7 @@ class Request:
     """Where conversations are kept."""
     verify: bool | None
     budget: float | None
+    task_value: float | None
     as_json: bool
 
 
@@ -123,9 +124,12 @@ def _alone(request: Request, settings: SandboxSettings, conversation: UUID) -> i
         tell=reporter.tell,
     )
     with reporter.waiting("Loading the OpenHands SDK"):
-        router = router_of(request.config, request.verify)
+        router = router_of(request.config, request.verify, request.task_value)
     for note in _notes(router, place):
         reporter.note(note)
+    if request.resume is not None and request.task_value is not None:
+        # A server keeps an agent as it came.
+        reporter.note("--task-value counts for a new conversation; this one keeps its.")
     done, changed, problem = _run(request, router, reporter, place)
     code = EXIT_NOT_DELIVERED if problem else done.exit_code
     _tell(request, place, reporter, done, changed, code)

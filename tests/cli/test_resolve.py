@@ -145,6 +145,21 @@ def test_a_budget_stops_it_and_the_same_command_goes_on(
     assert "half.txt" in patch.read_text()
 
 
+def test_the_value_of_an_issue_decides_which_tiers_serve_it(
+    resolve: Run, provider, project, tmp_path
+) -> None:
+    provider.script = by_turn(commands("ls", FIX))
+    arguments = ("It breaks.", str(project), "--patch", str(tmp_path / "p.patch"))
+    calls = []
+    for value in ("1000", "0"):
+        result = resolve(*arguments, "--fresh", "--no-verify", "--task-value", value)
+        assert result.exit_code == 0, result.output
+        calls.append(
+            {name: tier["calls"] for name, tier in last(result)["tiers"].items()}
+        )
+    assert calls == [{"complex": 3}, {"complex": 1, "simple": 2}]
+
+
 def test_work_that_fails_verification_is_not_delivered(
     resolve: Run, provider, project, tmp_path
 ) -> None:

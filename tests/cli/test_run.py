@@ -208,6 +208,26 @@ def test_a_budget_has_its_own_exit_code_and_can_be_raised(run, provider) -> None
     assert run("--resume", end["conversation"], "--budget", "1").exit_code == 0
 
 
+def test_the_value_of_a_task_decides_which_tiers_serve_it(run) -> None:
+    def tiers(*value: str) -> list[str]:
+        result = run("--task", "Look around.", "--json", *value)
+        assert result.exit_code == 0, result.output
+        lines = [json.loads(line) for line in result.stdout.splitlines()]
+        return [line["tier"] for line in lines if line["type"] == "turn"]
+
+    assert tiers("--task-value", "0") == ["complex", "simple", "simple"]
+    assert tiers() == tiers("--task-value", "5") == ["complex", "simple", "complex"]
+    assert tiers("--task-value", "1000") == ["complex"] * 3
+
+
+@pytest.mark.parametrize("value", ["-1", "much", "nan"])
+def test_a_value_of_a_task_that_is_none_is_refused(run, provider, value) -> None:
+    result = run("--task", "Look around.", "--task-value", value)
+    assert result.exit_code == 2
+    assert "task-value" in result.output
+    assert not provider.requests
+
+
 def test_a_guards_pause_has_its_own_exit_code_and_is_told(
     run, provider, tmp_path
 ) -> None:

@@ -62,6 +62,7 @@ def test_run_keeps_what_was_done(
         state=place.directory,
         verify=None,
         budget=None,
+        task_value=None,
         as_json=True,
     )
     with pytest.raises(SystemExit):

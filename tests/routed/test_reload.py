@@ -16,12 +16,15 @@ from openhands_tiered_router import ComplexityRouter, ConfigError, RoutedAgent
 from openhands_tiered_router.loopback import Reply, Request
 from openhands_tiered_router.loopback.faults import server_error
 from openhands_tiered_router.loopback.scripts import by_turn
+from openhands_tiered_router.policy.policy import Policy
 from openhands_tiered_router.sdk import reload as reloading
 from openhands_tiered_router.sdk.reload import (
     live_config,
     reload_config,
     reload_on_sighup,
 )
+from openhands_tiered_router.settings import RouterSettings
+from openhands_tiered_router.tiers import Tier
 from tests.waiting import wait_until
 
 
@@ -296,6 +299,22 @@ def test_what_was_given_goes_before_changes_of_the_file(world, path: Path) -> No
     router = ComplexityRouter.from_config(path, default_tier="complex")
     with pytest.raises(ValueError, match="follows no file"):
         router.reload()
+
+
+def test_a_task_value_is_one_conversations_own(world, path: Path) -> None:
+    write(world, path, {"complex": SONNET}, 'policy.side_tier = "complex"')
+    given = RouterSettings(policy=Policy(idle_turns=7))
+    routers = [
+        ComplexityRouter.from_config(path),
+        ComplexityRouter.from_config(path, task_value=0.0),
+        ComplexityRouter.from_config(path, task_value=20.0, settings=given),
+    ]
+    policies = [router.settings.policy for router in routers]
+    assert [policy.task_value for policy in policies] == [5.0, 0.0, 20.0]
+    assert [policy.idle_turns for policy in policies] == [30, 30, 7]
+    assert {policy.side_tier for policy in policies} == {Tier.COMPLEX}
+    with pytest.raises(ValueError, match="task_value"):
+        ComplexityRouter.from_config(path, task_value=-1.0)
 
 
 def test_copies_and_restored_routers_follow_too(world, path: Path) -> None:
