@@ -9,6 +9,7 @@ of the SDK will do.
 import os
 import sys
 
+from openhands_tiered_router import VerifiedAgent
 from openhands_tiered_router.config import build_llms, open_config
 from openhands_tiered_router.guards import (
     BudgetGuard,
@@ -16,7 +17,6 @@ from openhands_tiered_router.guards import (
     ConfirmSettings,
     LoopGuard,
     LoopSettings,
-    VerifiedAgent,
     holds,
 )
 from openhands.sdk import Conversation, Tool

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 
 if TYPE_CHECKING:
-    from openhands_tiered_router.agent import RoutedAgent
+    from openhands_tiered_router.agent import RoutedAgent, VerifiedAgent
     from openhands_tiered_router.config import ConfigError, RouterConfig
     from openhands_tiered_router.conversation import routed_agent, routed_conversation
     from openhands_tiered_router.guards.budget.limits import Budget
@@ -37,6 +37,7 @@ __all__ = [
     "RouterConfig",
     "RouterSettings",
     "Tier",
+    "VerifiedAgent",
     "reload_config",
     "reload_on_sighup",
     "routed_agent",
@@ -53,6 +54,7 @@ _HOMES: Final = {
     "RouterConfig": "config",
     "RouterSettings": "settings",
     "Tier": "tiers",
+    "VerifiedAgent": "agent",
     "reload_config": "sdk.reload",
     "reload_on_sighup": "sdk.reload",
     "routed_agent": "conversation",

@@ -1,4 +1,7 @@
-"""``RoutedAgent``: an agent kind that keeps its router when it is stored."""
+"""``RoutedAgent``: an agent kind that keeps its router when it is stored.
+
+``VerifiedAgent`` is its counterpart for a plain ``LLM``.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,7 @@ from openhands.sdk.conversation.state import ConversationState
 from openhands.sdk.llm import LLM
 from openhands.tools.task import TaskToolSet
 from pydantic import (
+    Field,
     SerializeAsAny,
     ValidationInfo,
     field_validator,
@@ -31,8 +35,10 @@ from openhands_tiered_router.guards.agent_callbacks import watched
 from openhands_tiered_router.guards.confirm.analyzer import confirm_as_configured
 from openhands_tiered_router.guards.verify.agent import VerifiesFinish
 from openhands_tiered_router.guards.verify.finish import Finish
+from openhands_tiered_router.guards.verify.settings import VerifySettings
 from openhands_tiered_router.router import ComplexityRouter
 from openhands_tiered_router.sdk.arrival import with_filter
+from openhands_tiered_router.sdk.verification import finish_of
 from openhands_tiered_router.skill_kit.context import CappedContext
 from openhands_tiered_router.skill_kit.settings import SkillSettings
 
@@ -131,9 +137,9 @@ class RoutedAgent(VerifiesFinish, Agent):
         llm = self.llm
         if not isinstance(llm, ComplexityRouter) or not llm.settings.verify.enabled:
             return None
-        return Finish(
-            conversation=conversation,
-            settings=llm.settings.verify,
+        return finish_of(
+            conversation,
+            llm.settings.verify,
             recorder=llm.recorder,
             graph=llm.settings.graph.enabled,
             escalate=fleet().session(str(conversation.id)).rejected,
@@ -183,6 +189,28 @@ class RoutedAgent(VerifiesFinish, Agent):
         if not isinstance(llm, ComplexityRouter):
             return on_event
         return watched(conversation, llm.callbacks, on_event)
+
+    @property
+    def prompt_dir(self) -> str:
+        """The SDK's own prompts: it looks beside the file of the agent's class."""
+        return str(Path(inspect.getfile(agent_base)).parent / "prompts")
+
+
+class VerifiedAgent(VerifiesFinish, Agent):
+    """An agent on any ``LLM`` whose finished work is verified; needs no router."""
+
+    verification: VerifySettings = Field(
+        default_factory=lambda: VerifySettings(enabled=True)
+    )
+
+    @property
+    def verifies(self) -> bool:
+        """Whether finished work is verified; see docs/verification.md."""
+        return self.verification.enabled
+
+    def finish_of(self, conversation: LocalConversation) -> Finish | None:
+        """How the ends of a conversation are verified; ``None``: not at all."""
+        return finish_of(conversation, self.verification) if self.verifies else None
 
     @property
     def prompt_dir(self) -> str:

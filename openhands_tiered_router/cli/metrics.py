@@ -68,9 +68,9 @@ def _note_budgets(config: str) -> None:
     from functools import partial
 
     from openhands_tiered_router.config import open_config
-    from openhands_tiered_router.guards.budget.left import budgets_left
     from openhands_tiered_router.record.metrics.sources import sources
     from openhands_tiered_router.record.telemetry.recorder import TelemetryRecorder
+    from openhands_tiered_router.sdk.budgets_left import budgets_left
 
     read = open_config(config)
     noted = {

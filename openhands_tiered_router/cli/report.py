@@ -164,7 +164,7 @@ def _show(
 
 def _budgets(config: str, conversation: str | None) -> tuple[BudgetLeft, ...]:
     from openhands_tiered_router.config import ConfigError, open_config
-    from openhands_tiered_router.guards.budget.left import budgets_left
+    from openhands_tiered_router.sdk.budgets_left import budgets_left
 
     try:
         read = open_config(config)

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from openhands_tiered_router.guards.loops.guard import LoopGuard
     from openhands_tiered_router.guards.loops.settings import LoopSettings
     from openhands_tiered_router.guards.pausing import holds, pause
-    from openhands_tiered_router.guards.verify.agent import VerifiedAgent
     from openhands_tiered_router.guards.verify.settings import VerifySettings
 
 
@@ -37,7 +36,6 @@ __all__ = [
     "LoopGuard",
     "LoopSettings",
     "Scope",
-    "VerifiedAgent",
     "VerifySettings",
     "approve",
     "describe",
@@ -56,7 +54,6 @@ _HOMES: Final = {
     "LoopGuard": "loops.guard",
     "LoopSettings": "loops.settings",
     "Scope": "budget.limits",
-    "VerifiedAgent": "verify.agent",
     "VerifySettings": "verify.settings",
     "approve": "confirm.queue",
     "describe": "confirm.queue",

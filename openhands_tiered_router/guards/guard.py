@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import ClassVar, Protocol
 from weakref import WeakKeyDictionary
 
 from openhands.sdk import LocalConversation
@@ -17,6 +17,22 @@ logger = logging.getLogger(__name__)
 
 _present: WeakKeyDictionary[LocalConversation, set[str]] = WeakKeyDictionary()
 """The guards that a conversation calls back by itself."""
+
+
+class Journal(Protocol):
+    """Where a guard writes down what it did: the telemetry, but for its kind."""
+
+    def note(
+        self,
+        guard: str,
+        kind: str,
+        *,
+        conversation_id: str | None,
+        time: float,
+        **detail: str | int | float | bool | None,
+    ) -> None:
+        """Takes an event of a guard; must neither block nor raise."""
+        ...
 
 
 class Guard(ABC):

@@ -29,6 +29,11 @@ from openhands_tiered_router.policy.tools import (
 from openhands_tiered_router.policy.workspace import directory_of, entered
 
 
+CUT_SHORT: Final = re.compile("Tool call (interrupted|cancelled)")
+"""How the SDK's error text begins for calls that a pause or interrupt ended: no fault
+of the model, and only the text tells them from those that are."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
     """One tool call and, once it is there, its result."""
@@ -145,6 +150,12 @@ def result_of(entry: Entry, kind: ActionKind) -> tuple[bool, int | None]:
     if not failed and kind not in _LOOKS:
         failed = speaks_of_failure(ends)
     return failed, code
+
+
+def observed_exit_code(observation: object) -> int | None:
+    """A terminal's; other tools have none. Read off by name: any tool may have one."""
+    code = getattr(observation, "exit_code", None)
+    return code if isinstance(code, int) and not isinstance(code, bool) else None
 
 
 def _signature(call: ToolCall, arguments: Mapping[str, Any]) -> int:

@@ -18,6 +18,7 @@ from openhands_tiered_router.policy.need.lru import Lru
 
 if TYPE_CHECKING:
     from openhands_tiered_router.graph.signals import GraphSignals
+    from openhands_tiered_router.graph.snapshot import CodeGraph
 
 
 logger = logging.getLogger(__name__)
@@ -31,7 +32,7 @@ MAX_WORKSPACES: Final = 8
 class LiveGraphs:
     """Begins a workspace's graph when it is first asked for; answers without it.
 
-    Nothing here waits: what is not known yet is ``None``.
+    Nothing but ``current`` waits: what is not known yet is ``None``.
     """
 
     def __init__(self) -> None:
@@ -66,6 +67,18 @@ class LiveGraphs:
         answer = signals.task_signals(text) if signals else None
         facts = graph_facts(answer, text) if answer else None
         return None if facts is None else self._facts.put(name, facts)
+
+    def current(self, workspace: str, timeout: float) -> CodeGraph | None:
+        """The graph with all changes of the files, for which it waits. Blocks.
+
+        ``None``: it takes more than ``timeout`` seconds, or there is no graph.
+        """
+        from openhands_tiered_router.graph import workspace as workspaces  # 0.3 s
+
+        self.signals(workspace)  # so that it is closed at the end of the process
+        found = workspaces.get(workspace)
+        found.rescan()
+        return found.graph if found.wait(timeout) else None
 
     def edited(self, workspace: str, path: str | None) -> None:
         """Notes that a file changed; ``None``: anything may have."""

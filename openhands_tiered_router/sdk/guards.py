@@ -17,6 +17,7 @@ from openhands_tiered_router.guards.loops.guard import LoopGuard, Router
 from openhands_tiered_router.guards.loops.learnt import LearntTurns
 from openhands_tiered_router.guards.loops.verdict import Typical
 from openhands_tiered_router.policy.request import Purpose
+from openhands_tiered_router.record.telemetry.query import TelemetryFile
 from openhands_tiered_router.sdk.graphs import GraphFollower, live_graphs
 from openhands_tiered_router.sdk.setup import RouterSetup
 from openhands_tiered_router.sdk.tool_results import RoutedToolOutcomes
@@ -52,7 +53,7 @@ def watchers(
         found.append(RoutedBudgetGuard(recorder))
     if settings.loops.enabled:
         router = _router(setup, settings)
-        found.append(LoopGuard(settings.loops, router=router, recorder=recorder))
+        found.append(LoopGuard(settings.loops, router=router, journal=recorder))
     return found
 
 
@@ -70,7 +71,9 @@ def _hubs(least: float) -> Callable[[str, str], str | None]:
 
 
 def _router(setup: RouterSetup, settings: RouterSettings) -> Router:
-    learnt = LearntTurns(setup.recorder.path, settings.loops)
+    path = setup.recorder.path
+    read = None if path is None else TelemetryFile(path).turns_to_finish
+    learnt = LearntTurns(read, settings.loops)
 
     def typical(conversation_id: str) -> Typical | None:
         calls = setup.fleet.calls(conversation_id)

@@ -24,7 +24,6 @@ from openhands_tiered_router.calls.settings import BreakerSettings, DispatchSett
 from openhands_tiered_router.calls.state.degrading import DegradingStore
 from openhands_tiered_router.calls.state.settings import StateSettings
 from openhands_tiered_router.calls.state.stores import durable_store_for, store_for
-from openhands_tiered_router.guards.budget.left import budgets_left
 from openhands_tiered_router.guards.budget.limits import Budget, Scope
 from openhands_tiered_router.guards.budget.registry import desk
 from openhands_tiered_router.guards.budget.reservation import Account, Refused
@@ -45,6 +44,7 @@ from openhands_tiered_router.record.telemetry.recorder import (
 from openhands_tiered_router.record.telemetry.records import AGENT_TURN
 from openhands_tiered_router.record.telemetry.removal import Retention
 from openhands_tiered_router.record.telemetry.texts import warn_of_texts
+from openhands_tiered_router.sdk.budgets_left import budgets_left
 from openhands_tiered_router.sdk.endpoints import tier_set
 from openhands_tiered_router.sdk.rules import own_rules
 from openhands_tiered_router.sdk.spending import Caller, Quote, Spending, quotes

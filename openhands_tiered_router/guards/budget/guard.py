@@ -11,8 +11,7 @@ from openhands.sdk.event.user_action import InterruptEvent
 
 from openhands_tiered_router.guards.budget import notices
 from openhands_tiered_router.guards.budget.registry import desk
-from openhands_tiered_router.guards.guard import Guard
-from openhands_tiered_router.record.telemetry.recorder import TelemetryRecorder
+from openhands_tiered_router.guards.guard import Guard, Journal
 
 
 class RoutedBudgetGuard(Guard):
@@ -24,9 +23,9 @@ class RoutedBudgetGuard(Guard):
 
     name: ClassVar[str] = notices.NAME
 
-    def __init__(self, recorder: TelemetryRecorder) -> None:
+    def __init__(self, journal: Journal) -> None:
         super().__init__()
-        self._recorder = recorder
+        self._journal = journal
 
     def see(self, conversation: LocalConversation, event: Event) -> None:
         """Reads what the router left on this process's desk; no I/O of its own."""
@@ -43,6 +42,6 @@ class RoutedBudgetGuard(Guard):
             self._note(id, "held", limit="")
 
     def _note(self, id: str, kind: str, limit: str) -> None:
-        self._recorder.note(
+        self._journal.note(
             self.name, kind, conversation_id=id, time=time.time(), limit=limit
         )

@@ -12,12 +12,11 @@ from openhands.sdk import LocalConversation
 from openhands.sdk.event import Event
 from openhands.sdk.event.conversation_state import ConversationStateUpdateEvent
 
-from openhands_tiered_router.guards.guard import Guard
+from openhands_tiered_router.guards.guard import Guard, Journal
 from openhands_tiered_router.guards.loops.settings import LoopSettings
 from openhands_tiered_router.guards.loops.state import GUARD, LoopState
 from openhands_tiered_router.guards.loops.verdict import Typical, finding, runaway
 from openhands_tiered_router.guards.pausing import pause, tell
-from openhands_tiered_router.record.telemetry.recorder import TelemetryRecorder
 
 
 _STRONGER_TURNS: Final = 5
@@ -53,12 +52,12 @@ class LoopGuard(Guard):
         settings: LoopSettings | None = None,
         *,
         router: Router | None = None,
-        recorder: TelemetryRecorder | None = None,
+        journal: Journal | None = None,
     ) -> None:
         super().__init__()
         self._settings = settings or LoopSettings()
         self._router = router
-        self._recorder = recorder or TelemetryRecorder.disabled()
+        self._journal = journal
         # What is here can always be read off the events again.
         self._states: WeakKeyDictionary[LocalConversation, tuple[str, LoopState]]
         self._states = WeakKeyDictionary()
@@ -109,7 +108,9 @@ class LoopGuard(Guard):
     def _note(
         self, conversation: LocalConversation, kind: str, state: LoopState
     ) -> None:
-        self._recorder.note(
+        if self._journal is None:
+            return
+        self._journal.note(
             self.name,
             kind,
             conversation_id=str(conversation.id),

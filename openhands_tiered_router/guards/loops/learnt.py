@@ -5,22 +5,27 @@ from __future__ import annotations
 import logging
 import math
 import threading
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 
 from openhands_tiered_router.guards.loops.settings import LoopSettings
 from openhands_tiered_router.guards.loops.verdict import Typical
-from openhands_tiered_router.record.telemetry.query import TelemetryFile
 
 
 logger = logging.getLogger(__name__)
 
+type TurnsByModel = Callable[[], Mapping[str, Sequence[int]]]
+
 
 class LearntTurns:
-    """Reads the file once, in a thread of its own, when it is first asked."""
+    """Reads the telemetry once, in a thread of its own, when it is first asked."""
 
-    def __init__(self, path: Path | None, settings: LoopSettings) -> None:
-        self._path = path
+    def __init__(self, read: TurnsByModel | None, settings: LoopSettings) -> None:
+        """
+        Args:
+            read: The turns of each finished run, by model. ``None``: there are none.
+            settings: From how many runs on they tell something, and what.
+        """
+        self._read = read
         self._settings = settings
         self._lock = threading.Lock()
         self._begun = False
@@ -35,17 +40,15 @@ class LearntTurns:
     def _begin(self) -> None:
         with self._lock:
             begun, self._begun = self._begun, True
-        if not begun and self._path is not None:
-            file = TelemetryFile(self._path)
+        if not begun and self._read is not None:
             # Not a daemon: see ``sdk/graphs.py``.
-            threading.Thread(target=self._learn, args=(file,)).start()
+            threading.Thread(target=self._learn, args=(self._read,)).start()
 
-    def _learn(self, file: TelemetryFile) -> None:
+    def _learn(self, read: TurnsByModel) -> None:
         try:
-            found = file.turns_to_finish()
             self._typical = {
                 model: typical
-                for model, turns in found.items()
+                for model, turns in read().items()
                 if (typical := typical_of(turns, self._settings))
             }
         except Exception as error:

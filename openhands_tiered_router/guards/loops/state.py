@@ -22,11 +22,16 @@ from openhands.sdk.event.user_action import InterruptEvent
 from openhands.sdk.llm import content_to_str
 
 from openhands_tiered_router.guards.pausing import hold_of, notice_of
-from openhands_tiered_router.policy.actions import Action, action_of, with_result
+from openhands_tiered_router.policy.actions import (
+    CUT_SHORT,
+    Action,
+    action_of,
+    observed_exit_code,
+    with_result,
+)
 from openhands_tiered_router.policy.entry import Entry, ToolCall
 from openhands_tiered_router.policy.kinds import ActionKind
 from openhands_tiered_router.policy.trouble import Edits, judged
-from openhands_tiered_router.record.telemetry.outcomes import CUT_SHORT, exit_code_of
 
 
 GUARD: Final = "loop"
@@ -115,7 +120,9 @@ class LoopState:
             return state
         action, label = asked
         entry = Entry(
-            role="tool", text=observation.text, exit_code=exit_code_of(observation)
+            role="tool",
+            text=observation.text,
+            exit_code=observed_exit_code(observation),
         )
         result = replace(with_result(action, entry), tool_error=observation.is_error)
         action = judged(result, self.edits)

@@ -8,12 +8,9 @@ what they say about the end is overwritten by the step that they are called from
 from __future__ import annotations
 
 import asyncio
-import inspect
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from openhands.sdk import Agent, LocalConversation
-from openhands.sdk.agent import base as agent_base
 from openhands.sdk.conversation import (
     ConversationCallbackType,
     ConversationTokenCallbackType,
@@ -22,11 +19,8 @@ from openhands.sdk.conversation.state import (
     ConversationExecutionStatus,
     ConversationState,
 )
-from pydantic import Field
 
 from openhands_tiered_router.guards.verify.finish import Finish
-from openhands_tiered_router.guards.verify.settings import VerifySettings
-from openhands_tiered_router.record.telemetry.recorder import recorder_from_environment
 
 
 if TYPE_CHECKING:
@@ -98,29 +92,3 @@ class VerifiesFinish(_Base):
             for the end goes away at once. SDK 1.50 does not ask, and shows it early."""
             if not self.verifies:
                 state.execution_status = ConversationExecutionStatus.FINISHED
-
-
-class VerifiedAgent(VerifiesFinish, Agent):
-    """An agent on any ``LLM`` whose finished work is verified; needs no router."""
-
-    verification: VerifySettings = Field(
-        default_factory=lambda: VerifySettings(enabled=True)
-    )
-
-    @property
-    def verifies(self) -> bool:
-        return self.verification.enabled
-
-    def finish_of(self, conversation: LocalConversation) -> Finish | None:
-        if not self.verifies:
-            return None
-        return Finish(
-            conversation=conversation,
-            settings=self.verification,
-            recorder=recorder_from_environment(),
-        )
-
-    @property
-    def prompt_dir(self) -> str:
-        """The SDK's own prompts: it looks beside the file of the agent's class."""
-        return str(Path(inspect.getfile(agent_base)).parent / "prompts")

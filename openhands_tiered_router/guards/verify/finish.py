@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -30,8 +31,6 @@ from openhands_tiered_router.guards.verify.process import Cancelled
 from openhands_tiered_router.guards.verify.settings import VerifySettings
 from openhands_tiered_router.guards.verify.verifier import NOT_SHOWN, Verifier
 from openhands_tiered_router.policy.session import defused
-from openhands_tiered_router.record.telemetry.recorder import TelemetryRecorder
-from openhands_tiered_router.record.telemetry.records import Verdict
 
 
 if TYPE_CHECKING:
@@ -65,9 +64,10 @@ class Finish:
 
     conversation: LocalConversation
     settings: VerifySettings
-    recorder: TelemetryRecorder
-    graph: bool = True
-    """Whether the code graph may be used."""
+    record: Callable[[Judged, int], None] = lambda *_: None
+    """Takes each judgement, and how often the work went back before it."""
+    graph: Callable[[str, float], CodeGraph | None] = lambda *_: None
+    """The code graph of a directory with its latest changes; waits so many seconds."""
     escalate: Callable[[int], None] = lambda _: None
     """Is told how many verdicts in a row have rejected the work."""
 
@@ -154,7 +154,7 @@ class Finish:
         verifier = Verifier(
             self._root,
             self.settings,
-            graph=self._graph,
+            graph=partial(self.graph, str(self._root), self.settings.graph_wait),
             cancelled=lambda: token is not None and token.is_cancelled,
         )
         events = self.conversation.state.active_branch()
@@ -173,7 +173,7 @@ class Finish:
             self._end()  # an answer or a question, not work that is done
             return
         sent_back = max(known.rounds, self._sent_back())
-        self._record(judged, sent_back)
+        self.record(judged, sent_back)
         after = replace(known, reason=str(judgement.reason), rounds=sent_back)
         if judgement.accepted is not None:
             rejected = 0 if judgement.accepted else known.rejected + 1
@@ -202,40 +202,12 @@ class Finish:
     def _failed(self) -> None:
         after = replace(self.known, status=Status.UNVERIFIED, reason=str(Reason.ERROR))
         self.remember(after)
-        self._record(Judged(Judgement(reason=Reason.ERROR), 0.0), after.rounds)
+        self.record(Judged(Judgement(reason=Reason.ERROR), 0.0), after.rounds)
 
     def _rounds(self, judgement: Judgement) -> int:
         """Nothing to change may be right, so that is asked about once."""
         once = judgement.reason in (Reason.NO_CHANGE, Reason.NO_EFFECT)
         return min(self.settings.rounds, 1) if once else self.settings.rounds
-
-    def _record(self, judged: Judged, sent_back: int) -> None:
-        judgement = judged.judgement
-        self.recorder.record_verdict(
-            Verdict(
-                conversation_id=str(self.conversation.id),
-                time=time.time(),
-                accepted=judgement.accepted,
-                reason=str(judgement.reason),
-                round=sent_back,
-                tests=judgement.tests,
-                failing=judgement.failing,
-                already_failing=judgement.already_failing,
-                seconds=judged.seconds,
-            )
-        )
-
-    def _graph(self) -> CodeGraph | None:
-        if not self.graph:
-            return None
-        from openhands_tiered_router.graph import workspace as workspaces  # 0.3 s
-        from openhands_tiered_router.sdk.graphs import live_graphs
-
-        root = str(self._root)
-        live_graphs().signals(root)  # so that it is closed at the end of the process
-        workspace = workspaces.get(root)
-        workspace.rescan()
-        return workspace.graph if workspace.wait(self.settings.graph_wait) else None
 
     @property
     def _root(self) -> Path:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import logging
-import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from openhands_tiered_router.policy.actions import Action, action_of, result_of
+from openhands_tiered_router.policy.actions import (
+    CUT_SHORT,
+    Action,
+    action_of,
+    observed_exit_code,
+    result_of,
+)
 from openhands_tiered_router.policy.entry import Entry, ToolCall
 from openhands_tiered_router.policy.kinds import CHANGES, ActionKind
 from openhands_tiered_router.record.telemetry.fingerprints import fingerprint
@@ -28,10 +33,6 @@ if TYPE_CHECKING:
 
 MAX_PENDING: Final = 1_000
 """Calls remembered while they have no result; some never get one."""
-
-CUT_SHORT: Final = re.compile("Tool call (interrupted|cancelled)")
-"""How the SDK's error text begins for calls that a pause or interrupt ended: no fault
-of the model, and only the text tells them from those that are."""
 
 _log = logging.getLogger(__name__)
 
@@ -126,7 +127,7 @@ class ToolOutcomes:
 
     def _done(self, event: ObservationEvent) -> None:
         observation = event.observation
-        code = exit_code_of(observation)
+        code = observed_exit_code(observation)
         failed = observation.is_error or bool(code)
         asked, _ = self._pending.get(event.tool_call_id, (None, 0.0))
         if asked is not None and asked.action_kind == ActionKind.TEST:
@@ -176,12 +177,6 @@ class ToolOutcomes:
             tool_name=event.tool_name,
             time=self._clock(),
         )
-
-
-def exit_code_of(observation: object) -> int | None:
-    """A terminal's; other tools have none. Read off by name: any tool may have one."""
-    code = getattr(observation, "exit_code", None)
-    return code if isinstance(code, int) and not isinstance(code, bool) else None
 
 
 def _target(action: Action) -> int | None:

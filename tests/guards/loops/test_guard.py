@@ -261,7 +261,7 @@ def test_a_step_back_forgets_what_was_undone(world) -> None:
 def test_a_configured_runaway_is_held_and_on_record(world, tmp_path: Path) -> None:
     world.provider.script = always(changing(world))
     recorder = recorder_for(tmp_path / "t.sqlite3")
-    guard = LoopGuard(LoopSettings(runaway_turns=4), recorder=recorder)
+    guard = LoopGuard(LoopSettings(runaway_turns=4), journal=recorder)
     conversation = talk(world, guard)
     conversation.run()
     assert "This run took 4 turns so far; 4 are held to be many" in held(conversation)

@@ -11,6 +11,7 @@ from openhands_tiered_router.guards.loops.settings import LoopSettings
 from openhands_tiered_router.guards.loops.verdict import Typical
 from openhands_tiered_router.policy.decision import Decision
 from openhands_tiered_router.policy.outcome import Attempt, Outcome, Usage
+from openhands_tiered_router.record.telemetry.query import TelemetryFile
 from openhands_tiered_router.record.telemetry.recorder import (
     TelemetryRecorder,
     recorder_for,
@@ -84,7 +85,7 @@ def test_finished_conversations_tell_by_the_model_that_served_most(
         conversation(recorder, f"c{n}", turns=10 + n)
     conversation(recorder, "endless", turns=90, done=False)
     assert recorder.flush(60)
-    learnt = LearntTurns(path, QUICK)
+    learnt = LearntTurns(TelemetryFile(path).turns_to_finish, QUICK)
     known = asked(learnt, "weak")
     assert known is not None
     assert known.turns == 29
@@ -110,8 +111,9 @@ def test_a_file_that_is_none_teaches_nothing_and_breaks_nothing(
 ) -> None:
     broken = tmp_path / "t.sqlite3"
     broken.write_bytes(b"no database" * 100)
-    for path in (None, tmp_path / "missing.sqlite3", broken):
-        learnt = LearntTurns(path, QUICK)
+    missing = TelemetryFile(tmp_path / "missing.sqlite3")
+    for read in (None, missing.turns_to_finish, TelemetryFile(broken).turns_to_finish):
+        learnt = LearntTurns(read, QUICK)
         assert learnt.typical("weak") is None
         assert learnt.typical(None) is None
     wait_until(lambda: caplog.records)

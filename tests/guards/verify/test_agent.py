@@ -15,9 +15,9 @@ from openhands.sdk.conversation.state import ConversationExecutionStatus as Stat
 from openhands.sdk.event import Event, MessageEvent
 from openhands.tools.terminal import TerminalTool
 
+from openhands_tiered_router.agent import VerifiedAgent
 from openhands_tiered_router.calls.fleet import reset_fleet
 from openhands_tiered_router.guards.pausing import notice_of
-from openhands_tiered_router.guards.verify.agent import VerifiedAgent
 from openhands_tiered_router.guards.verify.finish import Finish, Judged
 from openhands_tiered_router.guards.verify.memory import Status as End, verification_of
 from openhands_tiered_router.loopback import Reply

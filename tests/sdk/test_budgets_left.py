@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from openhands_tiered_router.config import open_config
-from openhands_tiered_router.guards.budget.left import budgets_left
+from openhands_tiered_router.sdk.budgets_left import budgets_left
 
 
 CONFIG = """
