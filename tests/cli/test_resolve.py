@@ -30,7 +30,12 @@ MODELS = {
     "reasoning": "openai/gpt-4.1",
 }
 KEY = "sk-model-key-that-nobody-may-see"
-FIX = "printf 'value = 2\\n' > code.py"
+FIX = (
+    "printf 'value = 2\\n' > code.py; "
+    "printf 'import runpy\\n\\n\\ndef test_value():\\n"
+    '    assert runpy.run_path("code.py")["value"] == 2\\n\' > test_code.py'
+)
+"""The repair, with the test that notices it: without one it is not verified."""
 
 
 def terminal(shell_command: str) -> Reply:

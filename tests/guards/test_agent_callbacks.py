@@ -42,7 +42,8 @@ def failing(world):
 
 def routed(world, failures: int = 4):
     loops = LoopSettings(failures=failures)
-    return world.router(settings=RouterSettings(dispatch=world.quick, loops=loops))
+    settings = RouterSettings(dispatch=world.quick, loops=loops)
+    return world.router(world.unrated, settings=settings)
 
 
 def talk(world, router, **fields) -> LocalConversation:

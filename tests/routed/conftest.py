@@ -31,6 +31,14 @@ MODELS = {
     "complex": "anthropic/claude-sonnet-4-5",
     "reasoning": "anthropic/claude-opus-4-5",
 }
+UNRATED = {
+    "simple": "openai/gpt-4o-mini",
+    "medium": "openai/gpt-4o",
+    "complex": "openai/gpt-4.1",
+    "reasoning": "openai/o3",
+}
+"""Models whose success rates nobody knows: trouble raises the floor for them, where
+for others it is evidence that is weighed."""
 QUICK = DispatchSettings(backoff_base=0.05)
 QUICK_BREAKER = BreakerSettings(cooldown=0.5)
 
@@ -61,6 +69,7 @@ class World:
     provider: LoopbackProvider
     workspace: Path
     models = MODELS
+    unrated = UNRATED
     quick = QUICK
     conversations: list[LocalConversation] = field(default_factory=list)
 
@@ -133,7 +142,7 @@ def world(tmp_path: Path) -> Iterator[World]:
     workspace.mkdir()
     (workspace / "notes.txt").write_text("a\n")
     book = default_price_book()
-    names = {*MODELS.values(), "openai/gpt-5-codex"}
+    names = {*MODELS.values(), *UNRATED.values(), "openai/gpt-5-codex"}
     listed = {m.partition("/")[2]: book.prices(m) for m in names}
     prices = {model: price for model, price in listed.items() if price}
     with LoopbackProvider(prices=prices) as provider:

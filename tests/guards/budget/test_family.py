@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 import pytest
 from openhands.sdk import Tool
@@ -106,22 +107,27 @@ async def test_an_interrupted_call_counts_as_estimated(world) -> None:
 
 @pytest.mark.own_fault
 @pytest.mark.parametrize("is_async", [False, True])
-async def test_a_fault_of_the_budgets_fails_no_call(
+async def test_a_fault_of_the_budgets_refuses_the_call(
     world, is_async: bool, monkeypatch, caplog
 ) -> None:
+    """A limit that cannot be checked allows nothing."""
+
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("the prompt")
 
     monkeypatch.setattr("openhands_tiered_router.sdk.setup.quotes", broken)
     router = routed(world, Budget(name="b", scope=Scope.PROJECT, usd=1.0))
     messages = [Message(role="user", content=[TextContent(text="Hello")])]
-    if is_async:
-        await router.acompletion(messages)
-    else:
-        await asyncio.to_thread(router.completion, messages)
-    assert len(world.provider.charged) == 1
+    ask = (
+        router.acompletion
+        if is_async
+        else partial(asyncio.to_thread, router.completion)
+    )
+    with pytest.raises(MaxBudgetReached, match="cannot be checked") as raised:
+        await ask(messages)
+    assert not world.provider.charged
     assert "budgets failed with ZeroDivisionError" in caplog.text
-    assert "the prompt" not in caplog.text
+    assert "the prompt" not in caplog.text + str(raised.value)
 
 
 def test_what_can_be_paid_must_be_allowed_to_serve(world) -> None:

@@ -117,9 +117,8 @@ class Shop:
 
     def router(self, **settings: object) -> ComplexityRouter:
         verify = VerifySettings.model_validate({"enabled": True, **settings})
-        router = self.world.router(
-            settings=RouterSettings(dispatch=self.world.quick, verify=verify)
-        )
+        wanted = RouterSettings(dispatch=self.world.quick, verify=verify)
+        router = self.world.router(self.world.unrated, settings=wanted)
         return router.with_rules(CHEAP_FIRST)
 
     def conversation(
