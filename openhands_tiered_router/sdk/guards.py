@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from openhands.sdk import LocalConversation
 from openhands.sdk.event import Event
@@ -24,6 +24,9 @@ from openhands_tiered_router.sdk.tool_results import RoutedToolOutcomes
 from openhands_tiered_router.settings import RouterSettings
 
 
+type Callback = Callable[[Event], None]
+
+
 class Routed(Guard):
     """Does nothing; by it an agent knows that its conversation calls all of these."""
 
@@ -36,25 +39,50 @@ class Routed(Guard):
 def watchers(
     setup: RouterSetup, settings: RouterSettings
 ) -> list[Callable[[Event], None]]:
-    """The callbacks of one conversation.
+    """The callbacks of one conversation: those of ``GUARDS`` that are wanted."""
+    made = (make(setup, settings) for make in GUARDS)
+    return [Routed(), *(each for each in made if each is not None)]
 
-    First those that only take note, so that nothing is missing from the record of
-    what comes after: a budget that pauses, then a loop. What is paused already may be
-    given a second reason.
-    """
-    recorder = setup.recorder
-    found: list[Callable[[Event], None]] = [Routed(), RoutedToolOutcomes(recorder)]
-    if settings.graph.enabled:
-        found.append(GraphFollower())
-    if settings.confirm.enabled and settings.confirm.mode is Mode.QUEUE:
-        hubs = _hubs(settings.policy.graph_risk) if settings.graph.enabled else None
-        found.append(ConfirmationQueue(settings.confirm, hubs))
-    if settings.budgets:
-        found.append(RoutedBudgetGuard(recorder))
-    if settings.loops.enabled:
-        router = _router(setup, settings)
-        found.append(LoopGuard(settings.loops, router=router, journal=recorder))
-    return found
+
+def _record(setup: RouterSetup, _settings: RouterSettings) -> Callback:
+    return RoutedToolOutcomes(setup.recorder)
+
+
+def _graph(_setup: RouterSetup, settings: RouterSettings) -> Callback | None:
+    return GraphFollower() if settings.graph.enabled else None
+
+
+def _confirmation(_setup: RouterSetup, settings: RouterSettings) -> Callback | None:
+    if not settings.confirm.enabled or settings.confirm.mode is not Mode.QUEUE:
+        return None
+    hubs = _hubs(settings.policy.graph_risk) if settings.graph.enabled else None
+    return ConfirmationQueue(settings.confirm, hubs)
+
+
+def _budget(setup: RouterSetup, settings: RouterSettings) -> Callback | None:
+    return RoutedBudgetGuard(setup.recorder) if settings.budgets else None
+
+
+def _loop(setup: RouterSetup, settings: RouterSettings) -> Callback | None:
+    if not settings.loops.enabled:
+        return None
+    router = _router(setup, settings)
+    return LoopGuard(settings.loops, router=router, journal=setup.recorder)
+
+
+GUARDS: Sequence[Callable[[RouterSetup, RouterSettings], Callback | None]] = (
+    _record,
+    _graph,
+    _confirmation,
+    _budget,
+    _loop,
+)
+"""What makes each callback, or ``None`` where the settings do not ask for it.
+
+In the order of the calls: first those that only take note, so that nothing is missing
+from the record of what comes after; a budget that pauses, then a loop. What is paused
+already may be given a second reason.
+"""
 
 
 def _hubs(least: float) -> Callable[[str, str], str | None]:
