@@ -267,3 +267,13 @@ def _without_value(found: re.Match[str]) -> str:
     start, end = found.span(group)
     before, after = found.string[found.start() : start], found.string[end : found.end()]
     return f"{before}{REDACTED}{after}"
+
+
+def visible(text: str, *, keep: str = "") -> str:
+    r"""Text of outside origin without what makes a terminal show something else.
+
+    Control and format characters, such as escape sequences and marks that turn the
+    direction of writing, become what Python writes for them (``\x1b``), except those
+    of ``keep``.
+    """
+    return "".join(c if c.isprintable() or c in keep else repr(c)[1:-1] for c in text)

@@ -31,7 +31,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "calls": {"fields", "policy", "redaction", "tiers"},
     "tokens": {"fields"},
     "loopback": {"policy", "tiers"},
-    "guards": {"calls", "fields", "git", "graph", "plural", "policy", "tiers"},
+    "guards": {
+        "calls", "fields", "git", "graph", "plural", "policy", "redaction", "tiers",
+    },
     "record": {"fields", "graph", "plural", "policy", "redaction", "tiers"},
     "settings": {
         "calls", "fields", "graph", "guards", "policy", "record", "skill_kit", "tiers",

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from openhands_tiered_router.redaction import visible
+
 
 if TYPE_CHECKING:
     from openhands.sdk import LocalConversation, RemoteConversation
@@ -40,7 +42,7 @@ def ask(conversation: LocalConversation) -> None:
     no: list[int] = []
     for entry in waiting(conversation):
         action = visible(describe(conversation, entry))
-        question = f"{action}\n  {entry.reason}. Run it?"
+        question = f"{action}\n  {visible(entry.reason)}. Run it?"
         answers = yes if click.confirm(question, err=True) else no
         answers.append(entry.number)
     approve(conversation, *yes)
@@ -65,8 +67,3 @@ def stopped(conversation: LocalConversation | RemoteConversation) -> bool:
 
     status = conversation.state.execution_status
     return status is Status.WAITING_FOR_CONFIRMATION
-
-
-def visible(text: str) -> str:
-    """What a model wrote, without what would make a terminal show something else."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

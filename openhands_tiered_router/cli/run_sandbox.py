@@ -15,9 +15,10 @@ from uuid import UUID, uuid4
 import click
 from filelock import FileLock, Timeout
 
-from openhands_tiered_router.cli.confirming import ask_for_all, can_ask, visible
+from openhands_tiered_router.cli.confirming import ask_for_all, can_ask
 from openhands_tiered_router.cli.headless import router_of
 from openhands_tiered_router.cli.served import Served, ServedReporter
+from openhands_tiered_router.redaction import visible
 from openhands_tiered_router.resolver import prompt
 from openhands_tiered_router.resolver.errors import DeliveryError, UsageProblem
 from openhands_tiered_router.resolver.sandbox import opening, transfer

@@ -20,6 +20,8 @@ from openhands.sdk.event.error_classification import (
 )
 from openhands.sdk.event.user_action import InterruptEvent
 
+from openhands_tiered_router.redaction import visible
+
 
 if TYPE_CHECKING:
     from openhands.sdk import LocalConversation
@@ -111,7 +113,8 @@ def _emit(
         ConversationErrorEvent(
             source="environment",
             code=code,
-            detail=detail,
+            # Commands and paths that a model chose, and clients print it as it is.
+            detail=visible(detail, keep="\n"),
             # Given, since the SDK would guess one from the words of the detail.
             classification=ErrorClassification(
                 kind=FailureKind.AGENT_ACTION,

@@ -198,3 +198,18 @@ def test_a_guard_that_raises_does_not_end_the_run(world, caplog) -> None:
         "guard broken: it failed with RuntimeError and let the event pass"
     ]
     caplog.clear()
+
+
+def test_what_a_model_wrote_cannot_act_on_the_terminal(world) -> None:
+    """A reason names commands and paths that the model chose."""
+    conversation = world.conversation(world.agent(world.llm("openai/gpt-4o-mini")))
+    hostile = "ls \x1b[2J\x1b]0;title\x07 \u202etxt.exe\r\nNext line."
+    tell(conversation, "test", hostile)
+    pause(conversation, "test", hostile)
+    (hold,) = holds(conversation.state)
+    told = [n for e in conversation.state.events if (n := notice_of(e))]
+    for said in (hold, *told):
+        assert said.reason == (
+            "ls \\x1b[2J\\x1b]0;title\\x07 \\u202etxt.exe\\r\nNext line."
+        )
+    assert len(told) == 1
