@@ -37,6 +37,7 @@ from openhands_tiered_router.sdk import images
 from openhands_tiered_router.sdk.flow import Api, CallArguments, CallFlow
 from openhands_tiered_router.sdk.guards import watchers
 from openhands_tiered_router.sdk.reload import Version, live_config, newest_version
+from openhands_tiered_router.sdk.rules import read_tables
 from openhands_tiered_router.sdk.setup import RouterSetup, Unshared
 from openhands_tiered_router.sdk.tiered_llm import TieredLLM, TierName
 from openhands_tiered_router.settings import RouterSettings
@@ -117,6 +118,7 @@ class ComplexityRouter(TieredLLM):
         cls, config: RouterConfig, environ: Mapping[str, str], fields: dict[str, Any]
     ) -> Self:
         settings = settings_of(config)
+        read_tables()  # here, where files are read in any case
         own = {
             "llms_for_routing": build_llms(config, environ),
             "settings": settings,

@@ -6,9 +6,13 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from openhands_tiered_router.policy.economics.dynamics import default_dynamics
 from openhands_tiered_router.policy.engine import Rule
 from openhands_tiered_router.policy.fitted import load_fitted, models_of
+from openhands_tiered_router.policy.need import next_turn
+from openhands_tiered_router.policy.need.task_weights import default_weights
 from openhands_tiered_router.policy.rules import standard_rules
+from openhands_tiered_router.policy.value.table import default_table
 from openhands_tiered_router.sdk.graphs import live_graphs
 from openhands_tiered_router.settings import RouterSettings
 
@@ -25,6 +29,18 @@ def own_rules(settings: RouterSettings) -> tuple[Rule, ...]:
         signals=graphs and graphs.signals,
         one_hour=settings.cache.one_hour,
     )
+
+
+def read_tables() -> None:
+    """Reads the package's models and tables, once a process.
+
+    Some 30 ms of files and parsing, which the first decision would else take on an
+    event loop.
+    """
+    next_turn.default_model().of_row([0.0] * len(next_turn.NAMES))
+    default_weights()
+    default_dynamics()
+    default_table()
 
 
 def _models(path: str | None) -> dict[str, Any]:

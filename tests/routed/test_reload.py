@@ -16,7 +16,11 @@ from openhands_tiered_router import ComplexityRouter, ConfigError, RoutedAgent
 from openhands_tiered_router.loopback import Reply, Request
 from openhands_tiered_router.loopback.faults import server_error
 from openhands_tiered_router.loopback.scripts import by_turn
+from openhands_tiered_router.policy.economics.dynamics import default_dynamics
+from openhands_tiered_router.policy.need.next_turn import default_model
+from openhands_tiered_router.policy.need.task_weights import default_weights
 from openhands_tiered_router.policy.policy import Policy
+from openhands_tiered_router.policy.value.table import default_table
 from openhands_tiered_router.sdk import reload as reloading
 from openhands_tiered_router.sdk.reload import (
     live_config,
@@ -315,6 +319,18 @@ def test_a_task_value_is_one_conversations_own(world, path: Path) -> None:
     assert {policy.side_tier for policy in policies} == {Tier.COMPLEX}
     with pytest.raises(ValueError, match="task_value"):
         ComplexityRouter.from_config(path, task_value=-1.0)
+
+
+def test_the_first_decision_reads_no_table(world, path: Path) -> None:
+    tables = (default_model, default_weights, default_dynamics, default_table)
+    for table in tables:
+        table.cache_clear()
+    router = made(world, path, {"simple": SMALL, "complex": SONNET})
+    read = [table.cache_info().misses for table in tables]
+    assert read == [1] * len(tables)
+    assert "_roots" in vars(default_model())
+    router.select_llm(HELLO)
+    assert [table.cache_info().misses for table in tables] == read
 
 
 def test_copies_and_restored_routers_follow_too(world, path: Path) -> None:
