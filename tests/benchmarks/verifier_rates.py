@@ -19,6 +19,7 @@ from __future__ import annotations
 import argparse
 import ast
 import json
+import math
 import os
 import platform
 import random
@@ -256,7 +257,11 @@ def judged(space: Workspace, chance: random.Random) -> Iterator[Row]:
 
 
 def interval(rows: Sequence[Row], hit: str) -> tuple[float, float, float]:
-    """A rate with its bootstrap interval of 95 %, whole repositories drawn."""
+    """A rate with its bootstrap interval of 95 %, whole repositories drawn.
+
+    Where all rows agree, a bootstrap has no width: it is at least Wilson's interval of
+    as many trials as there are commits.
+    """
     groups: dict[str, list[bool]] = {}
     for row in rows:
         groups.setdefault(row.repository, []).append(
@@ -270,7 +275,18 @@ def interval(rows: Sequence[Row], hit: str) -> tuple[float, float, float]:
         found.append(sum(drawn) / len(drawn))
     found.sort()
     every = [x for each in groups.values() for x in each]
-    return sum(every) / len(every), found[49], found[1949]
+    rate, trials = sum(every) / len(every), len({r.commit for r in rows})
+    low, high = wilson(rate, trials)
+    return rate, min(found[49], low), max(found[1949], high)
+
+
+def wilson(rate: float, trials: int) -> tuple[float, float]:
+    """Wilson's score interval of 95 % (Wilson 1927)."""
+    z = statistics.NormalDist().inv_cdf(0.975)
+    middle = (rate + z * z / (2 * trials)) / (1 + z * z / trials)
+    spread = rate * (1 - rate) / trials + (z / (2 * trials)) ** 2
+    half = z * math.sqrt(spread) / (1 + z * z / trials)
+    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def report(rows: Sequence[Row]) -> None:
