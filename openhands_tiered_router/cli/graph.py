@@ -3,34 +3,36 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from openhands_tiered_router.cli.graph_output import (
-    dependents_table,
-    echo_json,
-    progress,
-    table,
+from openhands_tiered_router.cli import graph_questions as questions
+from openhands_tiered_router.cli.graph_common import (
+    NOTHING,
+    common,
+    limited,
+    open_graph,
+    unknown,
 )
+from openhands_tiered_router.cli.graph_output import echo_json, table
 from openhands_tiered_router.plural import counted
 
 
 if TYPE_CHECKING:
     from openhands_tiered_router.graph.snapshot import CodeGraph
 
-NOTHING: Final = 1
-"""Exit code of a question that was understood and has no answer."""
-
 _EPILOG: Final = """\b
 Examples:
   tiered-router graph build
   tiered-router graph where "Crash when a form field has no label"
   tiered-router graph impact src/app/models.py:User.save
+  tiered-router graph impact --diff main
   tiered-router graph tests src/app/models.py
+  tiered-router graph callers src/app/models.py:User.save
+  tiered-router graph path src/app/web.py src/app/models.py:User.save
   tiered-router graph view -o graph.html
 
 \b
@@ -49,42 +51,25 @@ def command() -> None:
     """
 
 
-def _common(function: Callable[..., None]) -> Callable[..., None]:
-    """Add the options that every command has."""
-    function = click.option(
-        "--json", "as_json", is_flag=True, help="Answer in JSON, on standard output."
-    )(function)
-    return click.option(
-        "--workspace",
-        "-w",
-        "root",
-        type=click.Path(exists=True, file_okay=False, path_type=Path),
-        default=Path(),
-        show_default="the current directory",
-        help="Directory of the code.",
-    )(function)
-
-
-def _limit(default: int) -> Callable[..., Any]:
-    return click.option(
-        "--limit",
-        "-n",
-        type=click.IntRange(min=1),
-        default=default,
-        show_default=True,
-        help="Lines to show.",
-    )
+for question in (
+    questions.impact,
+    questions.tests,
+    questions.callers,
+    questions.callees,
+    questions.path,
+):
+    command.add_command(question)
 
 
 @command.command()
-@_common
+@common
 @click.option("--fresh", is_flag=True, help="Read every file, whatever is cached.")
 def build(root: Path, as_json: bool, fresh: bool) -> None:
     """Build the graph, or bring it up to date."""
     from time import perf_counter
 
     start = perf_counter()
-    graph = _graph(root, fresh=fresh)
+    graph = open_graph(root, fresh=fresh)
     seconds = perf_counter() - start
     answer = {
         "workspace": str(graph.root),
@@ -111,13 +96,13 @@ def build(root: Path, as_json: bool, fresh: bool) -> None:
 
 
 @command.command()
-@_common
-@_limit(12)
+@common
+@limited(12)
 def stats(root: Path, as_json: bool, limit: int) -> None:
     """Sum up the graph: languages, cycles, communities."""
     from openhands_tiered_router.graph.measures import measure
 
-    graph = _graph(root)
+    graph = open_graph(root)
     measures = measure(graph)
     answer = {
         "files": len(graph.files),
@@ -153,8 +138,8 @@ def stats(root: Path, as_json: bool, limit: int) -> None:
 
 
 @command.command()
-@_common
-@_limit(10)
+@common
+@limited(10)
 @click.argument("text")
 @click.option("--no-history", is_flag=True, help="Do not read git's commit subjects.")
 @click.pass_context
@@ -175,7 +160,7 @@ def where(
 
     if text == "-":
         text = sys.stdin.read()
-    graph = _graph(root)
+    graph = open_graph(root)
     locator = Locator()
     locator.update(graph, History() if no_history else read_history(graph.root))
     found = locator.locate(text)
@@ -199,78 +184,13 @@ def where(
 
 
 @command.command()
-@_common
-@_limit(20)
-@click.argument("place", metavar="PATH[:SYMBOL]")
-@click.option("--depth", type=click.IntRange(1, 10), default=3, show_default=True)
-def impact(root: Path, as_json: bool, limit: int, place: str, depth: int) -> None:
-    """List what depends on a file or definition.
-
-    The nearest come first. SYMBOL is a qualified name, or the end of one at a dot.
-    """
-    from openhands_tiered_router.graph.impact import blast_radius
-
-    graph = _graph(root)
-    network, nodes = _resolve(graph, place)
-    radius = blast_radius(network, nodes, depth=depth)
-    if as_json:
-        echo_json(
-            {
-                "changed": nodes,
-                "dependents": [asdict(d) for d in radius.dependents[:limit]],
-                "within": [radius.within(step + 1) for step in range(depth)],
-                "truncated": radius.truncated,
-            }
-        )
-        return
-    counts = ", ".join(str(radius.within(step + 1)) for step in range(depth))
-    click.echo(f"dependents within 1 to {counted(depth, 'step')}: {counts}")
-    dependents_table("Dependents", radius.dependents, limit)
-
-
-@command.command()
-@_common
-@_limit(20)
-@click.argument("place", metavar="PATH[:SYMBOL]")
-@click.option("--depth", type=click.IntRange(1, 10), default=3, show_default=True)
-@click.pass_context
-def tests(
-    context: click.Context,
-    root: Path,
-    as_json: bool,
-    limit: int,
-    place: str,
-    depth: int,
-) -> None:
-    """List the tests that reach a file or definition.
-
-    The nearest come first. SYMBOL is a qualified name, or the end of one at a dot.
-    """
-    from openhands_tiered_router.graph.impact import reaching_tests
-
-    graph = _graph(root)
-    network, nodes = _resolve(graph, place)
-    found = reaching_tests(network, nodes, depth=depth)
-    if as_json:
-        shown = [asdict(test) for test in found[:limit]]
-        echo_json({"changed": nodes, "tests": shown, "total": len(found)})
-    elif found:
-        dependents_table("Tests", found, limit)
-    if not found:
-        click.echo(
-            f"no test is known to reach {place} in {counted(depth, 'step')}", err=True
-        )
-        context.exit(NOTHING)
-
-
-@command.command()
-@_common
-@_limit(20)
+@common
+@limited(20)
 def hubs(root: Path, as_json: bool, limit: int) -> None:
     """List the files that most others depend on."""
     from openhands_tiered_router.graph.measures import measure
 
-    graph = _graph(root)
+    graph = open_graph(root)
     measures = measure(graph)
     rows = [
         {
@@ -290,7 +210,7 @@ def hubs(root: Path, as_json: bool, limit: int) -> None:
 
 
 @command.command()
-@_common
+@common
 @click.option(
     "--format", "form", type=click.Choice(("graphml", "json")), default="json"
 )
@@ -307,7 +227,7 @@ def export(
 
     try:
         written = lines(
-            _graph(root), "json" if as_json else form, definitions=definitions
+            open_graph(root), "json" if as_json else form, definitions=definitions
         )
     except ValueError as error:
         raise click.ClickException(str(error)) from None
@@ -316,7 +236,7 @@ def export(
 
 
 @command.command()
-@_common
+@common
 @click.option(
     "--output", "-o", type=click.Path(dir_okay=False, path_type=Path), required=True
 )
@@ -330,9 +250,9 @@ def view(root: Path, as_json: bool, output: Path, select: str | None) -> None:
     from openhands_tiered_router.graph.measures import measure
     from openhands_tiered_router.graph.view import render
 
-    graph = _graph(root)
+    graph = open_graph(root)
     if select is not None and select not in graph.files:
-        raise _unknown(graph, select)
+        raise unknown(graph, select)
     page = render(graph, measure(graph), selected=select)
     try:
         output.write_text(page, encoding="utf-8")
@@ -343,51 +263,6 @@ def view(root: Path, as_json: bool, output: Path, select: str | None) -> None:
         echo_json(answer)
     else:
         click.echo(f"{output}: {answer['bytes'] / 1024:,.0f} kB")
-
-
-def _graph(root: Path, *, fresh: bool = False) -> CodeGraph:
-    from openhands_tiered_router.graph.build import build_graph
-
-    with progress() as report:
-        return build_graph(root, persistent=not fresh, progress=report)
-
-
-def _resolve(graph: CodeGraph, place: str) -> tuple[Any, list[str]]:
-    """Return the network and the nodes in it that PATH[:SYMBOL] stands for."""
-    from openhands_tiered_router.graph.impact import nodes_of
-
-    path, _, symbol = place.partition(":")
-    path = path.removeprefix("./")
-    if path not in graph.files:
-        raise _unknown(graph, path)
-    if not symbol:
-        return graph.file_graph, [path]
-    network = graph.digraph
-    if network is None:
-        raise click.ClickException(
-            f"{len(graph.files):,} files are too many for a graph of definitions; "
-            f"ask for {path}"
-        )
-    nodes = nodes_of(graph, path, symbol.lstrip(":"))
-    if not nodes:
-        facts = graph.facts(path)
-        names = [d.qualname for d in facts.definitions] if facts else []
-        raise click.ClickException(
-            f"{path} has no definition {symbol!r}{_meant(symbol, names)}"
-        )
-    return network, nodes
-
-
-def _unknown(graph: CodeGraph, path: str) -> click.ClickException:
-    meant = _meant(path, graph.files)
-    return click.ClickException(f"{path} is not in the graph of {graph.root}{meant}")
-
-
-def _meant(name: str, known: Iterable[str]) -> str:
-    from difflib import get_close_matches
-
-    close = get_close_matches(name, known, n=3)
-    return f"; did you mean {', '.join(close)}?" if close else ""
 
 
 def _languages(graph: CodeGraph) -> dict[str, int]:

@@ -87,6 +87,39 @@ def test_impact_of_a_file(run: Run) -> None:
     assert "tests/test_money.py" in run("impact", "./money.py").output
 
 
+def test_callers_callees_and_path(run: Run) -> None:
+    found = answer(run("callers", "money.py:parse_amount", "--json"))
+    assert isinstance(found, dict)
+    assert [(use["path"], use["line"]) for use in found["uses"]] == [
+        ("tests/test_money.py", 5)
+    ]
+    assert "tests/test_money.py:5" in run("callers", "money.py:parse_amount").output
+    assert "money.py::Money.add" in run("callees", "money.py:parse_amount").output
+    found = answer(run("path", "tests/test_money.py", "money.py:Money.add", "--json"))
+    assert isinstance(found, dict)
+    assert [use["line"] for use in found["uses"]] == [1, 7]  # an import, a call
+    assert run("callers", "lonely.py").exit_code == 1
+
+
+def test_impact_of_a_diff(run: Run, tmp_path: Path) -> None:
+    root = tmp_path / "project"
+    git = ("git", "-c", "user.name=n", "-c", "user.email=e", "-C", str(root))
+    assert run("impact", "--diff").exit_code == 1
+    for words in (("init", "-q"), ("add", "."), ("commit", "-qm", "Start")):
+        subprocess.run((*git, *words), check=True)
+    text = (root / "money.py").read_text()
+    (root / "money.py").write_text(text.replace("return self", "return other"))
+    found = answer(run("impact", "--diff", "--json"))
+    assert isinstance(found, dict)
+    assert found["changed"] == ["money.py::Money.add"]
+    assert [test["node"] for test in found["tests"]] == [
+        "tests/test_money.py::test_parse"
+    ]
+    assert "test_parse" in run("impact", "--diff", "HEAD").output
+    assert run("impact").exit_code == 2
+    assert run("impact", "money.py", "--diff", "HEAD").exit_code == 2
+
+
 def test_tests_that_reach_a_symbol(run: Run) -> None:
     found = answer(run("tests", "money.py:parse_amount", "--json"))
 
