@@ -31,26 +31,52 @@ class Books:
         self._parts: list[Metrics] = []
         self._taken: list[tuple[int, int, int]] = []
         """Of each part: costs, latencies and usages that ``whole`` has already."""
+        self._shown = _state(self.whole)
+        """Of ``whole``, when it was last brought up to date."""
 
     def restore(self, metrics: Metrics) -> None:
         """Goes on with these books, which become ``whole``."""
         with _lock:
             self.whole, self._before = metrics, metrics.deep_copy()
             self._parts, self._taken = [], []
+            self._shown = _state(metrics)
 
     def holds(self, metrics: Metrics) -> bool:
         """Whether these are the whole's books, or a part's."""
         return metrics is self.whole or any(metrics is part for part in self._parts)
 
-    def total(self, parts: Sequence[Metrics]) -> Metrics:
-        """``whole``, up to date. Copies what is new since the last call."""
+    def total(self, parts: Sequence[Metrics], own: Metrics | None = None) -> Metrics:
+        """``whole``, up to date. Copies what is new since the last call.
+
+        What someone else has added to ``whole`` is booked on ``own``, one of the parts,
+        so that whoever adds up the parts counts it too.
+        """
         with _lock:
+            added = self._book_added(self._before if own is None else own)
             known = [id(part) for part in self._parts]
-            if known != [id(part) for part in parts]:
+            if added or known != [id(part) for part in parts]:
                 self._begin(parts)
             self._copy_new()
             self._add_up()
+            self._shown = _state(self.whole)
             return self.whole
+
+    def _book_added(self, books: Metrics) -> bool:
+        """Books what was added to ``whole`` since it was shown; whether it was."""
+        whole, now = self.whole, _state(self.whole)
+        if now == self._shown:
+            return False
+        cost, costs, latencies, usages = self._shown
+        books.accumulated_cost += whole.accumulated_cost - cost
+        books.costs += whole.costs[costs:]
+        books.response_latencies += whole.response_latencies[latencies:]
+        new = whole.token_usages[usages:]
+        books.token_usages += new
+        total = books.accumulated_token_usage or TokenUsage(model=books.model_name)
+        for usage in new:
+            total = total + usage.model_copy(update={"response_id": ""})
+        books.accumulated_token_usage = total
+        return True
 
     def _begin(self, parts: Sequence[Metrics]) -> None:
         """Anew: parts were restored or reset, which says nothing of what is new."""
@@ -85,3 +111,13 @@ class Books:
         if whole.token_usages:
             usage.per_turn_token = whole.token_usages[-1].per_turn_token
         whole.accumulated_token_usage = usage
+
+
+def _state(books: Metrics) -> tuple[float, int, int, int]:
+    """Cost in USD, and how many costs, latencies and usages there are."""
+    return (
+        books.accumulated_cost,
+        len(books.costs),
+        len(books.response_latencies),
+        len(books.token_usages),
+    )

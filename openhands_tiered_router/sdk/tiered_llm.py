@@ -191,16 +191,22 @@ class TieredLLM(RouterLLM):
         models = {key: llm.model for key, llm in self.llms_for_routing.items()}
         return [("usage_id", self.usage_id), ("models", models)]
 
+    def __str__(self) -> str:
+        return repr(self)
+
     # -- accounting --------------------------------------------------------------
 
     @property
     def metrics(self) -> Metrics:
-        """What all tiers have spent, up to now; always the same object."""
-        models = [*self.llms_for_routing.values()]
-        if self.shell is not None:
-            # Empty, unless a resumed conversation had books under the router's name.
-            models.append(self.shell)
-        return self._books.total([llm.metrics for llm in models])
+        """What all tiers have spent, up to now; always the same object.
+
+        What callers book on it counts too.
+        """
+        parts = [llm.metrics for llm in self.llms_for_routing.values()]
+        # Holds what a resumed conversation had booked under the router's own usage id,
+        # and what callers add: conversations count the shell, not the sum.
+        own = None if self.shell is None else self.shell.metrics
+        return self._books.total(parts if own is None else [*parts, own], own)
 
     @property
     def telemetry(self) -> Telemetry:

@@ -20,6 +20,7 @@ from openhands_tiered_router.gateway.hook import Gateway
 from openhands_tiered_router.gateway.routing import GatewayRouter, Route
 from openhands_tiered_router.guards.budget.ledger import Balance, balance
 from openhands_tiered_router.guards.budget.limits import NOTHING
+from openhands_tiered_router.sdk.spending import Spending
 from tests.waiting import PATIENCE
 
 
@@ -70,8 +71,13 @@ async def ask(gateway: Gateway, call_id: str = "one") -> dict[str, Any]:
     )
 
 
+def spending_of(route: Route) -> Spending:
+    assert isinstance(route.spending, Spending)
+    return route.spending
+
+
 def books_of(route: Route) -> Balance:
-    account = route.spending.account
+    account = spending_of(route).account
     assert account is not None
     key = account.budgets[0].key(None, route.began)
     assert key is not None
@@ -144,7 +150,7 @@ async def test_a_request_that_is_cancelled_before_it_is_sent_leaves_nothing_put_
     if routes:
         await until(lambda: books_of(routes[0]).open == NOTHING)
         # Only what may have been sent counts, and as estimated.
-        estimate = routes[0].spending.quotes()["simple"].spend.usd
+        estimate = spending_of(routes[0]).quotes()["simple"].spend.usd
         assert books_of(routes[0]).doubt == sent * estimate
 
 
@@ -192,7 +198,7 @@ async def test_two_calls_of_one_id_are_both_settled(
     await ask(gateway)
     await gateway.close()
     assert books_of(routes[0]).open == NOTHING
-    estimate = routes[0].spending.quotes()["simple"].spend.usd
+    estimate = spending_of(routes[0]).quotes()["simple"].spend.usd
     assert books_of(routes[0]).doubt == 2 * estimate
 
 

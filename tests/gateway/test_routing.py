@@ -18,6 +18,7 @@ from openhands_tiered_router.policy.fleet import Health
 from openhands_tiered_router.policy.outcome import ErrorKind, Usage
 from openhands_tiered_router.policy.request import Purpose
 from openhands_tiered_router.sdk.reload import reload_config
+from openhands_tiered_router.sdk.spending import Spending
 from openhands_tiered_router.tiers import Tier
 
 
@@ -218,6 +219,7 @@ def test_what_a_client_left_under_way_counts_as_estimated(
     route = router.set_out(call(model=f"{MODEL}/simple"))
     router.failed(route, route.order[0], ConnectionError())
     router.gave_up(route, left=left)
+    assert isinstance(route.spending, Spending)
     account = route.spending.account
     assert account is not None
     key = account.budgets[0].key(None, route.began)

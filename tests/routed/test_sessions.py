@@ -251,7 +251,7 @@ def test_decisions_and_tool_results_are_on_record(world) -> None:
 class Canned(LLM):
     def generate(self, *_: object, **__: object) -> LLMResponse:
         return LLMResponse(
-            message=Message(role="assistant"),
+            message=Message(role="assistant", content=[TextContent(text="Done.")]),
             metrics=self.metrics.get_snapshot(),
             raw_response=ModelResponse(),
         )

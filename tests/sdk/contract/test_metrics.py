@@ -41,6 +41,34 @@ async def test_after_an_async_call(world, llm) -> None:
     assert len(model.metrics.response_latencies) == 1
 
 
+def test_what_a_caller_books_counts(world, llm) -> None:
+    model = llm()
+    model.generate(HELLO)
+    conversation = world.conversation(world.agent(model))
+    conversation.send_message("Look around.")
+    conversation.run()
+    paid = world.provider.total_usd
+    model.metrics.add_cost(1.5)
+    model.metrics.add_token_usage(7, 3, 0, 0, 0, "own")
+    assert model.metrics.accumulated_cost == pytest.approx(paid + 1.5, abs=1e-12)
+    model.telemetry.metrics.add_cost(0.25)
+    model.generate(HELLO)
+    total = world.provider.total_usd + 1.75
+    assert model.metrics.accumulated_cost == pytest.approx(total, abs=1e-12)
+    assert world.spent(conversation) == pytest.approx(total, abs=1e-12)
+    assert [cost.cost for cost in model.metrics.costs].count(1.5) == 1
+    usages = model.metrics.token_usages
+    assert [usage.prompt_tokens for usage in usages if usage.response_id == "own"] == [
+        7
+    ]
+    books = model.metrics.accumulated_token_usage
+    assert books.prompt_tokens == sum(usage.prompt_tokens for usage in usages)
+
+
+def test_its_string_names_the_model(llm) -> None:
+    assert "gpt-4o" in str(llm())
+
+
 def test_during_and_after_a_conversation(world, llm) -> None:
     model, seen = llm(), []
     conversation = world.conversation(

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-from openhands.sdk.llm import LLM, LLMResponse
 from openhands.sdk.llm.exceptions import LLMNoResponseError, LLMServiceUnavailableError
 
 from openhands_tiered_router.loopback import faults
@@ -57,20 +54,16 @@ def test_the_sdks_default_of_retries_is_left_to_the_endpoints(world) -> None:
     assert models == ["gpt-4o-mini", "gpt-4o"]
 
 
-def test_an_empty_answer_is_asked_for_again_with_temperature(
-    world, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[tuple[str, float | None]] = []
-    complete = LLM.completion
-
-    def spy(self: LLM, *args: Any, **kwargs: Any) -> LLMResponse:
-        asked.append((self.model, kwargs.get("temperature")))
-        return complete(self, *args, **kwargs)
-
-    monkeypatch.setattr(LLM, "completion", spy)
+def test_an_empty_answer_is_asked_for_again_with_temperature(world, llm) -> None:
+    """On the wire. The SDK takes the model for a reasoning one, to which it first sends
+    no temperature at all, unless it is told otherwise."""
+    told = {"capability_overrides": {"supports_sampling_params": True}}
     world.provider.faults.next(faults.EmptyAnswer())
-    world.router(llm_fields={"temperature": 0.0}).generate(HELLO, tier="medium")
-    assert asked == [("openai/gpt-4o", None), ("openai/gpt-4o", 1.0)]
+    waits = {"retry_min_wait": 0, "retry_max_wait": 0}
+    llm(temperature=0.0, **told, **waits).generate(HELLO)
+    requests = world.provider.requests
+    assert [request.body["temperature"] for request in requests] == [0.0, 1.0]
+    assert {request.model for request in requests} == {"gpt-4o"}
 
 
 def test_empty_answers_everywhere_are_told_as_such(world, llm) -> None:
