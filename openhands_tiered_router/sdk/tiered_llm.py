@@ -444,7 +444,9 @@ def _with_fields(
     if not names:
         return dict(llms)
     given = {name: data[name] for name in names}
-    checked = LLM.model_validate({"model": default.model, **given})
+    # The SDK refuses small windows, unless it is told of a larger one.
+    window = {"max_input_tokens": default.max_input_tokens}
+    checked = LLM.model_validate({"model": default.model, **window, **given})
     for name in names & _OF_THE_MODEL:
         if getattr(checked, name) != getattr(default, name):
             raise ValueError(_remedy(name))

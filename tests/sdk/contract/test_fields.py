@@ -113,3 +113,10 @@ def test_what_is_stored_of_a_router_is_one_working_model(world) -> None:
     plain.generate(HELLO)
     assert world.provider.requests[-1].body["max_tokens"] == 123
     assert world.provider.requests[-1].model == "claude-sonnet-4-5"
+
+
+def test_a_window_that_a_tier_was_given_counts_beside_other_fields() -> None:
+    llm = LLM(model="ollama/llama2", max_input_tokens=16_384)
+    router = ComplexityRouter(llms_for_routing={"simple": llm}, temperature=0.3)
+    assert router.max_input_tokens == 16_384
+    assert router.llms_for_routing["simple"].temperature == 0.3
