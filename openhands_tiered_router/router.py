@@ -170,8 +170,13 @@ class ComplexityRouter(TieredLLM):
         """
         self._pin = Tier.parse(tier) if isinstance(tier, str) else tier
 
+    @property
+    def pinned(self) -> Tier | None:
+        """The tier that every call goes to; ``None``: none is pinned."""
+        return self._pin
+
     @contextmanager
-    def pinned(self, tier: Tier | str) -> Iterator[Self]:
+    def pinned_to(self, tier: Tier | str) -> Iterator[Self]:
         """Pins the tier inside a ``with`` block."""
         before = self._pin
         self.pin(tier)

@@ -130,7 +130,9 @@ def test_pins(world) -> None:
         router.generate(HELLO)
         return world.provider.requests[-1].model
 
-    with router.pinned("reasoning"):
+    assert router.pinned is None
+    with router.pinned_to("reasoning"):
+        assert router.pinned is Tier.REASONING
         assert served() == "claude-opus-4-5"
         router.generate(HELLO, tier="simple")
         assert world.provider.requests[-1].model == "gpt-4o-mini"
