@@ -171,6 +171,8 @@ def _plain(decision: Decision) -> dict[str, Any]:
         plain[key] = None if plain[key] is None else str(plain[key])
     for candidate in plain["candidates"]:
         candidate["tier"] = str(candidate["tier"])
+    for candidate, known in zip(plain["candidates"], decision.candidates, strict=True):
+        candidate["total"] = known.total
     for dimension in plain["dimensions"]:
         dimension["contribution"] = dimension["value"] * dimension["weight"]
     return plain
@@ -215,9 +217,12 @@ def _candidates(decision: Decision) -> Any:
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table(title="Endpoints")
-    for name in ("endpoint", "tier", "now, USD", "on return, USD", "left out because"):
+    table = Table(title="Endpoints, USD", caption=_choice(decision))
+    for name in ("endpoint", "tier"):
         table.add_column(name)
+    for name in ("tokens", "later", "at risk", "total"):
+        table.add_column(name, justify="right")
+    table.add_column("left out because")
     for c in decision.candidates:
         mark = " *" if c.endpoint == decision.endpoint else ""
         table.add_row(
@@ -225,9 +230,25 @@ def _candidates(decision: Decision) -> Any:
             str(c.tier),
             _usd(c.cost_now),
             _usd(c.cost_return),
+            _usd(c.loss),
+            _usd(c.total),
             escape(c.excluded or ""),
         )
     return table
+
+
+def _choice(decision: Decision) -> str | None:
+    """How the totals bear on the choice; ``None``: there are none."""
+    totals = {
+        c.endpoint: c.total
+        for c in decision.candidates
+        if c.total is not None and not c.excluded
+    }
+    if decision.endpoint not in totals:
+        return None
+    if totals[decision.endpoint] == min(totals.values()):
+        return "* chosen: the least total of tokens, what follows, and success at risk"
+    return "* chosen, though not the least total: the reasons below say why"
 
 
 def _usd(cost: float | None) -> str:

@@ -39,11 +39,20 @@ class Candidate:
     """Expected cost of this call, USD; ``None``: a price is not known."""
     cost_return: float | None = None
     """Expected extra cost, USD, that choosing it causes on later calls."""
+    loss: float | None = None
+    """Success at risk with this endpoint's tier, USD; ``None``: not weighed."""
     warm_tokens: int = 0
     """Tokens of the prompt that its provider is expected to have cached."""
     cache_ttl: float | None = None
     """Seconds for which what the call writes to its cache is bought; ``None``: the
     endpoint's own."""
+
+    @property
+    def total(self) -> float | None:
+        """What endpoints are compared by, USD; ``None``: a part is not known."""
+        if self.cost_now is None or self.cost_return is None or self.loss is None:
+            return None
+        return self.cost_now + self.cost_return + self.loss
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -122,3 +122,37 @@ def test_an_unknown_decision_is_named(tmp_path: Path) -> None:
     assert result.exit_code == 2
     assert "01ABC" in result.stderr
     assert not file.exists()
+
+
+def test_the_sum_of_a_choice_is_shown(tmp_path: Path) -> None:
+    """The dearer tier wins by the success that the cheaper one would risk."""
+    file = tmp_path / "telemetry.sqlite3"
+    candidates = tuple(
+        Candidate(endpoint=name, tier=tier, cost_now=now, cost_return=later, loss=loss)
+        for name, tier, now, later, loss in (
+            ("simple", Tier.SIMPLE, 0.0005, 0.0008, 0.0125),
+            ("complex", Tier.COMPLEX, 0.0039, 0.0, 0.0),
+        )
+    )
+    store = Store(file)
+    for id, endpoint in (("01A", "complex"), ("01B", "simple")):
+        decision = Decision(
+            tier=Tier.COMPLEX,
+            endpoint=endpoint,
+            need=Tier.COMPLEX,
+            score=0.5,
+            candidates=candidates,
+        )
+        record = decided(
+            decision_id=id, conversation_id="c", time=1.0, decision=decision
+        )
+        assert store.write([record]) == 0
+    store.close()
+    least = explain("--decision", "01A", "--telemetry", str(file)).stdout
+    for shown in ("complex *", "0.012500", "0.013800", "0.003900", "the least total"):
+        assert shown in least
+    other = explain("--decision", "01B", "--telemetry", str(file)).stdout
+    assert "not the least total" in other
+    found = json.loads(explain("-d", "01A", "--telemetry", str(file), "--json").stdout)
+    totals = [c["total"] for c in found["candidates"]]
+    assert totals == [pytest.approx(0.0138), pytest.approx(0.0039)]

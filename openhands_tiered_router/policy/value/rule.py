@@ -283,6 +283,7 @@ def _chosen(draft: Draft, endpoints: Sequence[Endpoint], arms: Sequence[Arm]) ->
             c,
             cost_now=receipts[c.endpoint][0].now,
             cost_return=receipts[c.endpoint][0].later - least.later,
+            loss=receipts[c.endpoint][0].loss,
             warm_tokens=receipts[c.endpoint][1].warm,
         )
         if c.endpoint in receipts
