@@ -18,6 +18,7 @@ PACKAGE = Path(openhands_tiered_router.__file__).parent
 # What each package and module of the top level may import of the others, from the
 # ground up. One that is missing here fails the test.
 MAY_IMPORT: dict[str, set[str]] = {
+    "pages": set(),
     "plural": set(),
     "textfiles": set(),
     "redaction": set(),
@@ -34,12 +35,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "guards": {
         "calls", "fields", "git", "graph", "plural", "policy", "redaction", "tiers",
     },
-    "record": {"fields", "graph", "plural", "policy", "redaction", "tiers"},
+    "record": {
+        "fields", "graph", "pages", "plural", "policy", "redaction", "tiers",
+    },
     "settings": {
         "calls", "fields", "graph", "guards", "policy", "record", "skill_kit", "tiers",
         "tokens",
     },
-    "config": {"fields", "policy", "redaction", "resolver", "settings", "tiers"},
+    "config": {"fields", "pages", "policy", "redaction", "settings", "tiers"},
     "sdk": {
         "calls", "config", "graph", "guards", "policy", "record", "settings", "tiers",
         "tokens",
@@ -55,7 +58,10 @@ MAY_IMPORT: dict[str, set[str]] = {
         "calls", "config", "guards", "policy", "record", "sdk", "tiers",
     },
     "server": {"agent", "config", "guards", "router", "skill_kit"},
-    "resolver": {"config", "fields", "git", "policy", "redaction", "tiers"},
+    "resolver": {
+        "config", "conversation", "fields", "git", "guards", "pages", "policy",
+        "redaction", "router", "tiers",
+    },
 }  # fmt: skip
 ABOVE_ALL = {"__init__", "__main__", "cli"}
 SDK_FREE = (

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from openhands_tiered_router.pages import doc_page
+
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,7 +28,7 @@ UNUSABLE: Final = 2
 # Listed here so that --help need not import the table.
 WORKS: Final = ("bugs", "frontend", "tests", "apps", "research")
 
-_EPILOG: Final = """\b
+_EPILOG: Final = f"""\b
 Kinds of work, and the benchmark that stands for each:
   bugs      fixing reported bugs (SWE-bench Verified)
   frontend  the same with pictures of a user interface (SWE-bench Multimodal)
@@ -45,6 +47,9 @@ Examples:
 \b
 Exit code:  0  advised
             2  no model is at hand, or a file cannot be read or written
+
+\b
+More: {doc_page("value")}
 """
 
 
@@ -116,7 +121,8 @@ def command(
     """Say which models to put into the tiers, for what a solved task is worth.
 
     Calls no model. Success and cost are published results with the OpenHands agent;
-    what several models solve one after another is a model of them (docs/value.md).
+    what several models solve one after another is a model of them; the
+    page below explains it.
     """
     from openhands_tiered_router.policy.value.table import TableError
 

@@ -8,17 +8,11 @@ from typing import TYPE_CHECKING
 import click
 
 from openhands_tiered_router.redaction import visible
+from openhands_tiered_router.resolver.ending import stopped
 
 
 if TYPE_CHECKING:
     from openhands.sdk import LocalConversation, RemoteConversation
-
-
-def waits(conversation: LocalConversation) -> bool:
-    """Whether some action waits for the user's yes."""
-    from openhands_tiered_router.guards.confirm.queue import waiting
-
-    return bool(waiting(conversation)) or stopped(conversation)
 
 
 def can_ask() -> bool:
@@ -42,7 +36,7 @@ def ask(conversation: LocalConversation) -> None:
     no: list[int] = []
     for entry in waiting(conversation):
         action = visible(describe(conversation, entry))
-        question = f"{action}\n  {visible(entry.reason)}. Run it?"
+        question = f"{action}\n  {entry.reason}. Run it?"
         answers = yes if click.confirm(question, err=True) else no
         answers.append(entry.number)
     approve(conversation, *yes)
@@ -61,9 +55,10 @@ def ask_for_all(conversation: LocalConversation | RemoteConversation) -> None:
         conversation.reject_pending_actions("The user said no.")
 
 
-def stopped(conversation: LocalConversation | RemoteConversation) -> bool:
-    """Whether the SDK's own confirmation waits: to run is to say yes."""
-    from openhands.sdk.conversation.state import ConversationExecutionStatus as Status
-
-    status = conversation.state.execution_status
-    return status is Status.WAITING_FOR_CONFIRMATION
+def ask_there(conversation: RemoteConversation) -> bool:
+    """As ``ask_for_all``; false where Ctrl-C was the answer: neither yes nor no."""
+    try:
+        ask_for_all(conversation)
+    except click.Abort:
+        return False
+    return True

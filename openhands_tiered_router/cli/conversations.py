@@ -148,7 +148,7 @@ def found_id(directory: Path, text: str, option: str = "--resume") -> UUID:
 
 
 def _directory(given: Path | None) -> Path:
-    from openhands_tiered_router.cli.headless import default_state_dir
+    from openhands_tiered_router.cli.here import default_state_dir
 
     return given or default_state_dir()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 from typing import Final
@@ -57,3 +58,33 @@ def _config_file() -> Path | None:
             if path.is_file():
                 return path
     return None
+
+
+def default_state_dir() -> Path:
+    from platformdirs import user_state_path
+
+    return user_state_path("tiered-router", appauthor=False) / "conversations"
+
+
+def quiet_sdk() -> None:
+    """The SDK logs to the terminal by default; here the turns are the output."""
+    os.environ.setdefault("OPENHANDS_SUPPRESS_BANNER", "1")
+    os.environ.setdefault("LOG_LEVEL", "ERROR")
+
+
+def _finite(
+    _context: click.Context, _parameter: click.Parameter, value: float | None
+) -> float | None:
+    # No range of click's rules out NaN.
+    if value is not None and math.isnan(value):
+        raise click.BadParameter("give a number of USD")
+    return value
+
+
+task_value_option: Final = click.option(
+    "--task-value",
+    type=click.FloatRange(0, 1_000_000),
+    callback=_finite,
+    metavar="USD",
+    help="What a solved task is worth to you; by default as configured.",
+)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 import click
 
+from openhands_tiered_router.pages import doc_page
 from openhands_tiered_router.plural import counted
 
 
@@ -24,7 +25,7 @@ UNUSABLE: Final = 2
 """Exit code: the configuration or the recordings cannot be used."""
 
 
-_EPILOG: Final = """\b
+_EPILOG: Final = f"""\b
 Examples:
   tiered-router replay ~/.openhands/conversations
   tiered-router replay ~/.claude/projects/-home-me-code-project
@@ -32,6 +33,9 @@ Examples:
   tiered-router replay sessions.jsonl.gz --config thrifty.toml --plot replay.html
   tiered-router replay sessions.jsonl --time-scale 10 --json
   tiered-router replay --outcomes outcomes.jsonl.gz --work bugs --value 20
+
+\b
+More: {doc_page("tools")}
 """
 
 
@@ -95,8 +99,8 @@ def command(
 
     SESSIONS is a file or a directory: persisted OpenHands conversations, transcripts
     of Claude Code or Codex CLI, OpenHands' output.jsonl, SWE-agent's .traj, a log of
-    OpenAI's or Anthropic's messages, or a session a line (see docs/tools.md). No model
-    is called and no key is needed.
+    OpenAI's or Anthropic's messages, or a session a line (see the
+    page below). No model is called and no key is needed.
 
     With --outcomes it tells what tasks would come to whose success and cost with each
     model are known: the configured policy beside every fixed order of tiers and the

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from openhands_tiered_router.cli.here import Failure, recorded
+from openhands_tiered_router.pages import doc_page
 
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ _ON_PAGE: Final = 200
 _SHORT: Final = 1.0
 """Seconds of judging without a word."""
 
-_EPILOG: Final = """\b
+_EPILOG: Final = f"""\b
 Examples:
   tiered-router report
   tiered-router report --since 4w --config tiered-router.toml
@@ -41,6 +42,9 @@ Examples:
 Exit code:  0  done, also when nothing was recorded
             2  the record or the configuration cannot be read, or the page not
                be written
+
+\b
+More: {doc_page("report")}
 """
 
 
@@ -105,8 +109,8 @@ def command(
 ) -> None:
     """Tell what was spent, on what, and whether it was well spent.
 
-    What another model would have cost is an estimate; docs/report.md says how it is
-    made.
+    What another model would have cost is an estimate; the page below says how it
+    is made.
     """
     from openhands_tiered_router.record.report.build import build
     from openhands_tiered_router.record.telemetry.lookup import UnknownIdError, find_id

@@ -13,21 +13,19 @@ from uuid import UUID
 
 import click
 
-from openhands_tiered_router.cli import run_sandbox
-from openhands_tiered_router.cli.confirming import ask, can_ask, stopped
+from openhands_tiered_router.cli.confirming import ask, ask_there, can_ask
 from openhands_tiered_router.cli.conversations import found_id, newest_in
-from openhands_tiered_router.cli.headless import (
-    EXIT_ERROR,
-    EXIT_USAGE,
-    EXIT_WAITING,
+from openhands_tiered_router.cli.here import (
     default_state_dir,
-    limited,
     quiet_sdk,
-    router_of,
-    run_to_end,
     task_value_option,
 )
-from openhands_tiered_router.resolver.sandbox.settings import Sandbox
+from openhands_tiered_router.config.resolver import Sandbox
+from openhands_tiered_router.resolver.ending import EXIT_USAGE, EXIT_WAITING, stopped
+from openhands_tiered_router.resolver.errors import UsageProblem
+from openhands_tiered_router.resolver.local import run_to_end
+from openhands_tiered_router.resolver.routers import limited, router_of
+from openhands_tiered_router.resolver.sandbox.run import Request, sandbox_of
 
 
 if TYPE_CHECKING:
@@ -142,9 +140,15 @@ def command(
     earlier = found_id(directory, resume) if resume else None
     if go_on:
         earlier = newest_in(directory, workspace)
-    chosen = run_sandbox.sandbox_of(sandbox, directory, earlier)
+    asks = not as_json and can_ask()
+    try:
+        chosen = sandbox_of(sandbox, directory, earlier)
+    except UsageProblem as error:
+        raise click.BadParameter(str(error), param_hint="--sandbox") from None
     if chosen is not Sandbox.LOCAL:
-        request = run_sandbox.Request(
+        from openhands_tiered_router.cli.run_sandbox import run_there
+
+        request = Request(
             sandbox=chosen,
             task=text,
             workspace=workspace.resolve(),
@@ -155,9 +159,9 @@ def command(
             verify=verify,
             budget=budget,
             task_value=task_value,
-            as_json=as_json,
+            ask=ask_there if asks else None,
         )
-        sys.exit(_elsewhere(request))
+        sys.exit(run_there(request, as_json=as_json))
     from openhands_tiered_router.cli.turns import Reporter
     from openhands_tiered_router.config import ConfigError
 
@@ -177,7 +181,6 @@ def command(
     reporter.begin(router, conversation)
     if text is not None:
         conversation.send_message(text)
-    asks = not as_json and can_ask()
     code = EXIT_WAITING if stopped(conversation) else None
     while code is None or (code == EXIT_WAITING and asks):
         if code is not None:
@@ -200,18 +203,6 @@ def _can_begin(config: str | None) -> None:
     opened = open_config(config)
     check_keys(opened, os.environ)
     check_network(opened, os.environ)
-
-
-def _elsewhere(request: run_sandbox.Request) -> int:
-    from openhands_tiered_router.config import ConfigError
-    from openhands_tiered_router.resolver.errors import ResolveError, UsageProblem
-
-    try:
-        return run_sandbox.run(request)
-    except (ConfigError, ResolveError) as error:
-        click.echo(f"Error: {error}", err=True)
-        wrong = isinstance(error, ConfigError | UsageProblem)
-        return EXIT_USAGE if wrong else EXIT_ERROR
 
 
 def _task_text(task: str | None) -> str | None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from openhands_tiered_router.cli.here import Failure, config_here, recorded
+from openhands_tiered_router.pages import doc_page
 
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ _READ: Final = 100
 """Of other configurations and ended processes there may be some among them."""
 
 
-@click.command(name="watch")
+@click.command(name="watch", epilog=f"\b\nMore: {doc_page('report')}")
 @click.option(
     "--telemetry",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -64,7 +65,7 @@ def command(
 
     Shows conversations whose process is alive, of the configuration that `run` would
     use here, if there is one. Reads the record only; Ctrl-C ends it. What is saved is
-    an estimate, made as docs/report.md says.
+    an estimate; the page below says how it is made.
 
     \b
     Exit code:  0  ended

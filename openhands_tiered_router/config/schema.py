@@ -14,10 +14,9 @@ from pydantic import (
 
 from openhands_tiered_router.config.endpoint import EndpointConfig
 from openhands_tiered_router.config.errors import Problem
+from openhands_tiered_router.config.resolver import ResolverSettings, SandboxSettings
 from openhands_tiered_router.fields import Section, Share, TierName, fault
 from openhands_tiered_router.policy.policy import ELSEWHERE, Policy
-from openhands_tiered_router.resolver.sandbox.settings import SandboxSettings
-from openhands_tiered_router.resolver.settings import ResolverSettings
 from openhands_tiered_router.settings import Sections
 from openhands_tiered_router.tiers import DEFAULT_MAX_COMPLEXITY, Tier
 

@@ -11,16 +11,11 @@ from uuid import UUID
 
 from openhands_tiered_router.resolver import dependencies, prompt, record
 from openhands_tiered_router.resolver.checkout import Checkout, Source
+from openhands_tiered_router.resolver.ending import EXIT_NO_CHANGE, EXIT_UNVERIFIED
 from openhands_tiered_router.resolver.errors import DeliveryError, ResolveError
 from openhands_tiered_router.resolver.issue import Issue, Reference
 from openhands_tiered_router.resolver.record import Record
-from openhands_tiered_router.resolver.work import (
-    EXIT_NO_CHANGE,
-    EXIT_UNVERIFIED,
-    Done,
-    Work,
-    Worker,
-)
+from openhands_tiered_router.resolver.work import Done, Work, Worker
 
 
 BRANCHES: Final = "tiered-router/issue-"

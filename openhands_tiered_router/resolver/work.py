@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
+from openhands_tiered_router.tiers import Tier
 
-EXIT_UNVERIFIED: Final = 5
-EXIT_NO_CHANGE: Final = 8
-EXIT_NOT_DELIVERED: Final = 9
+
+if TYPE_CHECKING:
+    from openhands.sdk.conversation.conversation_stats import ConversationStats
+
+
+OTHERS: Final = "other"
+"""Calls that no tier served."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,3 +72,27 @@ class Done:
 
 
 type Worker = Callable[[Work], Done]
+
+
+def tier_of_book(usage_id: str) -> str:
+    """The tier of a book, or ``OTHERS``; its usage id carries the tier's key at its
+    end, as in ``router:complex/2``."""
+    key = usage_id.rpartition(":")[2].partition("/")[0]
+    return key if key in {str(tier) for tier in Tier} else OTHERS
+
+
+def tier_costs(stats: ConversationStats) -> dict[str, TierCost]:
+    """What each tier came to in all runs, weakest first."""
+    found: dict[str, TierCost] = {}
+    for usage_id, metrics in stats.usage_to_metrics.items():
+        total = metrics.accumulated_token_usage
+        cost = TierCost(
+            usd=metrics.accumulated_cost,
+            calls=len(metrics.token_usages),
+            tokens=total.prompt_tokens + total.completion_tokens if total else 0,
+        )
+        name = tier_of_book(usage_id)
+        if cost.calls or cost.usd:
+            found[name] = found[name] + cost if name in found else cost
+    names = [*map(str, Tier), OTHERS]
+    return {name: found[name] for name in names if name in found}

@@ -4,42 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, cast
-from uuid import uuid4
 
 import pytest
 from click.testing import CliRunner
 
 from openhands_tiered_router.cli.resolve import command
-from openhands_tiered_router.cli.resolve_remote import RemoteAgent
-from openhands_tiered_router.git import Git
 from openhands_tiered_router.loopback.scripts import by_turn
-from openhands_tiered_router.resolver.errors import DeliveryError, ResolveError
-from openhands_tiered_router.resolver.sandbox import transfer
-from openhands_tiered_router.resolver.sandbox.opening import Place
-from openhands_tiered_router.resolver.sandbox.settings import Sandbox, SandboxSettings
 from tests.cli.test_resolve import FIX, KEY, commands, config, last  # noqa: F401
 from tests.resolver.conftest import git, server  # noqa: F401
 from tests.resolver.forge_server import TOKEN, ForgeServer
 from tests.resolver.sandbox.conftest import Docker, docker  # noqa: F401
-
-
-def test_a_change_that_does_not_fit_is_kept(
-    tmp_path: Path, project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    patch = b"--- a/nowhere.py\n+++ b/nowhere.py\n@@ -1 +1 @@\n-old\n+new\n"
-    monkeypatch.setattr(transfer, "fetch", lambda _: patch)
-    place = Place(
-        sandbox=Sandbox.DOCKER,
-        settings=SandboxSettings(),
-        conversation=uuid4(),
-        directory=tmp_path / "kept",
-    )
-    agent = RemoteAgent(served=cast(Any, None), place=place)
-    own = Git(project / ".git", project, failure=ResolveError)
-    with pytest.raises(DeliveryError, match=str(tmp_path / "kept")):
-        agent._take_back(own, cast(Any, None))
-    assert (tmp_path / "kept" / "change.patch").read_bytes() == patch
 
 
 @pytest.mark.timeout(400)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from openhands_tiered_router.cli import resolve, run_sandbox
+from openhands_tiered_router.cli import resolve, run as run_module
 from openhands_tiered_router.cli.run import command as run_command
 from openhands_tiered_router.loopback.scripts import by_turn
 from openhands_tiered_router.resolver.sandbox.opening import ROOT
@@ -84,7 +84,7 @@ def test_the_first_action_waits_for_a_yes_at_the_terminal(
     again = run(*resume)
     assert again.exit_code == 8, again.output
     assert (project / "pyproject.toml").exists(), "to run again is no yes"
-    monkeypatch.setattr(run_sandbox, "can_ask", lambda: True)
+    monkeypatch.setattr(run_module, "can_ask", lambda: True)
     words = [*resume, "--config", str(config), "--state-dir", str(tmp_path / "kept")]
     words += ["--workspace", str(project), "--verify"]
     asked = CliRunner().invoke(run_command, words, input="y\n" * 3)

@@ -17,9 +17,9 @@ from types import FrameType
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
+from openhands_tiered_router.config.resolver import Sandbox, SandboxSettings
 from openhands_tiered_router.resolver.errors import ResolveError, UsageProblem
 from openhands_tiered_router.resolver.sandbox import docker, image
-from openhands_tiered_router.resolver.sandbox.settings import Sandbox, SandboxSettings
 
 
 if TYPE_CHECKING:

@@ -6,16 +6,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from openhands_tiered_router.config.resolver import Sandbox
+from openhands_tiered_router.pages import doc_page
 from openhands_tiered_router.resolver.errors import ResolveError
 from openhands_tiered_router.resolver.sandbox.opening import Place
-from openhands_tiered_router.resolver.sandbox.settings import Sandbox
 
 
 _STATUSES: Final = {
     401: "the agent-server refuses the key; set OH_SESSION_API_KEYS_0 to its own",
     403: "the agent-server refuses the key; set OH_SESSION_API_KEYS_0 to its own",
     422: "the agent-server does not know our agent: it has not this package, or "
-    "another version of it (docs/agent-server.md)",
+    f"another version of it; see {doc_page('agent-server')}",
     429: "the agent-server runs as many conversations as it may; try again later",
 }
 

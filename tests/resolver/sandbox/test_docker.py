@@ -11,11 +11,11 @@ from uuid import uuid4
 
 import pytest
 
+from openhands_tiered_router.config.resolver import Sandbox, SandboxSettings
 from openhands_tiered_router.resolver.errors import ResolveError, UsageProblem
 from openhands_tiered_router.resolver.sandbox import docker as real, image, opening
 from openhands_tiered_router.resolver.sandbox.opening import Place
 from openhands_tiered_router.resolver.sandbox.problems import told
-from openhands_tiered_router.resolver.sandbox.settings import Sandbox, SandboxSettings
 from tests.resolver.sandbox.conftest import Docker
 
 

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from openhands_tiered_router.cli.confirming import stopped
-from openhands_tiered_router.cli.costs import tier_costs
-from openhands_tiered_router.cli.headless import EXIT_WAITING, exit_code, run_to_end
-from openhands_tiered_router.cli.turns import Reporter
 from openhands_tiered_router.resolver import prompt
+from openhands_tiered_router.resolver.ending import EXIT_WAITING, exit_code, stopped
 from openhands_tiered_router.resolver.hidden import hidden
-from openhands_tiered_router.resolver.work import Done, Work
+from openhands_tiered_router.resolver.progress import Progress
+from openhands_tiered_router.resolver.work import Done, Work, tier_costs
 
 
 if TYPE_CHECKING:
     from openhands.sdk import LocalConversation
 
-    from openhands_tiered_router import ComplexityRouter
     from openhands_tiered_router.guards.verify.memory import Verification
+    from openhands_tiered_router.router import ComplexityRouter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +31,7 @@ class LocalAgent:
     router: ComplexityRouter
     conversations: Path
     """Where they are kept."""
-    reporter: Reporter
+    reporter: Progress
     max_iterations: int
     keep: tuple[str, ...] = ()
     """Variables that the agent may see though they may hold secrets; globs."""
@@ -48,7 +48,7 @@ class LocalAgent:
                 conversation.close()
 
     def _conversation(self, work: Work) -> LocalConversation:
-        from openhands_tiered_router import routed_conversation
+        from openhands_tiered_router.conversation import routed_conversation
 
         return routed_conversation(
             self.router,
@@ -116,3 +116,20 @@ def _verification(conversation: LocalConversation) -> Verification | None:
     from openhands_tiered_router.guards.verify.memory import verification_of
 
     return verification_of(conversation.state)
+
+
+async def run_to_end(conversation: LocalConversation, reporter: Progress) -> int:
+    """Runs to the end; the first Ctrl-C pauses, a second one kills."""
+    loop = asyncio.get_running_loop()
+
+    def interrupt() -> None:
+        loop.remove_signal_handler(signal.SIGINT)
+        conversation.interrupt()
+
+    with contextlib.suppress(NotImplementedError):  # Windows: Ctrl-C raises instead
+        loop.add_signal_handler(signal.SIGINT, interrupt)
+    try:
+        await conversation.arun()
+    except Exception as error:
+        reporter.failed(error)
+    return exit_code(conversation)

@@ -8,7 +8,7 @@ from typing import Any, cast
 import httpx
 import pytest
 
-from openhands_tiered_router.cli import served
+from openhands_tiered_router.resolver.sandbox import served
 
 
 ASKED = {"kind": "MessageEvent", "source": "user"}

@@ -1,13 +1,19 @@
-"""``[sandbox]``: where ``--sandbox docker`` and ``--sandbox remote`` run."""
+"""``[resolver]`` and ``[sandbox]``: what ``resolve`` may do, and where agents run.
+
+They are here rather than in the resolver, which is above the configuration.
+"""
 
 from __future__ import annotations
 
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
-from openhands_tiered_router.fields import Section, fault
+from openhands_tiered_router.fields import Number, Section, fault
+
+
+Usd = Annotated[Number, Field(gt=0, le=1_000_000)]
 
 
 class Sandbox(StrEnum):
@@ -43,3 +49,19 @@ class SandboxSettings(Section):
     on the SDK's own image of the installed version."""
     host: Annotated[str, AfterValidator(_host)] = ""
     """Address of the agent-server for ``remote``."""
+
+
+class ResolverSettings(Section):
+    """What ``tiered-router resolve`` may do; see docs/resolver.md."""
+
+    sandbox: Sandbox = Sandbox.DOCKER
+    """Where the agent and its tools run: ``docker``, ``remote`` or ``local``, which
+    is no boundary. Issues are written by strangers."""
+    usd: Usd = 2.0
+    """Budget of one issue, USD, all its runs together."""
+    max_usd: Usd = 10.0
+    """Most that a label such as ``budget:5`` may set it to, USD."""
+    trusted: tuple[str, ...] = ()
+    """Accounts whose labels are obeyed, beside those with rights in the project."""
+    keep: tuple[str, ...] = ()
+    """Variables that the agent may see though they may hold secrets; globs."""

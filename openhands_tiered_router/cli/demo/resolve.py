@@ -21,13 +21,14 @@ from openhands_tiered_router.cli.demo.models import (
     name_at_provider,
 )
 from openhands_tiered_router.cli.demo.workspace import copy_project, run_tests
-from openhands_tiered_router.cli.resolve import Options, resolve
+from openhands_tiered_router.cli.resolve import resolve
 from openhands_tiered_router.git import Git
 from openhands_tiered_router.loopback import LoopbackProvider, Script
 from openhands_tiered_router.loopback.scripts import by_turn, load_recording
 from openhands_tiered_router.resolver.checkout import source_of
 from openhands_tiered_router.resolver.issue import reference_of
 from openhands_tiered_router.resolver.record import id_of
+from openhands_tiered_router.resolver.run import Request
 from openhands_tiered_router.tiers import Tier
 
 
@@ -41,15 +42,15 @@ TURNS: Final = 9
 """Of the recording: from the first look to the first ``finish``."""
 
 
-def run_demo(options: Options) -> int:
+def run_demo(request: Request, *, as_json: bool) -> int:
     """Fix the project, apply the patch to another copy, and run its tests there."""
     with tempfile.TemporaryDirectory(
         prefix="tiered-router-resolve-", ignore_cleanup_errors=True
     ) as name:
-        return _run(Path(name).resolve(), options)
+        return _run(Path(name).resolve(), request, as_json=as_json)
 
 
-def _run(directory: Path, options: Options) -> int:
+def _run(directory: Path, request: Request, *, as_json: bool) -> int:
     project = copy_project(directory)
     before = run_tests(project)
     untouched = directory / "untouched"
@@ -57,35 +58,36 @@ def _run(directory: Path, options: Options) -> int:
     issue = directory / "discounts.md"
     issue.write_text(ISSUE, encoding="utf-8")
     _commit(project)
-    patch = options.patch or directory / "fix.patch"
+    patch = request.patch or directory / "fix.patch"
     chosen = replace(
-        options,
+        request,
+        issue=str(issue),
+        repo=str(project),
         config=str(directory / "tiered-router.toml"),
         patch=patch,
-        show_patch=options.patch is None,
         push=False,
         pr=False,
         sandbox="local",
-        state_dir=directory / "state",
+        state=directory / "state",
     )
     prices = {name_at_provider(tier): PRICES[tier] for tier in Tier}
-    script = _script(_workspace(project, issue, chosen))
+    script = _script(_workspace(chosen))
     with LoopbackProvider(script, prices=prices) as provider:
         _configure(directory, provider.base_url)
-        code = resolve(str(issue), str(project), "", chosen)
+        code = resolve(chosen, as_json=as_json, show_patch=request.patch is None)
     if code:
         return code
     applied = ["git", "apply", "--", str(patch)]
     subprocess.run(applied, cwd=untouched, check=True, timeout=60)
     after = run_tests(untouched)
     ok = after.passed and not before.passed
-    _tell(ok, before.passed, after.passed, options)
+    _tell(ok, before.passed, after.passed, as_json=as_json)
     return 0 if ok else 1
 
 
-def _tell(ok: bool, before: bool, after: bool, options: Options) -> None:
+def _tell(ok: bool, before: bool, after: bool, *, as_json: bool) -> None:
     said = {"type": "demo", "ok": ok, "passed_before": before, "passed_after": after}
-    if options.as_json:
+    if as_json:
         click.echo(json.dumps(said))
         return
     words = {True: "pass", False: "fail"}
@@ -103,10 +105,12 @@ def _commit(project: Path) -> None:
     git("commit", "-q", "-m", "A shop")
 
 
-def _workspace(project: Path, issue: Path, options: Options) -> Path:
+def _workspace(request: Request) -> Path:
     """Where the agent will work: the recording names files by their whole path."""
-    id = id_of(source_of(str(project)).identity, reference_of(str(issue)).identity)
-    return options.state / "resolver" / id.hex / "work"
+    id = id_of(
+        source_of(str(request.repo)).identity, reference_of(request.issue).identity
+    )
+    return request.state / "resolver" / id.hex / "work"
 
 
 def _script(workspace: Path) -> Script:

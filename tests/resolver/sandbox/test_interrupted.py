@@ -9,18 +9,17 @@ from types import SimpleNamespace
 from typing import Any, cast
 from uuid import uuid4
 
-import click
 import pytest
-from openhands.sdk.conversation.state import ConversationExecutionStatus as Status
 from openhands.sdk.workspace import LocalWorkspace
 
-from openhands_tiered_router.cli import run_sandbox
-from openhands_tiered_router.cli.resolve_remote import RemoteAgent
-from openhands_tiered_router.cli.served import Served, ServedReporter
-from openhands_tiered_router.resolver.sandbox import opening
+from openhands_tiered_router.config.resolver import Sandbox, SandboxSettings
+from openhands_tiered_router.git import Git
+from openhands_tiered_router.resolver.errors import DeliveryError, ResolveError
+from openhands_tiered_router.resolver.sandbox import opening, run, transfer
 from openhands_tiered_router.resolver.sandbox.opening import Place
-from openhands_tiered_router.resolver.sandbox.settings import Sandbox, SandboxSettings
-from openhands_tiered_router.resolver.work import Done, Work
+from openhands_tiered_router.resolver.sandbox.remote import RemoteAgent
+from openhands_tiered_router.resolver.sandbox.served import Served
+from openhands_tiered_router.resolver.work import Work
 from tests.resolver.conftest import git
 
 
@@ -51,8 +50,8 @@ def ended(workspace: LocalWorkspace, *_: object, **__: object) -> None:
 def test_run_keeps_what_was_done(
     place: Place, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run_sandbox, "Served", lambda **_: ended)
-    request = run_sandbox.Request(
+    monkeypatch.setattr(run, "Served", lambda **_: ended)
+    request = run.Request(
         sandbox=Sandbox.DOCKER,
         task="Make it 2.",
         workspace=project,
@@ -62,11 +61,9 @@ def test_run_keeps_what_was_done(
         state=place.directory,
         verify=None,
         budget=None,
-        task_value=None,
-        as_json=True,
     )
     with pytest.raises(SystemExit):
-        run_sandbox._run(request, cast("Any", None), cast("Any", None), place)
+        run._run(request, cast("Any", None), cast("Any", None), place)
     assert (project / "code.py").read_text() == "value = 2\n"
 
 
@@ -86,26 +83,19 @@ def test_resolve_keeps_what_was_done(place: Place, project: Path) -> None:
     assert (project / "code.py").read_text() == "value = 2\n"
 
 
-def test_ctrl_c_at_the_question_is_neither_yes_nor_no() -> None:
-    def ask(_: object) -> None:
-        raise click.Abort
-
-    served = Served(
-        router=cast("Any", None),
-        reporter=cast("Any", None),
-        sandbox=Sandbox.DOCKER,
-        max_iterations=1,
-        ask=ask,
-    )
-    state = SimpleNamespace(execution_status=Status.WAITING_FOR_CONFIRMATION)
-    assert served._must_wait(cast("Any", SimpleNamespace(state=state)))
-
-
-def test_names_of_files_cannot_write_to_the_terminal(
-    place: Place, capsys: pytest.CaptureFixture[str]
+def test_a_change_that_does_not_fit_is_kept(
+    tmp_path: Path, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    request = cast("Any", SimpleNamespace(as_json=False))
-    done = Done(exit_code=0, status="finished")
-    reporter = ServedReporter(as_json=False)
-    run_sandbox._tell(request, place, reporter, done, ("a\x1b[2Jb",), 0)
-    assert "Changed here: a\\x1b[2Jb" in capsys.readouterr().out
+    patch = b"--- a/nowhere.py\n+++ b/nowhere.py\n@@ -1 +1 @@\n-old\n+new\n"
+    monkeypatch.setattr(transfer, "fetch", lambda _: patch)
+    place = Place(
+        sandbox=Sandbox.DOCKER,
+        settings=SandboxSettings(),
+        conversation=uuid4(),
+        directory=tmp_path / "kept",
+    )
+    agent = RemoteAgent(served=cast(Any, None), place=place)
+    own = Git(project / ".git", project, failure=ResolveError)
+    with pytest.raises(DeliveryError, match=str(tmp_path / "kept")):
+        agent._take_back(own, cast(Any, None))
+    assert (tmp_path / "kept" / "change.patch").read_bytes() == patch

@@ -1,0 +1,38 @@
+"""The router that a command line asks for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+
+if TYPE_CHECKING:
+    from openhands_tiered_router.router import ComplexityRouter
+
+
+def router_of(
+    config: str | None, verify: bool | None, task_value: float | None = None
+) -> ComplexityRouter:
+    """The configured router; ``verify`` and ``task_value``, USD, override the
+    configuration, ``None`` does not.
+
+    Raises:
+        ConfigError: The configuration cannot be used.
+    """
+    from openhands_tiered_router.router import ComplexityRouter
+
+    router = ComplexityRouter.from_config(config, task_value=task_value)
+    if verify is None:
+        return router
+    chosen = router.settings.verify.model_copy(update={"enabled": verify})
+    settings = router.settings.model_copy(update={"verify": chosen})
+    return router.model_copy(update={"settings": settings})
+
+
+def limited(router: ComplexityRouter, usd: float) -> ComplexityRouter:
+    """A copy under one more budget, USD."""
+    from openhands_tiered_router.guards.budget.limits import Budget
+    from openhands_tiered_router.guards.budget.messages import COMMAND_LINE
+
+    budgets = (*router.settings.budgets, Budget(name=COMMAND_LINE, usd=usd))
+    settings = router.settings.model_copy(update={"budgets": budgets})
+    return router.model_copy(update={"settings": settings})
