@@ -7,14 +7,15 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from openhands_tiered_router.config.presets import PresetEndpoint
+from openhands_tiered_router.pages import doc_page
 from openhands_tiered_router.policy.economics.price_book import PriceBook
 from openhands_tiered_router.tiers import Prices, Tier
 
 
 # Dotted keys before the first table, so that each line can be uncommented alone.
-_HEADER: Final = """\
+_HEADER: Final = f"""\
 # tiered-router configuration. Check it: tiered-router doctor
-# Every key: docs/configuration.md
+# Every key: {doc_page("configuration")}
 
 # Tier that a task starts on while nothing better is known.
 default_tier = "complex"
@@ -22,7 +23,7 @@ default_tier = "complex"
 # Remove a # to change one of these; each line works alone.
 # policy.task_value = 20.0                  # USD that a solved task is worth to you
 # policy.quality_floor = "medium"                         # no turn is served below it
-# budgets = [{ name = "daily", scope = "day", usd = 10.0 }]        # spending limits
+# budgets = [{{ name = "daily", scope = "day", usd = 10.0 }}]        # spending limits
 # verify.enabled = true                          # run the tests before a task ends
 # telemetry.enabled = false                                # keep no record of calls
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from openhands_tiered_router.pages import doc_page
 from openhands_tiered_router.policy.actions import action_of
 from openhands_tiered_router.policy.kinds import ActionKind
 from openhands_tiered_router.policy.tools import facts_of
@@ -155,8 +156,7 @@ def _check(path: Path, sessions: Sequence[RecordedSession]) -> None:
         raise SessionError(
             f"{path}: {unread.total()} of {len(calls)} actions cannot be read, most of "
             f"them of the tool {name!r} ({times}); all of these would count as hard. "
-            "Known tools are listed in docs/tools.md; a new one is a line in "
-            "policy/tools.py"
+            f"Known tools, and how to declare one: {doc_page('tools')}"
         )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
+from openhands_tiered_router.pages import doc_page
 from openhands_tiered_router.plural import counted
 from openhands_tiered_router.record.report.build import Details, Report
 from openhands_tiered_router.record.report.calibration import LEAST as LEAST_CASES
@@ -55,7 +56,10 @@ METHOD: Final = {
         "Of answered calls; exact, by nearest rank. A whole call includes its waits "
         "and failovers; the first token is known of streamed answers only."
     ),
-    "quality": "0 to 100, from what followed the turn; docs/telemetry.md, Quality.",
+    "quality": (
+        "0 to 100, from what followed the turn; see "
+        + doc_page("telemetry", "quality-of-a-decision")
+    ),
 }
 
 SIGNS: Final = {
