@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,10 @@ def test_each_package_has_a_rule() -> None:
         if path.suffix == ".py" or (path / "__init__.py").is_file()
     }
     assert found == MAY_IMPORT.keys() | ABOVE_ALL
+
+
+def test_arrows_point_one_way() -> None:
+    assert set(TopologicalSorter(MAY_IMPORT).static_order()) == MAY_IMPORT.keys()
 
 
 @pytest.mark.parametrize("layer", MAY_IMPORT)

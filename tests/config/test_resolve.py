@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -193,4 +193,4 @@ def test_figures_out_of_range_are_refused(
     book: PriceBook, table: dict[str, float]
 ) -> None:
     with pytest.raises(ConfigError, match=next(iter(table))):
-        only(book, model="openai/known", **table)
+        only(book, model="openai/known", **cast(Any, table))
