@@ -29,6 +29,8 @@ type Factory = Callable[..., LLM]
 HELLO = [Message(role="user", content=[TextContent(text="Hello.")])]
 CHAT = "openai/gpt-4o"
 CODEX = "openai/gpt-5-codex"
+PATIENT_FOR_2_S = QUICK.model_copy(update={"patience": 2.0})
+"""Else a call that fails everywhere is tried again for two minutes."""
 
 
 @pytest.fixture(params=["plain", "router"])
@@ -48,7 +50,7 @@ def llm(world: World, kind: str) -> Factory:  # noqa: F811
         router = ComplexityRouter(
             llms_for_routing=tiers,
             usage_id=usage_id,
-            settings=RouterSettings(dispatch=QUICK),
+            settings=RouterSettings(dispatch=PATIENT_FOR_2_S),
         )
         return router.with_rules(PLAIN_RULES)
 
