@@ -13,12 +13,19 @@ from openhands_tiered_router.record.telemetry import recorder
 from tests.routed.conftest import world  # noqa: F401
 
 
-@pytest.fixture
-def shown() -> Iterator[Exposition]:
-    before = recorder._observers
-    yield exposition()
-    recorder._observers = before
+def _forget() -> None:
     module._made.clear()
     serving._served.clear()
     for known in (sources.endpoints, sources.budgets, sources.recorders):
         known.clear()
+
+
+@pytest.fixture
+def shown() -> Iterator[Exposition]:
+    """Of this test's routers alone: those of other tests in this process are known,
+    too, and one of them may be ready."""
+    before = recorder._observers
+    _forget()
+    yield exposition()
+    recorder._observers = before
+    _forget()
