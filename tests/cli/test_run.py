@@ -305,7 +305,7 @@ def test_killed_under_a_budget_and_resumed(run, provider, tmp_path) -> None:
     (kept,) = (tmp_path / "state").iterdir()
     id = str(UUID(kept.name))
     assert run("--resume", id, "--budget", "1").exit_code == 0
-    key = Budget(name="--budget").key(id, 0.0)
+    key = Budget(name="--budget", usd=1.0).key(id, 0.0)
     assert key is not None
     books = ledger.balance(SqliteStore(tmp_path / "state.sqlite3").read(key))
     assert books.spent.usd / NANO == pytest.approx(provider.total_usd, abs=1e-8)

@@ -74,11 +74,11 @@ def test_example(
 
 
 @pytest.mark.slow
-def test_exploring_with_the_sub_agent_pays_from_six_reads_on(
+def test_exploring_with_the_sub_agent_pays_for_many_reads(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """It has a provider of its own, and checks what was booked against its bill."""
-    monkeypatch.setattr(sys, "argv", [str(OFFLINE), "1", "6"])
+    monkeypatch.setattr(sys, "argv", [str(OFFLINE), "1", "24"])
     runpy.run_path(str(OFFLINE), run_name="__main__")
     lines = capfd.readouterr().out.splitlines()
     saved = [line.split()[-1] for line in lines if line.endswith("%")]

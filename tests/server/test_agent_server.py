@@ -90,7 +90,7 @@ def is_billed(server: AgentServer, models: LoopbackProvider, conversation: str) 
 
 def ledger(server: AgentServer, conversation: str) -> Spend:
     """What the budget ``BUDGET`` has counted."""
-    key = Budget(name=BUDGET["name"]).key(conversation, 0.0)
+    key = Budget(name=BUDGET["name"], usd=1.0).key(conversation, 0.0)
     assert key is not None
     return balance(SqliteStore(server.state).read(key)).spent
 
@@ -131,7 +131,8 @@ def test_a_kill_changes_neither_tiers_nor_money(
     for way in WAYS:
         info = server.ended(talks[way], runs=2)
         assert info["execution_status"] == "finished"
-        assert len(set(served(models, talks[way]))) == 2
+        # Their success rates are known, and at the default value one model serves.
+        assert set(served(models, talks[way])) == {"claude-sonnet-4-5"}
         assert served(models, talks[way]) == served(models, calm[way])[:8]
         assert cost(info) > cost(before[way]) > 0
         wait_until(lambda way=way: is_billed(server, models, talks[way]))
