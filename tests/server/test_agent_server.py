@@ -131,8 +131,7 @@ def test_a_kill_changes_neither_tiers_nor_money(
     for way in WAYS:
         info = server.ended(talks[way], runs=2)
         assert info["execution_status"] == "finished"
-        # Their success rates are known, and at the default value one model serves.
-        assert set(served(models, talks[way])) == {"claude-sonnet-4-5"}
+        assert len(set(served(models, talks[way]))) == 2
         assert served(models, talks[way]) == served(models, calm[way])[:8]
         assert cost(info) > cost(before[way]) > 0
         wait_until(lambda way=way: is_billed(server, models, talks[way]))
