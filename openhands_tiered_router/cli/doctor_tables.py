@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Final
 
 from rich.console import Console
 from rich.table import Table
@@ -16,7 +18,8 @@ from openhands_tiered_router.plural import counted
 from openhands_tiered_router.tiers import Endpoint
 
 
-_STYLES = {Level.ERROR: "bold red", Level.WARNING: "yellow", Level.NOTE: "cyan"}
+_FIRST: Final = re.compile(r"tiers\.(\w+)\.endpoints\[0\]\.(\w+)")
+_STYLES: Final = {Level.ERROR: "bold red", Level.WARNING: "yellow", Level.NOTE: "cyan"}
 
 
 def show_report(
@@ -35,14 +38,16 @@ def show_report(
     if results:
         console.print(_calls(results))
     said = Table.grid(padding=(0, 1))
-    for finding, places in _grouped(map(_apart, findings)):
+    grouped = _grouped(map(_apart, findings))
+    for finding, places in grouped:
         label = Text(str(finding.level), style=_STYLES[finding.level])
         problem = finding.problem
-        text = f"{', '.join(places)}: {problem.message}. {problem.remedy}"
+        text = f"{_together(places)}: {problem.message}. {problem.remedy}"
         said.add_row(label, Text(text))
     console.print(said)
+    shown = [finding for finding, _ in grouped]
     console.print(
-        Text(", ".join(_count(findings, x) for x in (Level.ERROR, Level.WARNING)))
+        Text(", ".join(_count(shown, x) for x in (Level.ERROR, Level.WARNING)))
     )
 
 
@@ -77,6 +82,15 @@ def _apart(finding: Finding) -> tuple[Finding, str]:
     problem = finding.problem
     said = replace(problem, source="", path="", line=None)
     return Finding(finding.level, said), problem.path or problem.source
+
+
+def _together(places: Sequence[str]) -> str:
+    """Several places; a key of several tiers' first endpoints is named once."""
+    found = [_FIRST.fullmatch(place) for place in places]
+    keys = {match[2] for match in found if match}
+    if len(places) == 1 or None in found or len(keys) > 1:
+        return ", ".join(places)
+    return f"{keys.pop()} of {', '.join(match[1] for match in found if match)}"
 
 
 def _count(findings: Sequence[Finding], level: Level) -> str:

@@ -13,7 +13,7 @@ import click
 
 
 if TYPE_CHECKING:
-    from openhands_tiered_router.policy.decision import Decision
+    from openhands_tiered_router.policy.decision import Decision, Dimension
 
 UNUSABLE: Final = 2
 
@@ -184,18 +184,25 @@ def _show(decision: Decision) -> None:
 
     console = Console(highlight=False)
     need = "" if decision.need == decision.tier else f" (needed: {decision.need})"
-    console.print(f"[bold]{decision.tier}[/bold]{need}, score {decision.score:.3f}")
-    console.print(_dimensions(decision))
+    why = f": {escape(decision.why)}" if decision.why else ""
+    console.print(f"[bold]{decision.tier}[/bold]{need}{why}\n")
     console.print(_candidates(decision))
+    console.print("\nWhat each rule said, in their order:")
     for reason in decision.reasons:
-        console.print(f"{escape(reason.rule)}: {escape(reason.text)}")
+        console.print(f"  {escape(reason.rule)}: {escape(reason.text)}")
+    if decision.dimensions:
+        console.print(f"\nThe task's score, {decision.score:.3f}, is made of:")
+        console.print(_dimensions(decision))
+        idle = [d.name for d in decision.dimensions if not _adds(d)]
+        if idle:
+            console.print(f"These add nothing: {', '.join(idle)}.", style="dim")
 
 
 def _dimensions(decision: Decision) -> Any:
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table(title="What the task's score is made of")
+    table = Table(box=None, pad_edge=False)
     table.add_column("dimension")
     for name in ("value", "weight", "adds"):
         table.add_column(name, justify="right")
@@ -204,34 +211,42 @@ def _dimensions(decision: Decision) -> Any:
     for d in decision.dimensions:
         adds = d.value * d.weight
         added += adds
+        if not _adds(d):
+            continue
         numbers = (f"{d.value:.2f}", f"{d.weight:.3f}", f"{adds:+.3f}")
         table.add_row(d.name, *numbers, escape(d.evidence))
-    if decision.dimensions:
-        table.add_section()
-        base = f"{decision.score - added:+.3f}"
+    base = f"{decision.score - added:+.3f}"
+    if base not in ("+0.000", "-0.000"):
         table.add_row("base", "", "", base, "before any dimension; then cut to 0..1")
     return table
+
+
+def _adds(dimension: Dimension) -> bool:
+    """Whether it can be seen in the sum, at three digits."""
+    return round(abs(dimension.value * dimension.weight), 3) > 0
 
 
 def _candidates(decision: Decision) -> Any:
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table(title="Endpoints, USD", caption=_choice(decision))
+    table = Table(
+        box=None, pad_edge=False, caption=_choice(decision), caption_justify="left"
+    )
     for name in ("endpoint", "tier"):
         table.add_column(name)
-    for name in ("tokens", "later", "at risk", "total"):
+    # A text alone has no turns to weigh: its score decides.
+    weighed = any(c.cost_now is not None for c in decision.candidates)
+    for name in ("USD: tokens", "later", "at risk", "total") if weighed else ():
         table.add_column(name, justify="right")
     table.add_column("left out because")
     for c in decision.candidates:
         mark = " *" if c.endpoint == decision.endpoint else ""
+        costs = (c.cost_now, c.cost_return, c.loss, c.total) if weighed else ()
         table.add_row(
             escape(c.endpoint) + mark,
             str(c.tier),
-            _usd(c.cost_now),
-            _usd(c.cost_return),
-            _usd(c.loss),
-            _usd(c.total),
+            *map(_usd, costs),
             escape(c.excluded or ""),
         )
     return table

@@ -58,7 +58,7 @@ def _status(telemetry: Path | None, config: str | None) -> tuple[str, Live | Non
     if telemetry is None:
         return "telemetry off", None
     if not telemetry.exists():
-        return "no telemetry", None
+        return "nothing recorded yet", None
     from openhands_tiered_router.record.report.live import live
 
     found = live(telemetry, config=config)

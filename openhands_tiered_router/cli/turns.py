@@ -36,17 +36,15 @@ TIER_STYLES: Final = {
 }
 UNKNOWN: Final = "?"
 """In place of a tier."""
-WEIGHING: Final = "economics"
-"""The rule whose reason is a row of costs, which few want to read."""
 FOLDED: Final = 2
 UNFOLDED: Final = 40
 """Lines shown of a thought or a result, without and with ``-v``."""
 _FRAME: Final = re.compile(
-    r"^\[(The command completed|Command finished|Current working directory"
-    r"|Python interpreter).*\]$",
+    r"^(\[(The command completed|Command finished|Current working directory"
+    r"|Python interpreter).*\]|Here's the result of running .*|[\W\d_]*)$",
     re.M,
 )
-"""What the SDK's terminal adds to each output."""
+"""What the SDK's tools add to each output, and lines without a word."""
 _INDENT: Final = " " * 14
 _RETRIES: Final = "openhands_tiered_router.calls.failover"
 
@@ -271,14 +269,20 @@ class Reporter:
         failed = code not in (None, 0, -1)
         if failed:
             self._indented(f"{event.tool_name} exited with {code}", style="red")
-        said = _FRAME.sub("", "\n".join(texts))
-        self._folded(said, style="red" if failed else "dim", mark="| ")
+        said = "\n".join(texts)
+        if self._verbose == 0:
+            said = _FRAME.sub("", said)
+        style = "red" if failed else "dim"
+        self._folded(said, style=style, mark="| ", tail=failed)
 
-    def _folded(self, text: str, style: str = "", mark: str = "") -> None:
-        """The first lines, and how many more there are."""
+    def _folded(
+        self, text: str, style: str = "", mark: str = "", tail: bool = False
+    ) -> None:
+        """The first lines, or the last, and how many more there are."""
         lines = [line for line in map(str.rstrip, text.splitlines()) if line.strip()]
         most = FOLDED if self._verbose == 0 else UNFOLDED
-        for number, line in enumerate(lines[:most], 1):
+        # What went wrong is said last.
+        for number, line in enumerate(lines[-most:] if tail else lines[:most], 1):
             rest = len(lines) - most
             more = f" (+{counted(rest, 'line')})" if number == most and rest > 0 else ""
             room = self._out.width - len(_INDENT) - len(mark) - len(more)
@@ -302,12 +306,11 @@ class Reporter:
 
 
 def why(call: RoutedCall | None) -> str:
-    """Why the tier was chosen: what spoke last, without the row of costs."""
+    """Why the tier was chosen, and which endpoints failed before it."""
     if call is None:
         return ""
-    said = [r.text for r in call.decision.reasons if r.rule != WEIGHING]
     failed = [f"{a.endpoint} {a.error}" for a in call.outcome.attempts if a.error]
-    return "; ".join([*said[-1:], *failed])
+    return "; ".join(filter(None, [call.decision.why, *failed]))
 
 
 def bill(status: str, usd: float, calls: list[RoutedCall]) -> str:

@@ -138,8 +138,7 @@ def _plain(turn: Call) -> dict[str, Any]:
 
 
 def _reason(turn: Call) -> str:
-    reasons = turn.explanation.reasons if turn.explanation else ()
-    return reasons[-1].text if reasons else ""
+    return turn.decision.why if turn.decision else ""
 
 
 def _view(found: Live, turns: list[Call]) -> Group:
@@ -151,7 +150,7 @@ def _view(found: Live, turns: list[Call]) -> Group:
         head += f"  not called now: {', '.join(found.open_breakers)}"
     parts: list[Any] = [Text(head, style="bold")]
     if not found.running:
-        parts.append(Text("Nothing runs."))
+        parts.append(Text("Nothing is running."))
     else:
         parts += [_conversations(found), Text(), _turns(turns)]
     return Group(*parts)

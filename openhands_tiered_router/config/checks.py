@@ -249,9 +249,9 @@ def _strengths(checked: Checked) -> Iterator[Finding]:
             Problem(
                 source=checked.config.source,
                 path="tiers",
-                message="name no model whose success rate is known, so that tiers are "
-                "taken to be as strong as their names say",
-                remedy=f"{remedy}, or see tiered-router advise for models that are",
+                message="no model here has a known success rate, so the tiers' order "
+                "is all that says which is stronger",
+                remedy=f"{remedy}, or take models that `tiered-router advise` knows",
             ),
         )
     for endpoint in endpoints:

@@ -80,9 +80,9 @@ def _none_found(directories: Iterable[Path]) -> Problem:
     places = ", ".join(map(str, directories))
     return Problem(
         source="configuration",
-        message=f"there is none: no {NAME}.toml (.yaml, .yml, .json) in {places}, "
-        f"and neither {VARIABLE} nor COMPLEX_MODEL is set",
-        remedy="Run tiered-router init to write one",
+        message=f"none was found. Looked for {NAME}.toml (.yaml, .yml, .json) in "
+        f"{places}, and for the variables {VARIABLE} and COMPLEX_MODEL",
+        remedy="Write one with: tiered-router init",
     )
 
 

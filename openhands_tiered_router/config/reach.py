@@ -97,7 +97,8 @@ def check_network(config: RouterConfig, environ: Mapping[str, str]) -> None:
     addresses: set[str] = set()
     for target in targets.values():
         provider = provider_of(target.model, book) or ""
-        address = target.base_url or HOSTS.get(provider)
+        address = target.base_url or _redirected(provider, environ)
+        address = address or HOSTS.get(provider)
         if address is None:
             return
         addresses.add(address)
@@ -111,6 +112,13 @@ def check_network(config: RouterConfig, environ: Mapping[str, str]) -> None:
             )
             for address, fault in sorted(faults.items())
         )
+
+
+def _redirected(provider: str, environ: Mapping[str, str]) -> str | None:
+    """Where litellm calls a provider instead, by variables that it reads itself."""
+    prefix = provider.upper()
+    names = (f"{prefix}_API_BASE", f"{prefix}_BASE_URL")
+    return next((environ[name] for name in names if environ.get(name)), None)
 
 
 def _unreachable(addresses: Iterable[str]) -> dict[str, str]:

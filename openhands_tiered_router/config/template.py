@@ -14,21 +14,15 @@ from openhands_tiered_router.tiers import Prices, Tier
 
 # Dotted keys before the first table, so that each line can be uncommented alone.
 _HEADER: Final = f"""\
-# tiered-router configuration. Check it: tiered-router doctor
-# Every key: {doc_page("configuration")}
-
-# Tier that a task starts on while nothing better is known.
-default_tier = "complex"
-
+# Check this file with `tiered-router doctor`. Every key, explained:
+# {doc_page("configuration")}
 # Remove a # to change one of these; each line works alone.
 # policy.task_value = 20.0                  # USD that a solved task is worth to you
 # policy.quality_floor = "medium"                         # no turn is served below it
+# default_tier = "medium"        # where tasks start while success rates are unknown
 # budgets = [{{ name = "daily", scope = "day", usd = 10.0 }}]        # spending limits
 # verify.enabled = true                          # run the tests before a task ends
 # telemetry.enabled = false                                # keep no record of calls
-
-# A tier that is left out is served by the next stronger one. Repeat a table to give a
-# tier another endpoint. Keys of providers stay in environment variables.
 """
 _TASK_VALUE: Final = "# policy.task_value = 20.0 "
 _PURPOSE: Final = {

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from openhands_tiered_router.tiers import Tier
+
+
+_BESIDE: Final = frozenset({"cache", "task_score"})
+"""Rules whose word is not about the tier of a turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +86,24 @@ class Decision:
     work of the one before was rejected; empty: success rates are not known."""
     policy: str = "rules"
     """Name and version of the policy, for later analysis."""
+
+    @property
+    def why(self) -> str:
+        """What settled the tier, in a few words; "": no reason was recorded."""
+        said = {reason.rule: reason.text for reason in self.reasons}
+        settled = ["choose"]
+        if self.tier == self.cap:
+            settled.append("caps")
+        if self.pinned:
+            settled.append("pins")
+        if self.tier == self.floor:
+            settled += ["risk", "escalation", "floors"]
+        found = next((said[rule] for rule in settled if rule in said), None)
+        if found is not None:
+            return found
+        # Neither a bought lifetime nor a score alone chose the tier.
+        others = [t for rule, t in said.items() if rule not in _BESIDE]
+        return next(reversed(others), next(reversed(said.values()), ""))
 
     @property
     def cache_ttl(self) -> float | None:

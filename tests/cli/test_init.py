@@ -175,8 +175,8 @@ def test_a_new_file_is_short(output: Path) -> None:
     run(output, "--preset", "anthropic")
     lines = [line for line in output.read_text().splitlines() if line]
     settings = [line for line in lines if not line.startswith("#")]
-    assert len(settings) == 1 + 4 * 3
-    assert len(lines) <= 40
+    assert len(settings) == 4 * 3
+    assert len(lines) <= 30
     assert all(len(line) <= 88 for line in lines if "https://" not in line)
     assert sum("https://" in line for line in lines) == 1
 

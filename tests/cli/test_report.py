@@ -392,7 +392,7 @@ def test_watch_shows_what_runs(file: Path) -> None:
     assert running["instead_usd"] == pytest.approx(0.0085)
     assert (line["turns"][0]["decision"], line["turns"][0]["turn"]) == (NAME, 1)
     assert run("watch", "--telemetry", file, "--once", "--within", 1).stdout.endswith(
-        "Nothing runs.\n"
+        "Nothing is running.\n"
     )
 
 
@@ -440,7 +440,7 @@ def test_only_what_this_configuration_routes_is_alive_here(
     assert "turn 1" in run("status", "--telemetry", file).stdout
     monkeypatch.setenv("TIERED_ROUTER_CONFIG", str(other))
     assert run("status", "--telemetry", file).stdout == "idle | today $0.00\n"
-    assert "Nothing runs." in run("watch", "--telemetry", file, "--once").stdout
+    assert "Nothing is running." in run("watch", "--telemetry", file, "--once").stdout
     assert "turn 1" in run("status", "--telemetry", file, "--all").stdout
     said = run("status", "--telemetry", file, "--config", mine).stdout
     assert "turn 1" in said
@@ -479,7 +479,7 @@ def test_status_never_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     with sqlite3.connect(other) as connection:
         connection.execute("CREATE TABLE t (x)")
     for path, said in (
-        (tmp_path / "none", "no telemetry"),
+        (tmp_path / "none", "nothing recorded yet"),
         (broken, "unreadable"),
         (other, "unreadable"),
         (tmp_path, "unreadable"),

@@ -92,3 +92,15 @@ def test_a_missing_variable_is_told_once_with_all_that_need_it() -> None:
     (problem,) = caught.value.problems
     assert problem.path == "simple, reasoning"
     assert problem.message == "the environment variable ANTHROPIC_API_KEY is not set"
+
+
+def test_a_provider_is_looked_for_where_its_variable_says(
+    address: str, nowhere: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """litellm calls a company's own gateway by it; the public address may be closed."""
+    monkeypatch.setattr(reach, "HOSTS", {"anthropic": nowhere})
+    found = parse_config({"tiers": {"complex": "anthropic/claude-opus-5-5"}}, "here")
+    with pytest.raises(ConfigError, match="cannot be reached"):
+        reach.check_network(found, {})
+    reach.check_network(found, {"ANTHROPIC_API_BASE": address})
+    reach.check_network(found, {"ANTHROPIC_BASE_URL": address})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -294,17 +294,30 @@ def _chosen(draft: Draft, endpoints: Sequence[Endpoint], arms: Sequence[Arm]) ->
         else c
         for c in draft.candidates
     )
-    text = "; ".join(_said(o, tiers[o.key], least) for o in found)
+    text = _said(least, able, tiers, draft.p_mechanical or 0.0)
     need = tiers[least.key]
     return draft.because("value", text, need=need, candidates=candidates)
 
 
-def _said(option: Option, tier: Tier, least: Option) -> str:
-    later = option.later - least.later
-    return (
-        f"{tier} ${option.now:.4f} tokens, ${option.loss:.4f} success at risk, "
-        f"${later:+.4f} later"
-    )
+def _said(
+    chosen: Option, able: Sequence[Option], tiers: Mapping[str, Tier], p: float
+) -> str:
+    """The choice beside the next best, in words; the receipt has all in figures."""
+    turn = "mechanical" if p >= 0.5 else "hard"
+    chance = max(p, 1 - p)
+    head = f"{turn} turn" if chance == 1.0 else f"probably {turn} ({chance:.0%})"
+    others = [o for o in able if tiers[o.key] != tiers[chosen.key]]
+    if not others:
+        return f"{head}: no other tier may serve it"
+    other = min(others, key=lambda o: o.total)
+    name = tiers[other.key]
+    saved = other.now + other.later - chosen.now - chosen.later
+    risk = chosen.loss - other.loss
+    if name > tiers[chosen.key]:
+        return f"{head}: ${saved:.4f} less than {name}, ${risk:.4f} at risk"
+    if saved >= 0:
+        return f"{head}: {name} would save nothing"
+    return f"{head}: {name} would save ${-saved:.4f} and risk ${-risk:.4f}"
 
 
 def _names(way: Way) -> str:

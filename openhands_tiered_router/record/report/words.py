@@ -19,8 +19,8 @@ from openhands_tiered_router.record.telemetry.verdicts import Rate
 
 
 NOTHING: Final = (
-    "Calls are recorded while telemetry is on, by default in the file that "
-    "`tiered-router telemetry stats` names; --since reaches further back."
+    "Each routed call is recorded unless telemetry is off. Make some with "
+    '`tiered-router run --task "..."`, or look further back with --since 4w.'
 )
 
 UNKNOWN: Final = "not known"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from itertools import permutations
 
@@ -218,7 +219,23 @@ def test_the_receipt_adds_up(p: float) -> None:
     assert len(priced) == len(FOUR)
     [chosen] = [c for c in priced if c.endpoint == decision.endpoint]
     assert chosen.cost_return == 0.0
-    assert "success at risk" in decision.reasons[-1].text
+    assert decision.reasons[-1].rule == "value"
+    assert decision.why == decision.reasons[-1].text
+
+
+@pytest.mark.parametrize("p", [0.0, 0.05, 0.5, 0.95, 1.0])
+@pytest.mark.parametrize("value", [0.01, 1.0, 50.0])
+def test_the_choice_is_explained_in_words(p: float, value: float) -> None:
+    why = decide(p=p, value=value).why
+    usd = r"\$\d\.\d{4}"
+    assert re.fullmatch(
+        r"(hard turn|mechanical turn|probably (hard|mechanical) \(\d\d%\)): "
+        rf"({usd} less than \w+, {usd} at risk"
+        rf"|\w+ would save (nothing|{usd} and risk {usd}))",
+        why,
+    )
+    assert why.startswith("hard") == (p == 0.0)
+    assert len(why) <= 70, "a line of `run` at 80 columns"
 
 
 def test_a_report_that_looks_hard_starts_higher() -> None:
