@@ -33,7 +33,10 @@ from openhands_tiered_router.guards.budget.registry import desk
 from openhands_tiered_router.policy.engine import Rule
 from openhands_tiered_router.policy.policy import Policy
 from openhands_tiered_router.record.telemetry import TelemetryRecorder
-from openhands_tiered_router.sdk import images
+from openhands_tiered_router.sdk import (
+    forks,  # noqa: F401  (wraps LocalConversation.fork)
+    images,
+)
 from openhands_tiered_router.sdk.flow import Api, CallArguments, CallFlow
 from openhands_tiered_router.sdk.guards import watchers
 from openhands_tiered_router.sdk.reload import Version, live_config, newest_version

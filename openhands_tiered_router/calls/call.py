@@ -40,6 +40,9 @@ class CallFacts:
     first_token: Callable[[], float | None] = lambda: None
     """Seconds from sending to the first chunk of the attempt that is under way;
     ``None``: it was not streamed."""
+    own_attempts: Callable[[Endpoint], bool] = lambda _: False
+    """Whether its model was given a number of attempts. It makes them by itself, and a
+    call goes there once."""
     retrying: Callable[[Endpoint, int, Exception], None] = _nobody_told
     """Called before a further attempt: where the last one failed, how many there were,
     and its error. What it raises ends the call."""

@@ -143,7 +143,7 @@ class Failover:
     def _rests(self, endpoint: Endpoint, *, force: bool) -> bool:
         breaker, now = self.health(endpoint).breaker, self.clock()
         shut = breaker.health(now) is Health.OPEN
-        return shut and (not force or breaker.retry_at > now)
+        return shut and (not force or self._retry_at(endpoint) > now)
 
     def _wait_in_line(
         self, full: Sequence[Endpoint], *, force: bool, sent: bool
@@ -173,6 +173,7 @@ class Failover:
     def _endpoint(self, at: _Try) -> Generator[Step, Reply, LLMResponse | None]:
         """One endpoint, again after a repair or a short wait that it asked for."""
         endpoint, after = at.endpoint, None
+        once = self.facts.own_attempts(endpoint)
         for again in (True, False):
             if self._errors:
                 failed, error = self._errors[-1]
@@ -184,7 +185,7 @@ class Failover:
             if self._can_repair(kind, reply) and again:
                 self._repaired = True
                 after = reply
-            elif isinstance(reply, LLMNoResponseError) and again:
+            elif isinstance(reply, LLMNoResponseError) and again and not once:
                 # An empty answer: another sample of the same model, not a dearer one.
                 after = reply
             elif (
@@ -192,6 +193,7 @@ class Failover:
                 and wait is not None
                 and wait <= self.settings.short_wait
                 and again
+                and not once
             ):
                 yield Pause(wait)
             else:
@@ -295,6 +297,8 @@ class Failover:
             self._left = [e for e in self._left if _bigger(e, endpoint)]
         elif (
             kind in _PERMANENT
+            or kind not in _REJECTIONS
+            and self.facts.own_attempts(endpoint)
             or self._unreadable_again(endpoint, kind)
             or is_misaddressed(error)
             and self._elapsed() > _NAMES
@@ -317,8 +321,15 @@ class Failover:
 
     def _wait_asked(self) -> float:
         """Seconds until some endpoint that is left does not ask us to wait."""
-        times = [self.health(e).breaker.retry_at for e in self._left]
+        times = [self._retry_at(e) for e in self._left]
         return min(times, default=0.0) - self.clock()
+
+    def _retry_at(self, endpoint: Endpoint) -> float:
+        """When it may be tried again, if its provider asked to wait. Whoever counts
+        attempts wants them made, as a plain model would."""
+        if self.facts.own_attempts(endpoint):
+            return 0.0
+        return self.health(endpoint).breaker.retry_at
 
     def _wait(self, round_: int) -> float:
         """Full jitter, so that conversations do not come back all at once."""

@@ -90,7 +90,6 @@ def _fields(
     }
     return {
         "usage_id": key,
-        "num_retries": 1,
         "timeout": config.dispatch.attempt_timeout,
         **{name: value for name, value in stated.items() if value is not None},
         **endpoint.llm,

@@ -234,6 +234,7 @@ class CallFlow:
             streams=lambda e: bool(self.arguments.on_token and self.llms[e.key].stream),
             usage=usage.usage_of,
             first_token=self._first_token,
+            own_attempts=lambda e: self.llms[e.key].num_retries > 0,
             retrying=self._retrying,
         )
 

@@ -156,7 +156,7 @@ class TieredLLM(RouterLLM):
             expected = {n: f"{self.usage_id}:{n}" for n in self.llms_for_routing}
             actual = {n: llm.usage_id for n, llm in self.llms_for_routing.items()}
             if actual != expected:
-                self._clone_tiers({})
+                self._clone_tiers()
             self._warn_of_uncounted()
             self._owned = True
             self._mirror_shell()
@@ -219,7 +219,7 @@ class TieredLLM(RouterLLM):
 
         The SDK calls it on copies that shall account on their own.
         """
-        self._clone_tiers({})
+        self._clone_tiers()
 
     def restore_metrics(self, metrics: Metrics) -> None:
         """Goes on with those books: what they hold counts as spent by the router."""
@@ -246,8 +246,10 @@ class TieredLLM(RouterLLM):
         renamed = changed.get("usage_id", self.usage_id) != self.usage_id
         if shared:
             copied._hand_down(shared, self.api_key)
+        if "llms_for_routing" in changed:
+            copied.llms_for_routing = _not_ours(copied.llms_for_routing)
         if renamed or "llms_for_routing" in changed:
-            copied._clone_tiers({})
+            copied._clone_tiers()
         elif shared:
             copied._mirror_shell()
         return copied
@@ -294,9 +296,10 @@ class TieredLLM(RouterLLM):
 
         An API key goes to the tiers that had the router's, ``key``.
         """
+        fields = {**fields, **_attempts(fields)}
         others = {n: value for n, value in fields.items() if n != "api_key"}
         self.llms_for_routing = {
-            name: llm.model_copy(update=dict(fields) if llm.api_key == key else others)
+            name: llm.model_copy(update=fields if llm.api_key == key else others)
             for name, llm in self.llms_for_routing.items()
         }
 
@@ -309,12 +312,11 @@ class TieredLLM(RouterLLM):
             if llm.api_key == self.api_key:
                 llm.set_api_key_refresh_hook(hook)
 
-    def _clone_tiers(self, update: Mapping[str, Any]) -> None:
+    def _clone_tiers(self) -> None:
         """Own clones of the tiers, each with books of its own."""
         clones: dict[str, LLM] = {}
         for key, llm in self.llms_for_routing.items():
-            fields = {**update, "usage_id": f"{self.usage_id}:{key}"}
-            clones[key] = llm.model_copy(update={**fields, **_retries(llm)})
+            clones[key] = llm.model_copy(update={"usage_id": f"{self.usage_id}:{key}"})
             clones[key].reset_metrics()
             guard_usage(clones[key])
         self.llms_for_routing = clones
@@ -340,8 +342,9 @@ class TieredLLM(RouterLLM):
     def _in_place_of(self, before: LLM, key: str, llm: LLM) -> LLM:
         fields = {name: getattr(before, name) for name in _OF_THE_HOST}
         shared = {n: value for n, value in self._set.items() if n != "api_key"}
-        own = {"usage_id": f"{self.usage_id}:{key}", **_retries(llm)}
-        clone = llm.model_copy(update={**fields, **shared, **own})
+        own = {"num_retries": llm.num_retries, **shared}
+        own |= {"usage_id": f"{self.usage_id}:{key}", **_attempts(own)}
+        clone = llm.model_copy(update={**fields, **own})
         clone.reset_metrics()
         # What is booked from now on bears the name of the model that is called.
         before.metrics.model_name = clone.model
@@ -412,7 +415,7 @@ def _not_ours(llms: Mapping[str, Any]) -> dict[str, Any]:
     """Models that someone holds already are marked, so that they will be cloned; those
     that are only now read from stored data are nobody else's."""
     return {
-        key: llm.model_copy(update={"usage_id": _FOREIGN})
+        key: llm.model_copy(update={"usage_id": _FOREIGN, **_attempts(vars(llm))})
         if isinstance(llm, LLM)
         else llm
         for key, llm in llms.items()
@@ -426,10 +429,17 @@ def _alike(ours: LLM, llm: LLM) -> bool:
     return all(getattr(ours, name) == getattr(llm, name) for name in names)
 
 
-def _retries(llm: LLM) -> dict[str, int]:
-    """One attempt, since the router has endpoints to go on with: the SDK's default of
-    five takes two minutes. Another number was meant."""
-    return {"num_retries": 1} if llm.num_retries == _SDK_RETRIES else {}
+def _attempts(fields: Mapping[str, Any]) -> dict[str, int]:
+    """How often a tier may try by itself, if ``num_retries`` is among the fields.
+
+    The SDK counts attempts, and makes one for 0 as for 1. So 0 is free to mean that no
+    number was given: one attempt at a time, and the router says when the next one is.
+    The SDK's default of five takes two minutes; any other number was meant.
+    """
+    given = fields.get("num_retries")
+    if given is None:
+        return {}
+    return {"num_retries": 0 if given == _SDK_RETRIES else max(given, 1)}
 
 
 def _with_fields(

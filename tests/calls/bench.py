@@ -46,6 +46,8 @@ class Bench:
     breaker: BreakerSettings = BreakerSettings()
     store: StateStore | None = None
     repairable: bool = False
+    own_attempts: frozenset[str] = frozenset()
+    """Endpoints whose models count their attempts themselves."""
     now: float = 1000.0
     sent: list[str] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
@@ -81,7 +83,7 @@ class Bench:
             order=self.endpoints(),
             health=lambda e: self.health(e.key),
             settings=self.settings,
-            facts=facts or CallFacts(),
+            facts=facts or CallFacts(own_attempts=lambda e: e.key in self.own_attempts),
             repairable=lambda _: self.repairable,
             clock=lambda: self.now,
         )

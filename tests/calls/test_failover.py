@@ -72,6 +72,39 @@ def test_a_call_that_every_breaker_refuses_goes_out_all_the_same() -> None:
     assert len(bench.pauses) == 2
 
 
+@pytest.mark.parametrize(
+    "error", [DOWN, LLMTimeoutError("slow"), limited(1), limited(60)]
+)
+def test_who_counts_attempts_is_asked_once(error: Exception) -> None:
+    bench = Bench(
+        {"simple": always(error), "medium": always(error)},
+        own_attempts=frozenset({"simple", "medium"}),
+    )
+    for _ in range(3):  # breakers open, and providers ask to wait
+        before = len(bench.sent)
+        with pytest.raises(type(error)):
+            bench.run()
+        assert sorted(bench.sent[before:]) == ["medium", "simple"]
+    assert bench.pauses == []
+
+
+def test_an_empty_answer_counts_as_an_attempt_of_the_model() -> None:
+    empty = always(LLMNoResponseError("empty"))
+    bench = Bench({"simple": empty}, own_attempts=frozenset({"simple"}))
+    with pytest.raises(LLMNoResponseError):
+        bench.run()
+    assert bench.sent == ["simple"]
+
+
+def test_only_those_that_count_attempts_drop_out() -> None:
+    bench = Bench(
+        {"simple": always(DOWN), "medium": lambda n: DOWN if n < 3 else None},
+        own_attempts=frozenset({"simple"}),
+    )
+    bench.run()
+    assert bench.sent == ["simple", *["medium"] * 4]
+
+
 def test_when_all_are_down_it_tries_again_until_its_patience_ends() -> None:
     bench = Bench({"simple": always(DOWN), "medium": always(DOWN)})
     with pytest.raises(LLMServiceUnavailableError) as caught:

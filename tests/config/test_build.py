@@ -91,7 +91,7 @@ def test_an_llm_for_each_endpoint_with_the_routers_own_defaults() -> None:
     llms = build_llms(config, ENVIRON)
     assert list(llms) == ["simple", "simple/2", "complex"]
     assert [llm.usage_id for llm in llms.values()] == list(llms)
-    assert {llm.num_retries for llm in llms.values()} == {1}
+    assert {llm.num_retries for llm in llms.values()} == {5}
     assert {llm.timeout for llm in llms.values()} == {config.dispatch.attempt_timeout}
     key = llms["complex"].api_key
     assert isinstance(key, SecretStr)
@@ -325,7 +325,7 @@ def test_a_profile_becomes_an_endpoint(tmp_path: Path) -> None:
         "openai/homemade",
         0.5,
     )
-    assert llm.num_retries == 1
+    assert llm.num_retries == saved.num_retries
     assert isinstance(llm.api_key, SecretStr)
     assert llm.api_key.get_secret_value() == "sk-profile"
     assert charged(llm, "homemade", openai_usage()) == pytest.approx(

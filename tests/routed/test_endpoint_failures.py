@@ -293,4 +293,5 @@ def test_the_routers_own_fault_goes_to_the_default_tier(
 
 def test_default_settings_try_as_long_as_the_sdk_would(world) -> None:
     assert RouterSettings().dispatch.patience == 120
-    assert world.router().llms_for_routing["simple"].num_retries == 1
+    # One attempt, as 1 is, but no number that someone gave.
+    assert world.router().llms_for_routing["simple"].num_retries == 0

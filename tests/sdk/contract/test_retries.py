@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import pytest
-from openhands.sdk.llm.exceptions import LLMNoResponseError, LLMServiceUnavailableError
+from openhands.sdk.llm.exceptions import (
+    LLMNoResponseError,
+    LLMRateLimitError,
+    LLMServiceUnavailableError,
+)
 
+from openhands_tiered_router import ComplexityRouter
 from openhands_tiered_router.loopback import faults
 
-from .conftest import HELLO
+from .conftest import CHAT, HELLO
 
 
 QUICK = {"retry_min_wait": 0, "retry_max_wait": 0, "num_retries": 3}
@@ -38,6 +43,38 @@ def test_a_listener_is_told_of_every_change_of_endpoint(world) -> None:
     models = [request.model for request in world.provider.requests]
     assert models == ["gpt-4o-mini", "gpt-4o", "claude-sonnet-4-5"]
     assert told == [1, 2]
+
+
+@pytest.mark.parametrize("attempts", [0, 1, 2])
+async def test_a_number_of_retries_bounds_the_call(world, kind, attempts) -> None:
+    """With one endpoint and the settings that everyone has: not two minutes."""
+    fields = {**QUICK, "num_retries": attempts}
+    world.provider.faults.always(faults.rate_limited(30))
+    model = world.llm(CHAT, usage_id="agent", **fields)
+    if kind == "router":
+        model = ComplexityRouter(llms_for_routing={"complex": model})
+    copied = model.model_copy(update={"usage_id": "copy"})
+    copied.reset_metrics()
+    for one in (model, copied):
+        before = len(world.provider.requests)
+        with pytest.raises(LLMRateLimitError):
+            one.generate(HELLO)
+        with pytest.raises(LLMRateLimitError):
+            await one.agenerate(HELLO)
+        assert len(world.provider.requests) - before == 2 * max(attempts, 1)
+
+
+def test_a_number_set_on_the_router_or_a_copy_bounds_its_calls(world, llm) -> None:
+    world.provider.faults.always(faults.server_error(503))
+    model = llm(retry_min_wait=0, retry_max_wait=0)
+    tiers = len(getattr(model, "llms_for_routing", "1"))
+    copied = model.model_copy(update={"num_retries": 2})
+    model.num_retries = 1
+    for one, attempts in ((model, 1), (copied, 2)):
+        before = len(world.provider.requests)
+        with pytest.raises(LLMServiceUnavailableError):
+            one.generate(HELLO)
+        assert len(world.provider.requests) - before <= attempts * tiers
 
 
 def test_a_tiers_own_retries_count(world, llm) -> None:
