@@ -107,9 +107,7 @@ class Failover:
             if not self._left or self._elapsed() + wait > self.settings.patience:
                 raise self._exhausted()
             # ``tiered-router run`` shows these lines.
-            last = self.attempts[-1] if self.attempts else None
-            failed = f"{last.endpoint} failed ({last.error})" if last else "no endpoint"
-            logger.info("%s; trying again in %.1f s", failed, wait)
+            logger.info("trying again in %.1f s", wait)
             yield Pause(wait)
         raise AssertionError("unreachable")
 
@@ -256,7 +254,8 @@ class Failover:
                 Attempt(endpoint=endpoint.key, error=kind, seconds=seconds)
             )
             if kind is not None:
-                logger.info("%s: %s after %.1f s", endpoint.key, kind, seconds)
+                said = f"{endpoint.key} ({endpoint.model}): {kind.words}"
+                logger.info("%s after %.1f s", said, seconds)
 
     def _timeout(self, endpoint: Endpoint) -> float | None:
         """Less than the endpoint's own while an equal could answer instead.

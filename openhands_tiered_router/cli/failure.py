@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,11 +14,11 @@ _SHOWN: Final = 300
 
 _TOLD: Final[dict[ErrorKind, tuple[str, str]]] = {
     ErrorKind.AUTH: (
-        "The provider refuses the key",
+        "The provider rejected the key",
         "Set the variable that api_key_env names; `tiered-router doctor` shows which",
     ),
     ErrorKind.NOT_FOUND: (
-        "The provider knows no such model or address",
+        "The provider does not know this model or address",
         "Check model and base_url in the configuration",
     ),
     ErrorKind.QUOTA: (
@@ -25,11 +26,11 @@ _TOLD: Final[dict[ErrorKind, tuple[str, str]]] = {
         "Add credit, or give the tier an endpoint of another provider",
     ),
     ErrorKind.RATE_LIMIT: (
-        "The provider's rate limit is used up",
+        "The provider's rate limit is reached",
         "Wait; or give the tier more endpoints, or [dispatch] more patience",
     ),
     ErrorKind.OVERLOADED: (
-        "The provider has trouble of its own",
+        "The provider is overloaded or failing",
         "Wait; or give the tier an endpoint of another provider",
     ),
     ErrorKind.TIMEOUT: (
@@ -42,22 +43,22 @@ _TOLD: Final[dict[ErrorKind, tuple[str, str]]] = {
     ),
     ErrorKind.CONTEXT: (
         "The conversation is longer than the model's window",
-        "Give the tier, or one above it, a model with a larger one",
+        "Give this tier, or one above it, a model with a larger window",
     ),
     ErrorKind.CONTENT_POLICY: (
-        "The provider refuses the content",
+        "The provider's content policy rejected the request",
         "Put the task in other words, or use another provider",
     ),
     ErrorKind.BAD_REQUEST: (
-        "The provider takes the request for faulty",
+        "The provider rejected the request as invalid",
         "Check the endpoint's fields in the configuration",
     ),
     ErrorKind.MALFORMED: (
-        "The provider's answer cannot be read",
-        "Run again; if it stays so, check that base_url is the model's API",
+        "The provider's answer could not be read",
+        "Run again; if it happens again, check that base_url is the model's API",
     ),
 }
-_OTHER: Final = ("The run failed", "The conversation's log has more")
+_OTHER: Final = ("The run failed", "Run again with LOG_LEVEL=DEBUG to see more")
 
 _NAMES: Final = {
     "AuthenticationError": ErrorKind.AUTH,
@@ -118,4 +119,13 @@ def _failure(kind: ErrorKind, name: str, said: str) -> Failure:
     words = redacted(" ".join(said.split()))
     # litellm puts the names of its own errors before the provider's words.
     words = words.rpartition("Exception - ")[2] or words
-    return Failure(kind, what, words[:_SHOWN], remedy)
+    return Failure(kind, what, _message(words)[:_SHOWN], remedy)
+
+
+def _message(words: str) -> str:
+    """The sentence in a provider's JSON, if the words are that."""
+    try:
+        error = json.loads(words)["error"]
+        return str(error["message"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return words

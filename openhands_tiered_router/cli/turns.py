@@ -58,6 +58,8 @@ class Reporter:
         """0: folded; 1: thoughts and results at length; 2: each decision's reasons."""
         self._answer = ""
         self._before: str | None = None
+        self._spent = 0.0
+        """What the conversation had cost before this run, USD."""
         self._out = Console(highlight=False)
         self._err = Console(stderr=True, highlight=False)
         self._router: ComplexityRouter | None = None
@@ -80,6 +82,7 @@ class Reporter:
             logger.handlers[:] = [_Shown(self.tell)]
             logger.setLevel(logging.INFO)
             logger.propagate = False
+        self._spent = _cost(conversation)
         self._before = self._snapshot()
         self.announce(conversation.id)
 
@@ -158,7 +161,8 @@ class Reporter:
         for text in (self._answer, self._changes()):
             if text:
                 self._out.print(Text(f"\n{text}"), soft_wrap=True)
-        self._out.print(Text(f"\n{bill(status, _cost(conversation), calls)}", "bold"))
+        said = bill(status, _cost(conversation), calls, self._spent)
+        self._out.print(Text(f"\n{said}", "bold"))
         verification = _verification(conversation)
         if verification is not None:
             self._out.print(Text(": ".join(verification.values()), style="bold"))
@@ -309,18 +313,27 @@ def why(call: RoutedCall | None) -> str:
     """Why the tier was chosen, and which endpoints failed before it."""
     if call is None:
         return ""
-    failed = [f"{a.endpoint} {a.error}" for a in call.outcome.attempts if a.error]
-    return "; ".join(filter(None, [call.decision.why, *failed]))
+    failed = {a.endpoint: a.error.words for a in call.outcome.attempts if a.error}
+    said = [f"{endpoint}: {words}" for endpoint, words in failed.items()]
+    return "; ".join(filter(None, [*said, call.decision.why]))
 
 
-def bill(status: str, usd: float, calls: list[RoutedCall]) -> str:
-    """What it cost, in a line. ``usd`` is all that the conversation cost so far."""
+def bill(status: str, usd: float, calls: list[RoutedCall], before: float = 0.0) -> str:
+    """What a run cost, in a line.
+
+    Args:
+        status: Of the conversation.
+        usd: All that the conversation cost so far.
+        calls: Of this run.
+        before: What the conversation had cost when this run began, USD.
+    """
     tiers = ", ".join(f"{n} {tier}" for tier, n in _tier_counts(calls).items() if n)
     prompt = sum(call.outcome.usage.prompt for call in calls)
     cached = sum(call.outcome.usage.cache_read for call in calls)
     share = f"; {cached / prompt:.0%} of prompts cached" if prompt else ""
     served = f" for {counted(len(calls), 'call')} ({tiers})" if calls else ""
-    return f"{status}: ${usd:.4f}{served}{share}"
+    whole = f"; ${usd:.4f} with earlier runs" if before else ""
+    return f"{status}: ${usd - before:.4f}{served}{share}{whole}"
 
 
 class _Shown(logging.Handler):

@@ -5,15 +5,17 @@ Without the SDK, whose import takes seconds.
 
 from __future__ import annotations
 
+import http.client
 import json
 import socket
 import threading
 import time
+import urllib.error
 import urllib.request
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -38,6 +40,15 @@ HOSTS: Final[Mapping[str, str]] = {
     "xai": "https://api.x.ai",
 }
 """Where litellm calls providers; the others are not looked at."""
+_LISTS: Final[Mapping[str, str]] = {
+    "anthropic": "/v1/models",
+    "deepseek": "/models",
+    "groq": "/openai/v1/models",
+    "mistral": "/v1/models",
+    "openai": "/v1/models",
+    "openrouter": "/api/v1/key",
+}
+"""What costs nothing there and answers 401 to a wrong key."""
 _PROXIES: Final = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 
 
@@ -86,32 +97,74 @@ def check_keys(config: RouterConfig, environ: Mapping[str, str]) -> None:
 
 
 def check_network(config: RouterConfig, environ: Mapping[str, str]) -> None:
-    """Tries to open a connection to each provider; one that opens is enough.
+    """Asks each provider whether it can be reached and takes the key; one is enough.
 
     Raises:
-        ConfigError: None can be reached. Behind a proxy nothing is tried.
+        ConfigError: None does. Behind a proxy nothing is tried.
     """
     if any(environ.get(name) for name in _PROXIES):
         return
     book, targets = default_price_book(), resolve_targets(config, environ)
-    addresses: set[str] = set()
-    for target in targets.values():
+    doors: set[_Door] = set()
+    for name, target in targets.items():
         provider = provider_of(target.model, book) or ""
         address = target.base_url or _redirected(provider, environ)
-        address = address or HOSTS.get(provider)
-        if address is None:
+        if address is None and provider in HOSTS:
+            key = key_for(config.endpoints()[name], target, environ, book)
+            doors.add(_Door(HOSTS[provider], provider, key.value, key.variable))
+        elif address is not None:
+            doors.add(_Door(address))
+        else:
             return
-        addresses.add(address)
-    faults = _unreachable(addresses)
-    if len(faults) == len(addresses):
-        raise ConfigError(
-            Problem(
-                source="network",
-                message=f"{address} cannot be reached: {fault}",
-                remedy="Check the network, a proxy in HTTPS_PROXY, and base_url",
-            )
-            for address, fault in sorted(faults.items())
+    faults = _faults(doors)
+    if len(faults) == len(doors):
+        raise ConfigError(sorted(faults.values(), key=str))
+
+
+@dataclass(frozen=True, slots=True)
+class _Door:
+    """Where a provider is called, and with which key."""
+
+    address: str
+    provider: str = ""
+    """"": only whether it can be reached is looked at."""
+    key: str | None = field(default=None, repr=False)
+    variable: str | None = None
+
+    def problem(self) -> Problem | None:
+        """Why nothing can be had there; ``None``: it seems to work."""
+        if fault := fault_of(self.address):
+            return self.closed(fault)
+        if self.provider not in _LISTS or not self.key or not self._rejects():
+            return None
+        place = self.variable or "api_key"
+        return Problem(
+            source=place,
+            message=f"{self.address} rejects the key",
+            remedy=f"Put a valid key of {self.provider} into {place}",
         )
+
+    def closed(self, fault: str) -> Problem:
+        return Problem(
+            source="network",
+            message=f"{self.address} cannot be reached: {fault}",
+            remedy="Check the network, a proxy in HTTPS_PROXY, and base_url",
+        )
+
+    def _rejects(self) -> bool:
+        headers = {"Authorization": f"Bearer {self.key}"}
+        if self.provider == "anthropic":
+            headers = {"x-api-key": self.key, "anthropic-version": "2023-06-01"}
+        request = urllib.request.Request(  # noqa: S310  # of ``HOSTS``
+            self.address + _LISTS[self.provider], headers=headers
+        )
+        try:
+            urllib.request.urlopen(request, timeout=SECONDS).close()  # noqa: S310
+        except urllib.error.HTTPError as error:
+            return error.code == http.client.UNAUTHORIZED
+        except (OSError, ValueError, http.client.HTTPException):
+            pass
+        return False
 
 
 def _redirected(provider: str, environ: Mapping[str, str]) -> str | None:
@@ -121,27 +174,27 @@ def _redirected(provider: str, environ: Mapping[str, str]) -> str | None:
     return next((environ[name] for name in names if environ.get(name)), None)
 
 
-def _unreachable(addresses: Iterable[str]) -> dict[str, str]:
-    faults = dict.fromkeys(addresses, f"no answer in {SECONDS:.0f} s")
+def _faults(doors: Iterable[_Door]) -> dict[_Door, Problem]:
+    """Those where nothing can be had, in ``SECONDS`` at most."""
+    found = {door: door.closed(f"no answer in {SECONDS:.0f} s") for door in doors}
 
-    def look(address: str) -> None:
-        fault = fault_of(address)
-        if fault is None:
-            faults.pop(address)
+    def look(door: _Door) -> None:
+        problem = door.problem()
+        if problem is None:
+            found.pop(door)
         else:
-            faults[address] = fault
+            found[door] = problem
 
     # Daemons: a name that does not resolve may take longer, and nobody waits for it.
     threads = [
-        threading.Thread(target=look, args=(address,), daemon=True)
-        for address in faults
+        threading.Thread(target=look, args=(door,), daemon=True) for door in found
     ]
     for thread in threads:
         thread.start()
     ends = time.monotonic() + SECONDS
     for thread in threads:
         thread.join(max(0.0, ends - time.monotonic()))
-    return dict(faults)
+    return dict(found)
 
 
 def fault_of(address: str) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 
 class ErrorKind(StrEnum):
@@ -28,6 +29,25 @@ class ErrorKind(StrEnum):
     """The answer could not be read, or had no content."""
     CANCELLED = "cancelled"
     OTHER = "other"
+
+    @property
+    def words(self) -> str:
+        """For people: what the endpoint did."""
+        return _WORDS.get(self, self.value.replace("_", " "))
+
+
+_WORDS: Final = {
+    ErrorKind.AUTH: "key rejected",
+    ErrorKind.NOT_FOUND: "model not found",
+    ErrorKind.BAD_REQUEST: "request rejected",
+    ErrorKind.CONTEXT: "prompt too long",
+    ErrorKind.RATE_LIMIT: "rate limit reached",
+    ErrorKind.QUOTA: "no credit left",
+    ErrorKind.TIMEOUT: "no answer in time",
+    ErrorKind.CONNECTION: "unreachable",
+    ErrorKind.MALFORMED: "unreadable answer",
+    ErrorKind.OTHER: "failed",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

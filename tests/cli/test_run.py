@@ -179,7 +179,7 @@ def test_an_error_of_the_provider_ends_with_one(run, provider) -> None:
     provider.faults.always(faults.unauthorized())
     result = run("--task", "Look around.")
     assert result.exit_code == 1
-    assert "refuses the key: Incorrect API key provided" in result.stderr
+    assert "rejected the key: Incorrect API key provided" in result.stderr
     assert "Tried: complex." in result.stderr
     assert "api_key_env" in result.stderr
     assert "bug report" not in result.output

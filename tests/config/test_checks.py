@@ -156,7 +156,7 @@ def notes(**tiers: Any) -> dict[str, str]:
 
 def test_models_that_nobody_has_measured_are_told() -> None:
     told = notes(simple="openai/x-1", complex="openai/x-2")
-    assert "no model whose success rate is known" in told["tiers"]
+    assert "no model here has a known success rate" in told["tiers"]
     told = notes(simple="openai/x-1", complex="anthropic/claude-opus-4-8")
     assert "no known success rate" in told["tiers.simple.endpoints[0]"]
     assert "tiers above" in told["tiers.simple.endpoints[0]"]

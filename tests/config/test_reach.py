@@ -104,3 +104,48 @@ def test_a_provider_is_looked_for_where_its_variable_says(
         reach.check_network(found, {})
     reach.check_network(found, {"ANTHROPIC_API_BASE": address})
     reach.check_network(found, {"ANTHROPIC_BASE_URL": address})
+
+
+class Keyed(http.server.BaseHTTPRequestHandler):
+    """A provider's list of models, for those who have the key."""
+
+    def do_GET(self) -> None:
+        given = self.headers.get("x-api-key") or self.headers.get("Authorization")
+        known = self.path == "/v1/models" and given in ("good", "Bearer good")
+        self.send_response(200 if known else 401)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def keyed() -> Iterator[str]:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Keyed) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.mark.parametrize("provider", ["anthropic", "openai"])
+def test_a_wrong_key_is_told_before_the_sdk_is_loaded(
+    provider: str, keyed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reach, "HOSTS", {"anthropic": keyed, "openai": keyed})
+    models = {"anthropic": "anthropic/claude-opus-5-5", "openai": "openai/gpt-4o"}
+    found = parse_config({"tiers": {"complex": models[provider]}}, "here")
+    variable = f"{provider.upper()}_API_KEY"
+    reach.check_network(found, {variable: "good"})
+    with pytest.raises(ConfigError) as caught:
+        reach.check_network(found, {variable: "sk-wrong"})
+    assert str(caught.value) == (
+        f"{variable}: {keyed} rejects the key. Put a valid key of {provider} into "
+        f"{variable}"
+    )
+    both = parse_config({"tiers": models_in_two_tiers(models)}, "here")
+    keys = {"ANTHROPIC_API_KEY": "good", "OPENAI_API_KEY": "sk-wrong"}
+    reach.check_network(both, keys)  # the other provider serves
+
+
+def models_in_two_tiers(models: dict[str, str]) -> dict[str, str]:
+    return {"simple": models["openai"], "complex": models["anthropic"]}

@@ -305,7 +305,7 @@ def _said(
     """The choice beside the next best, in words; the receipt has all in figures."""
     turn = "mechanical" if p >= 0.5 else "hard"
     chance = max(p, 1 - p)
-    head = f"{turn} turn" if chance == 1.0 else f"probably {turn} ({chance:.0%})"
+    head = f"{turn} turn" if chance == 1.0 else f"{turn} ({chance:.0%})"
     others = [o for o in able if tiers[o.key] != tiers[chosen.key]]
     if not others:
         return f"{head}: no other tier may serve it"
