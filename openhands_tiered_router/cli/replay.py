@@ -16,6 +16,7 @@ from openhands_tiered_router.plural import counted
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from openhands_tiered_router.config import RouterConfig
     from openhands_tiered_router.policy.engine import Engine
     from openhands_tiered_router.record.replay.run import ReplayedTurn
     from openhands_tiered_router.record.replay.sessions import RecordedSession
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 UNUSABLE: Final = 2
 """Exit code: the configuration or the recordings cannot be used."""
+_PRESET: Final = "anthropic"
+"""What is replayed on where there is no configuration."""
 
 
 _EPILOG: Final = f"""\b
@@ -67,7 +70,8 @@ More: {doc_page("tools")}
     "-c",
     "config",
     type=click.Path(path_type=Path),
-    help="Configuration file; found as by the other commands if not given.",
+    help="Configuration file; found as by the other commands if not given. Where "
+    "there is none, sessions are replayed on the preset 'anthropic'.",
 )
 @click.option(
     "--time-scale",
@@ -97,10 +101,10 @@ def command(
 ) -> None:
     """Tell what routing would have cost on recorded sessions.
 
-    SESSIONS is a file or a directory: persisted OpenHands conversations, transcripts
-    of Claude Code or Codex CLI, OpenHands' output.jsonl, SWE-agent's .traj, a log of
-    OpenAI's or Anthropic's messages, or a session a line (see the
-    page below). No model is called and no key is needed.
+    SESSIONS is a file or a directory: persisted OpenHands conversations or exported
+    events, transcripts of Claude Code or Codex CLI, OpenHands' output.jsonl,
+    SWE-agent's .traj, a log of OpenAI's or Anthropic's messages, or a session a line
+    (see the page below). No model is called; no key and no configuration is needed.
 
     With --outcomes it tells what tasks would come to whose success and cost with each
     model are known: the configured policy beside every fixed order of tiers and the
@@ -157,14 +161,38 @@ def _outcomes(
 
 
 def _engine(config: Path | None) -> Engine:
-    from openhands_tiered_router.config import open_config, policy_of, tier_set
+    from openhands_tiered_router.config import policy_of, tier_set
     from openhands_tiered_router.config.rules import rules_of
     from openhands_tiered_router.policy.engine import Engine
     from openhands_tiered_router.policy.need.next_turn import default_model
 
-    opened = open_config(config)
+    opened = _configuration(config)
     default_model()  # read before the first decision is timed
     return Engine(tier_set(opened), rules_of(opened), policy_of(opened))
+
+
+def _configuration(path: Path | None) -> RouterConfig:
+    """The one that holds here, or that of a preset: who asks may have none yet."""
+    import tomllib
+
+    from openhands_tiered_router.config import ConfigError, find_config, parse_config
+    from openhands_tiered_router.config.presets import PRESETS
+    from openhands_tiered_router.config.template import render
+    from openhands_tiered_router.policy.economics.price_book import default_price_book
+
+    try:
+        source = find_config(path)
+    except ConfigError:
+        preset = PRESETS[_PRESET]
+        names = [endpoint.model.split("/")[-1] for endpoint in preset.tiers.values()]
+        click.echo(
+            f"No configuration found: taking the preset {_PRESET!r} ({', '.join(names)}"
+            ") at list prices. For other models: tiered-router init, or --config",
+            err=True,
+        )
+        text = render(preset.tiers, default_price_book())
+        return parse_config(tomllib.loads(text), f"preset {_PRESET}")
+    return source.load()
 
 
 def _print_decisions(
@@ -240,7 +268,7 @@ def _show(console: Console, summary: Summary, time_scale: float) -> None:
             line.name,
             f"{line.usd:.2f}",
             f"{line.relative:.3f}",
-            f"{line.low:.3f}-{line.high:.3f}",
+            f"{line.low:.3f}-{line.high:.3f}" if summary.sessions > 1 else "",
             "" if line.weak != line.weak else f"{line.weak:.0%}",
             f"{line.leak:.0%}",
         )
@@ -274,10 +302,13 @@ def _result(summary: Summary) -> str:
     lines = {line.name: line for line in summary.lines}
     routed, alone = lines[ROUTED], lines[f"always {summary.base}"]
     chance = " That may be chance." if routed.low <= 1 <= routed.high else ""
+    within = f"95 % interval: {_less(routed.high)} to {_less(routed.low)}"
+    if summary.sessions == 1:
+        chance, within = "", "one session tells nothing of others"
+    these = "this session" if summary.sessions == 1 else "these sessions"
     return (
-        f"Routed, these sessions would have cost ${routed.usd:.2f}; on {summary.base} "
-        f"alone ${alone.usd:.2f}: {_less(routed.relative)} (95 % interval: "
-        f"{_less(routed.high)} to {_less(routed.low)}).{chance}\n"
+        f"Routed, {these} would have cost ${routed.usd:.2f}; on {summary.base} "
+        f"alone ${alone.usd:.2f}: {_less(routed.relative)} ({within}).{chance}\n"
     )
 
 

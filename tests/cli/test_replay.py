@@ -94,6 +94,18 @@ def test_a_higher_value_keeps_more_turns_from_the_weak_tier(
     assert weak[0] > weak[-1]
 
 
+def test_without_a_configuration_a_preset_answers_the_first_question(
+    sessions: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, out, err = run(sessions)
+    assert code == 0
+    assert "preset 'anthropic'" in err
+    assert "Routed, this session would have cost" in out
+    # One session is no sample: no interval is made up for it.
+    assert "95 % interval" not in out
+
+
 def test_people_get_a_table_and_a_plot(
     config: Path, sessions: Path, tmp_path: Path
 ) -> None:
@@ -102,7 +114,7 @@ def test_people_get_a_table_and_a_plot(
     assert code == 0
     said = " ".join(out.split())
     assert re.search(
-        r"Routed, these .* on complex alone \$[\d.]+: \d+% (less|more)", said
+        r"Routed, this session .* on complex alone \$[\d.]+: \d+% (less|more)", said
     )
     assert "knowing the future" in said
     for name in ("routed", "one-line rule", "always complex", "offline optimum"):

@@ -51,7 +51,10 @@ def claude_code(name: str, rows: Iterable[Row]) -> RecordedSession:
 
 
 def _claude_steps(rows: Iterable[Row]) -> Iterator[Step]:
-    open_id, answer = None, None
+    steps: list[Step] = []
+    answers: dict[Any, int] = {}
+    """By a message's id, where its answer is: results of its first calls may stand
+    between the lines of one answer, as tools run while the rest is still written."""
     for row in rows:
         message = mapping(row.get("message"))
         role = message.get("role")
@@ -66,28 +69,26 @@ def _claude_steps(rows: Iterable[Row]) -> Iterator[Step]:
                 at=at,
                 usage=_claude_usage(mapping(message.get("usage"))),
             )
-            same = message.get("id") is not None and message.get("id") == open_id
-            if answer is not None and not same:
-                yield answer
-            answer = _joined(answer, step) if answer and same else step
-            open_id = message.get("id")
+            id = message.get("id")
+            if id is not None and id in answers:
+                steps[answers[id]] = _joined(steps[answers[id]], step)
+            else:
+                answers[id] = len(steps)
+                steps.append(step)
             continue
-        if answer is not None:
-            yield answer
-            open_id = answer = None
         for entry in anthropic.entries_of([message]):
             # Hints that the program adds open no request.
             added = row.get("isMeta") and entry.role == "user"
-            yield Step(entry=replace(entry, role="system") if added else entry, at=at)
-    if answer is not None:
-        yield answer
+            entry = replace(entry, role="system") if added else entry
+            steps.append(Step(entry=entry, at=at))
+    return iter(steps)
 
 
 _NOTHING: Final = Entry(role="assistant")
 
 
 def _joined(one: Step, other: Step) -> Step:
-    """Two lines of the same answer as one."""
+    """Two lines of the same answer as one; what each of them cost is the same."""
     said = "\n".join(filter(None, (one.entry.text, other.entry.text)))
     entry = replace(one.entry, text=said, calls=(*one.entry.calls, *other.entry.calls))
     return Step(entry=entry, at=other.at or one.at, usage=other.usage or one.usage)
@@ -132,31 +133,31 @@ def codex(name: str, rows: Iterable[Row]) -> RecordedSession:
 
 
 def _codex_steps(rows: Iterable[Row]) -> Iterator[Step]:
-    answer = _Answer([], [])
+    answer, counts = _Answer([], []), _Counts()
     results: list[Step] = []
     for row in rows:
         at, item = seconds_of(row.get("timestamp")), mapping(row.get("payload"))
         kind = item.get("type")
         if kind == "token_count":
-            last = mapping(mapping(item.get("info")).get("last_token_usage"))
-            answer.usage = _codex_usage(last) or answer.usage
+            counts.add(mapping(item.get("info")), answer)
             continue
         if row.get("type") != "response_item":
             continue
         is_answer = kind in _CALLS or item.get("role") == "assistant"
         if (is_answer and results) or not (is_answer or kind in _RESULTS):
-            if kind == "reasoning" and not results:
+            if kind in _BESIDE and not results:
                 continue
             if answer:
                 yield answer.step()
             yield from results
             answer, results = _Answer([], []), []
+        if is_answer:
+            answer.usage = answer.usage or counts.take()
+            answer.at = at
         if kind in _CALLS:
             answer.calls.append(_codex_call(item))
-            answer.at = at
         elif is_answer:
             answer.said.append(texts(item.get("content")))
-            answer.at = at
         elif kind in _RESULTS:
             results.append(_codex_result(item, at))
         elif kind == "message":
@@ -164,6 +165,38 @@ def _codex_steps(rows: Iterable[Row]) -> Iterator[Step]:
     if answer:
         yield answer.step()
     yield from results
+
+
+_BESIDE: Final = frozenset({"reasoning", "ghost_snapshot", "compaction"})
+"""Items between an answer's own that end nothing."""
+
+
+@dataclass(slots=True)
+class _Counts:
+    """Which answer a count of tokens is of.
+
+    Some versions write it behind an answer, others before, and most repeat the last
+    one when the next request begins: so a total that was seen says nothing, and a
+    new one is of the answer that has none yet, or else of the next.
+    """
+
+    total: Any = None
+    waiting: Usage | None = None
+
+    def add(self, info: Row, answer: _Answer) -> None:
+        usage = _codex_usage(mapping(info.get("last_token_usage")))
+        total = info.get("total_token_usage") or usage
+        if usage is None or total == self.total:
+            return
+        self.total = total
+        if answer and answer.usage is None:
+            answer.usage = usage
+        else:
+            self.waiting = usage
+
+    def take(self) -> Usage | None:
+        usage, self.waiting = self.waiting, None
+        return usage
 
 
 def _codex_call(item: Row) -> ToolCall:

@@ -1,15 +1,16 @@
-"""Persisted OpenHands conversations as recorded sessions, read without the SDK.
+"""OpenHands conversations as recorded sessions, read without the SDK.
 
-A conversation is a directory with ``base_state.json`` and ``events/event-*.json``
-(openhands-sdk, since the betas of 1.0). Token counts come from ``base_state.json`` by
-response id; calls without one are estimated from lengths.
+A persisted conversation is a directory with ``base_state.json`` and
+``events/event-*.json`` (openhands-sdk, since the betas of 1.0); evaluations and
+exports keep its events in a list. Token counts come from ``base_state.json``, or the
+metrics beside the list, by response id; calls without one are estimated from lengths.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -43,13 +44,33 @@ def read_conversation(path: Path) -> RecordedSession:
     Raises:
         SessionError: A file of it cannot be read; names the file.
     """
-    builder = _Builder(_usages(path / _STATE))
-    for file in _event_files(path / _EVENTS):
-        builder.add(_json(file))
+    events = map(_json, _event_files(path / _EVENTS))
+    return session_of_events(path.name, events, _usages(path / _STATE))
+
+
+def is_event(row: Mapping[str, Any]) -> bool:
+    """Whether an object is an event of the SDK."""
+    kind = row.get("kind")
+    return isinstance(kind, str) and "timestamp" in row and "source" in row
+
+
+def session_of_events(
+    name: str, events: Iterable[Mapping[str, Any]], usages: Mapping[str, Usage]
+) -> RecordedSession:
+    """The session of a conversation's events, in order; it may have no turn.
+
+    Args:
+        name: Of the conversation; of the task, in an evaluation.
+        events: As the SDK writes them.
+        usages: Token counts by response id.
+    """
+    builder = _Builder(usages)
+    for event in events:
+        builder.add(event)
     turns = builder.finish()
     return RecordedSession(
-        id=path.name,
-        task=path.name,
+        id=name,
+        task=name,
         turns=turns,
         tools=tuple(builder.tools),
         estimated=builder.estimated,
@@ -85,8 +106,13 @@ def _usages(file: Path) -> dict[str, Usage]:
     stats = _mapping(_json(file).get("stats"))
     # The betas counted by service.
     metrics = _mapping(stats.get("usage_to_metrics") or stats.get("service_to_metrics"))
+    return usages_of(metrics.values())
+
+
+def usages_of(metrics: Iterable[Any]) -> dict[str, Usage]:
+    """Token counts by response id, of metrics as the SDK writes them."""
     found: dict[str, Usage] = {}
-    for metric in metrics.values():
+    for metric in metrics:
         for row in _list(_mapping(metric).get("token_usages")):
             row = _mapping(row)
             found[str(row.get("response_id"))] = Usage(

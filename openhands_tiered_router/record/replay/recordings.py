@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import logging
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,15 +13,19 @@ from pathlib import Path
 from typing import Any, Final
 
 from openhands_tiered_router.pages import doc_page
+from openhands_tiered_router.plural import counted
 from openhands_tiered_router.policy.actions import action_of
 from openhands_tiered_router.policy.kinds import ActionKind
 from openhands_tiered_router.policy.tools import facts_of
 from openhands_tiered_router.record.replay import coding_tools, trajectories
 from openhands_tiered_router.record.replay.conversations import (
     find_conversations,
+    is_event,
     read_conversation,
+    session_of_events,
 )
 from openhands_tiered_router.record.replay.sessions import (
+    CutLineError,
     RecordedSession,
     SessionError,
     read_rows,
@@ -28,10 +33,11 @@ from openhands_tiered_router.record.replay.sessions import (
 )
 
 
+_LOG: Final = logging.getLogger(__name__)
 _FORMS: Final = (
     "a session a line ({session, messages}), a directory of OpenHands conversations, "
-    "a transcript of Claude Code or Codex CLI, OpenHands' output.jsonl, SWE-agent's "
-    ".traj, or a log of messages"
+    "a transcript of Claude Code or Codex CLI, OpenHands' output.jsonl or exported "
+    "events, SWE-agent's .traj, or a log of messages"
 )
 _SUFFIXES: Final = (".jsonl", ".jsonl.gz", ".traj", ".json")
 _FEW: Final = 10
@@ -67,12 +73,24 @@ def read_file(path: Path) -> list[RecordedSession]:
     rows = _rows(path)
     if not rows:
         raise SessionError(f"{path}: is empty; give {_FORMS}")
-    plain = [row for _, row in rows if isinstance(row, dict)]
-    if any(map(coding_tools.is_codex, plain[:5])):
-        return [coding_tools.codex(path.stem, plain)]
-    if any(map(coding_tools.is_claude_code, plain[:5])):
-        return [coding_tools.claude_code(path.stem, plain)]
+    given = rows[0][1] if isinstance(rows[0][1], list) else [row for _, row in rows]
+    plain = [row for row in given if isinstance(row, dict)]
+    for known, read in _LISTS:
+        if any(map(known, plain[:_FEW])):
+            return [read(path.stem, plain)]
     return [_session(path, number, row) for number, row in rows]
+
+
+_LISTS: Final = (
+    (coding_tools.is_codex, coding_tools.codex),
+    (coding_tools.is_claude_code, coding_tools.claude_code),
+    (is_event, lambda name, rows: session_of_events(name, rows, {})),
+    (
+        trajectories.is_openhands_v0_event,
+        lambda name, rows: trajectories.openhands(name, {"history": rows}),
+    ),
+)
+"""Forms in which a session is a list of objects, or one a line, and their readers."""
 
 
 def _session(path: Path, number: int, row: Any) -> RecordedSession:
@@ -83,8 +101,8 @@ def _session(path: Path, number: int, row: Any) -> RecordedSession:
         raise SessionError(f"{where}: expected an object, got {type(row).__name__}")
     if trajectories.is_swe_agent(row):
         return trajectories.swe_agent(path.stem, row)
-    if trajectories.is_openhands_v0(row):
-        return trajectories.openhands_v0(where, row)
+    if trajectories.is_openhands(row):
+        return trajectories.openhands(where, row)
     if "session" in row and _counts_tokens(row):
         return session_of_row(where, row)
     if trajectories.is_message_log(row):
@@ -113,7 +131,14 @@ def _rows(path: Path) -> list[tuple[int, Any]]:
             raise SessionError(
                 f"{path}: not readable as JSON ({type(error).__name__}); give {_FORMS}"
             ) from None
-    return list(read_rows(path))
+    rows: list[tuple[int, Any]] = []
+    try:
+        rows.extend(read_rows(path))
+    except CutLineError:
+        # An agent that is at work, or was stopped, leaves half a line behind.
+        if not any(known(row) for _, row in rows[:_FEW] for known, _ in _LISTS):
+            raise
+    return rows
 
 
 def _of_directory(path: Path) -> Iterator[RecordedSession]:
@@ -121,8 +146,20 @@ def _of_directory(path: Path) -> Iterator[RecordedSession]:
     if conversations:
         yield from map(read_conversation, conversations)
         return
+    left_out: list[SessionError] = []
+    read = 0
     for file in _files(path):
-        yield from read_file(file)
+        try:
+            yield from read_file(file)
+            read += 1
+        except SessionError as error:
+            left_out.append(error)
+    if left_out and not read:
+        raise left_out[0]
+    if left_out:
+        # Agents keep settings and results beside their recordings.
+        first = str(left_out[0]).removesuffix(f"; give {_FORMS}")
+        _LOG.warning("%s left out: %s", counted(len(left_out), "file"), first)
 
 
 def _files(path: Path) -> list[Path]:

@@ -25,6 +25,10 @@ class SessionError(ValueError):
     """A recording that cannot be read; names the file, the place and the remedy."""
 
 
+class CutLineError(SessionError):
+    """The last line of a file breaks off, as where it is still being written."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedTurn:
     """One call to a model, and what came of it."""
@@ -70,6 +74,7 @@ def read_rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
     """The objects of a JSON Lines file, plain or gzipped, with their lines.
 
     Raises:
+        CutLineError: The last line breaks off; those before it were given.
         SessionError: The file cannot be read, or a line is no object.
     """
     number = 0
@@ -91,7 +96,8 @@ def _object(where: str, line: str) -> Mapping[str, Any]:
     try:
         row = json.loads(line)
     except (ValueError, RecursionError):
-        raise SessionError(f"{where}: not JSON; expected a session a line") from None
+        kind = SessionError if line.endswith("\n") else CutLineError
+        raise kind(f"{where}: not JSON; expected a session a line") from None
     if not isinstance(row, dict):
         raise SessionError(f"{where}: expected an object, got {type(row).__name__}")
     return row

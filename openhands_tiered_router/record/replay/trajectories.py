@@ -1,6 +1,6 @@
 """What evaluations and proxies write down, as recorded sessions.
 
-OpenHands V0's ``output.jsonl`` (an instance a line, with its ``history``), SWE-agent's
+OpenHands' ``output.jsonl`` (an instance a line, with its ``history``), SWE-agent's
 ``.traj`` (an instance a file, with its ``trajectory``), and logs of OpenAI's or
 Anthropic's messages (an object with ``messages``).
 """
@@ -16,6 +16,11 @@ from typing import Any, Final
 from openhands_tiered_router.policy import anthropic, chat
 from openhands_tiered_router.policy.entry import Entry, ToolCall
 from openhands_tiered_router.policy.outcome import Usage
+from openhands_tiered_router.record.replay.conversations import (
+    is_event,
+    session_of_events,
+    usages_of,
+)
 from openhands_tiered_router.record.replay.sessions import (
     RecordedSession,
     SessionError,
@@ -57,9 +62,14 @@ _OBSERVED: Final = re.compile(
 )
 
 
-def is_openhands_v0(row: Row) -> bool:
-    """Whether an object is an instance of OpenHands V0's output."""
+def is_openhands(row: Row) -> bool:
+    """Whether an object is an instance of the output of OpenHands' evaluations."""
     return isinstance(row.get("history"), list) and "trajectory" not in row
+
+
+def is_openhands_v0_event(row: Row) -> bool:
+    """Whether an object is an event of OpenHands V0, as in its exported trajectory."""
+    return "source" in row and ("action" in row or "observation" in row)
 
 
 def is_swe_agent(row: Row) -> bool:
@@ -72,10 +82,13 @@ def is_message_log(row: Row) -> bool:
     return isinstance(row.get("messages"), list)
 
 
-def openhands_v0(name: str, row: Row) -> RecordedSession:
-    """The session of an instance."""
+def openhands(name: str, row: Row) -> RecordedSession:
+    """The session of an instance; OpenHands' benchmarks of today keep SDK events."""
     task = str(row.get("instance_id") or name)
     metrics = mapping(row.get("metrics"))
+    if any(is_event(mapping(e)) for e in sequence(row.get("history"))[:5]):
+        events = map(mapping, sequence(row["history"]))
+        return session_of_events(task, events, usages_of([metrics]))
     usages = {
         str(mapping(u).get("response_id")): _usage(mapping(u))
         for u in sequence(metrics.get("token_usages"))

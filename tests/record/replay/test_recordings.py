@@ -111,6 +111,33 @@ def test_a_transcript_of_claude_code(tmp_path: Path) -> None:
     assert not session.estimated
 
 
+def test_results_between_the_lines_of_an_answer_do_not_split_it(
+    tmp_path: Path,
+) -> None:
+    """Claude Code runs the first calls while the answer is still being written."""
+    early = [*CLAUDE[:4], CLAUDE[6], CLAUDE[4], *CLAUDE[7:]]
+    (session,) = read_recordings(lines(tmp_path / "s.jsonl", early))
+    assert kinds(session) == [["read", "search"], ["edit"], [], ["test"]]
+    assert failures(session) == [False, True, False]
+
+
+@pytest.mark.parametrize("form", ["claude", "codex"])
+def test_a_transcript_that_is_still_being_written_is_read(
+    tmp_path: Path, form: str
+) -> None:
+    path = lines(tmp_path / "s.jsonl", CLAUDE if form == "claude" else CODEX)
+    whole = read_recordings(path)
+    path.write_text(path.read_text("utf-8") + '\n{"type": "assi', "utf-8")
+    assert read_recordings(path) == whole
+
+
+def test_a_file_of_sessions_that_breaks_off_is_refused(tmp_path: Path) -> None:
+    path = lines(tmp_path / "s.jsonl", [{"messages": OPENAI}])
+    path.write_text(path.read_text("utf-8") + '\n{"messages": [', "utf-8")
+    with pytest.raises(SessionError, match="s.jsonl:2: not JSON"):
+        read_recordings(path)
+
+
 def item(second: int, kind: str, **payload: Any) -> dict[str, Any]:
     row = {"type": kind, **payload}
     return {"timestamp": at(second), "type": "response_item", "payload": row}
@@ -164,6 +191,29 @@ def test_a_rollout_of_codex(tmp_path: Path) -> None:
     assert [turn.end for turn in session.turns] == [
         session.turns[0].start + seconds for seconds in (5.0, 10.0, 14.0)
     ]
+
+
+def test_counts_of_codex_before_an_answer_are_that_answer_s(tmp_path: Path) -> None:
+    """Version 0.60 counts before it writes the answer, and again at the next turn."""
+    call = {"name": "shell", "arguments": "{}"}
+    rows = [
+        item(1, "message", **said("user", "Fix it")),
+        {"timestamp": at(1), "type": "event_msg", "payload": {
+            "type": "token_count", "info": None}},
+        tokens(5, 90),
+        item(5, "function_call", call_id="1", **call),
+        item(6, "function_call_output", call_id="1", output="a.py"),
+        tokens(6, 90),
+        tokens(9, 120),
+        item(9, "function_call", call_id="2", **call),
+        item(10, "function_call_output", call_id="2", output="a.py"),
+        tokens(10, 120),
+        tokens(15, 140),
+        item(15, "message", **said("assistant", "Done")),
+    ]  # fmt: skip
+    (session,) = read_recordings(lines(tmp_path / "rollout-1.jsonl", rows))
+    assert [turn.usage.prompt for turn in session.turns] == [90, 120, 140]
+    assert not session.estimated
 
 
 def v0(id: int, **event: Any) -> dict[str, Any]:
@@ -232,6 +282,55 @@ def test_the_output_of_openhands_v0(tmp_path: Path, paired: bool) -> None:
     assert session.turns[0].usage.prompt == 80
     assert session.turns[1].end - session.turns[1].start == 4.0
     assert session.estimated
+
+
+def test_an_exported_trajectory_of_openhands_v0(tmp_path: Path) -> None:
+    path = tmp_path / "t.json"
+    path.write_text(json.dumps(V0["history"]), "utf-8")
+    (session,) = read_recordings(path)
+    assert kinds(session) == [["read"], ["test"], ["search"], ["finish"]]
+
+
+def event(second: int, kind: str, source: str, **more: Any) -> dict[str, Any]:
+    at = f"2026-01-01T00:00:{second:02d}"
+    return {"kind": kind, "timestamp": at, "source": source, **more}
+
+
+SDK = [
+    event(1, "MessageEvent", "user", llm_message={"content": "Fix it"}),
+    event(
+        4,
+        "ActionEvent",
+        "agent",
+        tool_call={"id": "1", "name": "terminal", "arguments": '{"command": "ls"}'},
+        llm_response_id="r1",
+    ),
+    event(
+        5,
+        "ObservationEvent",
+        "environment",
+        tool_call_id="1",
+        observation={"content": [{"text": "a.py"}], "exit_code": 0},
+    ),
+    event(7, "MessageEvent", "agent", id="m", llm_message={"content": "Done"}),
+]
+
+
+@pytest.mark.parametrize("form", ["evaluation", "list", "lines"])
+def test_events_of_the_sdk_outside_their_directory(tmp_path: Path, form: str) -> None:
+    """As OpenHands' benchmarks write them, and as they are exported."""
+    used = {"response_id": "r1", "prompt_tokens": 80, "completion_tokens": 5}
+    row = {"instance_id": "t", "history": SDK, "metrics": {"token_usages": [used]}}
+    path = tmp_path / ("t.json" if form == "list" else "t.jsonl")
+    if form == "list":
+        path.write_text(json.dumps(SDK), "utf-8")
+    else:
+        lines(path, [row] if form == "evaluation" else SDK)
+    (session,) = read_recordings(path)
+    assert session.id == "t"
+    assert kinds(session) == [["list"], []]
+    assert [turn.end - turn.start for turn in session.turns] == [4.0, 2.0]
+    assert (session.turns[0].usage.prompt == 80) is (form == "evaluation")
 
 
 def test_a_trajectory_of_swe_agent(tmp_path: Path) -> None:
@@ -340,6 +439,19 @@ def test_a_directory_of_transcripts_is_read_whole(tmp_path: Path) -> None:
     lines(tmp_path / "p" / "two.jsonl", CLAUDE)
     lines(tmp_path / "p" / "agent-3.jsonl", CLAUDE)
     assert {s.id for s in read_recordings(tmp_path)} == {"one", "two"}
+
+
+def test_other_files_beside_recordings_are_left_out_and_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    lines(tmp_path / "one.jsonl", CLAUDE)
+    lines(tmp_path / "preds.jsonl", [{"model_patch": "x"}])
+    assert [s.id for s in read_recordings(tmp_path)] == ["one"]
+    assert "1 file left out" in caplog.text
+    assert "preds.jsonl" in caplog.text
+    (tmp_path / "one.jsonl").unlink()
+    with pytest.raises(SessionError, match=r"preds\.jsonl"):
+        read_recordings(tmp_path)
 
 
 def test_transcripts_on_this_machine_are_found_and_can_be_read(tmp_path: Path) -> None:
