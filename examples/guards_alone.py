@@ -17,7 +17,7 @@ from openhands_tiered_router.guards import (
     ConfirmSettings,
     LoopGuard,
     LoopSettings,
-    holds,
+    pause_reasons,
 )
 from openhands.sdk import Conversation, Tool
 from openhands.tools.terminal import TerminalTool
@@ -37,7 +37,7 @@ conversation = Conversation(
 conversation.send_message("List the files here and tell what this project is.")
 conversation.run()
 
-for hold in holds(conversation.state):
-    print(f"paused by the guard {hold.guard}: {hold.reason}")
+for reason in pause_reasons(conversation.state):
+    print(f"paused by the guard {reason.guard}: {reason.reason}")
 cost = conversation.conversation_stats.get_combined_metrics().accumulated_cost
 print(f"{conversation.state.execution_status.value}, ${cost:.4f}")

@@ -29,7 +29,7 @@ from openhands_tiered_router.config import (
     open_config,
 )
 from openhands_tiered_router.config.settings import settings_of
-from openhands_tiered_router.guards.budget.registry import desk
+from openhands_tiered_router.guards.budget.registry import registry
 from openhands_tiered_router.policy.engine import Rule
 from openhands_tiered_router.policy.policy import Policy
 from openhands_tiered_router.record.telemetry import TelemetryRecorder
@@ -201,7 +201,7 @@ class ComplexityRouter(TieredLLM):
         Raises:
             ValueError: There is no such budget or limit.
         """
-        desk().raise_limits(self.settings.budgets, name, limits)
+        registry().raise_limits(self.settings.budgets, name, limits)
 
     def reload(self, config: str | Path | RouterConfig | None = None) -> None:
         """Works by the configuration as it is now, from the next call on.

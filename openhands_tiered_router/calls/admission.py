@@ -11,8 +11,8 @@ from functools import partial
 from typing import Final, Protocol
 
 from openhands_tiered_router.calls.health.breaker import Breaker, Permit
+from openhands_tiered_router.calls.health.fair_queue import Ticket
 from openhands_tiered_router.calls.health.limiter import Limiter
-from openhands_tiered_router.calls.health.line import Ticket
 from openhands_tiered_router.calls.steps import Pause, Reply, Step, blocking
 
 

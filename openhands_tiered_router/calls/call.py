@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from openhands.sdk.llm import LLMResponse
 
-from openhands_tiered_router.calls.health.line import ANYONE
+from openhands_tiered_router.calls.health.fair_queue import ANYONE
 from openhands_tiered_router.policy.outcome import Usage
 from openhands_tiered_router.tiers import Endpoint
 

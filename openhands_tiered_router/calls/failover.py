@@ -30,7 +30,7 @@ from openhands_tiered_router.calls.errors import (
     sdk_error,
 )
 from openhands_tiered_router.calls.health.endpoint import EndpointHealth
-from openhands_tiered_router.calls.health.line import Ticket
+from openhands_tiered_router.calls.health.fair_queue import Ticket
 from openhands_tiered_router.calls.health.transitions import Permit
 from openhands_tiered_router.calls.settings import DispatchSettings
 from openhands_tiered_router.calls.steps import Pause, Reply, Send, Step, Steps
@@ -104,7 +104,7 @@ class Failover:
             if response is not None:
                 return response
             wait = self._wait(round_)
-            if not self._left or self._elapsed() + wait > self.settings.patience:
+            if not self._left or self._elapsed() + wait > self.settings.total_timeout:
                 raise self._exhausted()
             # ``tiered-router run`` shows these lines.
             logger.info("trying again in %.1f s", wait)
@@ -146,7 +146,7 @@ class Failover:
     def _wait_in_line(
         self, full: Sequence[Endpoint], *, force: bool, sent: bool
     ) -> Generator[Step, Reply, LLMResponse | None]:
-        """At the endpoint whose rate limit has room soonest, as patience allows.
+        """At the endpoint whose rate limit has room soonest, within ``total_timeout``.
 
         Raises:
             LLMRateLimitError: The call was sent nowhere, and would wait for too long.
@@ -154,7 +154,7 @@ class Failover:
         now = self.clock()
         endpoint = min(full, key=lambda e: self.health(e).limiter.wait(now))
         limiter = self.health(endpoint).limiter
-        left = self.settings.patience - self._elapsed()
+        left = self.settings.total_timeout - self._elapsed()
         at = _Try(endpoint, left, force=force, insist=not limiter.configured)
         response = yield from self._endpoint(at)
         if response is None and at.full and not sent:

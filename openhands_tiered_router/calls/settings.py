@@ -17,7 +17,7 @@ class DispatchSettings(Section):
     a reasoning model may think for minutes before it says a word."""
     connect_timeout: Annotated[Number, Field(gt=0, le=300)] = 5.0
     """Seconds to open a connection; a host that is up does so in far less."""
-    patience: Seconds = 120.0
+    total_timeout: Seconds = 120.0
     """Seconds after which no further round of attempts begins: what the SDK's own
     five attempts with 8 to 64 s between them come to."""
     short_wait: Annotated[Number, Field(ge=0, le=3_600)] = 2.0

@@ -15,7 +15,7 @@ from openhands_tiered_router.calls.errors import headers_of, retry_after
 from openhands_tiered_router.calls.headers import said_in, said_in_answer
 from openhands_tiered_router.calls.health.allowance import Said
 from openhands_tiered_router.calls.health.endpoint import EndpointHealth
-from openhands_tiered_router.calls.health.line import Ticket
+from openhands_tiered_router.calls.health.fair_queue import Ticket
 from openhands_tiered_router.calls.health.transitions import Permit
 from openhands_tiered_router.calls.steps import Reply, Send, Step
 from openhands_tiered_router.policy.outcome import ErrorKind, Usage

@@ -16,7 +16,7 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from openhands_tiered_router.policy.need.task_weights import TaskWeights
+    from openhands_tiered_router.policy.difficulty.task_weights import TaskWeights
     from openhands_tiered_router.record.calibrate.task import Calibration
 
 UNUSABLE: Final = 2
@@ -187,7 +187,7 @@ def _fit_task(
     leave_out: Sequence[str],
     into: _Output,
 ) -> None:
-    from openhands_tiered_router.policy.need.task_weights import default_weights
+    from openhands_tiered_router.policy.difficulty.task_weights import default_weights
     from openhands_tiered_router.record.calibrate.profile import write_profile
     from openhands_tiered_router.record.calibrate.samples import (
         holds_outcomes,

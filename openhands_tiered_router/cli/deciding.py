@@ -13,14 +13,14 @@ import click
 
 from openhands_tiered_router.policy.chat import entries_of
 from openhands_tiered_router.policy.decision import Decision
-from openhands_tiered_router.policy.engine import Engine, Rule
-from openhands_tiered_router.policy.need.graph_source import BuiltGraphs
-from openhands_tiered_router.policy.need.task import TaskScorer
-from openhands_tiered_router.policy.need.task_weights import (
+from openhands_tiered_router.policy.difficulty.graph_source import BuiltGraphs
+from openhands_tiered_router.policy.difficulty.task import TaskScorer
+from openhands_tiered_router.policy.difficulty.task_weights import (
     ProfileError,
     default_weights,
     load_weights,
 )
+from openhands_tiered_router.policy.engine import Engine, Rule
 from openhands_tiered_router.policy.policy import Policy
 from openhands_tiered_router.policy.request import Purpose, RoutingRequest
 from openhands_tiered_router.policy.rules import standard_rules

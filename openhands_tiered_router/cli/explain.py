@@ -167,7 +167,7 @@ def _recorded(source: _Source) -> tuple[Decision, dict[str, str]]:
 
 def _plain(decision: Decision) -> dict[str, Any]:
     plain = asdict(decision)
-    for key in ("tier", "need", "floor", "cap"):
+    for key in ("tier", "required", "floor", "cap"):
         plain[key] = None if plain[key] is None else str(plain[key])
     for candidate in plain["candidates"]:
         candidate["tier"] = str(candidate["tier"])
@@ -183,9 +183,10 @@ def _show(decision: Decision) -> None:
     from rich.markup import escape
 
     console = Console(highlight=False)
-    need = "" if decision.need == decision.tier else f" (needed: {decision.need})"
+    same = decision.required == decision.tier
+    required = "" if same else f" (required: {decision.required})"
     why = f": {escape(decision.why)}" if decision.why else ""
-    console.print(f"[bold]{decision.tier}[/bold]{need}{why}\n")
+    console.print(f"[bold]{decision.tier}[/bold]{required}{why}\n")
     console.print(_candidates(decision))
     console.print("\nWhat each rule said, in their order:")
     for reason in decision.reasons:

@@ -27,7 +27,7 @@ _TOLD: Final[dict[ErrorKind, tuple[str, str]]] = {
     ),
     ErrorKind.RATE_LIMIT: (
         "The provider's rate limit is reached",
-        "Wait; or give the tier more endpoints, or [dispatch] more patience",
+        "Wait; or give the tier more endpoints, or [dispatch] a longer total_timeout",
     ),
     ErrorKind.OVERLOADED: (
         "The provider is overloaded or failing",

@@ -163,8 +163,8 @@ def _outcomes(
 def _engine(config: Path | None) -> Engine:
     from openhands_tiered_router.config import policy_of, tier_set
     from openhands_tiered_router.config.rules import rules_of
+    from openhands_tiered_router.policy.difficulty.next_turn import default_model
     from openhands_tiered_router.policy.engine import Engine
-    from openhands_tiered_router.policy.need.next_turn import default_model
 
     opened = _configuration(config)
     default_model()  # read before the first decision is timed
@@ -261,7 +261,7 @@ def _show(console: Console, summary: Summary, time_scale: float) -> None:
 
     table = Table(box=None, pad_edge=False)
     table.add_column("policy")
-    for name in ("USD", f"of always {summary.base}", "95 %", "weaker", "leak"):
+    for name in ("USD", f"of always {summary.base}", "95 %", "weaker", "under-routed"):
         table.add_column(name, justify="right")
     for line in summary.lines:
         table.add_row(
@@ -270,7 +270,7 @@ def _show(console: Console, summary: Summary, time_scale: float) -> None:
             f"{line.relative:.3f}",
             f"{line.low:.3f}-{line.high:.3f}" if summary.sessions > 1 else "",
             "" if line.weak != line.weak else f"{line.weak:.0%}",
-            f"{line.leak:.0%}",
+            f"{line.under_routed:.0%}",
         )
     console.print(_result(summary), highlight=False, soft_wrap=True)
     console.print(table)
@@ -280,7 +280,7 @@ def _show(console: Console, summary: Summary, time_scale: float) -> None:
         f"({summary.hard:.0%} hard) at {time_scale:g} x recorded times; "
         f"served by: {served}",
         f"Decision: median {summary.ms_median:.2f} ms, p99 {summary.ms_p99:.2f} ms",
-        "weaker: share of turns below the base tier; leak: of hard turns; "
+        "weaker: share of turns below the base tier; under-routed: of hard turns; "
         "95 %: bootstrap over sessions",
         "offline optimum: the cheapest that serves no hard turn below the base tier, "
         "knowing the future; to cost less, hard turns were served weaker",

@@ -206,9 +206,9 @@ class Reporter:
 
     def _guard(self, event: Event) -> None:
         """What a guard says, whether it pauses or not."""
-        from openhands_tiered_router.guards.pausing import hold_of, notice_of
+        from openhands_tiered_router.guards.pausing import notice_of, pause_reason_of
 
-        held = hold_of(event)
+        held = pause_reason_of(event)
         said = held or notice_of(event)
         if said is None:
             return

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from openhands_tiered_router.guards.guard import Guard
     from openhands_tiered_router.guards.loops.guard import LoopGuard
     from openhands_tiered_router.guards.loops.settings import LoopSettings
-    from openhands_tiered_router.guards.pausing import holds, pause
+    from openhands_tiered_router.guards.pausing import pause, pause_reasons
     from openhands_tiered_router.guards.verify.settings import VerifySettings
 
 
@@ -39,7 +39,7 @@ __all__ = [
     "VerifySettings",
     "approve",
     "describe",
-    "holds",
+    "pause_reasons",
     "pause",
     "reject",
     "waiting",
@@ -57,7 +57,7 @@ _HOMES: Final = {
     "VerifySettings": "verify.settings",
     "approve": "confirm.queue",
     "describe": "confirm.queue",
-    "holds": "pausing",
+    "pause_reasons": "pausing",
     "pause": "pausing",
     "reject": "confirm.queue",
     "waiting": "confirm.queue",

@@ -33,7 +33,7 @@ _TOLD: Final = "GuardNotice:"
 
 
 @dataclass(frozen=True, slots=True)
-class Hold:
+class PauseReason:
     """Why a conversation stands still."""
 
     guard: str
@@ -65,7 +65,7 @@ def tell(conversation: LocalConversation, guard: str, text: str) -> None:
         _emit(conversation, _TOLD + guard, text, action="none")
 
 
-def holds(state: ConversationState) -> tuple[Hold, ...]:
+def pause_reasons(state: ConversationState) -> tuple[PauseReason, ...]:
     """Why guards hold a conversation, oldest first; empty: none does.
 
     Read off the events, so it is the same after a restart. A conversation that its
@@ -73,10 +73,10 @@ def holds(state: ConversationState) -> tuple[Hold, ...]:
     """
     if state.execution_status is not ConversationExecutionStatus.PAUSED:
         return ()
-    found: list[Hold] = []
+    found: list[PauseReason] = []
     paused = False
     for event in reversed(state.active_branch()):
-        held = hold_of(event)
+        held = pause_reason_of(event)
         if held is not None:
             found.insert(0, held)
         elif paused or isinstance(event, InterruptEvent):
@@ -87,22 +87,22 @@ def holds(state: ConversationState) -> tuple[Hold, ...]:
     return tuple(found) if paused else ()
 
 
-def hold_of(event: Event) -> Hold | None:
+def pause_reason_of(event: Event) -> PauseReason | None:
     """What an event says of a guard's hold; ``None``: it is none."""
     return _said(event, _HELD)
 
 
-def notice_of(event: Event) -> Hold | None:
+def notice_of(event: Event) -> PauseReason | None:
     """What a guard told the user without pausing; ``None``: the event is no notice."""
     return _said(event, _TOLD)
 
 
-def _said(event: Event, prefix: str) -> Hold | None:
+def _said(event: Event, prefix: str) -> PauseReason | None:
     if not isinstance(event, ConversationErrorEvent):
         return None
     if not event.code.startswith(prefix):
         return None
-    return Hold(event.code.removeprefix(prefix), event.detail)
+    return PauseReason(event.code.removeprefix(prefix), event.detail)
 
 
 def _emit(

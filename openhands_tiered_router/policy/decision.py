@@ -69,7 +69,7 @@ class Decision:
     endpoint: str
     fallbacks: tuple[str, ...] = ()
     """Endpoints to try next, in order: the same tier's, then the tiers above."""
-    need: Tier
+    required: Tier
     """The weakest tier that was judged good enough, before floors and caps."""
     floor: Tier | None = None
     cap: Tier | None = None

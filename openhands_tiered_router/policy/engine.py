@@ -30,7 +30,7 @@ class Draft:
     fleet: FleetView
     now: float
     candidates: tuple[Candidate, ...]
-    need: Tier
+    required: Tier
     floor: Tier | None = None
     cap: Tier | None = None
     pin: Tier | None = None
@@ -61,7 +61,7 @@ class Draft:
         """
         floor = Tier.SIMPLE if self.floor is None else self.floor
         cap = Tier.REASONING if self.cap is None else self.cap
-        return min(max(self.need, floor) if self.pin is None else self.pin, cap)
+        return min(max(self.required, floor) if self.pin is None else self.pin, cap)
 
 
 Rule = Callable[[Draft], Draft]
@@ -106,7 +106,7 @@ class Engine:
             candidates=tuple(
                 Candidate(endpoint=e.key, tier=e.tier) for e in self.tiers.endpoints
             ),
-            need=self.policy.base_tier,
+            required=self.policy.base_tier,
         )
         for rule in self.rules:
             draft = rule(draft)
@@ -123,7 +123,7 @@ def _decision(draft: Draft, policy: str) -> Decision:
         tier=tier,
         endpoint=first,
         fallbacks=tuple(k for k in rest if draft.endpoint(k).tier >= least),
-        need=draft.need,
+        required=draft.required,
         floor=draft.floor,
         cap=draft.cap,
         pinned=draft.pin is not None,

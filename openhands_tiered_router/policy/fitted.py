@@ -12,15 +12,15 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from openhands_tiered_router.fields import explain
-from openhands_tiered_router.policy.need.next_turn import (
+from openhands_tiered_router.policy.difficulty.next_turn import (
     ModelFileError,
     NextTurnModel,
     Tree,
     model_of,
 )
-from openhands_tiered_router.policy.need.next_turn_features import NAMES
-from openhands_tiered_router.policy.need.task import TaskScorer
-from openhands_tiered_router.policy.need.task_weights import (
+from openhands_tiered_router.policy.difficulty.next_turn_features import NAMES
+from openhands_tiered_router.policy.difficulty.task import TaskScorer
+from openhands_tiered_router.policy.difficulty.task_weights import (
     ProfileError,
     TaskWeights,
     weights_of,

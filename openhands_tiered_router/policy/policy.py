@@ -16,12 +16,12 @@ from openhands_tiered_router.fields import (
     Turns,
     fault,
 )
-from openhands_tiered_router.policy.need.dimensions import NAMES
+from openhands_tiered_router.policy.difficulty.dimensions import NAMES
 from openhands_tiered_router.tiers import Tier
 
 
 PROFILES: Final[Mapping[str, float]] = {
-    "thrift": 1.0,
+    "cost": 1.0,
     "balanced": 5.0,
     "quality": 20.0,
 }
@@ -56,7 +56,7 @@ class Policy(Section):
     """Tier to start with while nothing better is known: strong enough not to fail what
     it is given, at less than the strongest tier's price."""
     profile: Annotated[str, BeforeValidator(_profile)] = "balanced"
-    """A name for ``task_value``: thrift (1 USD), balanced (5) or quality (20)."""
+    """A name for ``task_value``: cost (1 USD), balanced (5) or quality (20)."""
     task_value: Amount = PROFILES["balanced"]
     """USD that a solved task is worth to you: every choice weighs it against the cost
     of tokens (docs/value.md). Overrides ``profile``."""

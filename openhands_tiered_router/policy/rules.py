@@ -6,22 +6,25 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from openhands_tiered_router.policy.economics.lifetime import (
-    CacheLifetime,
-)
-from openhands_tiered_router.policy.engine import Draft, Rule
-from openhands_tiered_router.policy.need.escalation import (
+from openhands_tiered_router.policy.difficulty.escalation import (
     SIGNS,
     asked_by_a_guard,
     escalation,
 )
-from openhands_tiered_router.policy.need.next_turn import PredictsTurns, default_model
-from openhands_tiered_router.policy.need.risk import RiskSource, risk
-from openhands_tiered_router.policy.need.task import (
+from openhands_tiered_router.policy.difficulty.next_turn import (
+    PredictsTurns,
+    default_model,
+)
+from openhands_tiered_router.policy.difficulty.risk import RiskSource, risk
+from openhands_tiered_router.policy.difficulty.task import (
     GraphSource,
     TaskScorer,
     TaskScoreRule,
 )
+from openhands_tiered_router.policy.economics.lifetime import (
+    CacheLifetime,
+)
+from openhands_tiered_router.policy.engine import Draft, Rule
 from openhands_tiered_router.policy.ranking import ranked
 from openhands_tiered_router.policy.request import Purpose
 from openhands_tiered_router.policy.value.rule import worth
@@ -56,7 +59,7 @@ def side_request(draft: Draft) -> Draft:
     """Titles, summaries and hooks need no strong model."""
     if draft.request.purpose is not Purpose.SIDE:
         return draft
-    draft = replace(draft, need=draft.policy.side_tier)
+    draft = replace(draft, required=draft.policy.side_tier)
     return draft.because("side_request", "not a step of the conversation")
 
 

@@ -70,9 +70,9 @@ def exit_code(conversation: LocalConversation) -> int:
 
 def _exit_code_of_pause(conversation: LocalConversation) -> int:
     from openhands_tiered_router.guards.budget.notices import NAME
-    from openhands_tiered_router.guards.pausing import holds
+    from openhands_tiered_router.guards.pausing import pause_reasons
 
-    guards = {hold.guard for hold in holds(conversation.state)}
+    guards = {reason.guard for reason in pause_reasons(conversation.state)}
     if NAME in guards:
         return EXIT_BUDGET
     return EXIT_PAUSED_BY_GUARD if guards else EXIT_PAUSED
@@ -90,13 +90,13 @@ def exit_code_at(status: str, events: Sequence[Event]) -> int:
     from openhands.sdk.event.conversation_error import ConversationErrorEvent
 
     from openhands_tiered_router.guards.budget.notices import NAME
-    from openhands_tiered_router.guards.pausing import hold_of
+    from openhands_tiered_router.guards.pausing import pause_reason_of
 
     if status in _CODES:
         return _CODES[status]
     errors = [e for e in events if isinstance(e, ConversationErrorEvent)]
     if status == "paused":
-        held = hold_of(errors[-1]) if errors else None
+        held = pause_reason_of(errors[-1]) if errors else None
         if held is None:
             return EXIT_PAUSED
         return EXIT_BUDGET if held.guard == NAME else EXIT_PAUSED_BY_GUARD

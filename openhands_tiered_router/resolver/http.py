@@ -26,7 +26,7 @@ MAX_PAGES: Final = 30
 ATTEMPTS: Final = 4
 SECONDS: Final = 30.0
 """For a connection, and for each piece of an answer."""
-PATIENCE: Final = 120.0
+MAX_WAIT: Final = 120.0
 """Longest wait that a server may ask for: GitHub tells to wait at least a minute
 after its secondary limit; an hourly limit is not waited for."""
 
@@ -142,7 +142,7 @@ class Api:
         ):
             text = f"{path}: rate limit; try again in {wait:.0f} s"
             limited = ForgeError(text, status)
-            if wait > PATIENCE:
+            if wait > MAX_WAIT:
                 raise limited
             raise _TryAgain(limited, wait)
         if status in _LOST:

@@ -10,7 +10,7 @@ from openhands_tiered_router.calls.state.settings import StateSettings
 from openhands_tiered_router.calls.state.stores import durable_store_for
 from openhands_tiered_router.guards.budget import ledger
 from openhands_tiered_router.guards.budget.limits import MEASURES, NANO, Budget
-from openhands_tiered_router.guards.budget.registry import desk
+from openhands_tiered_router.guards.budget.registry import registry
 from openhands_tiered_router.record.report.budgets import BudgetLeft
 
 
@@ -37,7 +37,7 @@ def budgets_left(
             then it is not known what others have spent.
     """
     store, now = durable_store_for(state), time.time()
-    for budget in map(desk().current, budgets):
+    for budget in map(registry().current, budgets):
         key = budget.key(conversation_id, now)
         if key is None:
             continue

@@ -23,7 +23,7 @@ from openhands_tiered_router.calls.errors import CallbackFailed, scrub
 from openhands_tiered_router.calls.failover import Failover
 from openhands_tiered_router.calls.fleet import RoutedCall
 from openhands_tiered_router.calls.flow import Call
-from openhands_tiered_router.calls.health.line import ANYONE
+from openhands_tiered_router.calls.health.fair_queue import ANYONE
 from openhands_tiered_router.calls.steps import Reply, Send, Step, Steps
 from openhands_tiered_router.calls.watch import BreakerChange
 from openhands_tiered_router.policy.decision import Decision

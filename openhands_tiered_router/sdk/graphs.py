@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Final
 from openhands.sdk.event import ActionEvent, Event, ObservationEvent
 
 from openhands_tiered_router.calls.fleet import fleet
-from openhands_tiered_router.policy.need.dimensions import GraphFacts
-from openhands_tiered_router.policy.need.graph_facts import graph_facts
-from openhands_tiered_router.policy.need.lru import Lru
+from openhands_tiered_router.policy.difficulty.dimensions import GraphFacts
+from openhands_tiered_router.policy.difficulty.graph_facts import graph_facts
+from openhands_tiered_router.policy.difficulty.lru import Lru
 
 
 if TYPE_CHECKING:

@@ -6,11 +6,11 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from openhands_tiered_router.policy.difficulty import next_turn
+from openhands_tiered_router.policy.difficulty.task_weights import default_weights
 from openhands_tiered_router.policy.economics.dynamics import default_dynamics
 from openhands_tiered_router.policy.engine import Rule
 from openhands_tiered_router.policy.fitted import load_fitted, models_of
-from openhands_tiered_router.policy.need import next_turn
-from openhands_tiered_router.policy.need.task_weights import default_weights
 from openhands_tiered_router.policy.rules import standard_rules
 from openhands_tiered_router.policy.value.table import default_table
 from openhands_tiered_router.sdk.graphs import live_graphs

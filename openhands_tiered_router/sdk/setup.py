@@ -25,7 +25,7 @@ from openhands_tiered_router.calls.state.degrading import DegradingStore
 from openhands_tiered_router.calls.state.settings import StateSettings
 from openhands_tiered_router.calls.state.stores import durable_store_for, store_for
 from openhands_tiered_router.guards.budget.limits import Budget, Scope
-from openhands_tiered_router.guards.budget.registry import desk
+from openhands_tiered_router.guards.budget.registry import registry
 from openhands_tiered_router.guards.budget.reservation import Account, Refused
 from openhands_tiered_router.policy.decision import Decision, Reason
 from openhands_tiered_router.policy.economics.lifetime import CacheSettings
@@ -153,7 +153,7 @@ class RouterSetup:
             tier=first.tier,
             endpoint=first.key,
             fallbacks=tuple(e.key for e in rest),
-            need=base,
+            required=base,
             reasons=(Reason("fallback", f"routing failed with {error}"),),
             policy="fallback",
         )
@@ -165,7 +165,7 @@ class RouterSetup:
             store = durable_store_for(self.state)
             if isinstance(store, DegradingStore):
                 store.listeners.setdefault("telemetry", self._note_state)
-            budgets = tuple(desk().current(budget) for budget in self.budgets)
+            budgets = tuple(registry().current(budget) for budget in self.budgets)
             caller = Caller(
                 conversation=call.conversation,
                 session=call.session_id,

@@ -86,7 +86,7 @@ def attributes(
         "tiered_router.fallbacks": list(decision.fallbacks),
         "tiered_router.purpose": str(request.purpose),
         "tiered_router.prompt_tokens": request.prompt_tokens,
-        "tiered_router.need": str(decision.need),
+        "tiered_router.required": str(decision.required),
         "tiered_router.floor": _name(decision.floor),
         "tiered_router.cap": _name(decision.cap),
         "tiered_router.pinned": decision.pinned,

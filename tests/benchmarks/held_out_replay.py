@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import cast
 
 from openhands_tiered_router.config import load_config, policy_of, tier_set
+from openhands_tiered_router.policy.difficulty.next_turn import NextTurnModel
 from openhands_tiered_router.policy.engine import Engine
-from openhands_tiered_router.policy.need.next_turn import NextTurnModel
 from openhands_tiered_router.policy.rules import RULES, standard_rules
 from openhands_tiered_router.policy.session import SessionState
 from openhands_tiered_router.record.calibrate.next_turn import fit_next_turn

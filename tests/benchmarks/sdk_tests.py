@@ -55,7 +55,7 @@ def routed(made: Any) -> Callable[..., Any]:
     if made is not LLM:
         return made
     # Or each mocked failure would be waited out for two minutes.
-    quick = DispatchSettings(patience=0.5, backoff_base=0.02)
+    quick = DispatchSettings(total_timeout=0.5, backoff_base=0.02)
 
     def factory(*args: Any, **fields: Any) -> LLM:
         llm = LLM(*args, **fields)

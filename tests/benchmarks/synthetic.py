@@ -184,7 +184,7 @@ def _decision(
         tier=tier,
         endpoint=str(tier),
         fallbacks=("complex", "reasoning") if tier == Tier.SIMPLE else ("reasoning",),
-        need=tier,
+        required=tier,
         score=0.4 + turn / 1e4 + task[0][1] / 10,
         p_mechanical=p,
         candidates=tuple(

@@ -117,7 +117,7 @@ def another_writer(path: Path) -> Iterator[None]:
     writer, done, waits = Writer(path), threading.Event(), []
 
     def run() -> None:
-        decision = Decision(tier=Tier.SIMPLE, endpoint="simple", need=Tier.SIMPLE)
+        decision = Decision(tier=Tier.SIMPLE, endpoint="simple", required=Tier.SIMPLE)
         while not done.wait(0.05):
             began = time.perf_counter()
             writer.put(

@@ -13,9 +13,9 @@ import platform
 import statistics
 import time
 
+from openhands_tiered_router.policy.difficulty.next_turn import default_model
 from openhands_tiered_router.policy.engine import Engine
 from openhands_tiered_router.policy.entry import Entry, ToolCall
-from openhands_tiered_router.policy.need.next_turn import default_model
 from openhands_tiered_router.policy.outcome import Usage
 from openhands_tiered_router.policy.request import Purpose, RoutingRequest
 from openhands_tiered_router.policy.rules import RULES

@@ -37,7 +37,7 @@ KEYS = [f"{tier}/{n}" for tier in ("simple", "complex") for n in range(2, 6)]
 def records(number: int) -> tuple[Call, Call]:
     key = KEYS[number % len(KEYS)]
     tier = Tier.of(key)
-    decision = Decision(tier=tier, endpoint=key, need=tier)
+    decision = Decision(tier=tier, endpoint=key, required=tier)
     outcome = Outcome(
         endpoint=key,
         attempts=(Attempt(endpoint=key, error=None, seconds=1.0),),

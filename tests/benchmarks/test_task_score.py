@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from openhands_tiered_router.policy.need.task import TaskScorer
+from openhands_tiered_router.policy.difficulty.task import TaskScorer
 
 
 pytest.importorskip("pytest_benchmark")

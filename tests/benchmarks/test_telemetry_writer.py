@@ -55,7 +55,7 @@ def decision(n: int) -> Decision:
         tier=Tier(n % 4),
         endpoint=str(Tier(n % 4)),
         fallbacks=("complex", "reasoning"),
-        need=Tier.SIMPLE,
+        required=Tier.SIMPLE,
         score=0.4321 + n / 1e6,
         p_mechanical=1 / (n + 2),
         candidates=tuple(

@@ -10,7 +10,7 @@ from openhands.sdk.llm.exceptions import LLMRateLimitError, LLMTimeoutError
 
 from openhands_tiered_router.calls.call import CallFacts
 from openhands_tiered_router.calls.health.allowance import Level, Said
-from openhands_tiered_router.calls.health.line import Ticket
+from openhands_tiered_router.calls.health.fair_queue import Ticket
 from openhands_tiered_router.calls.health.transitions import Permit
 from openhands_tiered_router.calls.settings import DispatchSettings
 from openhands_tiered_router.calls.steps import Pause, Send
@@ -19,7 +19,7 @@ from openhands_tiered_router.tiers import Limits
 from tests.calls.bench import DOWN, Behaviour, Bench, always, answer, limited, well
 
 
-PATIENT = DispatchSettings(patience=600.0)
+PATIENT = DispatchSettings(total_timeout=600.0)
 
 
 def most_in_a_minute(times: list[float]) -> int:
@@ -69,7 +69,7 @@ def test_the_error_states_the_wait() -> None:
 
 def test_a_wait_beyond_patience_is_not_begun() -> None:
     bench = Bench({"simple": well}, limits={"simple": Limits(rpm=1)})
-    bench.settings = DispatchSettings(patience=30.0)
+    bench.settings = DispatchSettings(total_timeout=30.0)
     bench.run()
     with pytest.raises(LLMRateLimitError, match="at its rate limit"):
         bench.run()
@@ -78,7 +78,7 @@ def test_a_wait_beyond_patience_is_not_begun() -> None:
 
 def test_after_the_wait_the_same_call_works() -> None:
     bench = Bench({"simple": well}, limits={"simple": Limits(rpm=1)})
-    bench.settings = DispatchSettings(patience=5.0)
+    bench.settings = DispatchSettings(total_timeout=5.0)
     bench.run()
     with pytest.raises(LLMRateLimitError):
         bench.run()
@@ -207,8 +207,8 @@ def test_a_provider_that_says_it_is_used_up_is_spared() -> None:
 
 
 def test_what_headers_say_never_makes_a_call_fail() -> None:
-    """Whatever they say: with patience for nothing, the call is sent all the same."""
-    bench = Bench({"simple": well}, settings=DispatchSettings(patience=1.0))
+    """Even with no time for a second attempt."""
+    bench = Bench({"simple": well}, settings=DispatchSettings(total_timeout=1.0))
     hear(bench, "simple", Said(requests=Level(1, 0, 86_400)))
     bench.run()
     assert bench.sent == ["simple"]

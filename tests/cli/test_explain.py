@@ -11,7 +11,7 @@ from openhands_tiered_router.policy.decision import (
     Dimension,
     Reason,
 )
-from openhands_tiered_router.policy.need.dimensions import NAMES
+from openhands_tiered_router.policy.difficulty.dimensions import NAMES
 from openhands_tiered_router.record.telemetry.records import TextRecord, decided
 from openhands_tiered_router.record.telemetry.store import Store
 from openhands_tiered_router.tiers import Tier
@@ -91,7 +91,7 @@ def test_a_decision_on_record(tmp_path: Path) -> None:
     decision = Decision(
         tier=Tier.MEDIUM,
         endpoint="medium",
-        need=Tier.MEDIUM,
+        required=Tier.MEDIUM,
         score=0.5,
         candidates=(Candidate(endpoint="medium", tier=Tier.MEDIUM, cost_now=0.002),),
         dimensions=(Dimension("breadth", 0.5, 0.2, "parts +1.0"),),
@@ -139,7 +139,7 @@ def test_the_sum_of_a_choice_is_shown(tmp_path: Path) -> None:
         decision = Decision(
             tier=Tier.COMPLEX,
             endpoint=endpoint,
-            need=Tier.COMPLEX,
+            required=Tier.COMPLEX,
             score=0.5,
             candidates=candidates,
         )

@@ -184,7 +184,7 @@ def test_the_fitted_model_of_the_next_turn_decides(
 
     before = weak()
     model = json.loads(
-        resources.files("openhands_tiered_router.policy.need.data")
+        resources.files("openhands_tiered_router.policy.difficulty.data")
         .joinpath("next_turn.json")
         .read_text("utf-8")
     )

@@ -58,7 +58,7 @@ def records(now: float) -> Iterator[Record]:
         tier=Tier.SIMPLE,
         endpoint="simple",
         fallbacks=("complex",),
-        need=Tier.SIMPLE,
+        required=Tier.SIMPLE,
         score=0.4,
         p_mechanical=0.8,
         candidates=(
@@ -448,7 +448,7 @@ def test_only_what_this_configuration_routes_is_alive_here(
 
 def test_a_conversation_without_a_turn_is_starting(tmp_path: Path) -> None:
     path = tmp_path / "t.sqlite3"
-    title = Decision(tier=Tier.SIMPLE, endpoint="simple", need=Tier.SIMPLE)
+    title = Decision(tier=Tier.SIMPLE, endpoint="simple", required=Tier.SIMPLE)
     store = Store(path)
     store.write(
         [decided(title, decision_id="d", conversation_id="c", time=time.time(),

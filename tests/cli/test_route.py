@@ -103,7 +103,7 @@ def test_the_configuration_is_found_as_by_run(
 
 def test_fitted_weights_of_the_configuration_count(tmp_path: Path) -> None:
     raw = json.loads(
-        resources.files("openhands_tiered_router.policy.need.data")
+        resources.files("openhands_tiered_router.policy.difficulty.data")
         .joinpath("task.json")
         .read_text("utf-8")
     )

@@ -30,7 +30,9 @@ def file(tmp_path: Path) -> Path:
     store = Store(path)
     for name, turns in (("a", 2), ("b", 1)):
         for n in range(turns):
-            decision = Decision(tier=Tier.SIMPLE, endpoint="simple", need=Tier.SIMPLE)
+            decision = Decision(
+                tier=Tier.SIMPLE, endpoint="simple", required=Tier.SIMPLE
+            )
             outcome = Outcome(
                 endpoint="complex",
                 attempts=(),
@@ -177,7 +179,7 @@ def test_a_file_that_is_no_telemetry_is_an_error(tmp_path: Path) -> None:
 def test_a_spreadsheet_gets_no_formula(tmp_path: Path) -> None:
     path = tmp_path / "t.sqlite3"
     store = Store(path)
-    named = Decision(tier=Tier.SIMPLE, endpoint="=cmd()", need=Tier.SIMPLE)
+    named = Decision(tier=Tier.SIMPLE, endpoint="=cmd()", required=Tier.SIMPLE)
     store.write([decided(named, decision_id="d", conversation_id="c", time=1.0)])
     store.close()
     text = ask("export", "--telemetry", path, "--format", "csv").stdout
@@ -191,7 +193,7 @@ def test_control_characters_in_names_reach_neither_terminal_nor_table(
     path = tmp_path / "t.sqlite3"
     store = Store(path)
     endpoint, conversation = "a\x1b[2J\u202eb", "c\x1b]0;title\x07"
-    named = Decision(tier=Tier.SIMPLE, endpoint=endpoint, need=Tier.SIMPLE)
+    named = Decision(tier=Tier.SIMPLE, endpoint=endpoint, required=Tier.SIMPLE)
     now = time.time()
     store.write(
         [

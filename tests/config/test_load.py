@@ -343,8 +343,8 @@ BROKEN = {
     ),
     "word for a number": (
         "c.toml",
-        f'{ENDPOINT}[dispatch]\npatience = "long"',
-        "dispatch.patience",
+        f'{ENDPOINT}[dispatch]\ntotal_timeout = "long"',
+        "dispatch.total_timeout",
         "must be a number, is 'long'",
         "Write a number",
     ),

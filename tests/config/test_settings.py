@@ -28,7 +28,7 @@ def test_a_configuration_without_sections_gives_the_defaults() -> None:
 def test_every_section_arrives() -> None:
     raw = {
         "policy": {"side_tier": "complex"},
-        "dispatch": {"patience": 12.0},
+        "dispatch": {"total_timeout": 12.0},
         "breaker": {"cooldown": 13.0},
         "telemetry": {"keep_days": 7},
         "graph": {"enabled": False},
@@ -77,9 +77,9 @@ def test_a_profile_names_a_value() -> None:
             parse_config({"tiers": TIERS, "policy": policy}, "x")
         ).task_value
 
-    assert value({"profile": "thrift"}) < value({}) < value({"profile": "quality"})
-    assert value({"profile": "thrift", "task_value": 0.3}) == 0.3
-    with pytest.raises(ConfigError, match="thrift, balanced, quality"):
+    assert value({"profile": "cost"}) < value({}) < value({"profile": "quality"})
+    assert value({"profile": "cost", "task_value": 0.3}) == 0.3
+    with pytest.raises(ConfigError, match="cost, balanced, quality"):
         value({"profile": "cheap"})
 
 

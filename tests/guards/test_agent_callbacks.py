@@ -17,7 +17,7 @@ from openhands_tiered_router import RoutedAgent
 from openhands_tiered_router.guards.guard import Guard
 from openhands_tiered_router.guards.loops.guard import LoopGuard
 from openhands_tiered_router.guards.loops.settings import LoopSettings
-from openhands_tiered_router.guards.pausing import holds
+from openhands_tiered_router.guards.pausing import pause_reasons
 from openhands_tiered_router.loopback import Reply, ToolCall
 from openhands_tiered_router.policy.rules import RULES
 from openhands_tiered_router.record.telemetry.query import TelemetryFile
@@ -62,7 +62,7 @@ async def run(conversation: LocalConversation, is_async: bool = False) -> None:
 
 def reasons(conversation: LocalConversation) -> list[str]:
     assert conversation.state.execution_status is Status.PAUSED
-    return [hold.reason for hold in holds(conversation.state)]
+    return [reason.reason for reason in pause_reasons(conversation.state)]
 
 
 @pytest.mark.parametrize("is_async", [False, True])
@@ -113,7 +113,7 @@ def test_a_fork_is_guarded_from_where_it_was_taken(failing) -> None:
     (reason,) = reasons(fork)
     assert "The last 4 actions failed" in reason
     assert len(failing.provider.requests) == 4
-    assert holds(source.state) == ()
+    assert pause_reasons(source.state) == ()
 
 
 def test_the_users_own_guard_goes_before_the_configured_one(failing) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from openhands_tiered_router.guards.pausing import Hold, holds
+from openhands_tiered_router.guards.pausing import PauseReason, pause_reasons
 
 
 PAGE = (Path(__file__).parents[2] / "docs" / "guards.md").read_text()
@@ -23,4 +23,4 @@ def test_a_guard_of_your_own(world) -> None:
     conversation.send_message("Deploy it.")
     conversation.run()
     why = "It deployed. Run again to let it go on."
-    assert holds(conversation.state) == (Hold("deploys", why),)
+    assert pause_reasons(conversation.state) == (PauseReason("deploys", why),)

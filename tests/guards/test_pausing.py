@@ -15,7 +15,13 @@ from openhands.sdk.conversation.state import ConversationExecutionStatus as Stat
 from openhands.sdk.event import ActionEvent, Event, ObservationEvent, PauseEvent
 
 from openhands_tiered_router.guards.guard import Guard
-from openhands_tiered_router.guards.pausing import Hold, holds, notice_of, pause, tell
+from openhands_tiered_router.guards.pausing import (
+    PauseReason,
+    notice_of,
+    pause,
+    pause_reasons,
+    tell,
+)
 from openhands_tiered_router.loopback import Reply
 
 
@@ -62,12 +68,12 @@ async def test_a_hold_in_a_step_ends_the_run_and_the_next_run_goes_on(
     conversation = talk(world, HoldsAt(kind, 2))
     await go(conversation, is_async)
     assert conversation.state.execution_status is Status.PAUSED
-    assert holds(conversation.state) == (Hold("test", WHY),)
+    assert pause_reasons(conversation.state) == (PauseReason("test", WHY),)
     done = [e for e in conversation.state.events if isinstance(e, ObservationEvent)]
     assert len(done) == 2 == len(world.provider.requests)
     await go(conversation, is_async)
     assert conversation.state.execution_status is Status.FINISHED
-    assert holds(conversation.state) == ()
+    assert pause_reasons(conversation.state) == ()
 
 
 def test_no_model_is_told(world) -> None:
@@ -81,9 +87,9 @@ def test_no_model_is_told(world) -> None:
 def test_all_who_hold_are_named_once(world) -> None:
     conversation = talk(world, HoldsAt(ActionEvent, 1, again=True))
     conversation.run()
-    assert holds(conversation.state) == (
-        Hold("test", WHY),
-        Hold("other", "Also this."),
+    assert pause_reasons(conversation.state) == (
+        PauseReason("test", WHY),
+        PauseReason("other", "Also this."),
     )
     pauses = [e for e in conversation.state.events if isinstance(e, PauseEvent)]
     assert len(pauses) == 1
@@ -97,7 +103,7 @@ def test_the_users_own_pause_is_no_hold(world) -> None:
     conversation.send_message("More.")
     conversation.pause()
     assert conversation.state.execution_status is Status.PAUSED
-    assert holds(conversation.state) == ()
+    assert pause_reasons(conversation.state) == ()
 
 
 def test_an_agent_that_finishes_in_that_step_is_finished(world) -> None:
@@ -105,7 +111,7 @@ def test_an_agent_that_finishes_in_that_step_is_finished(world) -> None:
     conversation = talk(world, HoldsAt(Event, 3))
     conversation.run()
     assert conversation.state.execution_status is Status.FINISHED
-    assert holds(conversation.state) == ()
+    assert pause_reasons(conversation.state) == ()
 
 
 def test_a_notice_does_not_pause(world) -> None:
@@ -114,7 +120,7 @@ def test_a_notice_does_not_pause(world) -> None:
     conversation.run()
     assert conversation.state.execution_status is Status.FINISHED
     told = [n for e in conversation.state.events if (n := notice_of(e))]
-    assert told == [Hold("test", "Half of it is spent.")]
+    assert told == [PauseReason("test", "Half of it is spent.")]
     assert not any("Half of it" in str(r.body) for r in world.provider.requests)
 
 
@@ -123,7 +129,7 @@ import sys
 from uuid import UUID
 from openhands.sdk import Agent, LLM, LocalConversation, Tool
 from openhands.tools.terminal import TerminalTool
-from openhands_tiered_router.guards.pausing import holds
+from openhands_tiered_router.guards.pausing import pause_reasons
 
 url, workspace, kept, conversation_id = sys.argv[1:]
 agent = Agent(
@@ -133,9 +139,9 @@ agent = Agent(
 conversation = LocalConversation(
     agent, workspace=workspace, persistence_dir=kept,
     conversation_id=UUID(conversation_id), visualizer=None, delete_on_close=False)
-print(holds(conversation.state))
+print(pause_reasons(conversation.state))
 conversation.run()
-print(conversation.state.execution_status, holds(conversation.state))
+print(conversation.state.execution_status, pause_reasons(conversation.state))
 """
 
 
@@ -161,7 +167,7 @@ def test_another_process_knows_why_and_goes_on(world, tmp_path: Path) -> None:
         env={**os.environ, "LOG_LEVEL": "ERROR"},
     )
     first, last = result.stdout.strip().splitlines()[-2:]
-    assert first == str((Hold("test", WHY),))
+    assert first == str((PauseReason("test", WHY),))
     assert last == "ConversationExecutionStatus.FINISHED ()"
 
 
@@ -206,7 +212,7 @@ def test_what_a_model_wrote_cannot_act_on_the_terminal(world) -> None:
     hostile = "ls \x1b[2J\x1b]0;title\x07 \u202etxt.exe\r\nNext line."
     tell(conversation, "test", hostile)
     pause(conversation, "test", hostile)
-    (hold,) = holds(conversation.state)
+    (hold,) = pause_reasons(conversation.state)
     told = [n for e in conversation.state.events if (n := notice_of(e))]
     for said in (hold, *told):
         assert said.reason == (

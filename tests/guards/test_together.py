@@ -21,7 +21,11 @@ from openhands_tiered_router.guards.budget.limits import Budget
 from openhands_tiered_router.guards.confirm.settings import ConfirmSettings
 from openhands_tiered_router.guards.loops.guard import LoopGuard
 from openhands_tiered_router.guards.loops.settings import LoopSettings
-from openhands_tiered_router.guards.pausing import hold_of, holds, notice_of
+from openhands_tiered_router.guards.pausing import (
+    notice_of,
+    pause_reason_of,
+    pause_reasons,
+)
 from openhands_tiered_router.guards.verify.settings import VerifySettings
 from openhands_tiered_router.loopback import Reply, ToolCall
 from openhands_tiered_router.settings import RouterSettings
@@ -66,12 +70,12 @@ async def test_each_does_its_part(world, is_async: bool) -> None:
     (refused,) = [e for e in events if isinstance(e, UserRejectObservation)]
     assert "waits for the user's yes" in refused.rejection_reason
     assert (world.workspace / "notes.txt").exists()
-    assert [hold.guard for hold in holds(conversation.state)] == ["loop"]
+    assert [reason.guard for reason in pause_reasons(conversation.state)] == ["loop"]
     await run()
     assert conversation.state.execution_status is Status.FINISHED
     said = [n.guard for e in events if (n := notice_of(e))]
     assert said == ["budget", "verify"]
-    assert [h.guard for e in events if (h := hold_of(e))] == ["loop"]
+    assert [h.guard for e in events if (h := pause_reason_of(e))] == ["loop"]
     assert len([r for r in world.provider.requests if r.tools]) == 6
 
 
@@ -126,6 +130,6 @@ def test_what_was_counted_survives_a_kill(world, tmp_path: Path) -> None:
         callbacks=[LoopGuard(LoopSettings(failures=6))],
     )
     again.run()
-    (hold,) = holds(again.state)
+    (hold,) = pause_reasons(again.state)
     assert "The last 6 actions failed" in hold.reason
     assert len(world.provider.requests) == 5 + 2

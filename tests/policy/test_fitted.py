@@ -10,15 +10,15 @@ import pytest
 from hypothesis import given, strategies as st
 
 from openhands_tiered_router.config import ConfigError, load_config, policy_of
+from openhands_tiered_router.policy.difficulty.next_turn_features import NAMES
+from openhands_tiered_router.policy.difficulty.task import TaskScoreRule
+from openhands_tiered_router.policy.difficulty.task_weights import default_weights
 from openhands_tiered_router.policy.fitted import (
     FittedError,
     fitted_of,
     load_fitted,
     models_of,
 )
-from openhands_tiered_router.policy.need.next_turn_features import NAMES
-from openhands_tiered_router.policy.need.task import TaskScoreRule
-from openhands_tiered_router.policy.need.task_weights import default_weights
 from openhands_tiered_router.policy.rules import RULES, NextTurn, standard_rules
 from openhands_tiered_router.policy.session import SessionState, Turn
 
@@ -35,7 +35,9 @@ def fitted(**parts: Any) -> dict[str, Any]:
 
 
 def test_fitted_models_take_the_place_of_the_packages() -> None:
-    source = files("openhands_tiered_router.policy.need.data").joinpath("task.json")
+    source = files("openhands_tiered_router.policy.difficulty.data").joinpath(
+        "task.json"
+    )
     task = json.loads(source.read_text("utf-8"))
     task["heads"]["prompt"]["base"] = 0.5
     found = fitted_of(fitted(task=task, next_turn=model(LEAF)), "x")

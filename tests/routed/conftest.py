@@ -49,7 +49,7 @@ def after_a_look(draft: Draft) -> Draft:
     looked = last is not None and not last.failed and last.kind in LOOKS
     if draft.request.purpose is not Purpose.TURN or not looked:
         return draft
-    return replace(draft, need=Tier.SIMPLE).because("test", "after a look")
+    return replace(draft, required=Tier.SIMPLE).because("test", "after a look")
 
 
 LOOKS = (ActionKind.LIST, ActionKind.READ, ActionKind.SEARCH, ActionKind.SCRIPT)

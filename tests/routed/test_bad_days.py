@@ -47,7 +47,7 @@ async def test_no_attempt_outlives_its_time(world, name: str, stream: bool) -> N
 
 def test_alone_it_is_told_as_a_timeout(world) -> None:
     world.provider.faults.always(ENDLESS["JSON that drips"])
-    brief = world.quick.model_copy(update={"attempt_timeout": 1, "patience": 1.0})
+    brief = world.quick.model_copy(update={"attempt_timeout": 1, "total_timeout": 1.0})
     router = world.router(
         {"simple": "openai/gpt-4o-mini"}, settings=RouterSettings(dispatch=brief)
     )

@@ -202,7 +202,7 @@ def test_the_tier_above_answers_but_never_the_one_below(world) -> None:
     for model in ("claude-sonnet-4-5", "claude-opus-4-5"):
         world.provider.faults.always(faults.server_error(500), model=model)
     impatient = RouterSettings(
-        dispatch=world.quick.model_copy(update={"patience": 1.0})
+        dispatch=world.quick.model_copy(update={"total_timeout": 1.0})
     )
     router = world.router(settings=impatient)
     with pytest.raises(LLMServiceUnavailableError) as caught:
@@ -292,6 +292,6 @@ def test_the_routers_own_fault_goes_to_the_default_tier(
 
 
 def test_default_settings_try_as_long_as_the_sdk_would(world) -> None:
-    assert RouterSettings().dispatch.patience == 120
+    assert RouterSettings().dispatch.total_timeout == 120
     # One attempt, as 1 is, but no number that someone gave.
     assert world.router().llms_for_routing["simple"].num_retries == 0

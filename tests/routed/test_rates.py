@@ -213,7 +213,7 @@ def test_processes_share_what_they_know(world, tmp_path: Path, use_async: bool) 
 
 
 async def test_cancelling_leaves_the_line(world) -> None:
-    router = with_limits(world, Limits(rpm=1), patience=1000.0)
+    router = with_limits(world, Limits(rpm=1), total_timeout=1000.0)
     await router.agenerate(HELLO)
     waiting = [asyncio.create_task(router.agenerate(HELLO)) for _ in range(3)]
     limiter = limiter_of(router)

@@ -16,9 +16,9 @@ from openhands_tiered_router import ComplexityRouter, ConfigError, RoutedAgent
 from openhands_tiered_router.loopback import Reply, Request
 from openhands_tiered_router.loopback.faults import server_error
 from openhands_tiered_router.loopback.scripts import by_turn
+from openhands_tiered_router.policy.difficulty.next_turn import default_model
+from openhands_tiered_router.policy.difficulty.task_weights import default_weights
 from openhands_tiered_router.policy.economics.dynamics import default_dynamics
-from openhands_tiered_router.policy.need.next_turn import default_model
-from openhands_tiered_router.policy.need.task_weights import default_weights
 from openhands_tiered_router.policy.policy import Policy
 from openhands_tiered_router.policy.value.table import default_table
 from openhands_tiered_router.sdk import reload as reloading

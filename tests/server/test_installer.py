@@ -15,10 +15,14 @@ from openhands.sdk.llm import LLM
 from openhands.tools.terminal import TerminalTool
 
 from openhands_tiered_router import ComplexityRouter, RoutedAgent
-from openhands_tiered_router.guards.pausing import holds
+from openhands_tiered_router.guards.pausing import pause_reasons
 from openhands_tiered_router.loopback import Request
 from openhands_tiered_router.server.installer import NAME
 from tests.routed.conftest import World
+
+
+# Nobody knows their success rates: of rated ones a single model may serve everything.
+MODELS = {"simple": "openai/gpt-4o-mini", "complex": "openai/o3"}
 
 
 @pytest.fixture
@@ -35,14 +39,10 @@ def config(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
                 }
             ]
         }
-        for tier, model in world.models.items()
+        for tier, model in MODELS.items()
     }
     path = tmp_path / "router.json"
-    path.write_text(
-        json.dumps(
-            {"tiers": tiers, "loops": {"failures": 3}, "policy": {"task_value": 0.0}}
-        )
-    )
+    path.write_text(json.dumps({"tiers": tiers, "loops": {"failures": 3}}))
     return path
 
 
@@ -70,7 +70,7 @@ def test_a_stock_agent_is_routed_and_stored_as_it_was(
     conversation = talk(world, params, persistence_dir=tmp_path / "kept")
     models = run(conversation)
     assert len(set(models)) > 1
-    assert set(models) <= set(world.models.values())
+    assert set(models) <= set(MODELS.values())
     assert "openai/gpt-4.1" not in models
     assert world.spent(conversation) == pytest.approx(world.provider.total_usd)
     (stored,) = (tmp_path / "kept").rglob("base_state.json")
@@ -97,7 +97,7 @@ def test_the_guards_come_along(world: World, config: Path) -> None:
     conversation = talk(world, {"config": str(config)})
     run(conversation)
     assert conversation.state.execution_status is Status.PAUSED
-    (held,) = holds(conversation.state)
+    (held,) = pause_reasons(conversation.state)
     assert held.guard == "loop"
 
 

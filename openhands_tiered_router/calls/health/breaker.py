@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from openhands_tiered_router.calls.health import transitions
-from openhands_tiered_router.calls.health.cell import Cell
+from openhands_tiered_router.calls.health.shared_value import AtomicValue
 from openhands_tiered_router.calls.health.transitions import (
     BreakerState,
     Failure,
@@ -29,31 +29,31 @@ class Breaker:
     def __init__(
         self,
         settings: BreakerSettings | None = None,
-        cell: Cell[BreakerState] | None = None,
+        value: AtomicValue[BreakerState] | None = None,
         probe_lease: float = 600.0,
     ) -> None:
         self._settings = settings or BreakerSettings()
         self._probe_lease = probe_lease
-        self._cell = cell or Cell(BreakerState())
+        self._value = value or AtomicValue(BreakerState())
 
     @property
     def local(self) -> bool:
         """Whether no method waits for a disk or network."""
-        return self._cell.local
+        return self._value.local
 
     def health(self, now: float) -> Health:
         """What the endpoint's last calls say of it, as far as this process knows.
 
         Never waits, and does not take the probe.
         """
-        state = self._cell.last
+        state = self._value.last
         if state.shut(now):
             return Health.OPEN
         return Health.SUSPECT if now < state.suspect_until else Health.HEALTHY
 
     def openness(self, now: float) -> float:
         """1: open; 0.5: half-open, the next call is a probe; 0: closed. Never waits."""
-        state = self._cell.last
+        state = self._value.last
         if state.opened_at is None:
             return 0.0
         return 1.0 if state.shut(now) else 0.5
@@ -61,13 +61,15 @@ class Breaker:
     @property
     def retry_at(self) -> float:
         """Before this time the provider asked not to be called; 0: never asked."""
-        return self._cell.last.retry_at
+        return self._value.last.retry_at
 
     def acquire(self, now: float) -> Permit:
         """Whether a call may be sent; past the cooldown, one at a time as a probe."""
-        if self._cell.read().opened_at is None:
+        if self._value.read().opened_at is None:
             return Permit.FREE
-        return self._cell.change(lambda s: transitions.asked(s, now, self._probe_lease))
+        return self._value.change(
+            lambda s: transitions.asked(s, now, self._probe_lease)
+        )
 
     def succeeded(
         self, now: float, *, began: float | None = None, permit: Permit = Permit.FREE
@@ -81,7 +83,7 @@ class Breaker:
             )
             return after, state.opened_at is not None and after.opened_at is None
 
-        return self._cell.change(step)
+        return self._value.change(step)
 
     def failed(
         self,
@@ -100,8 +102,8 @@ class Breaker:
             after = transitions.failed(state, self._settings, now, failure)
             return after, after.opened_at != state.opened_at
 
-        return self._cell.change(step)
+        return self._value.change(step)
 
     def released(self) -> None:
         """The probe ended without telling anything: cancelled, or never sent."""
-        self._cell.change(lambda state: (transitions.released(state), None))
+        self._value.change(lambda state: (transitions.released(state), None))

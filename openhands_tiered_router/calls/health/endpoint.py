@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Self
 
 from openhands_tiered_router.calls.health.breaker import Breaker
-from openhands_tiered_router.calls.health.cell import cell
 from openhands_tiered_router.calls.health.counts import Counts
 from openhands_tiered_router.calls.health.latency import Latency
 from openhands_tiered_router.calls.health.limiter import Limiter
+from openhands_tiered_router.calls.health.shared_value import shared_value
 from openhands_tiered_router.calls.health.transitions import BreakerState
 from openhands_tiered_router.calls.settings import BreakerSettings, DispatchSettings
 from openhands_tiered_router.calls.state.store import StateStore
@@ -38,8 +38,8 @@ class EndpointHealth:
         """For the endpoint of that name, the same in all processes that share it."""
         limits = limits or Limits()
         dispatch = dispatch or DispatchSettings()
-        state = cell(BreakerState(), store, "breaker", name)
-        counts = cell(Counts(), store, "rate", name)
+        state = shared_value(BreakerState(), store, "breaker", name)
+        counts = shared_value(Counts(), store, "rate", name)
         return cls(
             # Two attempts: longer than any probe that is still alive.
             Breaker(breaker, state, 2 * dispatch.attempt_timeout),

@@ -6,9 +6,9 @@ import threading
 from typing import Final
 
 from openhands_tiered_router.calls.health.allowance import MINUTE, Allowance, Said
-from openhands_tiered_router.calls.health.cell import Cell
 from openhands_tiered_router.calls.health.counts import SLOTS, Counts
-from openhands_tiered_router.calls.health.line import Line, Ticket
+from openhands_tiered_router.calls.health.fair_queue import FairQueue, Ticket
+from openhands_tiered_router.calls.health.shared_value import AtomicValue
 from openhands_tiered_router.tiers import Limits
 
 
@@ -27,16 +27,16 @@ class Limiter:
         self,
         limits: Limits,
         queue: int,
-        cell: Cell[Counts] | None = None,
+        value: AtomicValue[Counts] | None = None,
         *,
         heed: bool = True,
     ) -> None:
         self._limits = limits
         self._queue = queue
         self._heed = heed
-        self._cell = cell or Cell(Counts())
+        self._value = value or AtomicValue(Counts())
         self._counting = limits.rpm is not None or limits.tpm is not None
-        self._line = Line()
+        self._line = FairQueue()
         self._allowance = Allowance()
         self._sent = 0
         self._spent = 0
@@ -45,7 +45,7 @@ class Limiter:
     @property
     def local(self) -> bool:
         """Whether no method waits for a disk or network."""
-        return self._cell.local or not self._counting
+        return self._value.local or not self._counting
 
     @property
     def idle(self) -> bool:
@@ -71,7 +71,7 @@ class Limiter:
             need = self._need(probe)
             return max(
                 self._allowed(probe, now),
-                self._refused(self._cell.last, need, now),
+                self._refused(self._value.last, need, now),
             )
 
     def take(self, ticket: Ticket, now: float, *, insist: bool = False) -> float:
@@ -113,7 +113,7 @@ class Limiter:
         """A call that was let go was not sent after all."""
         self._unspend(ticket)
         if self._counting:
-            self._cell.change(
+            self._value.change(
                 lambda counts: (counts.corrected(ticket.slot, -1, -ticket.tokens), None)
             )
 
@@ -133,7 +133,7 @@ class Limiter:
                 )
         if self._limits.tpm is not None and tokens is not None:
             more = tokens - ticket.tokens
-            self._cell.change(
+            self._value.change(
                 lambda counts: (counts.corrected(ticket.slot, 0, more), None)
             )
 
@@ -167,7 +167,7 @@ class Limiter:
             ticket.slot = after.newest
             return after, 0.0
 
-        return self._cell.change(step)
+        return self._value.change(step)
 
     def _refused(self, counts: Counts, need: tuple[int, int], now: float) -> float:
         """Seconds until the window has room for ``need``; 0: it has."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 PREFIX: Final = "tiered-router:"
 TIMEOUT: Final = 1.0
 """Seconds to connect and for each answer: a server further away is no shared state."""
-PATIENCE: Final = 5.0
+CONFLICT_TIMEOUT: Final = 5.0
 """Seconds that a change may lose against others' before the store counts as away."""
 
 _COMPARE_AND_SET: Final = """
@@ -56,7 +56,7 @@ class RedisStore:
         name = PREFIX + key
         milliseconds = "" if ttl is None else max(1, round(1e3 * ttl))
         current = self._get(name)
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + CONFLICT_TIMEOUT
         while True:
             value, result = change(self._decoded(current))
             if value is None and not current:

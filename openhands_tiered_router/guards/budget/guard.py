@@ -10,7 +10,7 @@ from openhands.sdk.event import Event, PauseEvent
 from openhands.sdk.event.user_action import InterruptEvent
 
 from openhands_tiered_router.guards.budget import notices
-from openhands_tiered_router.guards.budget.registry import desk
+from openhands_tiered_router.guards.budget.registry import registry
 from openhands_tiered_router.guards.guard import Guard, Journal
 
 
@@ -28,17 +28,17 @@ class RoutedBudgetGuard(Guard):
         self._journal = journal
 
     def see(self, conversation: LocalConversation, event: Event) -> None:
-        """Reads what the router left on this process's desk; no I/O of its own."""
+        """Reads what the router left on this process's registry; no I/O of its own."""
         id = str(conversation.id)
         if isinstance(event, PauseEvent | InterruptEvent):
-            desk().mark(id, None)
+            registry().mark(id, None)
             return
-        standing = desk().standing(id)
-        if standing is None or not notices.goes_on(event):
+        status = registry().status(id)
+        if status is None or not notices.goes_on(event):
             return
-        for name in notices.tell_soft(conversation, standing):
+        for name in notices.tell_soft(conversation, status):
             self._note(id, "soft_limit", limit=name)
-        if notices.hold_hard(conversation, standing):
+        if notices.pause_hard(conversation, status):
             self._note(id, "held", limit="")
 
     def _note(self, id: str, kind: str, limit: str) -> None:

@@ -10,7 +10,7 @@ from openhands.sdk.event import ActionEvent, AgentErrorEvent, Event, Observation
 from openhands.sdk.event.condenser import Condensation
 from openhands.sdk.tool.builtins.finish import FinishTool
 
-from openhands_tiered_router.guards.budget.registry import Standing
+from openhands_tiered_router.guards.budget.registry import BudgetStatus
 from openhands_tiered_router.guards.pausing import pause, tell
 
 
@@ -29,23 +29,23 @@ def goes_on(event: Event) -> bool:
     return isinstance(event, AgentErrorEvent | Condensation)
 
 
-def tell_soft(conversation: LocalConversation, standing: Standing) -> list[str]:
+def tell_soft(conversation: LocalConversation, status: BudgetStatus) -> list[str]:
     """Says what was not said yet; returns the names of it."""
     told = list(conversation.state.agent_state.get(_TOLD, ()))
-    new = [name for name in standing.soft if name not in told]
+    new = [name for name in status.soft if name not in told]
     if new:
         state = conversation.state
         # Only an assignment is stored.
         state.agent_state = {**state.agent_state, _TOLD: [*told, *new]}
         for name in new:
-            tell(conversation, NAME, standing.soft[name])
+            tell(conversation, NAME, status.soft[name])
     return new
 
 
-def hold_hard(conversation: LocalConversation, standing: Standing) -> bool:
+def pause_hard(conversation: LocalConversation, status: BudgetStatus) -> bool:
     """Pauses the conversation if its next call will not be sent; whether it did."""
-    status = conversation.state.execution_status
-    if standing.hard is None or status is ConversationExecutionStatus.PAUSED:
+    execution = conversation.state.execution_status
+    if status.hard is None or execution is ConversationExecutionStatus.PAUSED:
         return False
-    pause(conversation, NAME, standing.hard)
+    pause(conversation, NAME, status.hard)
     return True

@@ -19,7 +19,7 @@ MAX_CONVERSATIONS: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class BudgetStatus:
     """How a conversation stood with its budgets after its last call."""
 
     soft: Mapping[str, str] = field(default_factory=dict)
@@ -28,16 +28,16 @@ class Standing:
     """Why the next call will not be sent; ``None``: as far as known it will."""
 
 
-UNLIMITED: Final = Standing()
+UNLIMITED: Final = BudgetStatus()
 """No limit is near."""
 
 
-class Desk:
+class Registry:
     """Safe under threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._standings: OrderedDict[str, Standing] = OrderedDict()
+        self._statuses: OrderedDict[str, BudgetStatus] = OrderedDict()
         self._marks: OrderedDict[str, float] = OrderedDict()
         self._prefix = secrets.token_urlsafe(9)
         self._numbers = count()
@@ -47,12 +47,12 @@ class Desk:
         """A name for a call that no other call has, here or elsewhere."""
         return f"{self._prefix}{next(self._numbers):x}"
 
-    def standing(self, conversation: str) -> Standing | None:
+    def status(self, conversation: str) -> BudgetStatus | None:
         """How a conversation stands; ``None``: nothing is known of it."""
-        return self._standings.get(conversation)
+        return self._statuses.get(conversation)
 
-    def note(self, conversation: str, standing: Standing) -> None:
-        self._put(self._standings, conversation, standing)
+    def note(self, conversation: str, status: BudgetStatus) -> None:
+        self._put(self._statuses, conversation, status)
 
     def mark(self, conversation: str, at: float | None) -> None:
         """Notes when a step's call ended; ``None``: what follows is no work."""
@@ -102,19 +102,19 @@ class Desk:
                 known.popitem(last=False)
 
 
-_desk = Desk()
+_registry = Registry()
 
 
-def desk() -> Desk:
+def registry() -> Registry:
     """The desk of this process."""
-    return _desk
+    return _registry
 
 
-def reset_desk() -> None:
+def reset_registry() -> None:
     """Begins afresh: in a forked child, whose lock may be held for ever, and tests."""
-    global _desk
-    _desk = Desk()
+    global _registry
+    _registry = Registry()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=reset_desk)
+    os.register_at_fork(after_in_child=reset_registry)

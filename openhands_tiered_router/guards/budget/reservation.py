@@ -20,7 +20,11 @@ from openhands_tiered_router.guards.budget.limits import (
     Scope,
     Spend,
 )
-from openhands_tiered_router.guards.budget.registry import UNLIMITED, Standing, desk
+from openhands_tiered_router.guards.budget.registry import (
+    UNLIMITED,
+    BudgetStatus,
+    registry,
+)
 from openhands_tiered_router.policy.request import Purpose
 from openhands_tiered_router.tiers import Tier
 
@@ -78,7 +82,7 @@ class Caller(NamedTuple):
         return self.purpose is Purpose.TURN and self.session == self.conversation
 
 
-class Line(NamedTuple):
+class CountedBudget(NamedTuple):
     """A budget that counts the call."""
 
     budget: Budget
@@ -96,13 +100,13 @@ class Account:
     caller: Caller
     now: float = field(default_factory=time.time)
     """Epoch seconds when the call began: it stays in that day's budget."""
-    id: str = field(default_factory=lambda: desk().new_id())
+    id: str = field(default_factory=lambda: registry().new_id())
     quotes: Mapping[str, Quote] = field(default_factory=dict)
     _least: Spend = NOTHING
     _is_step: bool = field(init=False)
     _elapsed: Spend = field(init=False)
     """Wall time since the last step's call, which its tools took."""
-    _lines: list[Line] = field(init=False)
+    _counted: list[CountedBudget] = field(init=False)
     _settled: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
     """A cancelled call is settled while its reservation may still be under way."""
@@ -111,8 +115,8 @@ class Account:
         self._is_step = self.caller.is_step
         self._elapsed = self._since_last_step()
         conversation = self.caller.conversation
-        self._lines = [
-            Line(budget, budget.limits, key)
+        self._counted = [
+            CountedBudget(budget, budget.limits, key)
             for budget in self.budgets
             if (key := budget.key(conversation, self.now)) is not None
             or budget.scope is Scope.CALL
@@ -126,19 +130,19 @@ class Account:
         """
         self.quotes = allowed = quotes
         caps: list[Tier] = []
-        standing = UNLIMITED
-        for line in self._lines:
-            value = self.store.read(line.key) if line.key else None
+        status = UNLIMITED
+        for counted in self._counted:
+            value = self.store.read(counted.key) if counted.key else None
             held = ledger.committed(value).plus(self._elapsed)
-            allowed = self._affordable(line, allowed, held, value)
-            soft = _soft_measure(line, held) if line.key else None
+            allowed = self._affordable(counted, allowed, held, value)
+            soft = _soft_measure(counted, held) if counted.key else None
             if soft is not None:
-                standing = _with_soft(standing, line, soft, self._balance(value))
-                caps.append(line.budget.soft_tier)
+                status = _with_soft(status, counted, soft, self._balance(value))
+                caps.append(counted.budget.soft_tier)
         if len(allowed) < len(quotes):
             caps.append(max(quote.tier for quote in allowed.values()))
         self._least = min([quote.spend for quote in allowed.values()])
-        self._say(standing)
+        self._say(status)
         return Admission(frozenset(allowed), min(caps) if caps else None)
 
     def reserve(self, endpoint: str) -> None:
@@ -155,8 +159,8 @@ class Account:
             if refused is not None:
                 self._settle(Charge(NOTHING, label=entry.label))
         if refused is not None:
-            line, books = refused
-            _refuse(line, self._by_now(books), quote.spend)
+            counted, books = refused
+            _refuse(counted, self._by_now(books), quote.spend)
         self._mark(self.now)
 
     def settle(self, charge: Charge) -> None:
@@ -165,36 +169,36 @@ class Account:
             self._settle(charge)
         self._mark(time.time())
 
-    def _reserve(self, entry: Entry) -> tuple[Line, Balance] | None:
-        for line in self._lines:
-            if line.key is not None:
-                change = ledger.reserve(entry, line.limits)
-                books = self.store.apply(line.key, change, ttl=line.budget.kept)
+    def _reserve(self, entry: Entry) -> tuple[CountedBudget, Balance] | None:
+        for counted in self._counted:
+            if counted.key is not None:
+                change = ledger.reserve(entry, counted.limits)
+                books = self.store.apply(counted.key, change, ttl=counted.budget.kept)
                 if books is not None:
-                    return line, books
+                    return counted, books
         return None
 
     def _settle(self, charge: Charge) -> None:
         self._settled = True
-        standing = UNLIMITED
+        status = UNLIMITED
         change = ledger.settle(
             self.id, charge.spend, label=charge.label, doubt=charge.doubt
         )
-        for line in self._lines:
-            if line.key is None:
+        for counted in self._counted:
+            if counted.key is None:
                 continue
-            value = self.store.apply(line.key, change, ttl=line.budget.kept)
+            value = self.store.apply(counted.key, change, ttl=counted.budget.kept)
             held = ledger.committed(value)
-            soft = _soft_measure(line, held)
+            soft = _soft_measure(counted, held)
             if soft is not None:
                 books = ledger.balance(value)
-                standing = _with_soft(standing, line, soft, books)
-            measure = exceeded(line.limits, held, self._least)
-            if measure is not None and standing.hard is None:
+                status = _with_soft(status, counted, soft, books)
+            measure = exceeded(counted.limits, held, self._least)
+            if measure is not None and status.hard is None:
                 books = ledger.balance(value)
-                text = messages.hard_notice(line.budget, measure, books, self._least)
-                standing = replace(standing, hard=text)
-        self._say(standing)
+                text = messages.hard_notice(counted.budget, measure, books, self._least)
+                status = replace(status, hard=text)
+        self._say(status)
 
     @property
     def label(self) -> str:
@@ -205,25 +209,25 @@ class Account:
 
     def _affordable(
         self,
-        line: Line,
+        counted: CountedBudget,
         quotes: Mapping[str, Quote],
         held: Spend,
         value: Value | None,
     ) -> Mapping[str, Quote]:
-        budget = line.budget
+        budget = counted.budget
         free = budget.usd is None or budget.allow_unpriced
         fitting = {
             key: quote
             for key, quote in quotes.items()
             if (free or quote.priced)
-            and exceeded(line.limits, held, quote.spend) is None
+            and exceeded(counted.limits, held, quote.spend) is None
         }
         if not fitting:
             known = [quote.spend for quote in quotes.values() if free or quote.priced]
             if not known:
                 text = messages.unpriced_notice(budget, list(quotes))
                 raise Refused(text, budget.name, "price")
-            _refuse(line, self._balance(value), min(known))
+            _refuse(counted, self._balance(value), min(known))
         return fitting
 
     def _balance(self, value: Value | None) -> Balance:
@@ -237,41 +241,41 @@ class Account:
         caller = self.caller
         if not self._is_step or caller.new_request or caller.conversation is None:
             return NOTHING
-        ms = round(1e3 * desk().since(caller.conversation, self.now))
+        ms = round(1e3 * registry().since(caller.conversation, self.now))
         return Spend(ms=ms) if ms else NOTHING
 
     def _mark(self, at: float) -> None:
         if self._is_step and self.caller.conversation:
-            desk().mark(self.caller.conversation, at)
+            registry().mark(self.caller.conversation, at)
 
-    def _say(self, standing: Standing) -> None:
+    def _say(self, status: BudgetStatus) -> None:
         if self.caller.conversation is not None:
-            desk().note(self.caller.conversation, standing)
+            registry().note(self.caller.conversation, status)
 
 
-def _refuse(line: Line, books: Balance, expected: Spend) -> NoReturn:
-    measure = exceeded(line.limits, books.committed, expected)
+def _refuse(counted: CountedBudget, books: Balance, expected: Spend) -> NoReturn:
+    measure = exceeded(counted.limits, books.committed, expected)
     assert measure is not None
-    if line.key is None:
-        text = messages.call_notice(line.budget, measure, expected)
+    if counted.key is None:
+        text = messages.call_notice(counted.budget, measure, expected)
     else:
-        text = messages.hard_notice(line.budget, measure, books, expected)
-    raise Refused(text, line.budget.name, MEASURES[measure])
+        text = messages.hard_notice(counted.budget, measure, books, expected)
+    raise Refused(text, counted.budget.name, MEASURES[measure])
 
 
-def _soft_measure(line: Line, held: Spend) -> int | None:
+def _soft_measure(counted: CountedBudget, held: Spend) -> int | None:
     """The first measure whose soft limit is reached; ``None``: none."""
-    for measure, limit in line.limits:
-        if held[measure] >= line.budget.soft * limit:
+    for measure, limit in counted.limits:
+        if held[measure] >= counted.budget.soft * limit:
             return measure
     return None
 
 
 def _with_soft(
-    standing: Standing, line: Line, measure: int, books: Balance
-) -> Standing:
-    budget, name = line.budget, MEASURES[measure]
+    status: BudgetStatus, counted: CountedBudget, measure: int, books: Balance
+) -> BudgetStatus:
+    budget, name = counted.budget, MEASURES[measure]
     # The limit is part of the name: once raised, the user is told again.
-    name = f"{budget.scope}:{budget.name}:{name}:{dict(line.limits)[measure]}"
+    name = f"{budget.scope}:{budget.name}:{name}:{dict(counted.limits)[measure]}"
     text = messages.soft_notice(budget, measure, books)
-    return replace(standing, soft={**standing.soft, name: text})
+    return replace(status, soft={**status.soft, name: text})

@@ -19,7 +19,7 @@ from openhands_tiered_router.guards.budget.limits import (
     Spend,
     nano,
 )
-from openhands_tiered_router.guards.budget.registry import Standing
+from openhands_tiered_router.guards.budget.registry import BudgetStatus
 from openhands_tiered_router.guards.guard import Guard
 
 
@@ -98,28 +98,28 @@ class BudgetGuard(Guard):
             progress.add(events[index])
         if not notices.goes_on(event):
             return
-        standing = self._standing(_spent(conversation, progress))
-        notices.tell_soft(conversation, standing)
-        notices.hold_hard(conversation, standing)
+        status = self._status(_spent(conversation, progress))
+        notices.tell_soft(conversation, status)
+        notices.pause_hard(conversation, status)
 
-    def _standing(self, spent: Spend) -> Standing:
+    def _status(self, spent: Spend) -> BudgetStatus:
         budget, books = self._budget, Balance(spent=spent)
         limits = budget.limits
         unpriced = spent.tokens and not spent.usd and not budget.allow_unpriced
         if budget.usd is not None and unpriced:
             text = messages.unpriced_notice(budget, ["the model"])
-            return Standing(hard=text)
+            return BudgetStatus(hard=text)
         measure = exceeded(limits, spent, Spend())
         if measure is not None:
             where = f"{MEASURES[measure]} of BudgetGuard"
             text = messages.hard_notice(budget, measure, books, where=where)
-            return Standing(hard=text)
+            return BudgetStatus(hard=text)
         soft = {
             f"{name}:{limit}": messages.soft_notice(budget, name, books, routed=False)
             for name, limit in limits
             if spent[name] >= budget.soft * limit
         }
-        return Standing(soft=soft)
+        return BudgetStatus(soft=soft)
 
 
 def _spent(conversation: LocalConversation, progress: Progress) -> Spend:

@@ -20,7 +20,7 @@ from pydantic import Field
 
 from openhands_tiered_router.guards.confirm.actions import Judge, RiskOf
 from openhands_tiered_router.guards.confirm.settings import ConfirmSettings, Mode
-from openhands_tiered_router.guards.confirm.standing import shell_of
+from openhands_tiered_router.guards.confirm.shell_state import shell_of
 from openhands_tiered_router.guards.confirm.verdict import Level
 from openhands_tiered_router.guards.conversation_lookup import current_conversation
 

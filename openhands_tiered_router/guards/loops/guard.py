@@ -42,7 +42,7 @@ class LoopGuard(Guard):
     Stands alone beside a plain LLM: ``Conversation(agent, callbacks=[LoopGuard()])``.
     With a router, a run that becomes longer than usual gets a stronger model for some
     turns instead of a pause. Repeats and failures raise the router's floor before that,
-    by the history alone; see ``policy/need/escalation.py``.
+    by the history alone; see ``policy/difficulty/escalation.py``.
     """
 
     name = GUARD

@@ -21,7 +21,7 @@ from openhands.sdk.event.conversation_error import ConversationErrorEvent
 from openhands.sdk.event.user_action import InterruptEvent
 from openhands.sdk.llm import content_to_str
 
-from openhands_tiered_router.guards.pausing import hold_of, notice_of
+from openhands_tiered_router.guards.pausing import notice_of, pause_reason_of
 from openhands_tiered_router.policy.actions import (
     CUT_SHORT,
     Action,
@@ -166,7 +166,7 @@ class LoopState:
         return self._answered(None)._failed("an answer that could not be read")
 
     def _told(self, event: ConversationErrorEvent) -> LoopState:
-        notice, held = notice_of(event), hold_of(event)
+        notice, held = notice_of(event), pause_reason_of(event)
         if notice is not None:
             ours = notice.guard == GUARD
             return replace(self, told_runaway=self.told_runaway or ours)

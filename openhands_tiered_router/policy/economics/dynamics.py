@@ -3,7 +3,7 @@
 A turn is seen as one of five outlooks: kept on the base tier by evidence, or by the
 probability that it is mechanical. The chain between them, their outputs and times were
 measured on recorded sessions by ``tiered-router calibrate`` and stand in
-``policy/need/data/next_turn.json``.
+``policy/difficulty/data/next_turn.json``.
 """
 
 from __future__ import annotations
@@ -78,7 +78,9 @@ class TurnDynamics:
 @cache
 def default_dynamics() -> TurnDynamics:
     """Those that come with the package."""
-    text = files("openhands_tiered_router.policy.need.data").joinpath("next_turn.json")
+    text = files("openhands_tiered_router.policy.difficulty.data").joinpath(
+        "next_turn.json"
+    )
     return dynamics_of(json.loads(text.read_text(encoding="utf-8"))["dynamics"])
 
 

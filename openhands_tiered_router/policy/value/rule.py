@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
+from openhands_tiered_router.policy.difficulty.escalation import trouble
 from openhands_tiered_router.policy.economics.cache_model import warm_tokens
 from openhands_tiered_router.policy.economics.costs import rates
 from openhands_tiered_router.policy.economics.dynamics import default_dynamics
 from openhands_tiered_router.policy.engine import Draft
-from openhands_tiered_router.policy.need.escalation import trouble
 from openhands_tiered_router.policy.ranking import best
 from openhands_tiered_router.policy.request import Purpose
 from openhands_tiered_router.policy.value.difficulty import Belief
@@ -143,7 +143,7 @@ def _started(
     text = f"{_names(way)} expected to solve {way.success:.0%} for ${way.usd:.2f}"
     if tried:
         return _risen(draft, known, odds, way, text)
-    draft = replace(draft, way=way.tiers, need=way.tiers[0])
+    draft = replace(draft, way=way.tiers, required=way.tiers[0])
     return draft.because("value", f"{text}, at ${odds.value:g} a solved task"), way
 
 
@@ -159,9 +159,9 @@ def _risen(
     as_it_is = odds.value * right
     if way.worth(odds.value) <= as_it_is:
         text = f"{text}: not worth more than the rejected work (${as_it_is:.2f})"
-        return replace(draft, need=worked).because("value", text), None
+        return replace(draft, required=worked).because("value", text), None
     floor = way.tiers[0] if draft.floor is None else max(draft.floor, way.tiers[0])
-    draft = replace(draft, way=way.tiers, need=way.tiers[0], floor=floor)
+    draft = replace(draft, way=way.tiers, required=way.tiers[0], floor=floor)
     return draft.because("value", f"rejected work of {worked}: {text}"), way
 
 
@@ -215,7 +215,7 @@ def _assumed(draft: Draft) -> Draft:
         if p < MECHANICAL:
             return draft
         text = f"prices not known; {endpoints[0].tier} from probability {MECHANICAL}"
-        return draft.because("value", text, need=endpoints[0].tier)
+        return draft.because("value", text, required=endpoints[0].tier)
     strong = endpoints[-1].prices
     scale = draft.policy.task_value / STATED_VALUE * (FAILED if p <= 0.0 else 1.0)
     arms = []
@@ -296,7 +296,7 @@ def _chosen(draft: Draft, endpoints: Sequence[Endpoint], arms: Sequence[Arm]) ->
     )
     text = _said(least, able, tiers, draft.p_mechanical or 0.0)
     need = tiers[least.key]
-    return draft.because("value", text, need=need, candidates=candidates)
+    return draft.because("value", text, required=need, candidates=candidates)
 
 
 def _said(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from openhands_tiered_router.policy.need.task_weights import DifficultyFit
+from openhands_tiered_router.policy.difficulty.task_weights import DifficultyFit
 from openhands_tiered_router.policy.value.table import Work, default_table
 from openhands_tiered_router.record.calibrate.issues import CENTRE, SPREAD, Issues
 from openhands_tiered_router.record.calibrate.outcomes import Difficulty, Outcome, Task

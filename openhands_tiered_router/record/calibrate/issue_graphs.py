@@ -10,9 +10,9 @@ from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from openhands_tiered_router.policy.need.dimensions import GraphFacts
-from openhands_tiered_router.policy.need.graph_facts import graph_facts
-from openhands_tiered_router.policy.need.text import user_text
+from openhands_tiered_router.policy.difficulty.dimensions import GraphFacts
+from openhands_tiered_router.policy.difficulty.graph_facts import graph_facts
+from openhands_tiered_router.policy.difficulty.text import user_text
 from openhands_tiered_router.record.calibrate.samples import IssueSample, SampleError
 
 

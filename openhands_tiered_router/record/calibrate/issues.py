@@ -7,15 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from openhands_tiered_router.policy.need.dimensions import (
+from openhands_tiered_router.policy.difficulty.dimensions import (
     GRAPH_SIGNALS,
     TEXT_SIGNALS,
     GraphFacts,
     TextInput,
 )
-from openhands_tiered_router.policy.need.task_weights import Head, TaskWeights
-from openhands_tiered_router.policy.need.text import user_text
-from openhands_tiered_router.policy.need.text_cues import CueModel, cues_of
+from openhands_tiered_router.policy.difficulty.task_weights import Head, TaskWeights
+from openhands_tiered_router.policy.difficulty.text import user_text
+from openhands_tiered_router.policy.difficulty.text_cues import CueModel, cues_of
 from openhands_tiered_router.record.calibrate.samples import IssueSample
 
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from openhands_tiered_router.policy.difficulty.escalation import escalation
+from openhands_tiered_router.policy.difficulty.next_turn import LEAF
+from openhands_tiered_router.policy.difficulty.next_turn_features import NAMES, features
 from openhands_tiered_router.policy.economics.dynamics import OUTLOOKS, outlook
-from openhands_tiered_router.policy.need.escalation import escalation
-from openhands_tiered_router.policy.need.next_turn import LEAF
-from openhands_tiered_router.policy.need.next_turn_features import NAMES, features
 from openhands_tiered_router.policy.policy import Policy
 from openhands_tiered_router.policy.session import SessionState
 from openhands_tiered_router.record.calibrate.agents import (

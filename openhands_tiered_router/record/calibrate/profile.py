@@ -8,8 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from openhands_tiered_router.policy.need.dimensions import NAMES
-from openhands_tiered_router.policy.need.task_weights import (
+from openhands_tiered_router.policy.difficulty.dimensions import NAMES
+from openhands_tiered_router.policy.difficulty.task_weights import (
     FORMAT,
     DifficultyFit,
     Head,

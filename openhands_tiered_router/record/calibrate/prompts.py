@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from openhands_tiered_router.policy.need.dimensions import TEXT_SIGNALS, TextInput
-from openhands_tiered_router.policy.need.task_weights import Head
-from openhands_tiered_router.policy.need.text import UserText, user_text
-from openhands_tiered_router.policy.need.text_cues import CueModel, Cues, cues_of
+from openhands_tiered_router.policy.difficulty.dimensions import TEXT_SIGNALS, TextInput
+from openhands_tiered_router.policy.difficulty.task_weights import Head
+from openhands_tiered_router.policy.difficulty.text import UserText, user_text
+from openhands_tiered_router.policy.difficulty.text_cues import CueModel, Cues, cues_of
 from openhands_tiered_router.record.calibrate.samples import PromptSample, SampleError
 from openhands_tiered_router.tiers import DEFAULT_MAX_COMPLEXITY, Tier
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from openhands_tiered_router.policy.need.task_weights import (
+from openhands_tiered_router.policy.difficulty.task_weights import (
     DifficultyFit,
     TaskWeights,
 )
-from openhands_tiered_router.policy.need.text_cues import CueModel
+from openhands_tiered_router.policy.difficulty.text_cues import CueModel
 from openhands_tiered_router.record.calibrate.difficulty import fit_difficulty
 from openhands_tiered_router.record.calibrate.figures import (
     Figure,

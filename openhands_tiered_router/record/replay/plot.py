@@ -40,7 +40,9 @@ def _bar(row: int, line: Line, scale: float) -> str:
     middle = y + _ROW / 2 - 5
     colour = "#2a7f62" if line.name == ROUTED else "#9db4c0"
     low, high = _LEFT + scale * line.low, _LEFT + scale * line.high
-    leak = f", leak {line.leak:.0%}" if line.leak else ""
+    under_routed = (
+        f", under-routed {line.under_routed:.0%}" if line.under_routed else ""
+    )
     return (
         f'<text x="{_LEFT - 8}" y="{middle + 4}" text-anchor="end">'
         f"{escape(line.name)}</text>"
@@ -49,5 +51,5 @@ def _bar(row: int, line: Line, scale: float) -> str:
         f'<line x1="{low:.1f}" x2="{high:.1f}" y1="{middle}" y2="{middle}" '
         'stroke="#222"/>'
         f'<text x="{high + 8:.1f}" y="{middle + 4}">{line.relative:.2f} '
-        f"(${line.usd:.2f}{leak})</text>"
+        f"(${line.usd:.2f}{under_routed})</text>"
     )

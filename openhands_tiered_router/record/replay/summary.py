@@ -45,7 +45,7 @@ class Line:
     """95 % bootstrap interval of ``relative``, over sessions."""
     weak: float
     """Share of turns below the base tier."""
-    leak: float
+    under_routed: float
     """Share of hard turns below the base tier."""
 
 
@@ -102,7 +102,7 @@ def summarise(
             low=low,
             high=high,
             weak=float("nan"),
-            leak=0.0,
+            under_routed=0.0,
         )
     )
     ms = sorted(t.ms for t in flat)
@@ -173,7 +173,7 @@ def _line(
         low=low,
         high=high,
         weak=sum(below for _, below in weak) / len(weak),
-        leak=sum(hard) / max(1, len(hard)),
+        under_routed=sum(hard) / max(1, len(hard)),
     )
 
 

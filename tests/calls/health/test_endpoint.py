@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 from openhands_tiered_router.calls.health.endpoint import EndpointHealth
+from openhands_tiered_router.calls.health.fair_queue import Ticket
 from openhands_tiered_router.calls.health.latency import ENOUGH
-from openhands_tiered_router.calls.health.line import Ticket
 from openhands_tiered_router.policy.fleet import Health
 from openhands_tiered_router.policy.outcome import ErrorKind
 from openhands_tiered_router.tiers import Limits

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from openhands_tiered_router.calls.health.allowance import Level, Said
+from openhands_tiered_router.calls.health.fair_queue import Ticket
 from openhands_tiered_router.calls.health.limiter import Limiter
-from openhands_tiered_router.calls.health.line import Ticket
 from openhands_tiered_router.tiers import Limits
 
 

@@ -13,7 +13,7 @@ from openhands_tiered_router.calls.state.stores import durable_store_for
 from openhands_tiered_router.guards.budget import ledger
 from openhands_tiered_router.guards.budget.ledger import Balance
 from openhands_tiered_router.guards.budget.limits import NANO, Budget
-from openhands_tiered_router.guards.budget.registry import reset_desk
+from openhands_tiered_router.guards.budget.registry import reset_registry
 from openhands_tiered_router.policy import rules
 from openhands_tiered_router.settings import RouterSettings
 from tests.guards.conftest import _no_hidden_fault
@@ -33,9 +33,9 @@ PLAIN_RULES = (
 
 @pytest.fixture(autouse=True)
 def _own_desk() -> Iterator[None]:
-    reset_desk()
+    reset_registry()
     yield
-    reset_desk()
+    reset_registry()
 
 
 def routed(world: World, *budgets: Budget, **fields: Any) -> ComplexityRouter:

@@ -14,7 +14,7 @@ from openhands.sdk.conversation.state import ConversationExecutionStatus as Stat
 from openhands_tiered_router.calls.state.settings import StateSettings
 from openhands_tiered_router.guards.budget.errors import MaxBudgetReached
 from openhands_tiered_router.guards.budget.limits import Budget, Scope
-from openhands_tiered_router.guards.pausing import holds, notice_of
+from openhands_tiered_router.guards.pausing import notice_of, pause_reasons
 from openhands_tiered_router.loopback.scripts import by_turn
 from tests.guards.budget.conftest import books, routed, usd
 from tests.routed.conftest import World
@@ -53,7 +53,7 @@ async def test_degrade_pause_raise_finish(world, is_async: bool, backend) -> Non
     told = [n.reason for e in conversation.state.events if (n := notice_of(e))]
     assert len(told) == 1
     assert "No tier above medium" in told[0]
-    (held,) = holds(conversation.state)
+    (held,) = pause_reasons(conversation.state)
     assert "4 turns of 4 turns" in held.reason
     assert "complex turn $" in held.reason
     with pytest.raises(ConversationRunError, match="is used up"):
@@ -87,7 +87,7 @@ def test_money_limits_stop_before_they_are_passed(world) -> None:
     conversation.run()
     assert conversation.state.execution_status is Status.PAUSED
     assert 0.8 * 0.015 < world.provider.total_usd <= 0.015
-    reason = holds(conversation.state)[0].reason
+    reason = pause_reasons(conversation.state)[0].reason
     assert "has no room for the next call" in reason
     assert 'raise usd in [[budgets]] "b"' in reason
 
@@ -150,7 +150,7 @@ def test_a_budget_holds_over_a_restart(world, tmp_path: Path) -> None:
         conversation_id=first.id,
         **kept,
     )
-    assert "3 turns of 3" in holds(resumed.state)[0].reason
+    assert "3 turns of 3" in pause_reasons(resumed.state)[0].reason
     with pytest.raises(ConversationRunError) as raised:
         resumed.run()
     assert isinstance(raised.value.original_exception, MaxBudgetReached)

@@ -16,7 +16,7 @@ from openhands.tools.terminal import TerminalTool
 
 from openhands_tiered_router.guards.budget.errors import MaxBudgetReached
 from openhands_tiered_router.guards.budget.limits import Budget, Scope, Spend
-from openhands_tiered_router.guards.pausing import holds
+from openhands_tiered_router.guards.pausing import pause_reasons
 from openhands_tiered_router.loopback import Reply, Request, ToolCall, faults
 from openhands_tiered_router.loopback.scripts import fixed
 from openhands_tiered_router.settings import RouterSettings
@@ -77,7 +77,7 @@ def test_a_sub_agent_stops_at_its_parents_limit(world) -> None:
     conversation.run()
     assert len(world.provider.charged) == 2
     assert conversation.state.execution_status is Status.PAUSED
-    assert "2 turns of 2 turns" in holds(conversation.state)[0].reason
+    assert "2 turns of 2 turns" in pause_reasons(conversation.state)[0].reason
     router.raise_budget("b", turns=9)
     conversation.run()
     assert conversation.state.execution_status is Status.FINISHED

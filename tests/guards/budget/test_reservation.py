@@ -7,7 +7,7 @@ import pytest
 from openhands_tiered_router.calls.state.memory import MemoryStore
 from openhands_tiered_router.guards.budget import ledger
 from openhands_tiered_router.guards.budget.limits import Budget, Scope, Spend
-from openhands_tiered_router.guards.budget.registry import desk
+from openhands_tiered_router.guards.budget.registry import registry
 from openhands_tiered_router.guards.budget.reservation import (
     Account,
     Caller,
@@ -46,22 +46,22 @@ def balance(store: MemoryStore, budget: Budget) -> ledger.Balance:
 def test_time_between_steps_counts_but_for_waits_and_pauses() -> None:
     store, budget = MemoryStore(), Budget(name="b", seconds=100.0)
     spend(account(store, budget), ms=1_000)
-    desk().mark("c", 50.0)
+    registry().mark("c", 50.0)
     spend(account(store, budget, now=80.0), ms=1_000)
     assert balance(store, budget).spent.ms == 32_000
-    desk().mark("c", 100.0)
+    registry().mark("c", 100.0)
     spend(account(store, budget, now=9_000.0, new_request=True))
-    desk().mark("c", None)
+    registry().mark("c", None)
     spend(account(store, budget, now=9_900.0))
     assert balance(store, budget).spent.ms == 32_000
-    desk().mark("c", 9_900.0)
+    registry().mark("c", 9_900.0)
     with pytest.raises(Refused, match=r"100 s of 100 s|102 s of 100 s"):
         account(store, budget, now=9_970.0).admit(QUOTES)
 
 
 def test_a_sub_agents_time_is_its_parents() -> None:
     store, budget = MemoryStore(), Budget(name="b", usd=1.0)
-    desk().mark("c", 0.0)
+    registry().mark("c", 0.0)
     spend(account(store, budget, session="sub", now=500.0))
     assert balance(store, budget).spent.ms == 0
     spend(account(store, budget, now=600.0))
@@ -118,18 +118,18 @@ def test_the_message_names_what_is_in_doubt() -> None:
 def test_raising_a_limit_needs_a_known_name() -> None:
     budgets = [Budget(name="b", usd=1.0)]
     with pytest.raises(ValueError, match="the budgets are b"):
-        desk().raise_limits(budgets, "c", {"usd": 2.0})
+        registry().raise_limits(budgets, "c", {"usd": 2.0})
     with pytest.raises(ValueError, match="write one of usd, tokens, turns, seconds"):
-        desk().raise_limits(budgets, "b", {"euro": 2.0})
-    desk().raise_limits(budgets, "b", {"usd": 2.0})
-    assert desk().current(budgets[0]).usd == 2.0
+        registry().raise_limits(budgets, "b", {"euro": 2.0})
+    registry().raise_limits(budgets, "b", {"usd": 2.0})
+    assert registry().current(budgets[0]).usd == 2.0
     day = Budget(name="b", scope=Scope.DAY, turns=1)
-    assert desk().current(day).usd is None
+    assert registry().current(day).usd is None
 
 
 def test_a_call_that_lost_its_time_to_another_conversation_is_refused() -> None:
     store, budget = MemoryStore(), Budget(name="b", scope=Scope.USER, seconds=100.0)
-    desk().mark("c", 0.0)
+    registry().mark("c", 0.0)
     slower = account(store, budget, now=50.0)
     slower.admit(QUOTES)
     spend(account(store, budget, conversation="d", session="d"), ms=60_000)

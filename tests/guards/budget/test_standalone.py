@@ -7,7 +7,7 @@ from pathlib import Path
 from openhands.sdk.conversation.state import ConversationExecutionStatus as Status
 
 from openhands_tiered_router.guards.budget.standalone import BudgetGuard
-from openhands_tiered_router.guards.pausing import holds, notice_of
+from openhands_tiered_router.guards.pausing import notice_of, pause_reasons
 from openhands_tiered_router.loopback.scripts import by_turn
 from tests.routed.conftest import World
 
@@ -29,7 +29,7 @@ def test_it_tells_pauses_and_goes_on(world, tmp_path: Path) -> None:
     told = [n.reason for e in conversation.state.events if (n := notice_of(e))]
     assert len(told) == 1
     assert "is more than 50% used: 2 turns of 4 turns." in told[0]
-    (held,) = holds(conversation.state)
+    (held,) = pause_reasons(conversation.state)
     assert "4 turns of 4 turns" in held.reason
     assert "raise turns of BudgetGuard and run again" in held.reason
     assert len(world.provider.charged) == 4
@@ -59,11 +59,11 @@ def test_it_tells_pauses_and_goes_on(world, tmp_path: Path) -> None:
 def test_money_and_missing_prices(world) -> None:
     conversation = talk(world, BudgetGuard(usd=0.0002))
     conversation.run()
-    assert "of $0.0002" in holds(conversation.state)[0].reason
+    assert "of $0.0002" in pause_reasons(conversation.state)[0].reason
     spent = world.provider.total_usd
     assert spent >= 0.0002
     dearest = max(charge.usd for charge in world.provider.charged)
     assert spent < 0.0002 + dearest
     unknown = talk(world, BudgetGuard(usd=1.0), model="openai/nobody-knows")
     unknown.run()
-    assert "no price is known for the model" in holds(unknown.state)[0].reason
+    assert "no price is known for the model" in pause_reasons(unknown.state)[0].reason

@@ -16,7 +16,7 @@ from openhands.tools.terminal import TerminalObservation
 
 from openhands_tiered_router.guards.loops.guard import LoopGuard
 from openhands_tiered_router.guards.loops.settings import LoopSettings
-from openhands_tiered_router.guards.pausing import hold_of, holds
+from openhands_tiered_router.guards.pausing import pause_reason_of, pause_reasons
 from openhands_tiered_router.loopback import Reply, Request, ToolCall
 from openhands_tiered_router.record.telemetry.recorder import recorder_for
 
@@ -42,7 +42,7 @@ def talk(world, guard: LoopGuard, tools=EDITOR, **fields) -> LocalConversation:
 
 def held(conversation: LocalConversation) -> str:
     assert conversation.state.execution_status is Status.PAUSED
-    (hold,) = holds(conversation.state)
+    (hold,) = pause_reasons(conversation.state)
     assert hold.guard == "loop"
     return hold.reason
 
@@ -239,7 +239,7 @@ def test_a_fork_goes_on_from_where_it_was_taken(world) -> None:
             fork.agent.step(fork, on_event=fork._on_event)
             for event in fork.state.events[known:]:
                 guard.see(fork, event)
-    (hold,) = [h for e in fork.state.events if (h := hold_of(e))]
+    (hold,) = [h for e in fork.state.events if (h := pause_reason_of(e))]
     assert "The last 5 actions failed" in hold.reason
     source.run()
     assert "The last 5 actions failed" in held(source)

@@ -37,7 +37,7 @@ def conversation(
         call = f"{name}-{turn}"
         model = weak if turn % 3 else "strong"
         recorder.record_decision(
-            Decision(tier=Tier.SIMPLE, endpoint="simple", need=Tier.SIMPLE),
+            Decision(tier=Tier.SIMPLE, endpoint="simple", required=Tier.SIMPLE),
             decision_id=call,
             conversation_id=name,
             time=float(turn),

@@ -11,7 +11,7 @@ from openhands.tools.file_editor import FileEditorTool
 from openhands_tiered_router.calls.fleet import fleet
 from openhands_tiered_router.guards.loops.guard import LoopGuard
 from openhands_tiered_router.guards.loops.settings import LoopSettings
-from openhands_tiered_router.guards.pausing import Hold, notice_of
+from openhands_tiered_router.guards.pausing import PauseReason, notice_of
 from openhands_tiered_router.loopback import Reply, ToolCall
 from openhands_tiered_router.policy.rules import RULES
 from openhands_tiered_router.record.telemetry.recorder import recorder_for
@@ -49,7 +49,7 @@ def test_a_runaway_gets_a_stronger_model_for_some_turns(world) -> None:
     assert conversation.state.execution_status is Status.FINISHED
     told = [n for e in conversation.state.events if (n := notice_of(e))]
     assert told == [
-        Hold(
+        PauseReason(
             "loop",
             "This run took 3 turns so far; 3 are held to be many ([loops]). "
             "A stronger model takes a look at it.",

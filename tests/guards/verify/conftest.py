@@ -95,7 +95,7 @@ def cheap(draft: Draft) -> Draft:
     """Every turn goes to the weakest tier, unless something raises the floor."""
     if draft.request.purpose is not Purpose.TURN:
         return draft
-    return replace(draft, need=Tier.SIMPLE)
+    return replace(draft, required=Tier.SIMPLE)
 
 
 CHEAP_FIRST = (

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from openhands_tiered_router.policy.need.task_weights import (
+from openhands_tiered_router.policy.difficulty.task_weights import (
     DifficultyFit,
     default_weights,
     difficulty_shift,

@@ -12,7 +12,7 @@ from openhands_tiered_router.record.calibrate.fitted_file import undo, write_par
 
 
 def packaged(name: str) -> dict[str, Any]:
-    source = files("openhands_tiered_router.policy.need.data").joinpath(name)
+    source = files("openhands_tiered_router.policy.difficulty.data").joinpath(name)
     return json.loads(source.read_text("utf-8"))
 
 

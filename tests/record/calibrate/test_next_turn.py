@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from openhands_tiered_router.policy.need.next_turn import NextTurnModel, Tree
+from openhands_tiered_router.policy.difficulty.next_turn import NextTurnModel, Tree
 from openhands_tiered_router.record.calibrate.agents import (
     Predicted,
     agent_figures,

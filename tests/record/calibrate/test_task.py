@@ -4,7 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from openhands_tiered_router.policy.need.task_weights import default_weights, weights_of
+from openhands_tiered_router.policy.difficulty.task_weights import (
+    default_weights,
+    weights_of,
+)
 from openhands_tiered_router.record.calibrate.issue_graphs import (
     find_commits,
     graphs_of,

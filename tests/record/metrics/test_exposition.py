@@ -164,7 +164,7 @@ def test_failures_failovers_and_breakers(world, shown: Exposition) -> None:
 def test_no_endpoint_left_is_not_ready_but_alive(world, shown: Exposition) -> None:
     # Open for long enough to be seen on a slow machine.
     settings = RouterSettings(
-        dispatch=world.quick.model_copy(update={"patience": 2.0}),
+        dispatch=world.quick.model_copy(update={"total_timeout": 2.0}),
         breaker=BreakerSettings(failures=1, cooldown=600.0),
     )
     router = world.router({"complex": "openai/gpt-4o"}, settings=settings)

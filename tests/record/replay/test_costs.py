@@ -31,7 +31,7 @@ def endpoint(tier: Tier, scale: float) -> Endpoint:
 
 
 STRONG, WEAK = endpoint(Tier.COMPLEX, 5e-6), endpoint(Tier.SIMPLE, 1e-6)
-DECISION = Decision(tier=Tier.COMPLEX, endpoint="complex", need=Tier.COMPLEX)
+DECISION = Decision(tier=Tier.COMPLEX, endpoint="complex", required=Tier.COMPLEX)
 
 
 def turns(shape: list[tuple[bool, float]]) -> list[ReplayedTurn]:

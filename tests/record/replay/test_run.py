@@ -87,7 +87,7 @@ def test_summary_sets_the_decisions_beside_what_they_are_measured_against() -> N
     assert lines["always complex"].relative == pytest.approx(1.0)
     assert lines["always reasoning"].relative == pytest.approx(1.0)
     assert lines["always simple"].relative == pytest.approx(0.2)
-    assert lines["always simple"].leak == 1.0
+    assert lines["always simple"].under_routed == 1.0
     assert 0.2 < lines[OPTIMUM].relative < 1.0
     assert lines[ROUTED].low <= lines[ROUTED].relative <= lines[ROUTED].high
     assert sum(summary.tiers.values()) == summary.turns == 72

@@ -241,7 +241,7 @@ def test_what_hours_of_cache_cost_and_saved_is_added_up(tmp_path: Path) -> None:
     store = Store(path)
     calls = [(0.02, 0.0), (0.0, 0.31), (0.01, 0.0), (0.0, 0.0)]
     for n, (paid, saved) in enumerate(calls):
-        made = Decision(tier=Tier.SIMPLE, endpoint="simple", need=Tier.SIMPLE)
+        made = Decision(tier=Tier.SIMPLE, endpoint="simple", required=Tier.SIMPLE)
         outcome = Outcome(
             endpoint="simple", attempts=(), hour_paid=paid, hour_saved=saved
         )

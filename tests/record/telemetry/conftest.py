@@ -37,7 +37,9 @@ def record() -> Callable[[int], Call]:
             conversation_id="c",
             turn=n,
             time=1_000.0 + n,
-            decision=Decision(tier=Tier.SIMPLE, endpoint="simple", need=Tier.SIMPLE),
+            decision=Decision(
+                tier=Tier.SIMPLE, endpoint="simple", required=Tier.SIMPLE
+            ),
         )
 
     return make

@@ -62,7 +62,7 @@ decisions = st.builds(
     tier=tiers,
     endpoint=words,
     fallbacks=st.lists(words, max_size=4).map(tuple),
-    need=tiers,
+    required=tiers,
     floor=st.none() | tiers,
     cap=st.none() | tiers,
     pinned=st.booleans(),
@@ -148,7 +148,7 @@ def finished(outcome: Outcome, turn: int = 0) -> Call:
     )
 
 
-SIMPLE = Decision(tier=Tier.SIMPLE, endpoint="simple", need=Tier.SIMPLE)
+SIMPLE = Decision(tier=Tier.SIMPLE, endpoint="simple", required=Tier.SIMPLE)
 ANSWERED = Outcome(
     endpoint="simple",
     attempts=(Attempt(endpoint="simple", error=None, seconds=1.5),),

@@ -22,7 +22,7 @@ from openhands_tiered_router.record.telemetry.records import Verdict
 from openhands_tiered_router.tiers import Tier
 
 
-DECISION = Decision(tier=Tier.SIMPLE, endpoint="simple", need=Tier.SIMPLE)
+DECISION = Decision(tier=Tier.SIMPLE, endpoint="simple", required=Tier.SIMPLE)
 
 
 def record_all(recorder: TelemetryRecorder) -> None:

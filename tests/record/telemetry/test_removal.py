@@ -37,7 +37,7 @@ def conversation(
         decision = Decision(
             tier=Tier.SIMPLE,
             endpoint="simple",
-            need=Tier.SIMPLE,
+            required=Tier.SIMPLE,
             reasons=(Reason("rule", f"{name} is why {n}"),),
         )
         made = decided(

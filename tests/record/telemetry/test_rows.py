@@ -46,7 +46,7 @@ CHANGED = replace(ASKED, time=3.0, action_kind=None, target=7)
 def tools_of(path: Path, *records: Record, conversation: str = "c") -> list[ToolResult]:
     """The tool results of the conversation's two answers, after those records."""
     store = Store(path)
-    decision = Decision(tier=Tier.SIMPLE, endpoint="simple", need=Tier.SIMPLE)
+    decision = Decision(tier=Tier.SIMPLE, endpoint="simple", required=Tier.SIMPLE)
     for n, response in enumerate(("r", "r2")):
         outcome = Outcome(endpoint="simple", attempts=(), response_id=response)
         made = decided(

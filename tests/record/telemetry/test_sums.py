@@ -92,7 +92,7 @@ def records(name: str, turns: list[dict[str, Any]]) -> Iterator[Record]:
         decision = Decision(
             tier=Tier.of(turn["chosen"]),
             endpoint=turn["chosen"],
-            need=Tier.SIMPLE,
+            required=Tier.SIMPLE,
             score=0.5,
             p_mechanical=turn["p"],
             candidates=tuple(

@@ -33,7 +33,7 @@ def conversation(
     name: str, models: Sequence[str], *said: tuple[str, bool | None]
 ) -> list[Record]:
     """A turn a model, and what judges said afterwards."""
-    decision = Decision(tier=Tier.SIMPLE, endpoint="simple", need=Tier.SIMPLE)
+    decision = Decision(tier=Tier.SIMPLE, endpoint="simple", required=Tier.SIMPLE)
     records: list[Record] = []
     for turn, model in enumerate(models):
         key = f"{name}-{turn}"

@@ -35,7 +35,7 @@ from openhands_tiered_router.record.telemetry.writer import Writer
 from openhands_tiered_router.tiers import Tier
 
 def record(name):
-    decision = Decision(tier=Tier.SIMPLE, endpoint="simple", need=Tier.SIMPLE)
+    decision = Decision(tier=Tier.SIMPLE, endpoint="simple", required=Tier.SIMPLE)
     return decided(
         decision_id=name, conversation_id="c", time=time.time(), decision=decision
     )

@@ -29,7 +29,7 @@ type Factory = Callable[..., LLM]
 HELLO = [Message(role="user", content=[TextContent(text="Hello.")])]
 CHAT = "openai/gpt-4o"
 CODEX = "openai/gpt-5-codex"
-PATIENT_FOR_2_S = QUICK.model_copy(update={"patience": 2.0})
+PATIENT_FOR_2_S = QUICK.model_copy(update={"total_timeout": 2.0})
 """Else a call that fails everywhere is tried again for two minutes."""
 
 

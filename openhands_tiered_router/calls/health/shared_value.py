@@ -24,7 +24,7 @@ TTL: Final = 3_600.0
 breaker stays open, or any rate counts."""
 
 
-class Cell[S]:
+class AtomicValue[S]:
     """Holds one immutable value; safe under threads."""
 
     def __init__(self, initial: S) -> None:
@@ -45,7 +45,7 @@ class Cell[S]:
             return result
 
 
-class SharedCell[S](Cell[S]):
+class SharedValue[S](AtomicValue[S]):
     """The same in a store, as plain data. Without the store it goes on by itself."""
 
     def __init__(self, initial: S, store: StateStore, key: str) -> None:
@@ -90,12 +90,14 @@ class SharedCell[S](Cell[S]):
             return self._initial
 
 
-def cell[S](initial: S, store: StateStore | None, kind: str, name: str) -> Cell[S]:
-    """A cell for what is called ``name``; shared if the store is.
+def shared_value[S](
+    initial: S, store: StateStore | None, kind: str, name: str
+) -> AtomicValue[S]:
+    """A value for what is called ``name``; shared if the store is.
 
     The name, which holds an address, goes into the store as a hash.
     """
     if store is None or store.local:
-        return Cell(initial)
+        return AtomicValue(initial)
     digest = blake2b(name.encode(), digest_size=12).hexdigest()
-    return SharedCell(initial, store, f"{kind}:{digest}")
+    return SharedValue(initial, store, f"{kind}:{digest}")

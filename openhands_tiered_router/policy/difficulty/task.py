@@ -7,8 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from openhands_tiered_router.policy.decision import Dimension
-from openhands_tiered_router.policy.engine import Draft
-from openhands_tiered_router.policy.need.dimensions import (
+from openhands_tiered_router.policy.difficulty.dimensions import (
     CONVERSATION_SIGNALS,
     GRAPH_SIGNALS,
     TEXT_SIGNALS,
@@ -17,13 +16,14 @@ from openhands_tiered_router.policy.need.dimensions import (
     Signal,
     TextInput,
 )
-from openhands_tiered_router.policy.need.lru import Lru
-from openhands_tiered_router.policy.need.task_weights import (
+from openhands_tiered_router.policy.difficulty.lru import Lru
+from openhands_tiered_router.policy.difficulty.task_weights import (
     TaskWeights,
     default_weights,
 )
-from openhands_tiered_router.policy.need.text import user_text
-from openhands_tiered_router.policy.need.text_cues import cues_of
+from openhands_tiered_router.policy.difficulty.text import user_text
+from openhands_tiered_router.policy.difficulty.text_cues import cues_of
+from openhands_tiered_router.policy.engine import Draft
 from openhands_tiered_router.policy.request import Purpose
 from openhands_tiered_router.policy.session import SessionState
 
@@ -216,7 +216,7 @@ class TaskScoreRule:
         )
         text = f"complexity {result.score:.2f}: {leading(result.dimensions)}"
         if request.purpose is Purpose.SINGLE:
-            draft = replace(draft, need=draft.tiers.tier_for(result.score))
+            draft = replace(draft, required=draft.tiers.tier_for(result.score))
         return draft.because("task_score", text)
 
     def _difficulty(self, result: TaskScore) -> float:

@@ -15,7 +15,7 @@ from functools import cache, cached_property
 from importlib.resources import files
 from typing import Any, Final, Protocol
 
-from openhands_tiered_router.policy.need.next_turn_features import NAMES, features
+from openhands_tiered_router.policy.difficulty.next_turn_features import NAMES, features
 from openhands_tiered_router.policy.session import SessionState
 
 
@@ -101,7 +101,9 @@ def _nested(tree: Tree) -> Any:
 @cache
 def default_model() -> NextTurnModel:
     """The model that comes with the package; read once, some milliseconds."""
-    text = files("openhands_tiered_router.policy.need.data").joinpath("next_turn.json")
+    text = files("openhands_tiered_router.policy.difficulty.data").joinpath(
+        "next_turn.json"
+    )
     return model_of(json.loads(text.read_text(encoding="utf-8")))
 
 

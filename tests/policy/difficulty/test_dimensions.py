@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given, strategies as st
 
 from openhands_tiered_router.policy.actions import Action
+from openhands_tiered_router.policy.difficulty import dimensions as d
+from openhands_tiered_router.policy.difficulty.graph_facts import names_file
+from openhands_tiered_router.policy.difficulty.task_weights import default_weights
+from openhands_tiered_router.policy.difficulty.text import user_text
+from openhands_tiered_router.policy.difficulty.text_cues import cues_of
 from openhands_tiered_router.policy.kinds import ActionKind
-from openhands_tiered_router.policy.need import dimensions as d
-from openhands_tiered_router.policy.need.graph_facts import names_file
-from openhands_tiered_router.policy.need.task_weights import default_weights
-from openhands_tiered_router.policy.need.text import user_text
-from openhands_tiered_router.policy.need.text_cues import cues_of
 from openhands_tiered_router.policy.session import SessionState, Turn
 
 

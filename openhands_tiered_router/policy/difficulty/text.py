@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from openhands_tiered_router.policy.need.languages import is_unspaced, unspaced_count
+from openhands_tiered_router.policy.difficulty.languages import (
+    is_unspaced,
+    unspaced_count,
+)
 
 
 _SCANNED: Final = 24_000

@@ -13,9 +13,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from openhands_tiered_router.plural import counted
+from openhands_tiered_router.policy.difficulty.text import UserText
+from openhands_tiered_router.policy.difficulty.text_cues import (
+    MANY_PARTS,
+    CueModel,
+    Cues,
+)
 from openhands_tiered_router.policy.kinds import MECHANICAL
-from openhands_tiered_router.policy.need.text import UserText
-from openhands_tiered_router.policy.need.text_cues import MANY_PARTS, CueModel, Cues
 from openhands_tiered_router.policy.session import SessionState
 
 

@@ -4,16 +4,20 @@ import threading
 import pytest
 from hypothesis import given, strategies as st
 
-from openhands_tiered_router.policy.engine import Engine
-from openhands_tiered_router.policy.entry import Entry
-from openhands_tiered_router.policy.need.dimensions import NAMES, GraphFacts
-from openhands_tiered_router.policy.need.lru import Lru
-from openhands_tiered_router.policy.need.task import TaskScorer, TaskScoreRule, task_of
-from openhands_tiered_router.policy.need.task_weights import (
+from openhands_tiered_router.policy.difficulty.dimensions import NAMES, GraphFacts
+from openhands_tiered_router.policy.difficulty.lru import Lru
+from openhands_tiered_router.policy.difficulty.task import (
+    TaskScorer,
+    TaskScoreRule,
+    task_of,
+)
+from openhands_tiered_router.policy.difficulty.task_weights import (
     ProfileError,
     default_weights,
     load_weights,
 )
+from openhands_tiered_router.policy.engine import Engine
+from openhands_tiered_router.policy.entry import Entry
 from openhands_tiered_router.policy.policy import Policy
 from openhands_tiered_router.policy.request import Purpose, RoutingRequest
 from openhands_tiered_router.policy.rules import RULES
@@ -218,7 +222,7 @@ def test_a_single_call_goes_by_its_score() -> None:
 def test_a_turn_is_not_lowered_by_its_score() -> None:
     decision = decide("hi", Purpose.TURN)
     assert decision.score < DEFAULT_MAX_COMPLEXITY[Tier.SIMPLE]
-    assert decision.need is Policy().base_tier
+    assert decision.required is Policy().base_tier
 
 
 def test_weights_can_be_set() -> None:
@@ -260,7 +264,7 @@ def test_shipped_weights_are_complete() -> None:
 def shipped() -> dict:
     from importlib.resources import files
 
-    source = files("openhands_tiered_router.policy.need") / "data" / "task.json"
+    source = files("openhands_tiered_router.policy.difficulty") / "data" / "task.json"
     return json.loads(source.read_text("utf-8"))
 
 

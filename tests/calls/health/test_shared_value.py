@@ -8,10 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from openhands_tiered_router.calls.health.cell import Cell, SharedCell, cell
 from openhands_tiered_router.calls.health.counts import Counts
 from openhands_tiered_router.calls.health.endpoint import EndpointHealth
-from openhands_tiered_router.calls.health.line import Ticket
+from openhands_tiered_router.calls.health.fair_queue import Ticket
+from openhands_tiered_router.calls.health.shared_value import (
+    AtomicValue,
+    SharedValue,
+    shared_value,
+)
 from openhands_tiered_router.calls.health.transitions import BreakerState, Permit
 from openhands_tiered_router.calls.state.memory import MemoryStore
 from openhands_tiered_router.calls.state.sqlite import SqliteStore
@@ -30,8 +34,8 @@ def shared(path: Path, rpm: int | None = None) -> EndpointHealth:
 
 
 def test_memory_is_not_shared_through_the_store() -> None:
-    assert type(cell(Counts(), None, "rate", "x")) is Cell
-    assert type(cell(Counts(), MemoryStore(), "rate", "x")) is Cell
+    assert type(shared_value(Counts(), None, "rate", "x")) is AtomicValue
+    assert type(shared_value(Counts(), MemoryStore(), "rate", "x")) is AtomicValue
 
 
 def test_an_open_breaker_is_open_elsewhere_and_closes_elsewhere(tmp_path: Path) -> None:
@@ -111,7 +115,7 @@ def test_a_stored_value_that_makes_no_sense_is_as_none(
     stored: dict[str, object], tmp_path: Path
 ) -> None:
     store = SqliteStore(tmp_path / "s.sqlite3")
-    held = SharedCell(BreakerState(), store, "k")
+    held = SharedValue(BreakerState(), store, "k")
     store.apply("k", lambda _: (stored, None))
     assert held.read() == BreakerState()
 
@@ -120,5 +124,5 @@ def test_every_state_comes_back_as_it_was(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path / "s.sqlite3")
     recent = Counts().add(100, 60, 1, 1).add(130, 60, 2, 1)
     state = BreakerState(failures=2, opened_at=1.5, probe_until=None, recent=recent)
-    SharedCell(BreakerState(), store, "k").change(lambda _: (state, None))
-    assert SharedCell(BreakerState(), store, "k").read() == state
+    SharedValue(BreakerState(), store, "k").change(lambda _: (state, None))
+    assert SharedValue(BreakerState(), store, "k").read() == state

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
+from openhands_tiered_router.policy.difficulty.escalation import escalation
 from openhands_tiered_router.policy.entry import Entry, ToolCall
-from openhands_tiered_router.policy.need.escalation import escalation
 from openhands_tiered_router.policy.outcome import Usage
 from openhands_tiered_router.policy.policy import Policy
 from openhands_tiered_router.policy.session import Nudge, SessionState

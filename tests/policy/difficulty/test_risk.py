@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from openhands_tiered_router.policy.difficulty.risk import files_at_hand, risk
 from openhands_tiered_router.policy.entry import Entry, ToolCall
-from openhands_tiered_router.policy.need.risk import files_at_hand, risk
 from openhands_tiered_router.policy.policy import Policy
 from openhands_tiered_router.policy.session import SessionState
 

@@ -10,12 +10,12 @@ from functools import reduce
 from operator import or_
 from typing import Final
 
-from openhands_tiered_router.policy.need.languages import (
+from openhands_tiered_router.policy.difficulty.languages import (
     Concept,
     concepts_of,
     pair_concepts,
 )
-from openhands_tiered_router.policy.need.text import UserText
+from openhands_tiered_router.policy.difficulty.text import UserText
 
 
 _WORD: Final = re.compile(r"[^\s!-/:-@\[-`{-~、。，！？：；（）「」『』…«»¿¡।؟،؛“”]+")

@@ -10,8 +10,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
-from openhands_tiered_router.policy.need.dimensions import GRAPH_SIGNALS, NAMES
-from openhands_tiered_router.policy.need.text_cues import CueModel
+from openhands_tiered_router.policy.difficulty.dimensions import GRAPH_SIGNALS, NAMES
+from openhands_tiered_router.policy.difficulty.text_cues import CueModel
 
 
 FORMAT: Final = 1
@@ -75,7 +75,7 @@ class TaskWeights:
 @lru_cache(maxsize=1)
 def default_weights() -> TaskWeights:
     """The weights that the package ships with; read once."""
-    source = files("openhands_tiered_router.policy.need") / "data" / "task.json"
+    source = files("openhands_tiered_router.policy.difficulty") / "data" / "task.json"
     return weights_of(json.loads(source.read_text("utf-8")), "task.json")
 
 

@@ -32,7 +32,7 @@ class Ticket:
     """How many tokens, likewise."""
 
 
-class Line:
+class FairQueue:
     """Fair queueing (Demers et al. 1989), each call as long as any other.
 
     A conversation with many calls waiting has each of them served in turn with those

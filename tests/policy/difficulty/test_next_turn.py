@@ -7,8 +7,7 @@ import json
 import pytest
 from hypothesis import given, strategies as st
 
-from openhands_tiered_router.policy.entry import Entry, ToolCall
-from openhands_tiered_router.policy.need.next_turn import (
+from openhands_tiered_router.policy.difficulty.next_turn import (
     LEAF,
     ModelFileError,
     NextTurnModel,
@@ -16,7 +15,8 @@ from openhands_tiered_router.policy.need.next_turn import (
     default_model,
     model_of,
 )
-from openhands_tiered_router.policy.need.next_turn_features import NAMES, features
+from openhands_tiered_router.policy.difficulty.next_turn_features import NAMES, features
+from openhands_tiered_router.policy.entry import Entry, ToolCall
 from openhands_tiered_router.policy.session import SessionState
 
 

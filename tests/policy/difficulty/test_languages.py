@@ -1,6 +1,6 @@
 import pytest
 
-from openhands_tiered_router.policy.need.languages import (
+from openhands_tiered_router.policy.difficulty.languages import (
     Concept,
     concepts_of,
     pair_concepts,
@@ -43,7 +43,7 @@ def test_two_words_may_hint_together() -> None:
 
 
 def test_every_concept_has_stems_of_several_scripts() -> None:
-    from openhands_tiered_router.policy.need.languages import _stems
+    from openhands_tiered_router.policy.difficulty.languages import _stems
 
     stems = _stems()
     for concept in Concept:

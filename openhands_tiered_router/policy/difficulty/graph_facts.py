@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Final, Protocol
 
-from openhands_tiered_router.policy.need.dimensions import GraphFacts
+from openhands_tiered_router.policy.difficulty.dimensions import GraphFacts
 
 
 BEST: Final = 10

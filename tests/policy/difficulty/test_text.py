@@ -1,7 +1,7 @@
 import pytest
 from hypothesis import given, strategies as st
 
-from openhands_tiered_router.policy.need.text import user_text
+from openhands_tiered_router.policy.difficulty.text import user_text
 
 
 @pytest.mark.parametrize(

@@ -2,19 +2,19 @@ from __future__ import annotations
 
 from hypothesis import given, settings, strategies as st
 
-from openhands_tiered_router.calls.health.line import Line, Ticket
+from openhands_tiered_router.calls.health.fair_queue import FairQueue, Ticket
 
 
 def ticket(session: str) -> Ticket:
     return Ticket(session=session, tokens=1, uncached=1)
 
 
-def first(line: Line, waiting: list[Ticket]) -> Ticket:
+def first(line: FairQueue, waiting: list[Ticket]) -> Ticket:
     return next(t for t in waiting if not line.ahead(t))
 
 
 def test_conversations_take_turns() -> None:
-    line = Line()
+    line = FairQueue()
     waiting = [ticket(name) for name in "aaabc"]
     for one in waiting:
         line.join(one)
@@ -28,7 +28,7 @@ def test_conversations_take_turns() -> None:
 
 
 def test_newcomers_do_not_keep_a_waiting_call_back_for_ever() -> None:
-    line = Line()
+    line = FairQueue()
     waiting = [ticket("a"), ticket("a")]
     for one in waiting:
         line.join(one)
@@ -45,7 +45,7 @@ def test_newcomers_do_not_keep_a_waiting_call_back_for_ever() -> None:
 
 
 def test_one_that_does_not_wait_has_all_before_it() -> None:
-    line = Line()
+    line = FairQueue()
     line.join(ticket("a"))
     line.join(ticket("b"))
     assert len(line.ahead(ticket("c"))) == 2
@@ -56,7 +56,7 @@ def test_one_that_does_not_wait_has_all_before_it() -> None:
 def test_it_holds_those_that_joined_and_did_not_leave(
     events: list[tuple[str, str]],
 ) -> None:
-    line, waiting = Line(), []
+    line, waiting = FairQueue(), []
     for session, event in events:
         if event == "join":
             waiting.append(ticket(session))

@@ -67,7 +67,7 @@ class _Stems:
 @lru_cache(maxsize=1)
 def _stems() -> _Stems:
     """Reads ``data/stems.txt``, which says itself how it is written."""
-    source = files("openhands_tiered_router.policy.need") / "data" / "stems.txt"
+    source = files("openhands_tiered_router.policy.difficulty") / "data" / "stems.txt"
     stems = _Stems({}, {}, {})
     bit = 0
     for line in source.read_text("utf-8").splitlines():
