@@ -38,6 +38,8 @@ class Draft:
     difficulty: float = 0.0
     """How far the task's text puts it above the mean difficulty, in standard
     deviations of difficulty."""
+    is_work: bool = True
+    """Whether the task asks for work, and not for an answer."""
     p_mechanical: float | None = None
     dimensions: tuple[Dimension, ...] = ()
     reasons: tuple[Reason, ...] = ()

@@ -12,6 +12,8 @@ without one of its hunks, and the fix with one changed line mutated, if the hidd
 then fail (wrong). Each is judged as it is, and, if the verifier asks for a test, again
 with one: for right work the commit's own tests, for wrong work those of them that it
 passes. That is an oracle: a model's own tests are worse. Caught is what is not passed.
+
+With --json it goes on where an earlier run with the same file ended.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ import os
 import platform
 import random
 import re
+import resource
 import statistics
 import subprocess
 import sys
@@ -35,10 +38,13 @@ from pathlib import Path
 
 from openhands_tiered_router.guards.verify.git import Repository
 from openhands_tiered_router.guards.verify.judgement import Judgement, Reason
+from openhands_tiered_router.guards.verify.runs import Earlier
 from openhands_tiered_router.guards.verify.settings import VerifySettings
 from openhands_tiered_router.guards.verify.verifier import Verifier
 
 
+UNFIT = "unfit"
+"""Marks a commit whose tests do not tell before from after."""
 REPAIRS = re.compile(r"\b(?:fix|bug|regress|incorrect|wrong|crash|repair)", re.I)
 MUTANTS = (
     ("==", "!="), ("!=", "=="), ("<=", "<"), (">=", ">"), (" < ", " >= "),
@@ -71,6 +77,8 @@ class Row:
     after: str
     """The reason after the agent was asked for a test; the same, if it was not."""
     seconds: float
+    cpu: float
+    """Seconds of processor time, which depends less on what else the machine does."""
 
 
 def git(place: Path, *words: str, given: str | None = None) -> str:
@@ -162,13 +170,19 @@ class Workspace:
         found = re.findall(r"^(?:FAILED|ERROR) \S+?::(\S+)", done.stdout, re.MULTILINE)
         return {name.split("[")[0].split("::")[-1] for name in found}
 
-    def judge(self, *files: dict[str, str]) -> tuple[Judgement, float]:
+    def judge(self, known: Earlier, *files: dict[str, str]) -> Judgement:
+        """A verdict; ``known``: the rounds before this one on the same work."""
         self.put(*files)
-        since = time.monotonic()
-        judgement = Verifier(self.root, VerifySettings(time_limit=120)).judge(
-            self.base, [], self.task.message
-        )
-        return judgement, time.monotonic() - since
+        settings = VerifySettings(time_limit=120)
+        verifier = Verifier(self.root, settings, memory=lambda *_: known)
+        return verifier.judge(self.base, [], self.task.message)
+
+
+def spent() -> tuple[float, float]:
+    """The clock, and the processor time of this process and those it ran."""
+    kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    used = [resource.getrusage(kind) for kind in kinds]
+    return time.monotonic(), sum(u.ru_utime + u.ru_stime for u in used)
 
 
 def without(source: str, names: set[str]) -> str:
@@ -235,13 +249,13 @@ def judged(space: Workspace, chance: random.Random) -> Iterator[Row]:
         return
 
     def row(work: str, files: dict[str, str], own: dict[str, str] | None) -> Row:
-        judgement, seconds = space.judge(files)
-        second = judgement
+        known, rounds, since = Earlier(), 1, spent()
+        judgement = second = space.judge(known, files)
         if judgement.reason is Reason.NOT_SHOWN and own is not None:
-            second, more = space.judge(files, own)
-            seconds = (seconds + more) / 2
+            second, rounds = space.judge(known, files, own), 2
         names = (str(judgement.reason), str(second.reason))
-        return Row(task.repository, task.commit[:10], work, *names, seconds)
+        took = ((b - a) / rounds for a, b in zip(since, spent(), strict=True))
+        return Row(task.repository, task.commit[:10], work, *names, *took)
 
     yield row("right", space.fix, space.hidden)
     yield row("right + tests", {**space.fix, **space.hidden}, None)
@@ -313,7 +327,30 @@ def report(rows: Sequence[Row]) -> None:
     if first:
         share = sum(r.reason != "passed" for r in first) / len(first)
         print(f"{'the same, before it is asked':28} n={len(first):3}  {share:.2f}")
-    print(f"median {statistics.median(r.seconds for r in rows):.1f} s a verdict")
+    for words, took in (
+        ("", [r.seconds for r in rows]),
+        (" of processor time", [r.cpu for r in rows]),
+    ):
+        print(f"median {statistics.median(took):.1f} s{words} a verdict")
+
+
+def earlier_rows(file: Path | None) -> list[Row]:
+    """The verdicts of an earlier run, and the commits that were not fit for one."""
+    if file is None or not file.exists():
+        return []
+    return [Row(**json.loads(line)) for line in file.read_text().splitlines()]
+
+
+def measured(clone: Path, task: Task, python: str) -> list[Row]:
+    """The verdicts on one commit; where it is not fit for any, a row that says so."""
+    with tempfile.TemporaryDirectory(prefix="verifier-rates-") as name:
+        try:
+            space = Workspace(clone, task, Path(name) / "work", python)
+            found = list(judged(space, random.Random(task.commit)))
+        except (subprocess.SubprocessError, UnicodeError, SyntaxError) as error:
+            print(f"{task.repository} {task.commit[:10]}: {type(error).__name__}")
+            found = []
+    return found or [Row(task.repository, task.commit[:10], UNFIT, "", "", 0, 0)]
 
 
 def main() -> None:
@@ -327,24 +364,18 @@ def main() -> None:
     end = time.monotonic() + 60 * options.minutes
     clones = sorted(p for p in options.clones.iterdir() if p.is_dir())
     queues = [(clone, tasks(clone, 10 * options.commits)) for clone in clones]
-    taken = dict.fromkeys(clones, 0)
-    rows: list[Row] = []
+    rows = earlier_rows(options.json)
     while queues and time.monotonic() < end:
         for clone, queue in [*queues]:
-            task = next(queue, None)
-            if task is None or taken[clone] >= options.commits:
+            seen = {r.commit for r in rows}
+            fit = {(r.repository, r.commit) for r in rows if r.work != UNFIT}
+            task = next((t for t in queue if t.commit[:10] not in seen), None)
+            if task is None or (
+                sum(r == task.repository for r, _ in fit) >= options.commits
+            ):
                 queues.remove((clone, queue))
                 continue
-            with tempfile.TemporaryDirectory(prefix="verifier-rates-") as name:
-                try:
-                    space = Workspace(clone, task, Path(name) / "work", options.python)
-                    found = list(judged(space, random.Random(task.commit)))
-                except (subprocess.SubprocessError, UnicodeError, SyntaxError) as error:
-                    print(
-                        f"{task.repository} {task.commit[:10]}: {type(error).__name__}"
-                    )
-                    continue
-            taken[clone] += bool(found)
+            found = measured(clone, task, options.python)
             rows += found
             for row in found:
                 print(f"{row.repository:16} {row.commit} {row.work:14} {row.reason:18}"
@@ -354,7 +385,7 @@ def main() -> None:
                         file.write(json.dumps(row.__dict__) + "\n")
             if time.monotonic() > end:
                 break
-    if rows:
+    if rows := [r for r in rows if r.work != UNFIT]:
         report(rows)
 
 

@@ -99,10 +99,15 @@ def split(
     known = [f for results in before for f in results.failures]
     old = [f for f in now if any(f.same(k) for k in known)]
     repaired = len(known) > len(old) or reproduced
-    if not repaired and _OF_TESTS.search(request):
+    if not repaired and speaks_of_failing_tests(request):
         return Split(now, ())
     excused = tuple(f for f in old if not _names(request, f))
     return Split(tuple(f for f in now if f not in excused), excused)
+
+
+def speaks_of_failing_tests(request: str) -> bool:
+    """Whether a request may be to repair tests."""
+    return _OF_TESTS.search(request) is not None
 
 
 def _names(request: str, failure: Failure) -> bool:

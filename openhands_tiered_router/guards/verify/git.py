@@ -113,12 +113,13 @@ class Repository:
         with self._git() as git:
             return _read(git, "diff", *options, before, after).rstrip()
 
-    def files(self, tree: str) -> list[str]:
-        """The files of a tree below the workspace, by their paths below it."""
+    def files(self, tree: str) -> dict[str, str]:
+        """The ids of a tree's files below the workspace, by their paths below it."""
         place = f"{tree}:{self._prefix.rstrip('/')}"
         with self._git() as git:
-            listed = _read(git, "ls-tree", "-r", "-z", "--name-only", place)
-        return listed.split("\0")[:-1]
+            listed = _read(git, "ls-tree", "-r", "-z", place)
+        entries = (line.partition("\t") for line in listed.split("\0")[:-1])
+        return {path: facts.rpartition(" ")[2] for facts, _, path in entries}
 
     def text(self, tree: str, path: str) -> str:
         """A file of a tree, by its path below the workspace."""

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import shlex
-import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from openhands_tiered_router.git import GitError
-from openhands_tiered_router.guards.verify import baseline, evidence, process
+from openhands_tiered_router.guards.verify import baseline, evidence
 from openhands_tiered_router.guards.verify.git import Changed, Repository
 from openhands_tiered_router.guards.verify.history import (
     Deed,
@@ -24,13 +23,14 @@ from openhands_tiered_router.guards.verify.judgement import (
     last_lines,
     of_failures,
 )
-from openhands_tiered_router.guards.verify.results import Failure, Results, results_of
-from openhands_tiered_router.guards.verify.runners import (
-    JEST,
-    JUNIT,
-    REPORT,
-    Plan,
-    plans,
+from openhands_tiered_router.guards.verify.results import Results
+from openhands_tiered_router.guards.verify.runners import Plan, plans
+from openhands_tiered_router.guards.verify.runs import (
+    Commands,
+    Earlier,
+    Runs,
+    earlier,
+    of_failing,
 )
 from openhands_tiered_router.guards.verify.selection import select, tests_among
 from openhands_tiered_router.guards.verify.settings import VerifySettings
@@ -49,6 +49,8 @@ class Verifier:
     graph: Callable[[], CodeGraph | None] = lambda: None
     """Asked once there is a change; may wait."""
     cancelled: Callable[[], bool] = lambda: False
+    memory: Callable[[Path, str], Earlier] = earlier
+    """What earlier rounds in this process found out, by workspace and base tree."""
 
     def judge(self, base: str, done: Sequence[Deed], request: str) -> Judgement:
         """What the work is worth.
@@ -91,14 +93,15 @@ class Verifier:
         repository: Repository,
         base: str,
         changed: Sequence[Changed],
-        files: Sequence[str],
+        files: Mapping[str, str],
         own: OwnChecks,
         request: str,
     ) -> Judgement:
         """The verdict of tests, then of the project's own checks, then of what ran."""
-        runs = _Runs(self, repository, base)
+        known = self.memory(self.root, base)
+        runs = Runs(self._commands, repository, base, files, known)
         if self.settings.test_command:
-            judged = self._own_tests()
+            judged = self._test_command()
         else:
             tests = select(
                 tests_among(files),
@@ -107,10 +110,11 @@ class Verifier:
                 self.settings.max_test_files,
                 self._text,
             )
-            judged = runs.judge(tests.files, tests.left_out, own, request)
+            judged = self._tests(runs, tests.files, own, request)
+            judged = replace(judged, left_out=tests.left_out)
         if judged.accepted is False:
             return judged
-        failing = self._commands()
+        failing = self._checks()
         if failing is not None:
             return failing
         if judged.accepted and own.reproduction is not Reproduction.PASSES:
@@ -121,8 +125,74 @@ class Verifier:
             return Judgement(reason=Reason.NOT_CHECKED, evidence=text)
         return judged
 
+    @property
+    def _commands(self) -> Commands:
+        return Commands(self.root, self.settings.time_limit, self.cancelled)
+
+    def _tests(
+        self, runs: Runs, files: Sequence[str], own: OwnChecks, request: str
+    ) -> Judgement:
+        """The verdict of some test files."""
+        made, unknown = plans(self.root, files)
+        if not made:
+            return Judgement(reason=Reason.NO_RUNNER if unknown else Reason.NO_TESTS)
+        made, now, dropped = runs.isolated(made)
+        if loaded := [
+            p for p in dropped if any(not r.broken for r in runs.before([p]))
+        ]:
+            names = "\n".join(f"- {f}" for plan in loaded for f in plan.files[:10])
+            text = f"The tests of these files cannot be run any more:\n{names}"
+            return Judgement(reason=Reason.TESTS_FAIL, evidence=text)
+        if any(results.timed_out for results in now):
+            return self._too_slow()
+        if all(results.passed for results in now):
+            count = sum(len(plan.files) for plan in made)
+            return Judgement(reason=Reason.PASSED, tests=count)
+        if not any(results.ran or results.broken for results in now):
+            return Judgement(reason=Reason.NO_TESTS)
+        return self._compared(runs, list(zip(made, now, strict=True)), own, request)
+
+    def _compared(
+        self,
+        runs: Runs,
+        now: Sequence[tuple[Plan, Results]],
+        own: OwnChecks,
+        request: str,
+    ) -> Judgement:
+        """The verdict where tests fail: some may have failed before the work."""
+        count = sum(len(plan.files) for plan, _ in now)
+        bad = [(plan, results) for plan, results in now if not results.passed]
+        # Whether any failing test was repaired shows in a run of all alone.
+        whole = baseline.speaks_of_failing_tests(request)
+        before = runs.before([p if whole else of_failing(p, r) for p, r in bad])
+        broken = [r.broken for _, r in bad if r.broken]
+        if broken:
+            if not before or any(r.broken for r in before):
+                return Judgement(reason=Reason.RUNNER_FAILED, tests=count)
+            text = f"The tests cannot be run any more: {broken[0]}."
+            return Judgement(reason=Reason.TESTS_FAIL, evidence=text, tests=count)
+        divided = baseline.split(
+            [f for _, results in bad for f in results.failures],
+            before,
+            request,
+            reproduced=own.reproduction is Reproduction.PASSES,
+        )
+        counted = divided.counted and runs.again(bad, divided.counted)
+        judgement = Judgement(
+            reason=Reason.PASSED,
+            tests=count,
+            failing=len(counted),
+            already_failing=len(divided.excused),
+        )
+        if counted:
+            text = of_failures(counted, self.settings.evidence_chars)
+            return replace(judgement, reason=Reason.TESTS_FAIL, evidence=text)
+        if not any(results.green for _, results in now):
+            return replace(judgement, reason=Reason.NOTHING_PASSES)
+        return judgement
+
     def _shown(
-        self, judged: Judgement, runs: _Runs, changed: Sequence[Changed]
+        self, judged: Judgement, runs: Runs, changed: Sequence[Changed]
     ) -> Judgement:
         """Passed only if a test notices that the change is taken back."""
         if runs.notice(changed):
@@ -137,20 +207,20 @@ class Verifier:
         except OSError:
             return ""
 
-    def _own_tests(self) -> Judgement:
+    def _test_command(self) -> Judgement:
         argv = shlex.split(self.settings.test_command)
-        done = self.run(argv)
+        done = self._commands.run(argv)
         if done.code is None:
-            return self.too_slow()
+            return self._too_slow()
         if done.passed:
             return Judgement(reason=Reason.PASSED, tests=1)
         said = last_lines(done.output, self.settings.evidence_chars)
         text = f"{self.settings.test_command} exits with {done.code}:\n\n{said}"
         return Judgement(reason=Reason.TESTS_FAIL, evidence=text, tests=1, failing=1)
 
-    def _commands(self) -> Judgement | None:
+    def _checks(self) -> Judgement | None:
         for command in self.settings.commands:
-            done = self.run(shlex.split(command))
+            done = self._commands.run(shlex.split(command))
             if not done.passed:
                 said = last_lines(done.output, self.settings.evidence_chars)
                 how = "ran out of time" if done.code is None else f"exits {done.code}"
@@ -158,210 +228,11 @@ class Verifier:
                 return Judgement(reason=Reason.CHECKS_FAIL, evidence=text)
         return None
 
-    def too_slow(self) -> Judgement:
+    def _too_slow(self) -> Judgement:
         """The verdict of tests that were stopped."""
         limit = f"{self.settings.time_limit:g} s"
         text = f"The tests that your change can reach did not end within {limit}."
         return Judgement(reason=Reason.TIME_LIMIT, evidence=text)
-
-    def run(
-        self, argv: Sequence[str], cwd: Path | None = None, **variables: str
-    ) -> process.Finished:
-        """Run a command within the limits; one that cannot start has failed."""
-        try:
-            return process.run(
-                argv,
-                cwd or self.root,
-                seconds=self.settings.time_limit,
-                cancelled=self.cancelled,
-                # Ids of parametrized tests may depend on the order of a set.
-                variables={
-                    "PYTHONDONTWRITEBYTECODE": "1",
-                    "PYTHONHASHSEED": "0",
-                    **variables,
-                },
-            )
-        except OSError as error:
-            return process.Finished(127, f"{argv[0]}: {type(error).__name__}")
-
-
-@dataclass(frozen=True, slots=True)
-class _Runs:
-    """Test files run on the tree as it is, and where they fail as it was."""
-
-    verifier: Verifier
-    repository: Repository
-    base: str
-    ran: list[tuple[Plan, Results]] = field(default_factory=list)
-    """What was run on the tree as it is."""
-
-    def judge(
-        self, files: Sequence[str], left_out: int, own: OwnChecks, request: str
-    ) -> Judgement:
-        made, unknown = plans(self.verifier.root, files)
-        if not made:
-            reason = Reason.NO_RUNNER if unknown else Reason.NO_TESTS
-            return Judgement(reason=reason, left_out=left_out)
-        made, now, broken = self._isolated(made)
-        self.ran.extend(zip(made, now, strict=True))
-        if broken is not None:
-            return broken
-        if any(results.timed_out for results in now):
-            return self.verifier.too_slow()
-        if all(results.passed for results in now):
-            count = sum(len(plan.files) for plan in made)
-            return Judgement(reason=Reason.PASSED, tests=count, left_out=left_out)
-        if not any(results.ran or results.broken for results in now):
-            return Judgement(reason=Reason.NO_TESTS, left_out=left_out)
-        return self._compare(made, now, own, request)
-
-    def _compare(
-        self,
-        made: Sequence[Plan],
-        now: Sequence[Results],
-        own: OwnChecks,
-        request: str,
-    ) -> Judgement:
-        count = sum(len(plan.files) for plan in made)
-        limit = self.verifier.settings.evidence_chars
-        bad = [p for p, r in zip(made, now, strict=True) if not r.passed]
-        before = self._before(bad)
-        broken = [r.broken for r in now if r.broken]
-        if broken:
-            if not before or any(r.broken for r in before):
-                return Judgement(reason=Reason.RUNNER_FAILED, tests=count)
-            text = f"The tests cannot be run any more: {broken[0]}."
-            return Judgement(reason=Reason.TESTS_FAIL, evidence=text, tests=count)
-        divided = baseline.split(
-            [f for results in now for f in results.failures],
-            before,
-            request,
-            reproduced=own.reproduction is Reproduction.PASSES,
-        )
-        if divided.counted:
-            divided = replace(divided, counted=self._again(bad, divided.counted))
-        judgement = Judgement(
-            reason=Reason.PASSED,
-            tests=count,
-            failing=len(divided.counted),
-            already_failing=len(divided.excused),
-        )
-        if divided.counted:
-            text = of_failures(divided.counted, limit)
-            return replace(judgement, reason=Reason.TESTS_FAIL, evidence=text)
-        if not any(results.green for results in now):
-            return replace(judgement, reason=Reason.NOTHING_PASSES)
-        return judgement
-
-    def _isolated(
-        self, made: Sequence[Plan]
-    ) -> tuple[list[Plan], list[Results], Judgement | None]:
-        """Run the plans, without the tests below a ``conftest.py`` that fails to load:
-        pytest would run none of the others. One that did load before is a rejection."""
-        plans_, results, dropped = list(made), [], []
-        for at, plan in enumerate(plans_):
-            found = self._now(plan)
-            while found.conftest and plan.report == JUNIT:
-                out = [f for f in plan.files if f.startswith(found.conftest)]
-                if not out or len(out) == len(plan.files):
-                    break
-                dropped.append(_only(plan, out))
-                plan = _only(plan, [f for f in plan.files if f not in out])
-                found = self._now(plan)
-            plans_[at] = plan
-            results.append(found)
-        for plan in dropped:
-            before = self._before([plan])
-            if before and not before[0].broken:
-                text = f"The tests of these files cannot be run any more: {plan.files}"
-                return (
-                    plans_,
-                    results,
-                    Judgement(reason=Reason.TESTS_FAIL, evidence=text),
-                )
-        return plans_, results, None
-
-    def _again(
-        self, bad: Sequence[Plan], counted: Sequence[Failure]
-    ) -> tuple[Failure, ...]:
-        """Those of the new failures that fail a second time, too."""
-        failed = {f.test for plan in bad for f in self._now(plan).failures}
-        return tuple(f for f in counted if f.test in failed)
-
-    def notice(self, changed: Sequence[Changed]) -> bool:
-        """Whether a test that passes now fails once the change is taken back."""
-        root = self.verifier.root
-        files = [f for f in evidence.own_tests(changed) if (root / f).is_file()]
-        own = [(plan, self._now(plan)) for plan in plans(root, files)[0]]
-        for plan, now in own or self.ran:
-            try:
-                with evidence.taken_back(
-                    self.repository, self.base, root, changed
-                ) as copy:
-                    without = self._on(copy, plan)
-            except GitError:
-                return False
-            if without is None or now.broken or not now.green:
-                continue
-            found, sure = evidence.noticed(now.failures, without)
-            if found and (sure or self._holds_in_a_copy(plan, now)):
-                return True
-        return False
-
-    def _holds_in_a_copy(self, plan: Plan, now: Results) -> bool:
-        """Whether the tests pass in a copy with the change: else it is the copy's lack
-        that they fail by, not the change's."""
-        try:
-            with self.repository.checked_out(self.repository.snapshot()) as copy:
-                found = self._on(copy, plan)
-        except GitError:
-            return False
-        return (
-            found is not None
-            and found.green
-            and not found.broken
-            and ({f.test for f in found.failures} <= {f.test for f in now.failures})
-        )
-
-    def _now(self, plan: Plan) -> Results:
-        with tempfile.TemporaryDirectory(prefix="tiered-router-") as name:
-            report = Path(name) / plan.report
-            place = self.verifier.root / plan.cwd
-            done = self.verifier.run(_filled(plan.argv, report), place)
-            return results_of(plan, done, report, self.verifier.root)
-
-    def _before(self, bad: Sequence[Plan]) -> list[Results]:
-        """The same tests on the tree before; empty: that cannot be known."""
-        try:
-            with self.repository.checked_out(self.base) as copy:
-                return [r for plan in bad if (r := self._on(copy, plan)) is not None]
-        except GitError:
-            return []
-
-    def _on(self, copy: Path, plan: Plan) -> Results | None:
-        root = self.verifier.root
-        old = [f for f in plan.files if (copy / f).is_file()]
-        if plan.report == JEST and not baseline.lend_modules(root, copy, old):
-            return None
-        again = next((p for p in plans(copy, old)[0] if p.runner == plan.runner), None)
-        if again is None:
-            return None
-        argv = list(again.argv)
-        with tempfile.TemporaryDirectory(prefix="tiered-router-") as name:
-            report, leaked = Path(name) / plan.report, Path(name) / "leaked"
-            variables: dict[str, str] = {}
-            if plan.report == JUNIT:
-                # The copy has no environment of its own.
-                argv[:3] = [plan.argv[0], "-m", "pytest", "-p", baseline.PROBE_NAME]
-                (Path(name) / f"{baseline.PROBE_NAME}.py").write_text(baseline.PROBE)
-                variables = {
-                    "PYTHONPATH": baseline.import_path(copy, Path(name)),
-                    "TIERED_ROUTER_CHANGED": str(root.resolve()),
-                    "TIERED_ROUTER_LEAKED": str(leaked),
-                }
-            place = copy / again.cwd
-            done = self.verifier.run(_filled(argv, report), place, **variables)
-            return None if leaked.exists() else results_of(again, done, report, copy)
 
 
 def _deleted(changed: Sequence[Changed]) -> Judgement | None:
@@ -373,17 +244,6 @@ def _deleted(changed: Sequence[Changed]) -> Judgement | None:
     names = "\n".join(f"- {path}" for path in gone[:10])
     text = f"These test files are gone; restore them:\n{names}"
     return Judgement(reason=Reason.TESTS_DELETED, evidence=text)
-
-
-def _only(plan: Plan, files: Sequence[str]) -> Plan:
-    """The plan for some of its files; of pytest."""
-    rest = plan.argv[: len(plan.argv) - len(plan.files)]
-    argv = (*rest, *(f"./{f}" for f in files))
-    return replace(plan, argv=argv, files=tuple(files))
-
-
-def _filled(argv: Sequence[str], report: Path) -> list[str]:
-    return [a.replace(REPORT, str(report)) for a in argv]
 
 
 def _shown(own: OwnChecks) -> str:

@@ -32,6 +32,10 @@ _REMEMBERED: Final = 1_024
 """Texts whose signals are kept; by hash and length, never the text itself."""
 _REPLY: Final = 24
 """A later message of fewer characters is a reply ("yes, go on"), not a new task."""
+_REPORT: Final = 0.25
+"""Share of a report from which a text without tools or workspace asks for work on code;
+so does one with two pieces of code. Of 2,152 labelled prompts 1 % do, of 309 public
+issues 98 %."""
 DEFAULT_WINDOW: Final = 200_000
 """Context window, tokens, where no endpoint's is known."""
 
@@ -50,6 +54,8 @@ class TaskScore:
     dimensions: tuple[Dimension, ...]
     issue_share: float
     """In [0, 1]: how far the weights for reports about code were used."""
+    is_work: bool = True
+    """Whether it asks for work, and not for an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +109,10 @@ class TaskScorer:
         """
         key = (hash(text), len(text))
         reading = self._texts.get(key) or self._texts.put(key, self._read(text))
-        share = reading.length
+        share, is_work = reading.length, True
         if not (agent or workspace):
             share *= reading.about_code
+            is_work = share >= _REPORT or reading.about_code >= 1.0
         conversation = ConversationInput(
             session or SessionState(), prompt_tokens, window
         )
@@ -114,7 +121,8 @@ class TaskScorer:
             **{name: f(conversation) for name, f in CONVERSATION_SIGNALS.items()},
             **self._graph_signals(key, text, workspace, graph),
         }
-        return self._weighted(seen, share, overrides or {})
+        found = self._weighted(seen, share, overrides or {})
+        return replace(found, is_work=is_work)
 
     def _read(self, text: str) -> _Reading:
         words = user_text(text)
@@ -184,10 +192,10 @@ def task_of(session: SessionState) -> str:
 
 @dataclass(frozen=True)
 class TaskScoreRule:
-    """Scores the task; alone it decides only calls outside of conversations.
+    """Scores the task; alone it decides only questions outside of conversations.
 
-    In a conversation the score is a weak prior (docs/scoring.md), so there it is put on
-    record and changes nothing: a score cannot lower a turn below its base tier.
+    Of a task it says how difficult it may be, for `policy.value`; that is a weak prior
+    (docs/scoring.md). Where success rates are not known it changes nothing there.
     """
 
     graph: GraphSource | None = None
@@ -213,6 +221,7 @@ class TaskScoreRule:
             score=result.score,
             dimensions=result.dimensions,
             difficulty=self._difficulty(result),
+            is_work=result.is_work,
         )
         text = f"complexity {result.score:.2f}: {leading(result.dimensions)}"
         if request.purpose is Purpose.SINGLE:

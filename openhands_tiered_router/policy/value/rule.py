@@ -54,9 +54,12 @@ def worth(draft: Draft) -> Draft:
 
     With success rates known, a request starts on the way with the greatest expected
     value, and each turn goes where tokens plus lost success come to the least USD.
-    Without them, hard turns are held to need the base tier.
+    Without them, hard turns are held to need the base tier. A question outside of any
+    conversation is no task: its score decides.
     """
     if draft.request.purpose not in (Purpose.TURN, Purpose.SINGLE):
+        return draft
+    if draft.request.purpose is Purpose.SINGLE and not draft.is_work:
         return draft
     known = _known(draft)
     if known is None:

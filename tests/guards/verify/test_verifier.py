@@ -92,6 +92,48 @@ def test_an_old_test_that_was_red_and_is_green_notices(
     assert judge().reason is Reason.PASSED
 
 
+COUNTS = """
+from pathlib import Path
+
+def test_counted():
+    with Path({log!r}).open("a") as log:
+        log.write("ran ")
+"""
+
+
+def test_a_later_round_runs_only_what_may_come_out_differently(
+    project: Project, judge: Judge, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    project.write("tests/test_old.py", COUNTS.format(log=str(log)))
+    project.commit()
+    project.write(PRICE, RIGHT)
+    assert judge().reason is Reason.NOT_SHOWN
+    assert log.read_text() == "ran ran ", "with the change, and without it"
+    project.write("tests/test_price.py", NOTICES)
+    assert judge().reason is Reason.PASSED
+    assert log.read_text() == "ran ran ", "it passed on the same code"
+    project.write(PRICE, "def total(prices):\n    return sum(list(prices))\n")
+    assert judge().reason is Reason.PASSED
+    assert log.read_text() == "ran ran ran ", "the code is another"
+    project.write("tests/conftest.py", "")
+    project.write("tests/helper.py", "")
+    assert judge().reason is Reason.PASSED
+    assert log.read_text() == "ran ran ran ran ", "what tests use is another"
+
+
+def test_only_files_with_failures_run_again(
+    project: Project, judge: Judge, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    project.write("tests/test_old.py", COUNTS.format(log=str(log)))
+    project.commit()
+    project.write(PRICE, WRONG)
+    judged = judge()
+    assert (judged.reason, judged.failing) == (Reason.TESTS_FAIL, 1)
+    assert log.read_text() == "ran "
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -264,3 +264,22 @@ def test_a_report_that_looks_hard_starts_higher() -> None:
     )
     assert low.score < high.score
     assert low.way[0] < high.way[0]
+
+
+def test_a_question_is_no_task_and_a_report_is_one_with_or_without_tools() -> None:
+    """Outside of a conversation no tool shows that there is work to do."""
+    report = "`parse_args` fails. Fix `parse_args` so that `--json` works again. "
+    report += "It used to work with `--text`, see `print_rows` of the same module."
+    engine = Engine(TierSet(FOUR), standard_rules(), Policy(task_value=20.0))
+
+    def tier(text: str, purpose: Purpose = Purpose.SINGLE) -> Tier:
+        asked = RoutingRequest(session_id=None, purpose=purpose, prompt_tokens=100)
+        return engine.decide(asked, SessionState(task=text, request=text), now=0.0).tier
+
+    assert tier("hi") is Tier.SIMPLE
+    assert tier("Title of this chat: parsing arguments?") is Tier.SIMPLE
+    proof = "Prove that the square root of 2 is irrational, step by step."
+    assert tier(proof) is Tier.REASONING, "its score decides"
+    assert tier(report) is tier(report, Purpose.TURN)
+    assert tier(report) > Tier.SIMPLE
+    assert tier(report, Purpose.SIDE) is Tier.SIMPLE
