@@ -130,8 +130,8 @@ class ComplexityRouter(TieredLLM):
         if own.keys() & fields.keys():
             # What was given goes before the file, also before its changes.
             own["settings"] = RouterSettings().over(settings)
-        elif settings.config_file:
-            live_config(settings.config_file).was_read(config)
+        elif settings.followed_file:
+            live_config(settings.followed_file).was_read(config)
         if "settings" in fields:
             fields = {**fields, "settings": fields["settings"].over(settings)}
         return cls(**{**own, **fields})
@@ -223,10 +223,10 @@ class ComplexityRouter(TieredLLM):
                 open_config(config) if not isinstance(config, RouterConfig) else config
             )
             self._take_up(Version.of(config))
-        elif self.settings.config_file is None:
+        elif self.settings.followed_file is None:
             raise ValueError("this router follows no file; pass a configuration")
         else:
-            live_config(self.settings.config_file).reload()
+            live_config(self.settings.followed_file).reload()
 
     def with_rules(self, rules: Sequence[Rule] | None) -> Self:
         """A copy that decides by exactly those rules, in that order.
@@ -469,7 +469,7 @@ class ComplexityRouter(TieredLLM):
             return flow.scrubbed(step, error)
 
     def _flow(self, call: CallArguments) -> CallFlow:
-        newest = newest_version(self.settings.config_file)
+        newest = newest_version(self.settings.followed_file)
         if newest is not None and newest is not self._setup.version:
             self._take_up(newest)
         # The setup first: an older one finds all of its models in newer ones.
@@ -512,8 +512,8 @@ class ComplexityRouter(TieredLLM):
                 self.llms_for_routing, self.settings, default, self._setup.rules
             )
             self._setup.value = setup
-            if self.settings.config_file is not None:
-                live = live_config(self.settings.config_file)
+            if self.settings.followed_file is not None:
+                live = live_config(self.settings.followed_file)
                 live.start(setup, self.settings.reload)
         return setup
 

@@ -69,7 +69,10 @@ class RouterSettings(Sections):
     )
     """Upper end of the task complexity, in [0, 1], of each tier."""
     config_file: str | None = None
-    """File that all this is from, to follow its changes."""
+    """File that this is from."""
+    follows_file: bool = True
+    """Whether changes of that file are taken up; not where settings were given beside
+    it, which would then be lost."""
     retired: tuple[str, ...] = ()
     """Keys in ``llms_for_routing`` that a changed configuration no longer has: their
     costs stay counted, and they serve no more."""
@@ -82,7 +85,12 @@ class RouterSettings(Sections):
 
         They also override the file's later changes: the result follows no file.
         """
-        return _merged(file.model_copy(update={"config_file": None}), self)
+        return _merged(file.model_copy(update={"follows_file": False}), self)
+
+    @property
+    def followed_file(self) -> str | None:
+        """The file whose changes are taken up; ``None``: there is none."""
+        return self.config_file if self.follows_file else None
 
 
 def _merged[S: Section](below: S, above: S) -> S:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from openhands_tiered_router.cli.here import Number
 from openhands_tiered_router.pages import doc_page
 
 
@@ -56,7 +57,7 @@ More: {doc_page("value")}
 @click.command(name="advise", epilog=_EPILOG)
 @click.option(
     "--value",
-    type=click.FloatRange(min=0, max=1_000_000),
+    type=Number(min=0, max=1_000_000),
     default=5.0,
     show_default=True,
     help="USD that a solved task is worth to you.",
@@ -80,12 +81,10 @@ More: {doc_page("value")}
 )
 @click.option(
     "--catch-rate",
-    type=click.FloatRange(0, 1),
+    type=Number(0, 1),
     help="Share of wrong work that they reject; [verify]'s default if not given.",
 )
-@click.option(
-    "--pass-rate", type=click.FloatRange(0, 1), help="Share of right work they accept."
-)
+@click.option("--pass-rate", type=Number(0, 1), help="Share of right work they accept.")
 @click.option(
     "--table",
     "path",

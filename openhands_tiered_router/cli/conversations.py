@@ -147,6 +147,18 @@ def found_id(directory: Path, text: str, option: str = "--resume") -> UUID:
     raise click.BadParameter(f"{said}; {remedy}", param_hint=option)
 
 
+def budget_of(directory: Path, id: UUID) -> float | None:
+    """USD that `run --budget` allowed it; ``None``: nothing was given."""
+    from openhands_tiered_router.guards.budget.messages import COMMAND_LINE
+
+    found = _json(directory / id.hex / "base_state.json")
+    for key in ("agent", "llm", "settings"):
+        found = found.get(key) if isinstance(found, dict) else None
+    budgets = (found.get("budgets") if isinstance(found, dict) else None) or ()
+    given = (b.get("usd") for b in budgets if b.get("name") == COMMAND_LINE)
+    return next(given, None)
+
+
 def _directory(given: Path | None) -> Path:
     from openhands_tiered_router.cli.here import default_state_dir
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 
@@ -72,19 +72,21 @@ def quiet_sdk() -> None:
     os.environ.setdefault("LOG_LEVEL", "ERROR")
 
 
-def _finite(
-    _context: click.Context, _parameter: click.Parameter, value: float | None
-) -> float | None:
-    # No range of click's rules out NaN.
-    if value is not None and math.isnan(value):
-        raise click.BadParameter("give a number of USD")
-    return value
+class Number(click.FloatRange):
+    """A finite number in a range; click's own takes NaN into any."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        found = super().convert(value, param, ctx)
+        if not math.isfinite(found):
+            self.fail(f"{value} is not a finite number.", param, ctx)
+        return found
 
 
 task_value_option: Final = click.option(
     "--task-value",
-    type=click.FloatRange(0, 1_000_000),
-    callback=_finite,
+    type=Number(0, 1_000_000),
     metavar="USD",
     help="What a solved task is worth to you; by default as configured.",
 )

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from openhands_tiered_router.cli.here import Number
+
 
 if TYPE_CHECKING:
     from openhands_tiered_router.config.presets import PresetEndpoint
@@ -54,7 +56,7 @@ Exit code:  0  written
 )
 @click.option(
     "--task-value",
-    type=click.FloatRange(0),
+    type=Number(0, 1_000_000),
     metavar="USD",
     help="What a solved task is worth to you: the dearer, the stronger the models.",
 )
@@ -112,7 +114,9 @@ def _ask(task_value: float | None) -> tuple[str, float | None]:
     default = next(iter(found), PRESET_NAMES[0])
     chosen: str = click.prompt("Start with", type=choice, default=default)
     if task_value is None:
-        task_value = click.prompt(_QUESTION, type=float, default=_TASK_VALUE)
+        task_value = click.prompt(
+            _QUESTION, type=Number(0, 1_000_000), default=_TASK_VALUE
+        )
     return chosen, task_value
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 import click
 
+from openhands_tiered_router.cli.here import Number
 from openhands_tiered_router.pages import doc_page
 from openhands_tiered_router.plural import counted
 
@@ -61,7 +62,7 @@ More: {doc_page("tools")}
 )
 @click.option(
     "--value",
-    type=click.FloatRange(min=0, max=1_000_000),
+    type=Number(min=0, max=1_000_000),
     help="With --outcomes: USD that a solved task is worth; the configuration's if "
     "not given.",
 )
@@ -75,7 +76,7 @@ More: {doc_page("tools")}
 )
 @click.option(
     "--time-scale",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Number(min=0, min_open=True),
     default=1.0,
     show_default=True,
     help="Factor on the recorded times: 10 for an agent ten times slower.",

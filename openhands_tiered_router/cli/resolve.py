@@ -12,6 +12,7 @@ import click
 
 from openhands_tiered_router.cli.confirming import ask, ask_there, can_ask
 from openhands_tiered_router.cli.here import (
+    Number,
     default_state_dir,
     quiet_sdk,
     task_value_option,
@@ -65,7 +66,7 @@ Examples:
     type=click.Choice(["local", "docker", "remote"]),
     help="Where the agent runs; by default as configured, else docker.",
 )
-@click.option("--budget", type=click.FloatRange(0, min_open=True), metavar="USD")
+@click.option("--budget", type=Number(0, min_open=True), metavar="USD")
 @task_value_option
 @click.option("--tier", type=click.Choice(TIERS), help="Serve every turn by this tier.")
 @click.option(

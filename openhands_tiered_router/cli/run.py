@@ -9,13 +9,17 @@ import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-from uuid import UUID
 
 import click
 
 from openhands_tiered_router.cli.confirming import ask, ask_there, can_ask
-from openhands_tiered_router.cli.conversations import found_id, newest_in
+from openhands_tiered_router.cli.conversations import (
+    budget_of,
+    found_id,
+    newest_in,
+)
 from openhands_tiered_router.cli.here import (
+    Number,
     default_state_dir,
     quiet_sdk,
     task_value_option,
@@ -108,9 +112,10 @@ Examples:
 )
 @click.option(
     "--budget",
-    type=click.FloatRange(0, min_open=True),
+    type=Number(0, min_open=True),
     metavar="USD",
-    help="What the conversation may cost in all, runs before a --resume included.",
+    help="What the conversation may cost in all, earlier runs included; it holds for "
+    "later runs too, until another is given.",
 )
 @task_value_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
@@ -140,55 +145,59 @@ def command(
     earlier = found_id(directory, resume) if resume else None
     if go_on:
         earlier = newest_in(directory, workspace)
-    asks = not as_json and can_ask()
+    if budget is None and earlier is not None:
+        budget = budget_of(directory, earlier)
     try:
         chosen = sandbox_of(sandbox, directory, earlier)
     except UsageProblem as error:
         raise click.BadParameter(str(error), param_hint="--sandbox") from None
-    if chosen is not Sandbox.LOCAL:
-        from openhands_tiered_router.cli.run_sandbox import run_there
+    request = Request(
+        sandbox=chosen,
+        task=text,
+        workspace=workspace.resolve(),
+        config=config,
+        max_iterations=max_iterations,
+        resume=earlier,
+        state=directory.resolve(),
+        verify=verify,
+        budget=budget,
+        task_value=task_value,
+        ask=ask_there if not as_json and can_ask() else None,
+    )
+    if chosen is Sandbox.LOCAL:
+        sys.exit(_run_here(request, as_json=as_json, verbose=verbose))
+    from openhands_tiered_router.cli.run_sandbox import run_there
 
-        request = Request(
-            sandbox=chosen,
-            task=text,
-            workspace=workspace.resolve(),
-            config=config,
-            max_iterations=max_iterations,
-            resume=earlier,
-            state=directory.resolve(),
-            verify=verify,
-            budget=budget,
-            task_value=task_value,
-            ask=ask_there if asks else None,
-        )
-        sys.exit(run_there(request, as_json=as_json))
+    sys.exit(run_there(request, as_json=as_json))
+
+
+def _run_here(request: Request, *, as_json: bool, verbose: int) -> int:
+    """Runs it on this machine; returns the exit code."""
     from openhands_tiered_router.cli.turns import Reporter
     from openhands_tiered_router.config import ConfigError
 
     reporter = Reporter(as_json=as_json, verbose=verbose)
     try:
-        _can_begin(config)
+        _can_begin(request.config)
         with reporter.waiting("Loading the OpenHands SDK"):
-            router = router_of(config, verify, task_value)
-            if budget is not None:
-                router = limited(router, budget)
+            router = router_of(request.config, request.verify, request.task_value)
+            if request.budget is not None:
+                router = limited(router, request.budget)
     except ConfigError as error:
         click.echo(str(error), err=True)
-        sys.exit(EXIT_USAGE)
-    conversation = _conversation(
-        router, reporter, workspace, directory, max_iterations, earlier
-    )
+        return EXIT_USAGE
+    conversation = _conversation(router, reporter, request)
     reporter.begin(router, conversation)
-    if text is not None:
-        conversation.send_message(text)
+    if request.task is not None:
+        conversation.send_message(request.task)
     code = EXIT_WAITING if stopped(conversation) else None
-    while code is None or (code == EXIT_WAITING and asks):
+    while code is None or (code == EXIT_WAITING and request.ask is not None):
         if code is not None:
             ask(conversation)
         code = asyncio.run(run_to_end(conversation, reporter))
     reporter.end(code)
     conversation.close()
-    sys.exit(code)
+    return code
 
 
 def _can_begin(config: str | None) -> None:
@@ -234,22 +243,17 @@ def _task_text(task: str | None) -> str | None:
 
 
 def _conversation(
-    router: ComplexityRouter,
-    reporter: Reporter,
-    workspace: Path,
-    directory: Path,
-    max_iterations: int,
-    resume: UUID | None,
+    router: ComplexityRouter, reporter: Reporter, request: Request
 ) -> LocalConversation:
     from openhands_tiered_router import routed_conversation
 
     return routed_conversation(
         router,
-        workspace.resolve(),
+        request.workspace,
         callbacks=[reporter.event],
-        persistence_dir=directory,
-        conversation_id=resume,
-        max_iteration_per_run=max_iterations,
+        persistence_dir=request.state,
+        conversation_id=request.resume,
+        max_iteration_per_run=request.max_iterations,
         visualizer=None,
         delete_on_close=False,
     )

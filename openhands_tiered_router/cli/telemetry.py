@@ -10,7 +10,7 @@ from typing import Final
 
 import click
 
-from openhands_tiered_router.cli.here import Failure, recorded
+from openhands_tiered_router.cli.here import Failure, Number, recorded
 from openhands_tiered_router.plural import counted
 
 
@@ -69,7 +69,7 @@ def stats(telemetry: Path | None, as_json: bool) -> None:
 
 @command.command()
 @_file
-@click.option("--days", type=click.FloatRange(min=0), help="Only of the last days.")
+@click.option("--days", type=Number(min=0), help="Only of the last days.")
 @click.option("--conversation", metavar="ID", help="Only of this one.")
 @click.option(
     "--format",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from openhands_tiered_router.cli.here import Failure, config_here, recorded
+from openhands_tiered_router.cli.here import Failure, Number, config_here, recorded
 from openhands_tiered_router.pages import doc_page
 
 
@@ -36,14 +36,14 @@ _READ: Final = 100
 )
 @click.option(
     "--every",
-    type=click.FloatRange(0.2, 3_600),
+    type=Number(0.2, 3_600),
     default=1.0,
     show_default=True,
     help="Seconds between looks.",
 )
 @click.option(
     "--within",
-    type=click.FloatRange(1),
+    type=Number(1),
     default=600.0,
     show_default=True,
     help="Seconds without a record after which a conversation is left out.",

@@ -24,8 +24,7 @@ def router_of(
     if verify is None:
         return router
     chosen = router.settings.verify.model_copy(update={"enabled": verify})
-    settings = router.settings.model_copy(update={"verify": chosen})
-    return router.model_copy(update={"settings": settings})
+    return _with(router, verify=chosen)
 
 
 def limited(router: ComplexityRouter, usd: float) -> ComplexityRouter:
@@ -34,5 +33,11 @@ def limited(router: ComplexityRouter, usd: float) -> ComplexityRouter:
     from openhands_tiered_router.guards.budget.messages import COMMAND_LINE
 
     budgets = (*router.settings.budgets, Budget(name=COMMAND_LINE, usd=usd))
-    settings = router.settings.model_copy(update={"budgets": budgets})
+    return _with(router, budgets=budgets)
+
+
+def _with(router: ComplexityRouter, **given: object) -> ComplexityRouter:
+    """A copy with these settings, which no change of the file takes away again."""
+    update = {**given, "follows_file": False}
+    settings = router.settings.model_copy(update=update)
     return router.model_copy(update={"settings": settings})

@@ -63,7 +63,7 @@ class Version:
         """
         llms, settings = build_llms(config), settings_of(config)
         if not follow:
-            settings = settings.model_copy(update={"config_file": None})
+            settings = settings.model_copy(update={"follows_file": False})
         setup = RouterSetup.of(llms, settings, config.default_tier)
         return cls(config, settings, llms, setup)
 

@@ -18,6 +18,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from openhands_tiered_router.calls.state.sqlite import SqliteStore
+from openhands_tiered_router.cli import tiered_router
 from openhands_tiered_router.cli.conversations import command as conversations
 from openhands_tiered_router.cli.run import _task_text, command
 from openhands_tiered_router.guards.budget import ledger
@@ -30,6 +31,7 @@ from openhands_tiered_router.loopback import (
     faults,
 )
 from openhands_tiered_router.policy.economics.price_book import default_price_book
+from openhands_tiered_router.resolver.routers import limited, router_of
 from tests.waiting import wait_until
 
 
@@ -390,3 +392,46 @@ def test_a_path_without_a_file_is_no_task(run, provider, task: str) -> None:
 )
 def test_words_are_a_task_whatever_they_name(task: str) -> None:
     assert _task_text(task) == task
+
+
+@pytest.mark.parametrize("number", ["nan", "inf", "-inf"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["run", "--task", "x", "--budget"],
+        ["run", "--task", "x", "--task-value"],
+        ["init", "--preset", "openai", "--task-value"],
+        ["advise", "--value"],
+        ["replay", "x", "--time-scale"],
+        ["watch", "--within"],
+        ["telemetry", "export", "--days"],
+    ],
+    ids=lambda words: " ".join(words),
+)
+def test_no_option_takes_a_number_that_is_not_finite(
+    words: list[str], number: str
+) -> None:
+    result = CliRunner().invoke(tiered_router, [*words, number])
+    assert result.exit_code == 2
+    assert "not" in result.stderr
+    assert number in result.stderr
+
+
+def test_a_budget_holds_for_later_runs_and_through_changes_of_the_file(
+    run, provider, tmp_path
+) -> None:
+    config = tmp_path / "router.json"
+    config.write_text(
+        json.dumps(json.loads(config.read_text()) | {"reload": {"watch": True}})
+    )
+    first = run("--task", "Look around.", "--budget", "0.002", "--json")
+    assert first.exit_code == 6
+    asked = len(provider.requests)
+    refused = run("--continue", "--json")
+    assert refused.exit_code == 6
+    assert len(provider.requests) == asked
+    router = limited(router_of(str(config), None), 0.002)
+    assert [b.name for b in router.settings.budgets] == ["--budget"]
+    assert router.settings.config_file == str(config)
+    assert router.settings.followed_file is None
+    assert run("--continue", "--budget", "1").exit_code == 0

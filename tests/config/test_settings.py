@@ -68,7 +68,7 @@ def test_settings_given_in_code_are_laid_over_the_file_key_by_key() -> None:
     assert both.endpoints == file.endpoints != ()
     assert both.budgets == given.budgets
     assert (both.policy.repeats, both.policy.idle_turns) == (5, 7)
-    assert both.config_file is None
+    assert both.followed_file is None
 
 
 def test_a_profile_names_a_value() -> None:
