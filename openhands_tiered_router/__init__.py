@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from openhands_tiered_router.policy.decision import Decision
     from openhands_tiered_router.record.metrics.serving import serve_metrics
     from openhands_tiered_router.router import ComplexityRouter
+    from openhands_tiered_router.sdk.masking import ColdCacheCondenser
     from openhands_tiered_router.sdk.reload import reload_config, reload_on_sighup
     from openhands_tiered_router.settings import RouterSettings
     from openhands_tiered_router.tiers import Tier
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Budget",
+    "ColdCacheCondenser",
     "ComplexityRouter",
     "ConfigError",
     "Decision",
@@ -47,6 +49,7 @@ __all__ = [
 
 _HOMES: Final = {
     "Budget": "guards.budget.limits",
+    "ColdCacheCondenser": "sdk.masking",
     "ComplexityRouter": "router",
     "ConfigError": "config",
     "Decision": "policy.decision",

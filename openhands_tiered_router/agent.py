@@ -14,12 +14,14 @@ from typing import Any, Final
 from openhands.sdk import Agent, LocalConversation, Tool
 from openhands.sdk.agent import base as agent_base
 from openhands.sdk.context import AgentContext
+from openhands.sdk.context.condenser import CondenserBase, PipelineCondenser
 from openhands.sdk.conversation import (
     ConversationCallbackType,
     ConversationTokenCallbackType,
 )
 from openhands.sdk.conversation.state import ConversationState
 from openhands.sdk.llm import LLM
+from openhands.tools.preset.default import get_default_condenser
 from openhands.tools.task import TaskToolSet
 from pydantic import (
     Field,
@@ -38,6 +40,7 @@ from openhands_tiered_router.guards.verify.finish import Finish
 from openhands_tiered_router.guards.verify.settings import VerifySettings
 from openhands_tiered_router.router import ComplexityRouter
 from openhands_tiered_router.sdk.arrival import with_filter
+from openhands_tiered_router.sdk.masking import ColdCacheCondenser, longest_lifetime
 from openhands_tiered_router.sdk.verification import finish_of
 from openhands_tiered_router.skill_kit.context import CappedContext
 from openhands_tiered_router.skill_kit.settings import SkillSettings
@@ -74,6 +77,19 @@ def offer_subagents(tools: Sequence[Tool], state: ConversationState) -> None:
         logger.error("sub-agents not put on tiers: %s", type(error).__name__)
 
 
+def condenser_for(router: ComplexityRouter) -> CondenserBase:
+    """The SDK's default one with summaries as side requests of that router; with
+    ``[tokens] mask`` behind one that leaves out what no cache holds any more."""
+    summaries = get_default_condenser(
+        router.model_copy(update={"usage_id": f"{router.usage_id}{CONDENSER}"})
+    )
+    if not router.settings.tokens.mask:
+        return summaries
+    longest = longest_lifetime(router.llms_for_routing, router.settings)
+    masks = ColdCacheCondenser(lifetime=longest)
+    return PipelineCondenser(condensers=[masks, summaries])
+
+
 class RoutedAgent(VerifiesFinish, Agent):
     """An ``Agent`` whose router survives forks, restarts and the agent-server.
 
@@ -94,17 +110,12 @@ class RoutedAgent(VerifiesFinish, Agent):
         if not isinstance(data, dict):
             return data
         llm, condenser = data.get("llm"), data.get("condenser")
-        if not isinstance(llm, dict) or not isinstance(condenser, dict):
+        if not isinstance(llm, dict) or not llm.get("llms_for_routing"):
             return data
-        stored = condenser.get("llm")
-        if not isinstance(stored, dict):
-            return data
-        usage_id = str(stored.get("usage_id"))
-        if not llm.get("llms_for_routing") or not usage_id.endswith(CONDENSER):
+        if not isinstance(condenser, dict) or not _copies(condenser):
             return data
         router = ComplexityRouter.model_validate(llm, context=info.context)
-        copied = router.model_copy(update={"usage_id": usage_id})
-        return {**data, "llm": router, "condenser": {**condenser, "llm": copied}}
+        return {**data, "llm": router, "condenser": _on_router(condenser, router)}
 
     @field_validator("llm", mode="before")
     @classmethod
@@ -216,3 +227,21 @@ class VerifiedAgent(VerifiesFinish, Agent):
     def prompt_dir(self) -> str:
         """The SDK's own prompts: it looks beside the file of the agent's class."""
         return str(Path(inspect.getfile(agent_base)).parent / "prompts")
+
+
+def _copies(condenser: dict[str, Any]) -> bool:
+    """Whether a stored condenser, or one in its pipeline, was on a router's copy."""
+    inner = condenser.get("condensers")
+    if isinstance(inner, list):
+        return any(isinstance(c, dict) and _copies(c) for c in inner)
+    llm = condenser.get("llm")
+    return isinstance(llm, dict) and str(llm.get("usage_id")).endswith(CONDENSER)
+
+
+def _on_router(condenser: dict[str, Any], router: ComplexityRouter) -> dict[str, Any]:
+    inner = condenser.get("condensers")
+    if isinstance(inner, list):
+        each = [_on_router(c, router) if _copies(c) else c for c in inner]
+        return {**condenser, "condensers": each}
+    usage_id = str(condenser["llm"].get("usage_id"))
+    return {**condenser, "llm": router.model_copy(update={"usage_id": usage_id})}

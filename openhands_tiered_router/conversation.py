@@ -10,9 +10,9 @@ from uuid import UUID
 from openhands.sdk import LocalConversation, Tool
 from openhands.sdk.context import AgentContext
 from openhands.sdk.event import Event
-from openhands.tools.preset.default import get_default_condenser, get_default_tools
+from openhands.tools.preset.default import get_default_tools
 
-from openhands_tiered_router.agent import CONDENSER, RoutedAgent
+from openhands_tiered_router.agent import RoutedAgent, condenser_for
 from openhands_tiered_router.guards.confirm.analyzer import wait_for_all
 from openhands_tiered_router.guards.confirm.settings import Mode
 from openhands_tiered_router.router import ComplexityRouter
@@ -33,9 +33,7 @@ def routed_agent(
     return RoutedAgent(
         llm=router,
         tools=list(tools),
-        condenser=get_default_condenser(
-            router.model_copy(update={"usage_id": f"{router.usage_id}{CONDENSER}"})
-        ),
+        condenser=condenser_for(router),
         agent_context=AgentContext(load_project_skills=True),
         system_prompt_kwargs={"cli_mode": True},
     )

@@ -83,7 +83,7 @@ class _View:
         for event in events[count:]:
             self._ids.append(event.id)
             if isinstance(event, ActionEvent):
-                command = _command(event)
+                command = command_of(event)
                 self._commands[event.tool_call_id] = command
                 self._seen.add(command, command)
             elif isinstance(event, ObservationEvent):
@@ -144,7 +144,7 @@ class _Filtering(ToolExecutor[Action, Observation]):
         return getattr(self._inner, name)
 
 
-def _command(event: ActionEvent) -> str:
+def command_of(event: ActionEvent) -> str:
     """The texts of a tool call, as they were meant; the same that the model sees."""
     try:
         arguments = json.loads(event.tool_call.arguments)

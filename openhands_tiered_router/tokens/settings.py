@@ -11,3 +11,6 @@ class TokenSettings(Section):
     filter: bool = False
     """Shorten results of the terminal, the editor and searches when they arrive: what
     is in view above is referred to, routine is counted. For a ``RoutedAgent``."""
+    mask: bool = False
+    """Leave old results out of prompts whose cache has died, where ``routed_agent``
+    makes the condenser. Some of what goes is missed later: opt-in."""
