@@ -18,6 +18,7 @@ _COMMANDS: Final = {
     "explain": "Show how a decision comes about.",
     "graph": "Build and ask the code graph of a workspace.",
     "init": "Write a configuration file.",
+    "keys": "Give clients of the gateway keys of their own.",
     "metrics": "Serve numbers to Prometheus.",
     "replay": "Tell what routing would have cost on recorded sessions.",
     "report": "Tell what routing cost, saved and got wrong.",

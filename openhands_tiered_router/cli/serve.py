@@ -15,7 +15,7 @@ from typing import Final
 
 import click
 
-from openhands_tiered_router.config import ConfigError, find_config
+from openhands_tiered_router.config import ConfigError, RouterConfig, find_config
 from openhands_tiered_router.gateway.settings import ANY_MODEL, KEY, WORKSPACES
 
 
@@ -51,7 +51,7 @@ Examples:
     help=f"Bind an address beyond this machine; {KEY} must hold the key.",
 )
 @click.option(
-    "--no-key", is_flag=True, help="Serve anyone on this machine without a key."
+    "--no-key", is_flag=True, help="Serve programs of this machine without a key."
 )
 @click.option(
     "--litellm-keys",
@@ -91,7 +91,8 @@ def command(
 
     try:
         source = find_config(config)
-        proxy = proxy_config(source.load(), os.environ, litellm_keys=litellm_keys)
+        loaded = source.load()
+        proxy = proxy_config(loaded, os.environ, litellm_keys=litellm_keys)
     except ConfigError as error:
         click.echo(str(error), err=True)
         sys.exit(EXIT_USAGE)
@@ -102,7 +103,12 @@ def command(
         return
     _check_database(litellm_keys=litellm_keys, no_key=no_key)
     local = host in _LOCAL
-    key = _key(local=local, allow_remote=allow_remote, no_key=no_key)
+    key = _key(
+        local=local,
+        allow_remote=allow_remote,
+        no_key=no_key,
+        others=litellm_keys or _has_keys(loaded),
+    )
     if _answers(_alive(host, port)):
         raise click.UsageError(f"port {port} is in use; take another one with --port")
     os.environ.update(
@@ -120,25 +126,46 @@ def command(
     server.serve(source, proxy, key, binding)
 
 
-def _key(*, local: bool, allow_remote: bool, no_key: bool) -> str | None:
-    """The clients' key; made up if none is set, for this machine alone."""
+def _key(*, local: bool, allow_remote: bool, no_key: bool, others: bool) -> str | None:
+    """The operator's key; made up if none is set, for this run alone.
+
+    Args:
+        local: Whether only this machine can connect.
+        allow_remote: Whether others may.
+        no_key: Whether none is wanted.
+        others: Whether clients have keys of their own.
+    """
     if not local and not allow_remote:
         raise click.UsageError(
             "--host is not a loopback address: others could spend your money; "
-            f"add --allow-remote and set {KEY}"
+            f"add --allow-remote, and set {KEY} or make keys: tiered-router keys add"
         )
     if no_key:
         if not local:
             raise click.UsageError("--no-key is for loopback addresses only")
         return None
     key = os.environ.get(KEY, "").strip()
-    if not key and not local:
-        raise click.UsageError(f"--allow-remote needs a key in {KEY}")
+    if not key and not local and not others:
+        raise click.UsageError(
+            f"--allow-remote needs a key: set {KEY}, or make keys for clients with "
+            "tiered-router keys add"
+        )
     if key and not local and len(key) < _MIN_KEY:
         raise click.UsageError(
             f"the key in {KEY} is short; take {_MIN_KEY} characters or more"
         )
     return key or f"sk-{secrets.token_urlsafe(24)}"
+
+
+def _has_keys(config: RouterConfig) -> bool:
+    from openhands_tiered_router.calls.state.stores import durable_store_for
+    from openhands_tiered_router.config.settings import settings_of
+    from openhands_tiered_router.gateway.clients import Clients, KeyProblem
+
+    try:
+        return bool(Clients(durable_store_for(settings_of(config).state)).all())
+    except KeyProblem:
+        return False
 
 
 def _check_database(*, litellm_keys: bool, no_key: bool) -> None:

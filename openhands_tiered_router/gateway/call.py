@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
+from openhands_tiered_router.gateway.clients import Client
 from openhands_tiered_router.policy import anthropic, chat, responses
 from openhands_tiered_router.policy.entry import Entry
 from openhands_tiered_router.tiers import Tier
@@ -66,6 +67,8 @@ class GatewayCall:
     """The tier that the model name asks for."""
     continues: str | None = None
     """Response whose history the provider keeps; it alone can go on from there."""
+    client: Client | None = None
+    """Who asks; ``None``: the operator, or anyone where there are no keys."""
 
     @property
     def session_id(self) -> str | None:
@@ -96,12 +99,15 @@ class GatewayCall:
         return (e.text for e in self.entries_of(self.history[:2]) if e.role != "tool")
 
 
-def call_of(data: Mapping[str, Any], call_type: str) -> GatewayCall | None:
+def call_of(
+    data: Mapping[str, Any], call_type: str, client: Client | None = None
+) -> GatewayCall | None:
     """The request that LiteLLM is about to serve; ``None``: of an API without turns.
 
     Args:
         data: Body of the request with what LiteLLM added to it.
         call_type: LiteLLM's name of the call.
+        client: Who asks, if it has a key of its own.
     """
     wire = _WIRES.get(call_type)
     if wire is None:
@@ -115,15 +121,17 @@ def call_of(data: Mapping[str, Any], call_type: str) -> GatewayCall | None:
         ),
     }[wire]
     opening = [{"role": "system", "content": first}] if first else []
+    named = _conversation(data)
     return GatewayCall(
         wire=wire,
         history=[*opening, *(rest if isinstance(rest, list) else ())],
         tools=data.get("tools") or (),
         no_tools=data.get("tools") == [],
-        conversation=_conversation(data),
+        conversation=client.session(named) if client else named,
         agent=_text(_headers(data).get(_AGENT)),
         pin=tier_of(data.get("model")),
         continues=_text(data.get("previous_response_id")),
+        client=client,
     )
 
 

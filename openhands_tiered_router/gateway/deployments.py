@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
-from typing import Final
+from typing import Any, Final
 
 from openhands_tiered_router.config import RouterConfig
+from openhands_tiered_router.gateway.call import is_routed
 from openhands_tiered_router.gateway.proxy_config import proxy_config
 
 
-_PATIENCE: Final = 30.0
+_WAIT: Final = 30.0
 """Seconds for the event loop to take the list; it takes milliseconds."""
 
 
@@ -26,7 +27,21 @@ def replace_models(config: RouterConfig, loop: asyncio.AbstractEventLoop) -> Non
     proxy = proxy_config(config, os.environ)
     os.environ.update(proxy.variables)
     models = proxy.settings["model_list"]
-    asyncio.run_coroutine_threadsafe(_replace(models), loop).result(_PATIENCE)
+    asyncio.run_coroutine_threadsafe(_replace(models), loop).result(_WAIT)
+
+
+def is_ours(model: Any) -> bool:
+    """Whether LiteLLM would take that name, of nobody's own, for one of our
+    endpoints."""
+    from litellm.proxy.proxy_server import llm_router
+
+    if llm_router is None or model in llm_router.get_model_names():
+        return False
+    ours = (m for m in llm_router.get_model_list() or () if is_routed(m["model_name"]))
+    return any(
+        model in (m["litellm_params"].get("model"), m.get("model_info", {}).get("id"))
+        for m in ours
+    )
 
 
 async def _replace(models: list[dict[str, object]]) -> None:

@@ -20,6 +20,7 @@ from typing import Any, Final
 from fastapi import HTTPException
 from litellm.integrations.custom_logger import CustomLogger
 
+from openhands_tiered_router.calls.state.stores import durable_store_for
 from openhands_tiered_router.gateway import portability
 from openhands_tiered_router.gateway.call import (
     MODEL,
@@ -27,9 +28,15 @@ from openhands_tiered_router.gateway.call import (
     call_of,
     is_routed,
 )
+from openhands_tiered_router.gateway.clients import Client, Clients, client_of
 from openhands_tiered_router.gateway.pending import Pending
 from openhands_tiered_router.gateway.routing import GatewayRouter, Route
-from openhands_tiered_router.gateway.settings import ANY_MODEL, WORKSPACES
+from openhands_tiered_router.gateway.settings import (
+    ANY_MODEL,
+    BUDGETED,
+    SERVED,
+    WORKSPACES,
+)
 from openhands_tiered_router.gateway.unbroken import begun, in_thread
 from openhands_tiered_router.guards.budget.errors import MaxBudgetReached
 from openhands_tiered_router.policy.outcome import Usage
@@ -48,6 +55,7 @@ class Gateway(CustomLogger):
         super().__init__()
         self._router: GatewayRouter | None = None
         self._opening: asyncio.Task[GatewayRouter] | None = None
+        self._clients: Clients | None = None
         self._pending = Pending()
 
     async def open(self) -> GatewayRouter:
@@ -60,38 +68,58 @@ class Gateway(CustomLogger):
             self._opening = begun(self._read())
         return await asyncio.shield(self._opening)
 
+    async def clients(self) -> Clients:
+        """The keys of clients, in the state that the configuration names."""
+        router = await self.open()
+        if self._clients is None:
+            self._clients = Clients(durable_store_for(router.state))
+        return self._clients
+
     async def close(self) -> None:
         """Books what is still under way, as left by its client."""
         await self._give_up(self._pending.all())
 
     async def async_pre_call_hook(
         self,
-        user_api_key_dict: Any,  # noqa: ARG002
+        user_api_key_dict: Any,
         cache: Any,  # noqa: ARG002
         data: dict[str, Any],
         call_type: Any,
     ) -> dict[str, Any]:
         if not is_routed(data.get("model")):
             if not os.environ.get(ANY_MODEL):
+                _check_other(data.get("model"))
                 return data
             data["model"] = MODEL
+        client = client_of(user_api_key_dict)
         try:
-            await self._direct(data, str(call_type))
+            await self._direct(data, str(call_type), client)
         except MaxBudgetReached as error:
             # The name by which clients, the SDK among them, know not to try again.
-            detail = {"error": {"message": str(error), "type": "budget_exceeded"}}
-            raise HTTPException(429, detail) from None
+            raise _refusal(429, str(error), "budget_exceeded") from None
+        except HTTPException:
+            raise
         except Exception as error:
+            fault = type(error).__name__
+            if os.environ.get(BUDGETED) or (client and client.budgets()):
+                logger.error("not routed: %s; budgets cannot be checked", fault)
+                why = "The gateway cannot check its budgets; its log says why."
+                raise _refusal(503, why, "unavailable") from None
             # The routed name itself stands for the default tier.
-            logger.error("not routed: %s; default tier serves", type(error).__name__)
+            logger.error("not routed: %s; default tier serves", fault)
         return data
 
-    async def _direct(self, data: dict[str, Any], call_type: str) -> None:
+    async def _direct(
+        self, data: dict[str, Any], call_type: str, client: Client | None
+    ) -> None:
         """Changes the request so that it goes where it should."""
-        call = call_of(data, call_type)
+        call = call_of(data, call_type, client)
         if call is None:
-            return
+            why = "Only chat, messages and responses are routed and counted."
+            raise _refusal(400, why)
         router = await self.open()
+        if router.is_anothers(call):
+            raise _refusal(404, "There is no such previous_response_id.")
         await self._give_up(self._pending.overdue(time.time()))
         setting_out = begun(asyncio.to_thread(_set_out, router, call, data))
         try:
@@ -189,6 +217,28 @@ class Gateway(CustomLogger):
         assert self._router is not None
         route, _ = setting_out.result()
         begun(asyncio.to_thread(self._router.gave_up, route))
+
+
+def _check_other(model: Any) -> None:
+    """Refuses what would be a call of one of our endpoints past the router: LiteLLM
+    takes a deployment's own string, too, for a name.
+
+    Raises:
+        HTTPException: 400.
+    """
+    from openhands_tiered_router.gateway.deployments import is_ours
+
+    if os.environ.get(SERVED) or is_ours(model):
+        raise _refusal(
+            400,
+            f"The gateway serves the models {MODEL} and {MODEL}/simple to "
+            f"{MODEL}/reasoning.",
+            "model_not_found",
+        )
+
+
+def _refusal(status: int, why: str, kind: str = "invalid_request") -> HTTPException:
+    return HTTPException(status, {"error": {"message": why, "type": kind}})
 
 
 def _left(router: GatewayRouter, routes: Iterable[Route]) -> None:

@@ -41,6 +41,8 @@ class ProxyConfig:
     """Its configuration file; holds names of variables, no key."""
     variables: dict[str, str]
     """Variables to set for it: keys that no variable holds yet. Secret."""
+    budgeted: bool = False
+    """Whether the router's configuration has budgets."""
 
 
 def proxy_config(
@@ -103,7 +105,7 @@ def proxy_config(
         if litellm_keys
         else {"custom_auth": AUTH},
     }
-    return ProxyConfig(settings, variables)
+    return ProxyConfig(settings, variables, bool(config.budgets))
 
 
 def _keys(

@@ -18,8 +18,10 @@ from openhands_tiered_router.calls.fleet import SessionRecord
 from openhands_tiered_router.calls.flow import Call
 from openhands_tiered_router.calls.health.endpoint import EndpointHealth
 from openhands_tiered_router.calls.health.transitions import Permit
+from openhands_tiered_router.calls.state.settings import StateSettings
 from openhands_tiered_router.calls.steps import Blocking, Reply, Step
 from openhands_tiered_router.gateway.call import GatewayCall
+from openhands_tiered_router.gateway.clients import Client
 from openhands_tiered_router.policy.decision import Decision, Reason
 from openhands_tiered_router.policy.outcome import Attempt, ErrorKind, Usage
 from openhands_tiered_router.policy.request import Purpose, RoutingRequest
@@ -60,7 +62,18 @@ class GatewayRouter:
         """
         self._setup = setup
         self._workspaces = workspaces
-        self._gave: OrderedDict[str, str] = OrderedDict()
+        self._gave: OrderedDict[str, tuple[Client | None, str]] = OrderedDict()
+        """Who got a response, and from which endpoint, by its id."""
+
+    @property
+    def state(self) -> StateSettings:
+        """Where processes share what they count, and the clients' keys are."""
+        return self._setup().state
+
+    def is_anothers(self, call: GatewayCall) -> bool:
+        """Whether the call continues an answer that another client got."""
+        owner, _ = self._gave.get(call.continues or "", (call.client, ""))
+        return _name(owner) != _name(call.client)
 
     def set_out(self, call: GatewayCall) -> Route:
         """Decides; what goes wrong in here sends the request to the default tier.
@@ -69,6 +82,9 @@ class GatewayRouter:
             MaxBudgetReached: A budget does not allow the call; says how to go on.
         """
         setup, session = self._setup(), SessionRecord()
+        if call.client is not None:
+            budgets = (*setup.budgets, *call.client.budgets())
+            setup = replace(setup, budgets=budgets)
         if call.session_id is not None:
             session = setup.fleet.session(call.session_id)
         route = Route(
@@ -122,7 +138,7 @@ class GatewayRouter:
         self._release(route)
         self._attempted(route, key, None, now)
         if response_id is not None:
-            self._gave[response_id] = key
+            self._gave[response_id] = route.call.client, key
             if len(self._gave) > MAX_RESPONSES:
                 self._gave.popitem(last=False)
         route.learn(route.setup.endpoint(key), usage, sent_at=sent_at)
@@ -189,8 +205,8 @@ class GatewayRouter:
 
     def _bound(self, route: Route, decision: Decision) -> Decision:
         """A history that a provider keeps can go on nowhere else."""
-        key = self._gave.get(route.call.continues or "")
-        if key is None or key not in route.setup.endpoints:
+        _, key = self._gave.get(route.call.continues or "", (None, ""))
+        if key not in route.setup.endpoints:
             return decision
         reason = Reason("continues", "its provider keeps the history")
         return replace(
@@ -245,6 +261,10 @@ def _carry_out[T](steps: Generator[Step, Reply, T]) -> T:
             reply = step.work()
         except Exception as error:
             reply = error
+
+
+def _name(client: Client | None) -> str | None:
+    return None if client is None else client.name
 
 
 def _purpose(call: GatewayCall, session: SessionRecord) -> Purpose:

@@ -14,7 +14,7 @@ from typing import Any, Final
 from openhands_tiered_router.config import ConfigSource
 from openhands_tiered_router.config.find import VARIABLE as CONFIG_VARIABLE
 from openhands_tiered_router.gateway.proxy_config import ProxyConfig
-from openhands_tiered_router.gateway.settings import KEY
+from openhands_tiered_router.gateway.settings import BUDGETED, KEY, NO_KEY, SERVED
 from openhands_tiered_router.record.metrics.settings import MULTIPROCESS
 
 
@@ -97,8 +97,15 @@ def serve(
     if source.path is not None:
         os.environ[CONFIG_VARIABLE] = str(source.path.resolve())
     settings = dict(proxy.settings)
+    managed = "master_key" in settings["general_settings"]
+    os.environ[SERVED] = "litellm" if managed else "keys"
+    os.environ.pop(NO_KEY, None)
+    os.environ.pop(BUDGETED, None)
+    if proxy.budgeted:
+        os.environ[BUDGETED] = "1"
     if key is None:
         settings.pop("general_settings")
+        os.environ[NO_KEY] = "1"
     else:
         os.environ[KEY] = key
         os.environ["LITELLM_MASTER_KEY"] = key  # else it warns of having none

@@ -2,19 +2,38 @@
 
 ``SIGHUP`` ends a process that does not handle it. So it is held back while a process
 imports, which takes seconds: a process inherits that from the one that starts it.
+
+On Linux a process that has imported the proxy, and does nothing else, forks the
+workers: one that dies is replaced in the time that a start takes without the imports,
+which take 15 CPU seconds, and workers share the memory of what was imported.
 """
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
+import sys
+from collections.abc import Sequence
+from socket import socket
 from typing import Final
 
+from uvicorn import _subprocess
+from uvicorn.config import Config
 from uvicorn.supervisors import Multiprocess
 
 
 _HELD: Final = hasattr(signal, "SIGHUP")
 """Windows has no such signal."""
+_IMPORTED: Final = (
+    "litellm.proxy.proxy_server",
+    "openhands_tiered_router.gateway.hook",
+    "openhands_tiered_router.gateway.opening",
+)
+"""Neither opens a file nor starts a thread when it is imported."""
+HEALTH_SECONDS: Final = 30
+"""For a worker to answer before it is taken for dead: on a loaded machine one that is
+well may need more than uvicorn's 5."""
 
 
 def hold_sighup() -> None:
@@ -31,6 +50,28 @@ def take_sighup() -> None:
 
 class Workers(Multiprocess):
     """Starts and watches them; what dies is started anew."""
+
+    def __init__(
+        self,
+        config: Config,
+        sockets: list[socket],
+        imported: Sequence[str] = _IMPORTED,
+    ) -> None:
+        """``imported``: modules that the process which forks the workers has."""
+        super().__init__(config, sockets)
+        config.timeout_worker_healthcheck = HEALTH_SECONDS
+        if sys.platform == "linux":  # forks of macOS' libraries may crash
+            forks = multiprocessing.get_context("forkserver")
+            forks.set_forkserver_preload(list(imported))
+            # uvicorn has no option for how workers are started.
+            _subprocess.spawn = forks  # pyright: ignore[reportAttributeAccessIssue]
+
+    def keep_subprocess_alive(self) -> None:
+        for process in self.processes:
+            # Held open here as well, it would hide from a wait for a worker's answer
+            # that the worker died in the midst of it.
+            process.child_conn.close()
+        super().keep_subprocess_alive()
 
     def handle_signals(self) -> None:
         # Kept for good in this process, so that each new worker begins with it kept.

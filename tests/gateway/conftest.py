@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,19 +71,25 @@ def free_port() -> int:
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """Started once a module: importing the proxy takes seconds."""
+    with started(tmp_path_factory.mktemp("gateway")) as running:
+        yield running
+
+
+@contextmanager
+def started(home: Path, *options: str, config: str = "") -> Iterator[Gateway]:
+    """A gateway with further options of ``serve``, and lines of its configuration."""
     pytest.importorskip("fastapi_sso", reason='needs the extra "gateway"')
-    home = tmp_path_factory.mktemp("gateway")
     book = default_price_book()
     listed = {m.partition("/")[2]: book.prices(m) for m in MODELS.values()}
     prices = {name: price for name, price in listed.items() if price is not None}
-    with LoopbackProvider(prices=prices) as provider:
+    with LoopbackProvider(prices=prices) as provider, (home / "log").open("w") as log:
         port = free_port()
-        config = write_config(home / "tiered-router.toml", provider)
+        file = write_config(home / "tiered-router.toml", provider)
+        file.write_text(config + file.read_text())
         telemetry = home / "telemetry.sqlite3"
-        log = (home / "log").open("w")
         process = subprocess.Popen(
             [sys.executable, "-m", "openhands_tiered_router", "serve"]
-            + ["--config", str(config), "--port", str(port)],
+            + ["--config", str(file), "--port", str(port), *options],
             env={
                 **os.environ,
                 "TIERED_ROUTER_GATEWAY_KEY": KEY,
@@ -93,14 +100,8 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
             stdout=log,
             stderr=log,
         )
-        running = Gateway(
-            provider,
-            f"http://127.0.0.1:{port}",
-            telemetry,
-            config,
-            process,
-            home / "log",
-        )
+        address = f"http://127.0.0.1:{port}"
+        running = Gateway(provider, address, telemetry, file, process, home / "log")
         try:
             _wait(running, process, home / "log")
             yield running
@@ -110,7 +111,6 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
                 process.wait(60)
             finally:  # what hangs fails here, and is ended all the same
                 process.kill()
-            log.close()
 
 
 def _wait(gateway: Gateway, process: subprocess.Popen[bytes], log: Path) -> None:

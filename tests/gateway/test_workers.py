@@ -37,7 +37,7 @@ if __name__ == "__main__":
     hold_sighup()
     print("held", flush=True)
     config = uvicorn.Config("app:app", port=0, workers=2, lifespan="off")
-    Workers(config, [config.bind_socket()]).run()
+    Workers(config, [config.bind_socket()], imported=[]).run()
 """
 
 

@@ -21,6 +21,8 @@ MAX_NAMED: Final = 6
 
 COMMAND_LINE: Final = "--budget"
 """Name of the budget that an option of ``tiered-router run`` gives."""
+CLIENT: Final = "key:"
+"""Begins the names of the budgets of clients of the gateway."""
 
 
 def soft_notice(
@@ -104,6 +106,9 @@ def _unsettled(books: Balance) -> str:
 def _where(budget: Budget, measure: int) -> str:
     if budget.name == COMMAND_LINE:
         return COMMAND_LINE
+    if budget.name.startswith(CLIENT):
+        name = budget.name.removeprefix(CLIENT)
+        return f"the limit (its operator: tiered-router keys limit {name})"
     return (
         f'{MEASURES[measure]} in [[budgets]] "{budget.name}" (in a script: '
         "router.raise_budget)"
