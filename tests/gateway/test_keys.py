@@ -170,7 +170,8 @@ def test_9_a_deployments_own_string_is_no_model(gateway: Gateway, model: str) ->
 def test_9_nor_is_one_in_another_field(gateway: Gateway) -> None:
     before = len(gateway.provider.charged)
     for field in ("fallbacks", "context_window_fallbacks", "models"):
-        ask(gateway, KEY, **{field: ["openai/gpt-4o-mini"]})
+        more: dict[str, Any] = {field: ["openai/gpt-4o-mini"]}
+        ask(gateway, KEY, **more)
     served = {charge.model for charge in gateway.provider.charged[before:]}
     assert served <= {"claude-sonnet-4-5"}
 
