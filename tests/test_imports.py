@@ -26,7 +26,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "git": set(),
     "tiers": set(),
     "fields": {"tiers"},
-    "graph": {"fields", "git"},
+    "graph": {"fields", "git", "pages"},
     "policy": {"fields", "tiers", "graph", "plural"},
     "rules": {"policy"},
     "pricing": {"policy", "tiers"},

@@ -1,16 +1,14 @@
 """One HTML page that shows a workspace's graph and needs nothing but itself."""
 
-import json
 from functools import cache
-from html import escape
 from importlib.resources import files
-from string import Template
 from typing import Any, Final
 
 from openhands_tiered_router.graph.impact import DEPTH, USAGE
 from openhands_tiered_router.graph.measures import Measures
 from openhands_tiered_router.graph.model import CERTAIN
 from openhands_tiered_router.graph.snapshot import CodeGraph
+from openhands_tiered_router.pages import html_page
 
 
 ALONE: Final = "on their own"
@@ -25,23 +23,18 @@ def render(graph: CodeGraph, measures: Measures, selected: str | None = None) ->
         measures: Of that graph.
         selected: Path of the file whose reach is shown at first.
     """
-    return Template(_part("view.html")).substitute(
-        title=escape(graph.root.name or str(graph.root)),
+    return html_page(
+        title=graph.root.name or str(graph.root),
         style=_part("view.css"),
+        body=_part("view.html"),
         script=_part("view.js"),
-        data=_embedded(_data(graph, measures, selected)),
+        data=_data(graph, measures, selected),
     )
 
 
 @cache
 def _part(name: str) -> str:
     return files(__package__).joinpath("page", name).read_text("utf-8")
-
-
-def _embedded(data: object) -> str:
-    """Return JSON that no file name can break out of a script element with."""
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-    return text.replace("<", "\\u003c")
 
 
 def _data(graph: CodeGraph, measures: Measures, selected: str | None) -> dict[str, Any]:

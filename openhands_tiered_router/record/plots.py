@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import Final
 
+from openhands_tiered_router.pages import html_page
+
 
 _WIDTH: Final = 720
 _HEIGHT: Final = 420
@@ -41,12 +43,8 @@ class Point:
 
 def page(title: str, caption: str, body: str) -> str:
     """An HTML page around what was drawn."""
-    return (
-        '<!doctype html><html lang="en"><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width">'
-        f"<title>{escape(title)}</title><style>{_STYLE}</style>"
-        f"<h1>{escape(title)}</h1><p>{escape(caption)}</p>{body}</html>\n"
-    )
+    head = f"<h1>{escape(title)}</h1><p>{escape(caption)}</p>"
+    return html_page(title=title, style=_STYLE, body=head + body)
 
 
 def scatter(points: Sequence[Point], label: str) -> str:

@@ -165,10 +165,13 @@ def _decision(
     weak, strong = costs["simple"], costs["complex"]
     later, leak = rng.random() * 0.01, (1 - p) * 0.03
     tier = Tier.SIMPLE if weak + leak < strong + later and p else Tier.COMPLEX
-    text = (
-        f"complex ${strong:.4f} now, ${later:.4f} later, $0.0000 if too weak; "
-        f"simple ${weak:.4f} now, $0.0000 later, ${leak:.4f} if too weak"
-    )
+    saved = strong + later - weak
+    kind = "mechanical" if p >= 0.5 else "hard"
+    if tier == Tier.SIMPLE:
+        text = f"${saved:.4f} less than complex, ${leak:.4f} at risk"
+    else:
+        text = f"simple would save ${saved:.4f} and risk ${leak:.4f}"
+    text = f"{kind} ({max(p, 1 - p):.0%}): {text}"
     said = f"mechanical with probability {p:.2f} after {rng.choice(MECHANICAL)}"
     values = [
         Dimension(d, v, w, "no code graph")
@@ -200,7 +203,7 @@ def _decision(
         reasons=(
             Reason("task_score", f"complexity {0.4 + turn / 1e4:.2f}: {task[0][0]}"),
             Reason("next_turn", said if p else "first turn on a request"),
-            *([Reason("economics", text)] if p else []),
+            *([Reason("value", text)] if p else []),
         ),
         dimensions=tuple(values),
     )

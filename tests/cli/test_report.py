@@ -69,7 +69,7 @@ def records(now: float) -> Iterator[Record]:
                 endpoint="complex", tier=Tier.COMPLEX, cost_now=0.01, cost_return=0.0
             ),
         ),
-        reasons=(Reason("economics", f"cheaper; {KEY}"),),
+        reasons=(Reason("value", f"cheaper; {KEY}"),),
         dimensions=(),
         policy="rules",
     )

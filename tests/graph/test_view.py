@@ -9,7 +9,7 @@ from openhands_tiered_router.graph.view import render
 
 
 def data_of(page: str) -> dict[str, Any]:
-    match = re.search(r'<script id="data"[^>]*>(.*?)</script>', page, re.DOTALL)
+    match = re.search(r'<script[^>]* id="data">(.*?)</script>', page, re.DOTALL)
     assert match
     return json.loads(match[1])
 

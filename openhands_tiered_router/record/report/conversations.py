@@ -123,5 +123,6 @@ def _turn(call: Call, best: str | None) -> dict[str, Any]:
         "failed": sum(bool(tool.failed) for tool in call.tools),
         "provision": call.provision,
         "signs": (call.signs or "").split(),
+        "reason": call.decision.why if call.decision else "",
         "why": [f"{r.rule}: {r.text}" for r in reasons],
     }

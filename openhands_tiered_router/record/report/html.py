@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import base64
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import cache
-from hashlib import sha256
 from html import escape
 from importlib.resources import files
 from pathlib import Path
 from string import Template
 from typing import Any, Final
 
+from openhands_tiered_router.pages import html_page
 from openhands_tiered_router.record.report import svg, words
 from openhands_tiered_router.record.report.build import Report
 from openhands_tiered_router.record.report.calibration import LEAST, Bin
@@ -38,20 +36,20 @@ def page(report: Report, path: Path) -> str:
         report: With its details.
         path: The telemetry file, for the turns of the report's conversations.
     """
-    script = _part("report.js")
-    digest = base64.b64encode(sha256(script.encode()).digest()).decode()
     sections = [_nothing()] if not report.whole["calls"] else _sections(report)
-    return Template(_part("report.html")).substitute(
-        title=escape(words.headline(report)),
-        style=_part("report.css"),
-        script=script,
-        digest=digest,
+    body = Template(_part("report.html")).substitute(
         span=escape(_span(report)),
         headline=escape(words.headline(report)),
         thin=_paragraphs(words.thin(report)),
         figures=_figures(report),
         sections="\n".join(sections),
         notes=_paragraphs(words.notes(report)),
+    )
+    return html_page(
+        title=words.headline(report),
+        style=_part("report.css"),
+        body=body,
+        script=_part("report.js"),
         data=_data(report, path),
     )
 
@@ -77,8 +75,8 @@ def _sections(report: Report) -> list[str]:
     ]
 
 
-def _data(report: Report, path: Path) -> str:
-    """What the script shows, as JSON in which no tag can begin."""
+def _data(report: Report, path: Path) -> dict[str, Any]:
+    """What the script shows."""
     best, left, found = report.savings.best, MOST_TURNS, []
     for task in report.tasks:
         turns: list[dict[str, Any]] | None = None
@@ -87,14 +85,12 @@ def _data(report: Report, path: Path) -> str:
             left -= len(turns)
         found.append(asdict(task) | {"list": turns})
     alone = report.savings.alone
-    data = {
+    return {
         "conversations": found,
         "tiers": list(TIERS),
         "signs": {str(sign): said for sign, said in words.SIGNS.items()},
         "alone": words.short_model(alone.models[0]) if alone else None,
     }
-    text = json.dumps(data, separators=(",", ":"), allow_nan=False)
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 @cache

@@ -9,7 +9,7 @@ def test_each_tenth_has_its_circle_where_it_belongs() -> None:
     curve = [(400, 0.05, 0.0), (100, 0.55, 0.75)]
     fitted = {"reliability": curve, "turns": 500, "sessions": 3, "auc": 0.9, "ece": 0.1}
     page = reliability_page(fitted)
-    svg = ElementTree.fromstring(page[page.index("<svg") : page.index("</html>")])
+    svg = ElementTree.fromstring(page[page.index("<svg") : page.index("</body>")])
     name = "{http://www.w3.org/2000/svg}"
     box = svg.find(f"{name}rect")
     assert box is not None

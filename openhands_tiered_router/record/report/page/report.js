@@ -177,6 +177,7 @@
       `${(t.output || 0).toLocaleString()} out`;
     const said = t.signs.map((s) => data.signs[s] || s).join("; ");
     return [
+      t.reason ? make("p", {}, make("b", { text: t.reason })) : "",
       make("ul", {}, ...t.why.map((w) => make("li", { text: w }))),
       make("p", { text: tokens + (t.chosen ? `; chosen: ${t.chosen}` : "") }),
       said ? make("p", { text: `Afterwards: ${said}` }) : make("p", { text: "Not judged." }),
