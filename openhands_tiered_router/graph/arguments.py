@@ -50,6 +50,7 @@ _RECEIVER: Final = re.compile(
     r"(?:async )?def \w+\( ?\w+ ?: ?[\"']?(?:(?:typing\.)?[tT]ype\[)?[\"']?(\w+)"
 )
 """The type that a Python method declares its first parameter to have."""
+_REFERENCE: Final = re.compile(r"&(?:'\w+ )?(?:mut )?")
 _SAME: Final = {"string": "String", "bool": "boolean"}
 """Names of one type in several languages."""
 
@@ -148,11 +149,12 @@ def _typed(node: "Node") -> "Node | None":
 def result_of(header: str, text: str) -> str:
     """Return a result type, as ``Self`` where it is that of the receiver.
 
-    ``def f(self: T) -> T``, ``def f(cls: type[T]) -> T``, ``-> typing.Self``.
+    ``def f(self: T) -> T``, ``def f(cls: type[T]) -> T``, ``-> typing.Self``,
+    ``-> &mut Self``.
     """
-    plain = text.strip("\"'")
+    plain = _REFERENCE.sub("", text.strip("\"'"))
     match = _RECEIVER.match(header)
-    own = plain.endswith(".Self") or (match and match[1] == plain)
+    own = plain.endswith(".Self") or plain == "Self" or (match and match[1] == plain)
     return "Self" if own else text
 
 

@@ -13,8 +13,12 @@ if TYPE_CHECKING:
     from tree_sitter import Node
 
 UNKNOWN: Final = "?"
+PATH: Final = ":"
+"""Before a Rust path such as ``ast::visit``, whose head is never a variable."""
 LONGEST: Final = 160
 """Characters; a longer chain is not worth resolving."""
+DEPTH: Final = 40
+"""Nested expressions: a link of a chain of calls takes two."""
 
 
 def _kinds(names: str) -> frozenset[str]:
@@ -46,6 +50,7 @@ _INDEX: Final = _kinds(
 )
 _CHOICE: Final = _kinds("boolean_operator conditional_expression")
 _CHAIN: Final = re.compile(rb"[A-Za-z_$@][\w$.]*\Z")
+_ROOTED: Final = re.compile(rf"{PATH}|(?:self|super|crate|Self)\b")
 _STEP: Final = re.compile(r"\?\.|->|::|\.")
 
 
@@ -65,11 +70,13 @@ def receiver(source: bytes, start: int, node: "Node") -> str:
     return text_of(source, first)
 
 
-def text_of(source: bytes, node: "Node", depth: int = 12) -> str:
+def text_of(source: bytes, node: "Node", depth: int = DEPTH) -> str:
     """Return the text by which an expression is resolved."""
     kind = node.type
-    if node.child_count == 0 or depth == 0:
+    if node.child_count == 0:
         return _leaf(source, node)
+    if depth == 0:
+        return UNKNOWN
     if kind in _MEMBER:
         return _member(source, node, depth)
     if kind in CALL_KINDS:
@@ -81,7 +88,10 @@ def text_of(source: bytes, node: "Node", depth: int = 12) -> str:
         return text_of(source, inner, depth - 1) + "[]" if inner else UNKNOWN
     if kind in _INNER:
         inner = node.named_child(0)
-        return text_of(source, inner, depth - 1) if inner else UNKNOWN
+        text = text_of(source, inner, depth - 1) if inner else UNKNOWN
+        # Rust's `?` takes a value out, as a subscript does
+        opened = kind == "try_expression" and node.child_count == 2
+        return f"{text}[]" if opened and text != UNKNOWN else text
     if kind == "expression_list":
         return ",".join(text_of(source, c, depth - 1) for c in node.named_children)
     if kind in _CHOICE:
@@ -108,6 +118,10 @@ def _member(source: bytes, node: "Node", depth: int) -> str:
     head = text_of(source, first, depth - 1)
     if head == UNKNOWN:
         return UNKNOWN
+    if node.type == "scoped_identifier" and not _ROOTED.match(head):
+        head = PATH + head
+    if last.type == "integer_literal":  # a field of a tuple struct
+        return f"{head}.{source[last.start_byte : last.end_byte].decode()}"
     return f"{head}.{_leaf(source, last)}"
 
 

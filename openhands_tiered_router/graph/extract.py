@@ -19,10 +19,17 @@ from openhands_tiered_router.graph.arguments import (
     result_of,
 )
 from openhands_tiered_router.graph.comments import comment_before
-from openhands_tiered_router.graph.expressions import UNKNOWN, receiver, text_of
+from openhands_tiered_router.graph.expressions import (
+    PATH,
+    UNKNOWN,
+    receiver,
+    text_of,
+)
 from openhands_tiered_router.graph.grammar import captures
 from openhands_tiered_router.graph.languages import Language
 from openhands_tiered_router.graph.model import (
+    MACRO,
+    TRAIT,
     Call,
     Definition,
     FileFacts,
@@ -52,11 +59,19 @@ _KINDS: Final = {
     "d.m": NodeKind.MODULE,
 }
 _CAPTURES: Final = (
-    "d.m d.c d.f n doc rt re i x t u v vp vt ve vi vc wt we wc wv c q nb b"
+    "d.m d.c d.f n doc rt re i x t u v vp vt ve vi vc wt we wc wv bd c cm q nb b"
 )
 _ORDER: Final = tuple(_CAPTURES.split())
 _ANONYMOUS: Final = frozenset({"arrow_function", "function_expression", "func_literal"})
+_MARKED: Final = {"macro_definition": MACRO, "trait_item": TRAIT}
+_HEAD: Final = re.compile(r"[a-z_]\w*")
+_PLACED: Final = re.compile(r"(\w+)@(\d+)")
 _by_position: Final = itemgetter(0, 1, 2)
+
+
+def _numbered(name: str, number: int) -> str:
+    """Return a name that tells a later binding from the first one."""
+    return f"{name}${number}" if number else name
 
 
 def digest(source: bytes) -> bytes:
@@ -90,6 +105,7 @@ def extract(path: str, source: bytes, language: Language) -> FileFacts:
     root, found = captures(language, source)
     sweep = _Sweep(source, language, bool(language.test_path.search(path)))
     sweep.run(found)
+    sweep.finish()
     return FileFacts(
         path=path,
         language=language.name,
@@ -139,6 +155,10 @@ class _Sweep:
     variable: str = ""
     pattern: "list[Node]" = field(default_factory=list)
     value: tuple[str, bool] | None = None
+    spans: dict[tuple[int, str], list[tuple[int, int]]] = field(default_factory=dict)
+    """From and to which byte each binding of a name in a scope holds."""
+    bound: list[tuple[int, str, str, bool]] = field(default_factory=list)
+    """Scope, name, text and kind of what `bindings` found."""
 
     def run(self, found: "dict[str, list[Node]]") -> None:
         """Read all captures, in the order in which they stand in the file."""
@@ -181,7 +201,9 @@ class _Sweep:
             "we": self._value_first,
             "wc": self._context,
             "wv": self._variable_last,
+            "bd": self._bindings,
             "c": self._call,
+            "cm": self._macro,
             "q": self._anonymous,
             "nb": self._no_decision,
             "b": self._decision,
@@ -297,11 +319,62 @@ class _Sweep:
         if name and len(name) <= TEXT_LIMIT:
             self.variables.append(Variable(scope, name, text, is_value))
 
+    def _bindings(self, scope: int, start: int, end: int, node: "Node") -> None:
+        """Take in what patterns bind, each name for a part of the function only."""
+        read = self.language.bindings
+        for name, text, is_value, first, last in (
+            read(self.source, node) if read else ()
+        ):
+            if last >= 0:
+                spans = self.spans.setdefault((scope, name), [])
+                spans.append((first, last))
+                name = _numbered(name, len(spans) - 1)
+            self.bound.append((scope, name, text, is_value))
+
+    def finish(self) -> None:
+        """Enter what patterns bind, now that it is known which name means which."""
+        for scope, name, text, is_value in self.bound:
+
+            def meant(match: re.Match[str], scope: int = scope) -> str:
+                return self._at(scope, match[1], int(match[2]))
+
+            text = _PLACED.sub(meant, text) if is_value else text
+            self._bind(scope, name, text[:TYPE_LIMIT], is_value)
+
+    def _at(self, scope: int, name: str, at: int) -> str:
+        """Return a name as its binding at a place is called."""
+        while scope >= 0:
+            spans = self.spans.get((scope, name), ())
+            held = [n for n, (first, last) in enumerate(spans) if first <= at < last]
+            if held:
+                return _numbered(name, max(held, key=lambda n: spans[n]))
+            if spans or self.drafts[scope].kind != NodeKind.FUNCTION:
+                break
+            scope = self.drafts[scope].parent
+        return name
+
+    def _macro(self, scope: int, start: int, end: int, node: "Node") -> None:
+        name = self._text(start, end) + MACRO
+        before = receiver(self.source, start, node)
+        line = node.start_point[0] + 1
+        self.calls.setdefault((scope, name, before), Call(scope, name, before, line))
+
+    def _as_bound(self, scope: int, before: str, start: int) -> str:
+        """Return a receiver with its head as that is bound, or marked as a path."""
+        head = _HEAD.match(before)
+        if head is None or head[0] in ("self", "super", "crate"):
+            return before
+        if head.end() == len(before) and self.source[start - 1] == ord(":"):
+            return PATH + before
+        return self._at(scope, head[0], start) + before[head.end() :]
+
     def _call(self, scope: int, start: int, end: int, node: "Node") -> None:
         name = self._text(start, end)
         if name in self.language.ignored_calls:
             return
         before = receiver(self.source, start, node)
+        if before and self.language.bindings:
+            before = self._as_bound(scope, before, start)
         overloads = self.language.overloads
         arguments = arguments_of(self.source, node) if overloads else None
         key = (scope, name, before, arguments)
@@ -357,12 +430,17 @@ class _Sweep:
                     signature=header,
                     docstring=draft.docstring or comment,
                     is_test=self._tests(draft, name, header, marked),
-                    returns=result_of(header, draft.returns),
+                    returns=self._result(draft, header),
                     parameters=self._parameters(draft),
                     has_body=not draft.node.type.endswith("_signature"),
                 )
             )
         return tuple(done)
+
+    def _result(self, draft: _Draft, header: str) -> str:
+        if draft.node.type in _MARKED:
+            return _MARKED[draft.node.type]
+        return result_of(header, draft.returns)
 
     def _parameters(self, draft: _Draft) -> tuple[str, ...] | None:
         if draft.kind != NodeKind.FUNCTION or not self.language.overloads:

@@ -17,6 +17,12 @@ from typing import Final
 from msgspec import Struct
 
 
+MACRO: Final = "!"
+"""Behind the name of a macro that is called, which functions do not share names with,
+and in place of the result of one that is defined."""
+TRAIT: Final = "trait"
+"""In place of the result of Rust's traits: what is in sight may add methods to any
+type."""
 FORMAT: Final = 2
 """Version of these records; a cache of another version is rebuilt."""
 

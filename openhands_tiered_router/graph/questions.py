@@ -9,7 +9,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from openhands_tiered_router.graph.impact import USAGE
-from openhands_tiered_router.graph.model import CERTAIN, Edge, EdgeKind, path_of
+from openhands_tiered_router.graph.model import (
+    CERTAIN,
+    MACRO,
+    Edge,
+    EdgeKind,
+    path_of,
+)
 from openhands_tiered_router.graph.networks import definition_network
 from openhands_tiered_router.graph.snapshot import CodeGraph
 
@@ -104,7 +110,10 @@ def line_of(graph: CodeGraph, edge: Edge) -> int:
         return 1
     name = edge.target.rpartition("::")[2].partition("#")[0].rpartition(".")[2]
     for call in facts.calls:
-        if call.name == name and facts.node_id(call.scope) == edge.source:
+        if (
+            call.name.removesuffix(MACRO) == name
+            and facts.node_id(call.scope) == edge.source
+        ):
             return call.line
     definition = graph.definition(edge.source)
     return definition.start_line if definition else 1

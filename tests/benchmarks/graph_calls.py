@@ -128,11 +128,12 @@ def calls(
     language = language_of(facts.path)
     assert language is not None
     source = (root / facts.path).read_bytes()
-    for node in captures(language, source)[1].get("c", ()):
+    found = captures(language, source)[1]
+    for node in (*found.get("c", ()), *found.get("cm", ())):
         line, column = node.start_point
         scope = -1
-        for index, found in enumerate(facts.definitions):
-            if found.start_line <= line + 1 <= found.end_line:
+        for index, around in enumerate(facts.definitions):
+            if around.start_line <= line + 1 <= around.end_line:
                 scope = index
         name = source[node.start_byte : node.end_byte].decode("utf-8", "replace")
         yield (line, column), name, plain(facts.node_id(scope), apart=apart)

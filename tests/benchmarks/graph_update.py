@@ -26,7 +26,9 @@ from openhands_tiered_router.graph.snapshot import CodeGraph
 from openhands_tiered_router.graph.workspace import FIRST_LINK_S
 
 
-DEFINED = re.compile(r"^(?:export )?(?:async )?(?:def|class|function) (\w+)", re.M)
+DEFINED = re.compile(
+    r"^(?:export |pub )?(?:async )?(?:def|class|function|fn|struct|func) (\w+)", re.M
+)
 
 
 def body(text: str, rng: random.Random) -> str:

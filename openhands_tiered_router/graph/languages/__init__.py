@@ -3,11 +3,14 @@
 import pkgutil
 from functools import cache
 from importlib import import_module
+from typing import Final
 
 from openhands_tiered_router.graph.languages.base import Language
 
 
-__all__ = ["Language", "by_extension", "by_name", "language_of"]
+__all__ = ["Language", "by_extension", "by_name", "language_named", "language_of"]
+
+_GENERIC: Final = Language("", (), "", "")
 
 
 @cache
@@ -19,6 +22,11 @@ def by_name() -> dict[str, Language]:
         for name in modules
     )
     return {language.name: language for language in found if language}
+
+
+def language_named(name: str) -> Language:
+    """Return a language's description; a neutral one if it is not known."""
+    return by_name().get(name, _GENERIC)
 
 
 @cache

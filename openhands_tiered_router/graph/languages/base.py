@@ -19,6 +19,8 @@ a file in is all it takes to add one. Its query names what to look for:
 ``we``       a value, or ``wt`` a type, followed by ``wv``, the variable bound to it
 ``u``        a parameter of unknown type, which hides what it is named like
 ``rt``       a declared return type, ``re`` a returned value
+``cm``       the name of a macro that is called
+``bd``       what binds names, handed to the language's `bindings`
 ``doc``      the text of a docstring inside a definition
 ===========  ==================================================================
 """
@@ -26,8 +28,11 @@ a file in is all it takes to add one. Its query names what to look for:
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
 
 type ImportParts = tuple[str, str, str]
 """(module, member or "*" or "", local alias or "")"""
@@ -78,6 +83,13 @@ class Language:
     transparent: frozenset[str] = field(default_factory=frozenset)
     """Methods that give an object like their own, or the one that it wraps, where its
     type declares none of that name."""
+    opening: frozenset[str] = field(default_factory=frozenset)
+    """Those of them that give what their receiver holds; the others give a holder of
+    the same. Empty where a type stands for its containers, too."""
+    fields_apart: bool = False
+    """Whether a method and a field of one type may share a name."""
+    bindings: Callable[[bytes, "Node"], Iterable[Any]] | None = None
+    """Read what a node captured as ``bd`` binds, as `rust_patterns.Bound`."""
     own_members: bool = True
     """Whether a bare name can mean a member of the enclosing type."""
     global_names: bool = False

@@ -67,4 +67,5 @@ LANGUAGE: Final = Language(
     test_marker=re.compile(r"@(?:\w+\.)*(?:Test|ParameterizedTest|RepeatedTest)\b"),
     package_scope=True,
     overloads=True,
+    fields_apart=True,
 )

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from openhands_tiered_router.graph.languages.base import ImportParts, Language
+from openhands_tiered_router.graph.languages.rust_patterns import bindings
 
 
 QUERY: Final = """
@@ -16,7 +17,8 @@ QUERY: Final = """
 (impl_item type: [(type_identifier) @n (generic_type type: (type_identifier) @n)
   (scoped_type_identifier name: (type_identifier) @n)
   (generic_type type: (scoped_type_identifier name: (type_identifier) @n))
-  (reference_type type: (type_identifier) @n)]) @d.m
+  (reference_type type: [(type_identifier) (primitive_type) (array_type)] @n)
+  (primitive_type) @n (array_type) @n (pointer_type) @n (tuple_type) @n]) @d.m
 (impl_item trait: [(type_identifier) @x (generic_type type: (type_identifier) @x)
   (scoped_type_identifier) @x])
 (mod_item name: (identifier) @n body: (_)) @d.m
@@ -28,18 +30,17 @@ QUERY: Final = """
   (generic_function function: [(identifier) @c
     (scoped_identifier name: (identifier) @c)
     (field_expression field: (field_identifier) @c)])])
-(macro_invocation macro: [(identifier) @c (scoped_identifier name: (identifier) @c)])
+(macro_invocation macro: [(identifier) @cm (scoped_identifier name: (identifier) @cm)])
 (struct_expression name: [(type_identifier) @c
   (scoped_type_identifier name: (type_identifier) @c)])
 (parameter type: (_) @t)
 [(use_declaration) (extern_crate_declaration)] @i
 (function_item return_type: (_) @rt)
 (function_signature_item return_type: (_) @rt)
-(parameter pattern: (identifier) @v type: (_) @vt)
-(let_declaration pattern: (identifier) @v type: (_) @vt)
-(let_declaration pattern: (identifier) @v value: (_) @ve)
-(for_expression pattern: (identifier) @v value: (_) @ve)
-(field_declaration name: (field_identifier) @v type: (_) @vt)
+[(parameter) (let_declaration) (let_condition) (match_expression) (for_expression)
+ (closure_expression) (struct_item) (enum_variant) (type_parameter)
+ (where_predicate)] @bd
+(type_item type: (_) @rt)
 (const_item name: (identifier) @v type: (_) @vt)
 (static_item name: (identifier) @v type: (_) @vt)
 [(if_expression) (match_arm) (while_expression) (for_expression)
@@ -53,10 +54,21 @@ QUERY: Final = """
 
 _USE: Final = re.compile(r"(?:pub(?:\s*\([^)]*\))?\s+)?use\s+(.*?);?\s*\Z", re.DOTALL)
 _CRATE: Final = re.compile(r"(?:pub\s+)?extern\s+crate\s+(\w+)(?:\s+as\s+(\w+))?")
-_TRANSPARENT: Final = (
-    "as_deref as_deref_mut as_mut as_ref borrow borrow_mut by_ref clone cloned copied"
-    " default expect get_mut into_inner lock ok to_owned unwrap unwrap_or_default"
-    " unwrap_or_else"
+_OPENING: Final = (
+    "borrow borrow_mut expect expect_err into_inner lock read unwrap unwrap_or"
+    " unwrap_or_default unwrap_or_else unwrap_unchecked write get_or_insert"
+    " get_or_insert_with or_default or_insert or_insert_with or_insert_with_key"
+)
+_KEEPING: Final = (
+    "as_deref as_deref_mut as_mut as_ref as_mut_slice as_slice by_ref chain clone"
+    " cloned collect copied cycle drain entry filter first first_mut flatten get"
+    " get_mut get_unchecked get_unchecked_mut insert inspect into_boxed_slice"
+    " into_iter"
+    " into_owned into_values iter iter_mut last last_mut map_err max max_by max_by_key"
+    " min min_by min_by_key next next_back nth ok ok_or ok_or_else or or_else peek"
+    " peek_mut peekable pop pop_back pop_front remove replace rev skip skip_while"
+    " split_off step_by swap_remove take take_while to_owned to_vec values values_mut"
+    " default find unwrap_err"
 )
 _MOD: Final = re.compile(r"(?:pub(?:\s*\([^)]*\))?\s+)?mod\s+(\w+)")
 
@@ -111,6 +123,9 @@ LANGUAGE: Final = Language(
     imports=imports,
     test_path=re.compile(r"(?:^|/)(?:tests|benches)/|(?:^|/)tests?\.rs\Z"),
     test_marker=re.compile(r"#\[(?:\w+::)*test\b"),
-    transparent=frozenset(_TRANSPARENT.split()),
+    transparent=frozenset(f"{_OPENING} {_KEEPING}".split()),
+    opening=frozenset(_OPENING.split()),
     own_members=False,
+    fields_apart=True,
+    bindings=bindings,
 )

@@ -1,20 +1,10 @@
 """Where a name is bound: through imports, re-exports, packages and stars."""
 
-from typing import Final
-
-from openhands_tiered_router.graph.languages import Language, by_name
+from openhands_tiered_router.graph.languages import Language, language_named
 from openhands_tiered_router.graph.resolve.index import directory_of
 from openhands_tiered_router.graph.resolve.interface import Interface, Symbol
 from openhands_tiered_router.graph.resolve.modules import PACKAGE, Modules
 from openhands_tiered_router.graph.resolve.tabled import tabled
-
-
-_GENERIC: Final = Language("", (), "", "")
-
-
-def language_named(name: str) -> Language:
-    """Return a language's description; a neutral one if it is not known."""
-    return by_name().get(name, _GENERIC)
 
 
 class Bindings(Modules):

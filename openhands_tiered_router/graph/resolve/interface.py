@@ -12,7 +12,9 @@ from typing import Final
 from msgspec import Struct
 
 from openhands_tiered_router.graph.expressions import UNKNOWN
+from openhands_tiered_router.graph.languages import language_named
 from openhands_tiered_router.graph.model import (
+    MACRO,
     Definition,
     FileFacts,
     NodeKind,
@@ -24,9 +26,16 @@ from openhands_tiered_router.graph.resolve.overloads import Twin
 SELF: Final = frozenset({"self", "cls", "this", "Self", "@", "super", "super()"})
 """Heads of expressions that mean the enclosing type."""
 
+FIELD: Final = "="
+"""Behind the name of a field whose type also has a method of that name."""
+
+EXTENSION: Final = "<"
+"""Behind the name of a Rust trait that gives methods to a type from elsewhere."""
+
 type Locals = dict[tuple[int, str], Variable]
 """(scope, name) to the first binding of a variable in that scope."""
 
+_WORD: Final = re.compile(r"(?<![\w:'])[A-Z]\w*")
 _SIMPLE: Final = re.compile(r"[A-Za-z_$][\w$.]*\Z")
 
 
@@ -70,7 +79,14 @@ def interface_of(facts: FileFacts) -> Interface:
     for found in reversed(top):
         if found.alias:
             symbols[found.alias] = Symbol("i", found.module, found.name)
-    symbols.update(_definitions(facts, local))
+    apart = language_named(facts.language).fields_apart
+    for name, symbol in _definitions(facts, local):
+        before = symbols.get(name)
+        if apart and before is not None and "." in name and before.kind == "v":
+            symbols[name + FIELD] = before
+        symbols[name] = symbol
+    if facts.language == "rust":
+        symbols.update(_extensions(facts, symbols))
     return Interface(
         language=facts.language,
         symbols=symbols,
@@ -87,6 +103,7 @@ def _definitions(facts: FileFacts, local: Locals) -> Iterator[tuple[str, Symbol]
     """
     twins = _twins(facts)
     bases = base_texts(facts)
+    bounds = _bounds(facts)
     results: dict[str, str] = {}
     types: set[str] = set()
     hidden: list[bool] = []
@@ -97,8 +114,12 @@ def _definitions(facts: FileFacts, local: Locals) -> Iterator[tuple[str, Symbol]
         )
         hidden.append(inner)
         key, name = definition.qualname.partition("#")[0], definition.qualname
+        if definition.returns == MACRO:
+            key += MACRO
         if definition.kind == NodeKind.FUNCTION:
             result = results.get(key) or returns(facts, index, local)
+            if bounds and result:
+                result = _bounded(result, key, bounds)
             results[key] = result
             alike = twins.get(key, ())
             yield key, Symbol("f", name, result, hidden=inner, twins=alike)
@@ -107,7 +128,24 @@ def _definitions(facts: FileFacts, local: Locals) -> Iterator[tuple[str, Symbol]
             if kind == "m" and key in types:
                 continue  # a Rust `impl` block: the name means the type
             types.add(key)
-            yield key, Symbol(kind, name, bases=bases.get(key, ()), hidden=inner)
+            alias = definition.returns  # Rust's `type A = B;`
+            yield key, Symbol(kind, name, alias, False, bases.get(key, ()), inner)
+
+
+def _extensions(facts: FileFacts, symbols: dict[str, Symbol]) -> dict[str, Symbol]:
+    """Return what types from elsewhere each trait is implemented for, as bases."""
+    found: dict[str, Symbol] = {}
+    for use in facts.types:
+        if not use.is_base or use.scope < 0 or use.text not in symbols:
+            continue
+        owner = facts.definitions[use.scope]
+        known = symbols.get(owner.name)
+        if owner.kind != NodeKind.MODULE or known is None or known.kind != "m":
+            continue
+        key, name = use.text + EXTENSION, owner.qualname.partition("#")[0]
+        before = found[key].bases if key in found else ()
+        found[key] = Symbol("m", bases=tuple(dict.fromkeys((*before, name))))
+    return found
 
 
 def _twins(facts: FileFacts) -> dict[str, tuple[Twin, ...]]:
@@ -144,17 +182,43 @@ def base_texts(facts: FileFacts) -> dict[str, tuple[str, ...]]:
 
 def _variables(facts: FileFacts, local: Locals) -> Iterator[tuple[str, Symbol]]:
     """Yield module variables, class attributes and what ``self.x`` is set to."""
+    bounds = _bounds(facts)
     for variable in facts.variables:
-        if variable.type == UNKNOWN:
+        if variable.type == UNKNOWN or variable.name.startswith("<"):
             continue
         owner = _owner(facts, variable)
         if owner is None:
             continue
         name = variable.name.rpartition(".")[2]
         known = globalise(facts, variable.scope, variable, local)
+        if bounds and known is not None and not known.is_value:
+            text = _bounded(known.type, f"{owner}.{name}", bounds)
+            known = Variable(known.scope, known.name, text, False)
         if known is not None:
             key = f"{owner}.{name}" if owner else name
             yield key, Symbol("v", known.type, is_value=known.is_value)
+
+
+def _bounds(facts: FileFacts) -> dict[tuple[str, str], str]:
+    """Return the traits that bind type parameters, by type and parameter.
+
+    Rust often binds them in the ``impl`` blocks only, under the same name.
+    """
+    return {
+        (facts.definitions[v.scope].qualname.partition("#")[0], v.name[1:-1]): v.type
+        for v in reversed(facts.variables)
+        if v.scope >= 0 and v.name.startswith("<")
+    }
+
+
+def _bounded(text: str, name: str, bounds: dict[tuple[str, str], str]) -> str:
+    """Write the traits of type parameters into the type of a field or a function."""
+    owner = name.rpartition(".")[0]
+
+    def trait(word: re.Match[str]) -> str:
+        return bounds.get((name, word[0])) or bounds.get((owner, word[0])) or word[0]
+
+    return _WORD.sub(trait, text)
 
 
 def _owner(facts: FileFacts, variable: Variable) -> str | None:

@@ -17,6 +17,7 @@ from openhands_tiered_router.graph.expressions import UNKNOWN
 from openhands_tiered_router.graph.languages import language_of
 from openhands_tiered_router.graph.model import (
     CERTAIN,
+    MACRO,
     Call,
     Edge,
     EdgeKind,
@@ -27,7 +28,7 @@ from openhands_tiered_router.graph.model import (
 )
 from openhands_tiered_router.graph.resolve.index import Index, Key, directory_of
 from openhands_tiered_router.graph.resolve.modules import PACKAGE
-from openhands_tiered_router.graph.resolve.names import Names, bare
+from openhands_tiered_router.graph.resolve.names import WRAPPED, Names, bare
 from openhands_tiered_router.graph.resolve.overloads import UNIVERSAL
 from openhands_tiered_router.graph.resolve.scopes import Scopes
 
@@ -151,7 +152,7 @@ class _File(Scopes):
 
     def _add(self, scope: int, target: str, kind: int, confidence: float) -> None:
         source = self.ids[scope] if scope >= 0 else self.path
-        if target == source or target.startswith(PACKAGE):
+        if target == source or target.startswith((PACKAGE, WRAPPED)):
             return
         kinds, best = self.found.get((source, target), (0, 0.0))
         self.found[source, target] = kinds | kind, max(best, confidence)
@@ -187,19 +188,41 @@ class _File(Scopes):
 
     def _link_call(self, call: Call) -> None:
         scope, name, before = call.scope, call.name, call.receiver
-        if before == UNKNOWN:
+        if name.endswith(MACRO):
+            self._link_macro(scope, name)
+        elif before == UNKNOWN:
             self._guess_member(scope, name, ONLY_MEMBER)
         elif before:
             parts = before.split(".")
             target = self.chain(scope, parts, name)
+            sure = EXACT
+            if target is None and self.receiver is None and self.traits:
+                target = self.extension(name)
+                sure = ONE_OF_TWINS  # what is unknown may have such a method itself
             if target is not None:
-                self._add_call(call, target, EXACT)
+                self._add_call(call, target, sure)
             elif not self._is_foreign(scope, bare(parts[0])):
                 self._guess_member(scope, name, ONE_OF_FEW)
         else:
             target, confidence = self._callee(scope, name)
             if target is not None:
                 self._add_call(call, target, confidence)
+
+    def _link_macro(self, scope: int, name: str) -> None:
+        """Add the edge to Rust's macro that a call means.
+
+        In sight are those of the scopes around, of the file, of the modules above it
+        and those that it imports; any other one, such as that of a module of tests,
+        is not, and a name like ``assert_eq`` then is the standard library's.
+        """
+        at, target = scope, None
+        while at >= 0 and target is None:
+            index = self.inner.get((at, name))
+            target = self.ids[index] if index is not None else None
+            at = self.parents[at]
+        target = target or self.names.macro(self.path, name)
+        if target is not None:
+            self._add(scope, target, _CALLS, EXACT)
 
     def _add_call(self, call: Call, target: str, confidence: float) -> None:
         """Add an edge to the overload that is called, or to each that may be."""

@@ -9,10 +9,12 @@ import re
 from typing import Final
 
 from openhands_tiered_router.graph.arguments import Texts
-from openhands_tiered_router.graph.model import path_of
-from openhands_tiered_router.graph.resolve.bindings import Bindings, language_named
+from openhands_tiered_router.graph.expressions import PATH
+from openhands_tiered_router.graph.languages import language_named
+from openhands_tiered_router.graph.model import MACRO, TRAIT, path_of
+from openhands_tiered_router.graph.resolve.bindings import Bindings
 from openhands_tiered_router.graph.resolve.index import directory_of
-from openhands_tiered_router.graph.resolve.interface import Symbol
+from openhands_tiered_router.graph.resolve.interface import FIELD, Symbol
 from openhands_tiered_router.graph.resolve.overloads import chosen
 from openhands_tiered_router.graph.resolve.tabled import tabled
 
@@ -22,8 +24,27 @@ TOKENS: Final = 6
 
 _TOKEN: Final = re.compile(r"[A-Za-z_$][\w$]*(?:(?:\.|::)[A-Za-z_$][\w$]*)*")
 _DOTTED: Final = re.compile(r"[A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*)*\Z")
+WRAPPED: Final = "[]"
+"""Before a node: something that holds such objects, a ``Vec`` or an ``Option``, and
+has none of their members itself (Rust)."""
+_MODULES: Final = 8
+"""Modules above a file whose macros it sees."""
+_SELF: Final = re.compile(r"\bSelf\b")
+_TUPLE: Final = re.compile(r"(?:^|<)\((.*)\)", re.DOTALL)
+_ITEM: Final = re.compile(r"\[(\d+)\]")
 _OWN: Final = frozenset({"Self", "this", "Self()"})
 """Result types that mean the type of the receiver."""
+_BORROWED: Final = re.compile(
+    r"(?:&|\*const\b|\*mut\b|'\w+|mut\b|dyn\b|impl\b|for<[^>]*>|\s|\?Sized|\+)*"
+)
+_HOLDING: Final = frozenset({"Option", "Result"})
+_POINTING: Final = (
+    "Box Rc Arc Ref RefMut Cow Pin MutexGuard RwLockReadGuard RwLockWriteGuard"
+    " ManuallyDrop LazyLock Lazy NonNull"
+)
+_POINTERS: Final = frozenset(_POINTING.split())
+"""Types that give the members of what they point to."""
+_FUNCTIONS: Final = frozenset({"Fn", "FnMut", "FnOnce", "fn", "PhantomData"})
 _WORDS: Final = frozenset({"Self", "Any", "None", "Optional", "list", "dict", "str"})
 
 
@@ -66,6 +87,8 @@ class Names(Bindings):
         """Return the first type of the workspace that a type's text names."""
         if text.startswith("="):
             return self.value_of(path, text[1:])
+        if self.outline(path).language == "rust":
+            return self._rust_type(path, text)
         for token in _TOKEN.findall(text)[:TOKENS]:
             if token in _WORDS:
                 continue
@@ -73,6 +96,37 @@ class Names(Bindings):
             if found and self.is_type(found):
                 return self._made(found)
         return None
+
+    def _rust_type(self, path: str, text: str) -> str | None:
+        """Return a type of the workspace, or that one holds it."""
+        borrowed = _BORROWED.match(text)
+        text = text[borrowed.end() :] if borrowed else text
+        if text.startswith("["):
+            return wrapped(self.type_of(path, text[1:].partition(";")[0].rstrip("]")))
+        token = _TOKEN.match(text)
+        if token is None:
+            return None
+        parts = re.split(r"::", token[0])
+        arguments = type_arguments(text[token.end() :])
+        if parts[-1] not in _HOLDING:
+            found = self.walk(path, parts)
+            if found and self.is_type(found):
+                return self._aliased(found)
+        if not arguments or parts[-1] in _FUNCTIONS:
+            return None
+        held = arguments[parts[-1].endswith("Map") and len(arguments) > 1]
+        inner = self.type_of(path, held.rpartition("= ")[2])
+        return inner if parts[-1] in _POINTERS else wrapped(inner)
+
+    def _aliased(self, node: str) -> str:
+        """Return what Rust's ``type A = B;`` stands for."""
+        path, _, qualname = node.partition("::")
+        symbol = self.read(path, qualname)
+        text = symbol.name if symbol and symbol.name != TRAIT else ""
+        if "Self" in text:
+            owner = qualname.rpartition(".")[0].replace(".", "::")
+            text = _SELF.sub(owner, text)
+        return (self.type_of(path, text) if text else None) or node
 
     def types_in(self, path: str, text: str) -> list[str]:
         """Return every type of the workspace that a type's text names."""
@@ -109,6 +163,8 @@ class Names(Bindings):
 
         Calls and subscripts behind the last name are left to `applied`.
         """
+        if parts[0].startswith(PATH):
+            parts = [parts[0][len(PATH) :], *parts[1:]]
         outline = self.outline(path)
         if outline.dotted and len(parts) > 1:
             for count in range(len(parts), 1, -1):
@@ -174,20 +230,31 @@ class Names(Bindings):
 
     def _step(self, node: str, part: str, *, last: bool, callee: bool) -> str | None:
         name = bare(part)
+        if node.startswith(WRAPPED):
+            return None if last and callee else self._taken_out(node, name)
         if "::" not in node:
             return self.symbol(node, name) if last else self.holds(node, name)
         if not self.is_type(node):
             return None
         if name == "__enter__":
             return self._entered(node)
-        found = self.member(node, name)
+        language = language_named(self.outline(path_of(node)).language)
+        used = not (last and callee) and "()" not in part
+        found = self.attribute(node, name) if used and language.fields_apart else None
+        found = found or self.member(node, name)
         if found is None and not (last and (callee or "()" in part)):
             found = self.attribute(node, name)
         if found is None and "()" in part and not callee:
-            path = path_of(node)
-            language = language_named(self.outline(path).language)
             found = node if name in language.transparent else None
         return found
+
+    def _taken_out(self, node: str, name: str) -> str | None:
+        """Return what a method of a holder gives: what it holds, or a holder."""
+        inner = node[len(WRAPPED) :]
+        language = language_named(self.outline(path_of(inner)).language)
+        if name in language.opening:
+            return inner
+        return node if name in language.transparent else None
 
     def _entered(self, node: str) -> str:
         """Return what ``with`` binds: by default the context manager itself."""
@@ -202,14 +269,28 @@ class Names(Bindings):
             called_only: Whether an uncalled function stays one; else it is
                 taken for a property.
         """
+        if node.startswith(WRAPPED):
+            return self._opened(node, part)
         _, call, rest = part.partition("()")
-        if call and rest[1:2].isdigit():
-            return self.item(node, int(rest[1:].partition("]")[0]))
+        index = _ITEM.search(rest) if call and rest else None
+        if index:
+            return self.item(node, int(index[1]))
         found: str | None = node
         if "::" in node and (call or not (called_only or self.is_type(node))):
             found = self.result(node)
-        if found is not None and part.endswith("[]"):
-            return self.element(found)
+        return self._opened(found, part) if found is not None else None
+
+    def _opened(self, node: str, part: str) -> str | None:
+        """Return what the subscripts behind a name take out of an object.
+
+        A type stands for its containers, so that one subscript is as good as two;
+        Rust's holders are opened one by one.
+        """
+        found: str | None = node
+        while found is not None and part.endswith("[]"):
+            held = found.startswith(WRAPPED)
+            found = self.element(found)
+            part = part[:-2] if held else ""
         return found
 
     def item(self, node: str, index: int) -> str | None:
@@ -224,8 +305,13 @@ class Names(Bindings):
     @tabled
     def element(self, node: str) -> str | None:
         """Return what an object holds; a type stands for its container too."""
+        if node.startswith(WRAPPED):
+            return node[len(WRAPPED) :]
         if "::" not in node or not self.is_type(node):
             return node
+        if self.outline(path_of(node)).language == "rust":
+            item = self.member(node, "Item")
+            return self._aliased(item) if item else node
         getter = self.member(node, "__getitem__") or self.member(node, "__iter__")
         return self.result(getter) if getter else node
 
@@ -240,8 +326,10 @@ class Names(Bindings):
         """Return the classes that a class is declared to extend."""
         path, _, qualname = node.partition("::")
         symbol = self.read(path, qualname.partition("#")[0])
-        found = (self._base(path, text) for text in (symbol.bases if symbol else ()))
-        return tuple(base for base in found if base and base != node)
+        found = [self._base(path, text) for text in (symbol.bases if symbol else ())]
+        if symbol is not None and symbol.kind == "c" and symbol.name:
+            found.append(self._aliased(node))
+        return tuple(b for b in found if b and b != node and not b.startswith(WRAPPED))
 
     def _base(self, path: str, text: str) -> str | None:
         token = _TOKEN.search(text)
@@ -269,6 +357,32 @@ class Names(Bindings):
                 return f"{symbol[0]}::{symbol[1].text}"
         return None
 
+    @tabled
+    def macro(self, path: str, name: str) -> str | None:
+        """Return the macro ``name!`` of a file, of a module above it or imported."""
+        place: str | None = path
+        for _ in range(_MODULES):
+            symbol = self.read(place, name) if place else None
+            if symbol is not None:
+                return f"{place}::{symbol.text}"
+            entry = self.read(place, name.removesuffix(MACRO)) if place else None
+            if entry is not None and entry.kind == "i":
+                exported = self._exported(name)
+                return exported[0] if len(exported) == 1 else None
+            place = self.find_module(place, "super") if place else None
+        return None
+
+    def _exported(self, name: str) -> tuple[str, ...]:
+        """Return the macros of a name: exported ones belong to the crate's root."""
+        self.reads.add((f"name:{name}", "rust"))
+        return self.index.named("rust", name)
+
+    def is_trait(self, node: str) -> bool:
+        """Whether a node is a Rust trait."""
+        path, _, qualname = node.partition("::")
+        symbol = self.read(path, qualname) if qualname else None
+        return symbol is not None and (symbol.kind, symbol.name) == ("c", TRAIT)
+
     def overloads(self, node: str, arguments: Texts) -> tuple[str, ...]:
         """Return the functions of a node's name that take such arguments.
 
@@ -294,6 +408,11 @@ class Names(Bindings):
         # which of them is called is open, as the rest of the language is
         return tuple(f"{path}::{name}" for name, _ in symbol.twins)
 
+    def own(self, owner: str, name: str) -> str | None:
+        """Return a type's member, inherited ones left out."""
+        found = self._own(owner, name)
+        return f"{found[0]}::{found[1].text}" if found else None
+
     def _own(self, owner: str, name: str) -> tuple[str, Symbol] | None:
         """Return a class's own member; a Go type's may stand in another file."""
         path, _, qualname = owner.partition("::")
@@ -311,8 +430,10 @@ class Names(Bindings):
     @tabled
     def attribute(self, node: str, name: str) -> str | None:
         """Return the type of a class's attribute or property."""
+        language = language_named(self.outline(path_of(node)).language)
         for owner in self.lineage(node) or (node,):
-            found = self._own(owner, name)
+            found = self._own(owner, name + FIELD) if language.fields_apart else None
+            found = found or self._own(owner, name)
             if found is None:
                 continue
             path, symbol = found
@@ -338,20 +459,50 @@ class Names(Bindings):
         owner = qualname.rpartition(".")[0]
         if text in _OWN:
             return f"{path}::{owner}"
+        if "Self" in text and owner:
+            text = _SELF.sub(owner.partition("#")[0].replace(".", "::"), text)
         return self.type_of(path_of(node), text) if text else None
 
 
 def bare(part: str) -> str:
     """Return a component's name without its call or subscript."""
+    part = part.removeprefix(PATH)
     if "(" in part or "[" in part:
         return part.partition("(")[0].partition("[")[0]
     return part
+
+
+def wrapped(node: str | None) -> str | None:
+    """Return what holds objects of a type; holders of holders count as one."""
+    if node is None or node.startswith(WRAPPED):
+        return node
+    return WRAPPED + node
+
+
+def type_arguments(text: str) -> list[str]:
+    """Split ``<A, B<C>>`` into its arguments, lifetimes left out."""
+    if not text.startswith("<"):
+        return []
+    parts, depth = [""], 0
+    for char in text[1:]:
+        depth += (char in "<([") - (char in ">)]")
+        if depth < 0:
+            break
+        if char == "," and not depth:
+            parts.append("")
+        else:
+            parts[-1] += char
+    found = (part.strip() for part in parts)
+    return [part for part in found if part and not part.startswith("'")]
 
 
 def _items(text: str) -> list[str]:
     """Split ``tuple[A, B[C, D]]`` or ``=a(),b`` into its items."""
     if text.startswith("="):
         return [f"={part}" for part in text[1:].split(",")]
+    match = _TUPLE.search(text)
+    if match:
+        return type_arguments(f"<{match[1]}>")
     opened = text.find("[")
     if not text[:opened].lower().endswith("tuple"):
         return []

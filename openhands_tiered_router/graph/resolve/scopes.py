@@ -1,18 +1,29 @@
 """What names mean inside of one file's functions: parameters, variables, imports."""
 
 import re
+from functools import cached_property
+from typing import Final
 
-from openhands_tiered_router.graph.expressions import UNKNOWN
-from openhands_tiered_router.graph.languages import Language
-from openhands_tiered_router.graph.model import FileFacts, Import, NodeKind, Variable
-from openhands_tiered_router.graph.resolve.bindings import language_named
+from openhands_tiered_router.graph.expressions import PATH, UNKNOWN
+from openhands_tiered_router.graph.languages import Language, language_named
+from openhands_tiered_router.graph.model import (
+    MACRO,
+    FileFacts,
+    Import,
+    NodeKind,
+    Variable,
+)
 from openhands_tiered_router.graph.resolve.interface import (
+    EXTENSION,
     SELF,
     Locals,
     enclosing_type,
     local_variables,
 )
 from openhands_tiered_router.graph.resolve.names import Names, bare
+
+
+_WORD: Final = re.compile(r"(?<![\w:'])[A-Z]\w*")
 
 
 class Scopes:
@@ -23,14 +34,19 @@ class Scopes:
         self.facts = facts
         self.path = facts.path
         self.language: Language = language_named(facts.language)
+        self.receiver: str | None = None
+        """What the last chain's callee was looked for in."""
         self.ids = [facts.node_id(index) for index in range(len(facts.definitions))]
         self.parents = [definition.parent for definition in facts.definitions]
         self.variables: Locals = local_variables(facts)
+        self.generic = any(name.startswith("<") for _, name in self.variables)
+        """Whether any type parameter has a bound."""
         self.inner: dict[tuple[int, str], int] = {}
         self.imports: dict[tuple[int, str], Import] = {}
         for index, definition in enumerate(facts.definitions):
             if definition.parent >= 0:
-                self.inner[definition.parent, definition.name] = index
+                mark = MACRO if definition.returns == MACRO else ""
+                self.inner[definition.parent, definition.name + mark] = index
         for entry in facts.imports:
             if entry.scope >= 0 and entry.alias:
                 self.imports.setdefault((entry.scope, entry.alias), entry)
@@ -75,7 +91,10 @@ class Scopes:
         """Whether the names of scope `at` are in sight from `scope`."""
         if at == scope or self.language.own_members:
             return True
-        return self.facts.definitions[at].kind != NodeKind.CLASS
+        around = self.facts.definitions[at]
+        if around.kind == NodeKind.MODULE:
+            return not around.signature.startswith(("impl", "unsafe impl"))
+        return around.kind != NodeKind.CLASS
 
     def called_variable(self, scope: int, name: str) -> str | None:
         """A variable that is called: another name of a function or a class."""
@@ -104,10 +123,12 @@ class Scopes:
             owner, rest = self.outside(parts)
         if rest and owner is not None:
             owner = self.names.given(owner, rest)
+        self.receiver = owner
         return self.names.follow(owner, [name], callee=True)
 
     def outside(self, parts: list[str]) -> tuple[str | None, list[str]]:
         """Resolve a chain's head from the top of the file."""
+        parts = [parts[0].removeprefix(PATH), *parts[1:]]
         if len(parts) > 1:
             owner = self.names.walk(self.path, parts)
             if owner is not None and self.names.is_own(owner, parts[-1]):
@@ -121,13 +142,17 @@ class Scopes:
     def head(self, scope: int, parts: list[str]) -> tuple[str | None, list[str], bool]:
         """Return (node, remaining parts, whether the first part is local)."""
         first = bare(parts[0])
+        is_path = parts[0].startswith(PATH)
         if first == "super" and self.language.name == "rust":
             return self.above(scope), parts[1:], True
         if first in SELF:
             return self.enclosing(scope, first), parts[1:], True
+        trait = self.bound(scope, first) if first[:1].isupper() else ""
+        if trait:
+            return self.declared(scope, trait), parts[1:], True
         at = scope
         while at >= 0:
-            node, known = self.local_value(at, first, at == scope)
+            node, known = self.local_value(at, first, at == scope, is_path)
             if known:
                 if node is not None:
                     node = self.names.applied(node, parts[0], called_only=True)
@@ -135,12 +160,14 @@ class Scopes:
             at = self.parents[at]
         return None, parts, False
 
-    def local_value(self, scope: int, name: str, here: bool) -> tuple[str | None, bool]:
+    def local_value(
+        self, scope: int, name: str, here: bool, is_path: bool
+    ) -> tuple[str | None, bool]:
         """Return what a scope itself binds a name to, and whether it does."""
         if not (here or self.sees(scope, -1)):
             return None, False
         variable = self.variables.get((scope, name))
-        if variable is not None:
+        if variable is not None and not is_path:
             return self.variable_type(scope, variable), True
         index = self.inner.get((scope, name))
         if index is not None:
@@ -163,6 +190,9 @@ class Scopes:
         owner = enclosing_type(self.facts, scope)
         if owner is None:
             return None
+        trait = self.bound(scope, owner) if self.generic else ""
+        if trait:  # impl<T: Trait> Other for &T
+            return self.declared(scope, trait)
         node = f"{self.path}::{owner}"
         if word != "super":
             return node
@@ -176,20 +206,68 @@ class Scopes:
         if variable.type == UNKNOWN or depth == 0:
             return None
         if not variable.is_value:
-            types = self.types(scope, variable.type)
-            return types[0] if types else None
+            return self.declared(scope, variable.type)
         for choice in variable.type.split("|"):
             found = self.value(scope, variable, choice.split("."), depth)
             if found is not None:
                 return found
         return None
 
+    def extension(self, name: str) -> str | None:
+        """Return a method that a trait in sight may add to a type from elsewhere.
+
+        A Rust trait's methods can be called only where the trait is in sight. It is
+        the trait's declaration, or the definition for the only such type.
+        """
+        found: set[str] = set()
+        for trait in self.traits:
+            path, _, qualname = trait.partition("::")
+            given = self.names.read(path, qualname + EXTENSION)
+            declared = self.names.own(trait, name)
+            if given is None or declared is None:
+                continue
+            kind = given.bases[0] if len(given.bases) == 1 else ""
+            own = self.names.own(f"{path}::{kind}", name) if kind else None
+            found.add(own or declared)
+        return found.pop() if len(found) == 1 else None
+
+    @cached_property
+    def traits(self) -> tuple[str, ...]:
+        """The workspace's traits that a Rust file imports or defines."""
+        if self.language.name != "rust":
+            return ()
+        found = [self.imported(entry) for entry in self.facts.imports]
+        found += [self.ids[n] for n, p in enumerate(self.parents) if p < 0]
+        return tuple(node for node in found if node and self.names.is_trait(node))
+
+    def declared(self, scope: int, text: str) -> str | None:
+        """Return what a declared type gives members of."""
+        if self.language.name != "rust":
+            types = self.types(scope, text)
+            return types[0] if types else None
+        own = self.enclosing(scope, "Self") if "Self" in text else None
+        if own is not None:
+            text = re.sub(r"\bSelf\b", own.partition("::")[2].replace(".", "::"), text)
+        text = _WORD.sub(lambda word: self.bound(scope, word[0]) or word[0], text)
+        name = _WORD.search(text)
+        local = self.local(scope, name[0]) if name and name.end() == len(text) else None
+        return local or self.names.type_of(self.path, text)
+
+    def bound(self, scope: int, name: str) -> str:
+        """Return the trait that a type parameter is bound by, or ""."""
+        while self.generic and scope >= 0:
+            variable = self.variables.get((scope, f"<{name}>"))
+            if variable is not None:
+                return variable.type
+            scope = self.parents[scope]
+        return ""
+
     def value(
         self, scope: int, variable: Variable, parts: list[str], depth: int
     ) -> str | None:
         """Evaluate an expression that a local variable is set to."""
         first, at = bare(parts[0]), scope
-        while at >= 0 and first not in SELF:
+        while at >= 0 and first not in SELF and not parts[0].startswith(PATH):
             bound = self.variables.get((at, first))
             if bound is variable:
                 return None

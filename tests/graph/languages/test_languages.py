@@ -51,7 +51,7 @@ SAMPLES = {
         "use crate::a::{b, c as d};\nstruct S;\nimpl Tr for S { fn f(&self) { "
         "b::g(); self.h(); } }\n",
         {"S", "S#1", "S.f"},
-        {"b.g", "self.h"},
+        {":b.g", "self.h"},
         {"crate::a"},
         {"Tr"},
     ),

@@ -1,0 +1,372 @@
+"""What Rust's patterns, closures and parameters bind to names, and where.
+
+A match arm binds its names for itself alone, so that one function may use ``x`` for
+values of many types. Each binding therefore says from which byte to which it holds;
+`extract` gives the later ones of a name a number of their own.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from openhands_tiered_router.graph.expressions import UNKNOWN, text_of
+
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+FOR_GOOD: Final = -1
+"""End of what is bound as long as its definition is in sight: fields, type bounds."""
+
+
+class Bound(NamedTuple):
+    """A name and what it is bound to."""
+
+    name: str
+    text: str
+    """A type, or an expression whose local names carry ``@`` and their place."""
+    is_value: bool
+    start: int
+    """First byte at which the name means this."""
+    end: int
+    """The byte behind the last one, or `FOR_GOOD`."""
+
+
+class _Given(NamedTuple):
+    """What a pattern is matched against: an expression, a type, or several."""
+
+    text: str
+    is_value: bool = True
+    items: "tuple[_Given, ...]" = ()
+
+    def inner(self) -> "_Given":
+        """Return what an ``Option``, a ``Result`` or a reference to one holds."""
+        if self.is_value:
+            return _Given(f"{self.text}[]") if self.text != UNKNOWN else self
+        match = _ARGUMENTS.search(self.text)
+        return _Given(_split(match[1])[0], False) if match else _NOTHING
+
+    def item(self, index: int) -> "_Given":
+        """Return one item of a tuple."""
+        if self.items:
+            return self.items[index] if index < len(self.items) else _NOTHING
+        if self.is_value:
+            called = re.search(r"\(\)(?:\[\])*\Z", self.text)
+            return _Given(f"{self.text}[{index}]") if called else _NOTHING
+        match = _TUPLE.search(self.text)
+        parts = _split(match[1]) if match else []
+        return _Given(parts[index], False) if index < len(parts) else _NOTHING
+
+
+_NOTHING: Final = _Given(UNKNOWN)
+_ARGUMENTS: Final = re.compile(r"<(.*)>", re.DOTALL)
+_TUPLE: Final = re.compile(r"\((.*)\)", re.DOTALL)
+_LOCAL: Final = re.compile(r"(?:r#)?([a-z_]\w*)(?=[.\[]|\Z)")
+_HOLDERS: Final = frozenset({"Some", "Ok"})
+_MAKERS: Final = re.compile(r"(?:Box|Rc|Arc|Cell|RefCell|Mutex|RwLock)::new\Z")
+_GIVING: Final = (
+    "map map_or map_or_else and_then is_some_and is_ok_and is_none_or filter filter_map"
+    " for_each flat_map any all find find_map position rposition take_while skip_while"
+    " map_while inspect retain partition max_by_key min_by_key sort_by_key"
+    " sort_unstable_by_key sort_by sort_unstable_by max_by min_by binary_search_by"
+    " binary_search_by_key partition_point dedup_by_key try_for_each then_with"
+    " get_or_insert_with update with"
+)
+_ELEMENT: Final = frozenset(_GIVING.split())
+"""Methods that call a closure with what their receiver holds."""
+_FOLDS: Final = frozenset({"fold", "try_fold", "scan", "rfold"})
+"""Methods whose closure gets that second."""
+_WRAPPING: Final = frozenset(
+    {"mut_pattern", "ref_pattern", "reference_pattern", "match_pattern"}
+)
+_LEAVING: Final = frozenset(
+    {"return_expression", "break_expression", "continue_expression"}
+)
+DEPTH: Final = 8
+"""Nested patterns or branches that are looked into."""
+
+
+def bindings(source: bytes, node: "Node") -> Iterator[Bound]:
+    """Yield what one construct binds; which they are says the query (``bd``)."""
+    return _Reader(source).read(node)
+
+
+class _Reader:
+    def __init__(self, source: bytes) -> None:
+        self.source = source
+
+    def read(self, node: "Node") -> Iterator[Bound]:
+        reader = getattr(self, f"_{node.type}", None)
+        return reader(node) if reader else iter(())
+
+    def text(self, node: "Node | None") -> str:
+        if node is None:
+            return ""
+        return self.source[node.start_byte : node.end_byte].decode("utf-8", "replace")
+
+    # -- constructs
+
+    def _parameter(self, node: "Node") -> Iterator[Bound]:
+        around = node.parent.parent if node.parent else None
+        pattern = node.child_by_field_name("pattern")
+        if pattern is None or around is None:
+            return
+        given = _Given(self.text(node.child_by_field_name("type")), False)
+        yield from self.pattern(pattern, given, node.end_byte, around.end_byte)
+
+    def _let_declaration(self, node: "Node") -> Iterator[Bound]:
+        around, pattern = node.parent, node.child_by_field_name("pattern")
+        if around is None or pattern is None:
+            return
+        declared = node.child_by_field_name("type")
+        if declared is not None and "_" not in self.text(declared):
+            given = _Given(self.text(declared), False)
+        else:
+            given = self.value(node.child_by_field_name("value"))
+        yield from self.pattern(pattern, given, node.end_byte, around.end_byte)
+
+    def _let_condition(self, node: "Node") -> Iterator[Bound]:
+        pattern = node.child_by_field_name("pattern")
+        around = node.parent
+        while around is not None and "expression" not in around.type:
+            around = around.parent
+        if pattern is None or around is None:
+            return
+        kept = around.child_by_field_name("consequence") or around
+        given = self.value(node.child_by_field_name("value"))
+        yield from self.pattern(pattern, given, node.end_byte, kept.end_byte)
+
+    def _match_expression(self, node: "Node") -> Iterator[Bound]:
+        given = self.value(node.child_by_field_name("value"))
+        body = node.child_by_field_name("body")
+        for arm in body.named_children if body else ():
+            pattern = arm.child_by_field_name("pattern")
+            if pattern is not None:
+                yield from self.pattern(pattern, given, arm.start_byte, arm.end_byte)
+
+    def _for_expression(self, node: "Node") -> Iterator[Bound]:
+        pattern = node.child_by_field_name("pattern")
+        body = node.child_by_field_name("body")
+        if pattern is None or body is None:
+            return
+        given = self._elements(node.child_by_field_name("value"))
+        yield from self.pattern(pattern, given, body.start_byte, body.end_byte)
+
+    def _closure_expression(self, node: "Node") -> Iterator[Bound]:
+        listed = node.child_by_field_name("parameters")
+        children = listed.named_children if listed else ()
+        name, given = self._receiver(node)
+        for index, child in enumerate(children):
+            if child.type == "parameter":
+                continue  # it comes by itself, with its type
+            bound = _NOTHING if name in _FOLDS and index == 0 else given
+            yield from self.pattern(child, bound, node.start_byte, node.end_byte)
+
+    def _receiver(self, closure: "Node") -> "tuple[str, _Given]":
+        """Return the method that a closure is handed to, and what it is called with."""
+        listed = closure.parent
+        call = listed.parent if listed and listed.type == "arguments" else None
+        function = call.child_by_field_name("function") if call else None
+        if function is None or function.type != "field_expression":
+            return "", _NOTHING
+        name = self.text(function.child_by_field_name("field"))
+        if name not in _ELEMENT and name not in _FOLDS:
+            return name, _NOTHING
+        return name, self._elements(function.child_by_field_name("value"))
+
+    def _elements(self, node: "Node | None") -> _Given:
+        """Return what iterating over an expression gives."""
+        function = node.child_by_field_name("function") if node else None
+        if function is not None and function.type == "field_expression":
+            before = function.child_by_field_name("value")
+            match self.text(function.child_by_field_name("field")):
+                case "enumerate":
+                    counter = _Given("usize", False)
+                    return _Given(UNKNOWN, True, (counter, self._elements(before)))
+                case "zip":
+                    listed = node.child_by_field_name("arguments") if node else None
+                    other = listed.named_child(0) if listed else None
+                    pair = (self._elements(before), self._elements(other))
+                    return _Given(UNKNOWN, True, pair)
+                case "rev" | "skip" | "take" | "peekable" | "copied" | "cloned":
+                    return self._elements(before)
+        return self.value(node).inner()
+
+    def _struct_item(self, node: "Node") -> Iterator[Bound]:
+        yield from self._fields(node.child_by_field_name("body"), "")
+
+    def _enum_variant(self, node: "Node") -> Iterator[Bound]:
+        name = self.text(node.child_by_field_name("name"))
+        yield from self._fields(node.child_by_field_name("body"), f"{name}$")
+
+    def _fields(self, body: "Node | None", prefix: str) -> Iterator[Bound]:
+        for name, kind in self._listed(body):
+            yield Bound(f"{prefix}{name}", kind, False, 0, FOR_GOOD)
+
+    def _listed(self, body: "Node | None") -> Iterator[tuple[str, str]]:
+        if body is None:
+            return
+        if body.type == "ordered_field_declaration_list":
+            for index, kind in enumerate(body.children_by_field_name("type")):
+                yield str(index), self.text(kind)
+            return
+        for child in body.named_children:
+            if child.type == "field_declaration":
+                name = self.text(child.child_by_field_name("name"))
+                yield name, self.text(child.child_by_field_name("type"))
+
+    def _type_parameter(self, node: "Node") -> Iterator[Bound]:
+        yield from self._bounds(node, "name")
+
+    def _where_predicate(self, node: "Node") -> Iterator[Bound]:
+        yield from self._bounds(node, "left")
+
+    def _bounds(self, node: "Node", field: str) -> Iterator[Bound]:
+        bounds = node.child_by_field_name("bounds")
+        name = node.child_by_field_name(field)
+        if bounds is None or name is None or name.type != "type_identifier":
+            return
+        first = next((b for b in bounds.named_children if "type" in b.type), None)
+        if first is not None:
+            yield Bound(f"<{self.text(name)}>", self.text(first), False, 0, FOR_GOOD)
+
+    # -- patterns
+
+    def pattern(
+        self, node: "Node", given: _Given, start: int, end: int, depth: int = DEPTH
+    ) -> Iterator[Bound]:
+        """Yield what a pattern binds when it is matched against something."""
+        for name, found in self._matched(node, given, depth):
+            yield Bound(name, found.text, found.is_value, start, end)
+
+    def _matched(
+        self, node: "Node", given: _Given, depth: int
+    ) -> "Iterable[tuple[str, _Given]]":
+        kind = node.type
+        children = node.named_children
+        if depth == 0 or not node.is_named:
+            return
+        if kind == "identifier":
+            name = self.text(node)
+            if not name[:1].isupper():  # a constant or a variant
+                yield name, given
+        elif kind in _WRAPPING or kind == "or_pattern":
+            inner = [c for c in children if c.type != "mutable_specifier"]
+            if inner:
+                yield from self._matched(inner[0], given, depth - 1)
+        elif kind == "captured_pattern" and len(children) == 2:
+            yield self.text(children[0]), given
+            yield from self._matched(children[1], given, depth - 1)
+        elif kind == "tuple_pattern":
+            for index, child in enumerate(_parts(node)):
+                yield from self._matched(child, given.item(index), depth - 1)
+        elif kind == "slice_pattern":
+            for child in children:
+                yield from self._matched(child, given.inner(), depth - 1)
+        elif kind == "tuple_struct_pattern":
+            yield from self._in_tuple_struct(node, given, depth)
+        elif kind == "struct_pattern":
+            yield from self._in_struct(node, depth)
+
+    def _in_tuple_struct(
+        self, node: "Node", given: _Given, depth: int
+    ) -> "Iterable[tuple[str, _Given]]":
+        named = node.child_by_field_name("type")
+        kind = self.text(named)
+        for index, child in enumerate(_parts(node)[1:]):
+            if kind in _HOLDERS:
+                found = given.items[0] if given.items else given.inner()
+            elif kind == "Err":
+                found = _NOTHING
+            else:
+                found = _member(kind, str(index))
+            yield from self._matched(child, found, depth - 1)
+
+    def _in_struct(self, node: "Node", depth: int) -> "Iterable[tuple[str, _Given]]":
+        kind = self.text(node.child_by_field_name("type"))
+        for child in node.named_children[1:]:
+            named = child.child_by_field_name("name")
+            if child.type != "field_pattern" or named is None:
+                continue
+            field, inner = self.text(named), child.child_by_field_name("pattern")
+            found = _member(kind, field)
+            if inner is None:
+                yield field, found
+            else:
+                yield from self._matched(inner, found, depth - 1)
+
+    # -- values
+
+    def value(self, node: "Node | None", depth: int = DEPTH) -> _Given:
+        """Return an expression as the text that it is resolved by."""
+        if node is not None and node.type == "tuple_expression":
+            items = tuple(self.value(child, depth - 1) for child in node.named_children)
+            return _Given(UNKNOWN, True, items)
+        found = [text for text in self._values(node, depth) if text != UNKNOWN]
+        return _Given("|".join(dict.fromkeys(found)) or UNKNOWN)
+
+    def _values(self, node: "Node | None", depth: int) -> Iterator[str]:
+        if node is None or depth == 0 or node.type in _LEAVING:
+            return
+        kind = node.type
+        if kind == "match_expression":
+            body = node.child_by_field_name("body")
+            for arm in body.named_children if body else ():
+                yield from self._values(arm.child_by_field_name("value"), depth - 1)
+        elif kind == "if_expression":
+            for field in ("consequence", "alternative"):
+                yield from self._values(node.child_by_field_name(field), depth - 1)
+        elif kind in ("block", "unsafe_block", "else_clause"):
+            last = node.named_children[-1] if node.named_child_count else None
+            yield from self._values(last, depth - 1)
+        elif kind in ("reference_expression", "parenthesized_expression"):
+            inner = node.named_children[-1] if node.named_child_count else None
+            yield from self._values(inner, depth - 1)
+        elif kind == "call_expression" and self._only_wraps(node):
+            listed = node.child_by_field_name("arguments")
+            first = listed.named_child(0) if listed else None
+            yield from self._values(first, depth - 1)
+        else:
+            yield self._placed(node)
+
+    def _only_wraps(self, call: "Node") -> bool:
+        name = self.text(call.child_by_field_name("function"))
+        return name in _HOLDERS or bool(_MAKERS.search(name))
+
+    def _placed(self, node: "Node") -> str:
+        """Return an expression's text; a local name gets its place."""
+        text = text_of(self.source, node)
+        match = _LOCAL.match(text)
+        if match is None or match[1] in ("self", "super", "crate"):
+            return text
+        return f"{match[1]}@{node.start_byte}{text[match.end() :]}"
+
+
+def _parts(node: "Node") -> "list[Node]":
+    """Return a pattern's parts; ``_`` is one, though it has no name."""
+    return [child for child in node.children if child.type not in ("(", ")", ",")]
+
+
+def _member(kind: str, field: str) -> _Given:
+    """Return a field of a struct, or of an enum's variant: the text fits both."""
+    path = re.sub(r"<.*?>", "", kind).split("::")
+    if not path[-1][:1].isupper():
+        return _NOTHING
+    whole = ".".join([*path, field])
+    if len(path) == 1:
+        return _Given(whole)
+    return _Given(f"{'.'.join(path)}${field}|{whole}")
+
+
+def _split(text: str) -> list[str]:
+    """Split at the commas outside of brackets, lifetimes left out."""
+    parts, depth = [""], 0
+    for char in text:
+        depth += (char in "<([") - (char in ">)]")
+        if char == "," and not depth:
+            parts.append("")
+        else:
+            parts[-1] += char
+    return [p for part in parts if (p := part.strip()) and not p.startswith("'")] or [
+        ""
+    ]

@@ -1,0 +1,164 @@
+"""What Rust's patterns, closures, paths, traits and macros mean."""
+
+import pytest
+
+from openhands_tiered_router.graph.build import build_graph
+from openhands_tiered_router.graph.model import EdgeKind
+
+
+TYPES = """
+pub struct A { pub b: B, list: Vec<B>, pub go: B }
+pub struct B;
+pub struct Pair(pub A, pub B);
+pub struct Failed;
+pub enum Kind { One(A), Two { b: B }, None }
+impl A {
+    pub fn new() -> Self { A { b: B, list: vec![], go: B } }
+    pub fn with(&mut self) -> &mut Self { self }
+    pub fn maybe(&self) -> Option<B> { None }
+    pub fn tried(&self) -> Result<B, Failed> { Ok(B) }
+    pub fn both(&self) -> Option<(A, B)> { None }
+    pub fn go(&self) -> A { A::new() }
+    pub fn all(&self) -> Vec<B> { vec![] }
+    pub fn len(&self) -> usize { 0 }
+    pub fn done(&self) {}
+}
+impl B {
+    pub fn done(&self) {}
+    pub fn len(&self) -> usize { 0 }
+}
+"""
+
+
+@pytest.fixture
+def calls(tmp_path):
+    """Return the calls that leave the function ``f`` of a crate, by callee."""
+
+    def linked(text, *, least=0.95, **more):
+        source = tmp_path / "src"
+        source.mkdir(exist_ok=True)
+        (tmp_path / "Cargo.toml").write_text('[package]\nname = "one"\n')
+        for name, content in {"t": TYPES, **more}.items():
+            (source / f"{name}.rs").write_text(content)
+        declared = "".join(f"mod {name};\n" for name in ("t", *more))
+        (source / "lib.rs").write_text(f"{declared}use crate::t::*;\n{text}")
+        graph = build_graph(tmp_path, persistent=False, workers=0)
+        return {
+            edge.target.removeprefix("src/").replace("t.rs::", "")
+            for edge in graph.edges_from("src/lib.rs")
+            if edge.kinds & EdgeKind.CALLS
+            and edge.confidence >= least
+            and edge.source.rpartition(".")[2] in ("rs::f", "f")
+        }
+
+    return linked
+
+
+@pytest.mark.parametrize(
+    ("body", "callees"),
+    [
+        ("if let Some(x) = a.maybe() { x.done(); }", {"A.maybe", "B.done"}),
+        ("let Some(x) = a.maybe() else { return }; x.done();", {"A.maybe", "B.done"}),
+        ("while let Ok(x) = a.tried() { x.done(); }", {"A.tried", "B.done"}),
+        ("if let Err(e) = a.tried() { e.done(); }", {"A.tried"}),
+        ("a.tried()?.done();", {"A.tried", "B.done"}),
+        ("let x = a.tried()?; x.done();", {"A.tried", "B.done"}),
+        ("if let Some((x, y)) = a.both() { y.done(); }", {"A.both", "B.done"}),
+        ("match k { Kind::One(ref x) => x.done(), _ => {} }", {"A.done"}),
+        ("match k { Kind::Two { b } => b.done(), _ => {} }", {"B.done"}),
+        ("let A { b: x, .. } = a; x.done();", {"B.done"}),
+        ("let Pair(_, x) = p; x.done();", {"B.done"}),
+        ("p.1.done();", {"B.done"}),
+        ("match (a, k) { (x, Kind::None) => x.done(), _ => {} }", {"A.done"}),
+        ("let x = match k { Kind::One(y) => y, _ => return }; x.done();", {"A.done"}),
+        ("let x = if c { a.go() } else { return }; x.done();", {"A.go", "A.done"}),
+        ("for x in a.all() { x.done(); }", {"A.all", "B.done"}),
+        ("for (i, x) in a.list.iter().enumerate() { x.done(); }", {"B.done"}),
+        ("a.list.iter().map(|x| x.done());", {"B.done"}),
+        ("a.maybe().map_or(0, |x| x.len());", {"A.maybe", "B.len"}),
+        ("let x: Box<B> = b(); x.done();", {"B.done"}),
+        ("A::new().with().with().with().with().with().with().with().done();",
+         {"A.new", "A.with", "A.done"}),
+        # a container has none of its elements' members
+        ("a.list.len(); a.maybe().len();", {"A.maybe"}),
+        ("a.list[0].len();", {"B.len"}),
+        # a field and a method may share a name
+        ("a.go.done(); a.go().len();", {"A.go", "B.done", "A.len"}),
+    ],
+)  # fmt: skip
+def test_patterns_and_values(calls, body, callees):
+    head = "fn f(a: &A, k: Kind, p: Pair, c: bool) -> Result<(), Failed>"
+    assert calls(f"{head} {{ {body} }}") == callees
+
+
+def test_each_binding_of_a_name_holds_in_its_own_block(calls):
+    body = """fn f(x: &A, k: Kind) {
+        match k { Kind::One(x) => x.go(), Kind::Two { b: x } => x.done(), _ => {} }
+        { let x = B; x.len(); }
+        x.maybe();
+    }"""
+    assert calls(body) == {"A.go", "B.done", "B.len", "A.maybe"}
+
+
+def test_a_value_is_read_before_the_name_that_it_is_bound_to(calls):
+    assert calls("fn f(x: &A) { let x = x.maybe().unwrap(); x.done(); }") == {
+        "A.maybe",
+        "B.done",
+    }
+
+
+def test_a_path_is_never_a_variable(calls):
+    assert calls(
+        "fn f(m: B) { m::new(); m.done(); }", m="pub fn new() {}\n"
+    ) == {"m.rs::new", "B.done"}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "head", ["fn f<T: Go>(x: T)", "fn f<T>(x: &T) where T: Go", "fn f(x: impl Go)",
+             "fn f(x: &dyn Go)", "fn f(x: Box<dyn Go + Send>)"],
+)  # fmt: skip
+def test_type_parameters_have_the_members_of_their_bound(calls, head):
+    trait = "trait Go { fn go(&self); }\n"
+    assert calls(f"{trait}{head} {{ x.go(); }}") == {"lib.rs::Go.go"}
+
+
+def test_fields_are_bound_where_the_impl_block_says_so(calls):
+    text = """trait Go { fn go(&self); }
+    struct W<T> { t: T }
+    impl<T: Go> W<T> { fn f(&self) { self.t.go(); } }"""
+    assert calls(text) == {"lib.rs::Go.go"}
+
+
+def test_iterators_give_their_item(calls):
+    text = """struct I; impl Iterator for I { type Item = B;
+        fn next(&mut self) -> Option<B> { None } }
+    fn all() -> I { I }
+    fn f() { for x in all() { x.done(); } }"""
+    assert calls(text) == {"lib.rs::all", "B.done"}
+
+
+def test_aliases_have_the_members_of_what_they_stand_for(calls):
+    text = "type Other = A;\nfn f(x: &Other) { x.go().done(); }"
+    assert calls(text) == {"A.go", "A.done"}
+
+
+def test_traits_in_sight_add_methods_to_other_types(calls):
+    trait = (
+        "pub trait Twice { fn twice(&self); }\nimpl Twice for u8 { fn twice(&self) {} }"
+    )
+    used = "use crate::m::Twice;\nfn f(x: u8) { x.twice(); }"
+    assert calls(used, m=trait) == set()
+    assert calls(used, least=0.9, m=trait) == {"m.rs::u8.twice"}
+    assert calls("fn f(x: u8) { x.twice(); }", least=0.9, m=trait) == set()
+
+
+def test_macros_are_in_sight_by_scope(calls):
+    text = """macro_rules! outer { () => {} }
+    fn f() { outer!(); assert_eq!(1, 1); shown!(); }
+    fn outer() {}
+    #[cfg(test)] mod tests { macro_rules! assert_eq { () => {} } }"""
+    more = "#[macro_export]\nmacro_rules! hidden { () => {} }\n"
+    assert calls(text, m=more) == {"lib.rs::outer"}
+    inside = """mod tests { macro_rules! assert_eq { () => {} }
+        fn f() { assert_eq!(1, 1); } }"""
+    assert calls(inside) == {"lib.rs::tests.assert_eq"}
