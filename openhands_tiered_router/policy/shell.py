@@ -30,7 +30,8 @@ _ONLY_LOOKS: Final = re.compile(r"(?:grep|rg|find|cat|sed|head|tail|ls|pip|echo)
 _TESTS: Final = re.compile(
     r"\b(?:pytest|py\.test|tox|nox|unittest|nosetests|runtests\.py|manage\.py\s+test"
     r"|go\s+test|cargo\s+(?:test|nextest)|(?:npm|yarn|pnpm)\s+(?:run\s+)?test"
-    r"|vitest|jest|mvn\s+\S*test|gradlew?\s+\S*test|ctest|rspec|phpunit|bin/test)\b"
+    r"|vitest|jest|(?:mvnw?|gradlew?)\s(?:[^|;&]*\s)?[\w:]*[tT]est|ctest|rspec|phpunit"
+    r"|bin/test)\b"
 )
 _CODE_GIVEN: Final = re.compile(r"\s-[ce]\s|\s-\s*<<|<<")
 _FILE_WRITTEN: Final = re.compile(r"open\([^)]*['\"][wa]\+?['\"]|\.write_text\(")

@@ -4,9 +4,14 @@
 
 SESSIONS are JSON Lines files as for ``tiered-router calibrate``, one for each agent;
 each turn gets the probability of the cross-validation, grouped by task, that the
-model is fitted with. Prints by agent the cost relative to always the base tier and the
-share of hard turns that went below it, with 95 % bootstrap intervals over tasks, at 1,
-10 and 30 times the recorded times.
+model is fitted with. Prints by agent, with 95 % bootstrap intervals over tasks, at 1
+and 10 times the recorded times:
+
+- cost: relative to always the base tier;
+- under-routed: share of hard turns that went below the base tier;
+- loss: what the policy's model says was lost of success, given what each turn really
+  was, as a share of what it expected to lose when it chose. 1: it knew; above: turns
+  were harder than it believed.
 """
 
 import random
@@ -21,17 +26,19 @@ from openhands_tiered_router.policy.difficulty.next_turn import NextTurnModel
 from openhands_tiered_router.policy.engine import Engine
 from openhands_tiered_router.policy.rules import RULES, standard_rules
 from openhands_tiered_router.policy.session import SessionState
+from openhands_tiered_router.policy.value.turns import SLIP
 from openhands_tiered_router.record.calibrate.next_turn import fit_next_turn
 from openhands_tiered_router.record.replay.costs import session_cost
-from openhands_tiered_router.record.replay.run import replay
+from openhands_tiered_router.record.replay.run import ReplayedTurn, replay
 from openhands_tiered_router.record.replay.sessions import (
     RecordedSession,
     read_sessions,
 )
 
 
-SCALES = (1.0, 10.0, 30.0)
+SCALES = (1.0, 10.0)
 RESAMPLES = 2_000
+FIGURES = ("cost", "under-routed", "loss")
 
 
 @dataclass(frozen=True)
@@ -47,13 +54,16 @@ class HeldOut:
 
 @dataclass(frozen=True)
 class Outcome:
-    """One session: USD routed and always on the base tier, hard turns and leaks."""
+    """One session: USD routed and always on the base tier, hard turns below it,
+    success expected to be lost and lost, USD."""
 
     task: str
     routed: float
     always: float
-    leaked: int
+    below: int
     hard: int
+    expected: float
+    lost: float
 
 
 def outcome(
@@ -65,21 +75,44 @@ def outcome(
     base = engine.tiers.of(engine.tiers.serving(engine.policy.base_tier))[0]
     by_key = {e.key: e for e in engine.tiers.endpoints}
     served = [by_key[turn.decision.endpoint] for turn in turns]
-    leaks = [
+    below = [
         turn.hard and e.tier < base.tier for turn, e in zip(turns, served, strict=True)
     ]
+    risks = [risk(turn, engine) for turn in turns]
     return Outcome(
         task=session.task,
         routed=sum(session_cost(turns, served)),
         always=sum(session_cost(turns, [base] * len(turns))),
-        leaked=sum(leaks),
+        below=sum(below),
         hard=sum(turn.hard for turn in turns),
+        expected=sum(expected for expected, _ in risks),
+        lost=sum(lost for _, lost in risks),
     )
 
 
-def shares(outcomes: list[Outcome]) -> tuple[float, float]:
-    cost = sum(o.routed for o in outcomes) / sum(o.always for o in outcomes)
-    return cost, sum(o.leaked for o in outcomes) / sum(o.hard for o in outcomes)
+def risk(turn: ReplayedTurn, engine: Engine) -> tuple[float, float]:
+    """USD that the decision expected to lose, and what it comes to in hindsight.
+
+    The receipt has the mean over hard and mechanical; of a mechanical turn as much is
+    lost as ``SLIP`` says, or nothing where no success rate is known.
+    """
+    decision = turn.decision
+    chosen = next(c for c in decision.candidates if c.endpoint == decision.endpoint)
+    if not chosen.loss or decision.p_mechanical is None:
+        return 0.0, 0.0
+    known = any(e.success is not None for e in engine.tiers.endpoints)
+    slip, p = SLIP if known else 0.0, decision.p_mechanical
+    if_hard = chosen.loss / (1.0 - p + p * slip)
+    return chosen.loss, if_hard * (1.0 if turn.hard else slip)
+
+
+def shares(outcomes: list[Outcome]) -> tuple[float, ...]:
+    expected = sum(o.expected for o in outcomes)
+    return (
+        sum(o.routed for o in outcomes) / sum(o.always for o in outcomes),
+        sum(o.below for o in outcomes) / sum(o.hard for o in outcomes),
+        sum(o.lost for o in outcomes) / expected if expected else 1.0,
+    )
 
 
 def report(outcomes: list[Outcome]) -> str:
@@ -93,7 +126,7 @@ def report(outcomes: list[Outcome]) -> str:
     ]
     texts = []
     for name, value, column in zip(
-        ("cost", "leak"), shares(outcomes), zip(*drawn, strict=True), strict=True
+        FIGURES, shares(outcomes), zip(*drawn, strict=True), strict=True
     ):
         ordered = sorted(column)
         low, high = ordered[RESAMPLES // 40], ordered[-RESAMPLES // 40]

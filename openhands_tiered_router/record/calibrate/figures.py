@@ -117,12 +117,12 @@ def _agreed(scores: Floats, labels: Ints) -> TierAgreement:
     limits = [DEFAULT_MAX_COMPLEXITY[t] for t in list(Tier)[:-1]]
     tiers = (scores[:, None] > limits).sum(1)
     return TierAgreement(
-        exact=_share(int((tiers == labels).sum()), len(scores)),
-        under=_share(int((tiers < labels).sum()), len(scores)),
+        exact=share_of(int((tiers == labels).sum()), len(scores)),
+        under=share_of(int((tiers < labels).sum()), len(scores)),
     )
 
 
-def _share(hits: int, count: int) -> Figure:
+def share_of(hits: int, count: int) -> Figure:
     """A share with Wilson's interval (1927)."""
     z = 1.96
     share = hits / count
