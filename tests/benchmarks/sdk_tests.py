@@ -86,8 +86,9 @@ def _own_state(
 # -- the two runs and their comparison ------------------------------------------------
 
 
-def substitute(source: str) -> str:
-    """The source with each call of the name ``LLM`` made one of ``routed(LLM)``."""
+def substitute(source: str, module: str = PLUGIN) -> str:
+    """The source with each call of the name ``LLM`` made one of ``routed(LLM)``, which
+    is in that module."""
     lines = source.encode().splitlines(keepends=True)
     calls = [
         node.func
@@ -98,7 +99,7 @@ def substitute(source: str) -> str:
     ]
     for name in sorted(calls, key=lambda n: (n.lineno, n.col_offset), reverse=True):
         line, end = lines[name.lineno - 1], name.col_offset + len("LLM")
-        call = f'__import__("{PLUGIN}").routed(LLM)'.encode()
+        call = f'__import__("{module}").routed(LLM)'.encode()
         lines[name.lineno - 1] = line[: name.col_offset] + call + line[end:]
     return b"".join(lines).decode()
 
