@@ -36,7 +36,7 @@ _FOREIGN = "not-the-routers"
 
 TierName = Literal["simple", "medium", "complex", "reasoning"]
 
-_OWN_TO_EACH = frozenset({"usage_id", "fallback_strategy", "retry_listener"})
+_OWN_TO_EACH = frozenset({"usage_id", "retry_listener"})
 """Fields of the default tier that the router must not take over."""
 _OF_THE_MODEL = frozenset(
     {
@@ -92,7 +92,7 @@ class TieredLLM(RouterLLM):
 
     def __init__(self, **data: Any) -> None:
         super().__init__(**data)
-        apart = _OF_THE_MODEL | {"usage_id", "fallback_strategy"}
+        apart = _OF_THE_MODEL | {"usage_id"}
         if any(isinstance(m, LLM) for m in data.get("llms_for_routing", {}).values()):
             names = (LLM.model_fields.keys() & data.keys()) - apart
             self._set = {name: getattr(self, name) for name in names}
@@ -189,7 +189,7 @@ class TieredLLM(RouterLLM):
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
         """Without headers and addresses, which may hold secrets."""
         models = {key: llm.model for key, llm in self.llms_for_routing.items()}
-        return [("usage_id", self.usage_id), ("models", models)]
+        return [("usage_id", self.usage_id), ("model", self.model), ("models", models)]
 
     def __str__(self) -> str:
         return repr(self)
@@ -287,7 +287,7 @@ class TieredLLM(RouterLLM):
                 continue
             if name in _OF_THE_MODEL and value != getattr(self, name):
                 raise ValueError(_remedy(name))
-            if name not in _OF_THE_MODEL and name != "fallback_strategy":
+            if name not in _OF_THE_MODEL:
                 found[name] = value
         return found
 
@@ -424,7 +424,7 @@ def _not_ours(llms: Mapping[str, Any]) -> dict[str, Any]:
 
 def _alike(ours: LLM, llm: LLM) -> bool:
     """Whether a clone of ours would still be one of ``llm``."""
-    apart = _OWN_TO_EACH | _OF_THE_HOST | {"num_retries"}
+    apart = _OWN_TO_EACH | _OF_THE_HOST | {"num_retries", "fallback_strategy"}
     names = type(llm).model_fields.keys() - apart
     return all(getattr(ours, name) == getattr(llm, name) for name in names)
 
@@ -450,7 +450,7 @@ def _with_fields(
     Raises:
         ValueError: A field says which model a tier is.
     """
-    names = LLM.model_fields.keys() & data.keys() - {"usage_id", "fallback_strategy"}
+    names = LLM.model_fields.keys() & data.keys() - {"usage_id"}
     if not names:
         return dict(llms)
     given = {name: data[name] for name in names}

@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from openhands.sdk.llm import LLM
+from openhands.sdk.llm import LLM, FallbackStrategy
+from openhands.sdk.llm.llm_profile_store import LLMProfileStore
 
 from openhands_tiered_router import ComplexityRouter
 from openhands_tiered_router.calls.settings import DispatchSettings
+from openhands_tiered_router.loopback import faults
 from openhands_tiered_router.settings import RouterSettings
 
 from .conftest import HELLO
@@ -43,6 +45,29 @@ def test_fields_of_a_copy(world, llm) -> None:
     assert copied.metrics is model.metrics
     model.generate(HELLO)
     assert world.provider.requests[-1].body.get("seed") is None
+
+
+@pytest.mark.parametrize("how", ["made with", "set", "copied"])
+async def test_a_fallback_strategy_is_followed_and_paid_for(
+    world, llm, tmp_path: Path, how: str
+) -> None:
+    profile = world.llm("openai/gpt-4o-mini")
+    LLMProfileStore(tmp_path).save("spare", profile, include_secrets=True)
+    strategy = FallbackStrategy(fallback_llms=["spare"], profile_store_dir=tmp_path)
+    given = {"fallback_strategy": strategy}
+    model = llm(num_retries=1, **(given if how == "made with" else {}))
+    if how == "set":
+        model.fallback_strategy = strategy
+    elif how == "copied":
+        model = model.model_copy(update=given)
+    assert model.fallback_strategy is strategy
+    world.provider.faults.always(faults.server_error(503), model="gpt-4o")
+    model.generate(HELLO)
+    await model.agenerate(HELLO)
+    models = [request.model for request in world.provider.requests]
+    assert models == ["gpt-4o", "gpt-4o-mini"] * 2
+    assert world.provider.total_usd > 0
+    assert model.metrics.accumulated_cost == pytest.approx(world.provider.total_usd)
 
 
 def test_fields_given_beside_the_models(world) -> None:
