@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
@@ -13,15 +11,11 @@ from pathlib import Path
 from typing import Any, Self, cast
 
 from openhands.sdk.event import Event
-from openhands.sdk.llm import LLMResponse, Message
-from openhands.sdk.llm.call_context import LLMCallContext, resolve_llm_call_context
-from openhands.sdk.llm.streaming import AnyTokenCallbackType, TokenCallbackType
-from openhands.sdk.tool import ToolDefinition
+from openhands.sdk.llm import LLM, LLMResponse, Message
+from openhands.sdk.llm.call_context import resolve_llm_call_context
 from pydantic import Field, PrivateAttr, model_validator
 
-from openhands_tiered_router.calls.deadline import Overdue
 from openhands_tiered_router.calls.fleet import RoutedCall
-from openhands_tiered_router.calls.steps import Blocking, Pause, Reply, Step
 from openhands_tiered_router.config import (
     RouterConfig,
     build_llms,
@@ -37,7 +31,14 @@ from openhands_tiered_router.sdk import (
     forks,  # noqa: F401  (wraps LocalConversation.fork)
     images,
 )
-from openhands_tiered_router.sdk.flow import Api, CallArguments, CallFlow
+from openhands_tiered_router.sdk.drivers import adrive, drive
+from openhands_tiered_router.sdk.entries import (
+    Api,
+    CallArguments,
+    async_entry,
+    entry,
+)
+from openhands_tiered_router.sdk.flow import CallFlow
 from openhands_tiered_router.sdk.guards import watchers
 from openhands_tiered_router.sdk.reload import Version, live_config, newest_version
 from openhands_tiered_router.sdk.rules import read_tables
@@ -262,211 +263,31 @@ class ComplexityRouter(TieredLLM):
         """The endpoint that would serve a call with these messages and no tools."""
         return self._flow(CallArguments(messages=messages)).preview().endpoint
 
-    def generate(
-        self,
-        messages: list[Message],
-        tools: Sequence[ToolDefinition] | None = None,
-        include: list[str] | None = None,
-        store: bool | None = None,
-        add_security_risk_prediction: bool = False,
-        on_token: TokenCallbackType | None = None,
-        call_context: LLMCallContext | None = None,
-        **kwargs: Any,
-    ) -> LLMResponse:
-        """See ``LLM.generate``; ``tier="reasoning"`` pins this one call."""
-        call = CallArguments.of(
-            Api.GENERATE,
-            kwargs,
-            messages=messages,
-            tools=tools,
-            include=include,
-            store=store,
-            add_security_risk_prediction=add_security_risk_prediction,
-            on_token=on_token,
-            call_context=call_context,
-        )
-        return self._route(call)
-
-    async def agenerate(
-        self,
-        messages: list[Message],
-        tools: Sequence[ToolDefinition] | None = None,
-        include: list[str] | None = None,
-        store: bool | None = None,
-        add_security_risk_prediction: bool = False,
-        on_token: AnyTokenCallbackType | None = None,
-        call_context: LLMCallContext | None = None,
-        **kwargs: Any,
-    ) -> LLMResponse:
-        """Async twin of ``generate``."""
-        call = CallArguments.of(
-            Api.GENERATE,
-            kwargs,
-            messages=messages,
-            tools=tools,
-            include=include,
-            store=store,
-            add_security_risk_prediction=add_security_risk_prediction,
-            on_token=on_token,
-            call_context=call_context,
-        )
-        return await self._aroute(call)
-
-    def completion(
-        self,
-        messages: list[Message],
-        tools: Sequence[ToolDefinition] | None = None,
-        add_security_risk_prediction: bool = False,
-        on_token: TokenCallbackType | None = None,
-        call_context: LLMCallContext | None = None,
-        **kwargs: Any,
-    ) -> LLMResponse:
-        """Routed too; every endpoint is called over Chat Completions."""
-        call = CallArguments.of(
-            Api.COMPLETION,
-            kwargs,
-            messages=messages,
-            tools=tools,
-            add_security_risk_prediction=add_security_risk_prediction,
-            on_token=on_token,
-            call_context=call_context,
-        )
-        return self._route(call)
-
-    async def acompletion(
-        self,
-        messages: list[Message],
-        tools: Sequence[ToolDefinition] | None = None,
-        add_security_risk_prediction: bool = False,
-        on_token: AnyTokenCallbackType | None = None,
-        call_context: LLMCallContext | None = None,
-        **kwargs: Any,
-    ) -> LLMResponse:
-        """Async twin of ``completion``."""
-        call = CallArguments.of(
-            Api.COMPLETION,
-            kwargs,
-            messages=messages,
-            tools=tools,
-            add_security_risk_prediction=add_security_risk_prediction,
-            on_token=on_token,
-            call_context=call_context,
-        )
-        return await self._aroute(call)
-
-    def responses(
-        self,
-        messages: list[Message],
-        tools: Sequence[ToolDefinition] | None = None,
-        include: list[str] | None = None,
-        store: bool | None = None,
-        add_security_risk_prediction: bool = False,
-        on_token: TokenCallbackType | None = None,
-        call_context: LLMCallContext | None = None,
-        **kwargs: Any,
-    ) -> LLMResponse:
-        """Routed too; every endpoint is called over the Responses API."""
-        call = CallArguments.of(
-            Api.RESPONSES,
-            kwargs,
-            messages=messages,
-            tools=tools,
-            include=include,
-            store=store,
-            add_security_risk_prediction=add_security_risk_prediction,
-            on_token=on_token,
-            call_context=call_context,
-        )
-        return self._route(call)
-
-    async def aresponses(
-        self,
-        messages: list[Message],
-        tools: Sequence[ToolDefinition] | None = None,
-        include: list[str] | None = None,
-        store: bool | None = None,
-        add_security_risk_prediction: bool = False,
-        on_token: AnyTokenCallbackType | None = None,
-        call_context: LLMCallContext | None = None,
-        **kwargs: Any,
-    ) -> LLMResponse:
-        """Async twin of ``responses``."""
-        call = CallArguments.of(
-            Api.RESPONSES,
-            kwargs,
-            messages=messages,
-            tools=tools,
-            include=include,
-            store=store,
-            add_security_risk_prediction=add_security_risk_prediction,
-            on_token=on_token,
-            call_context=call_context,
-        )
-        return await self._aroute(call)
+    # Whatever the caller chose, it is routed; ``tier="reasoning"`` pins this one call.
+    generate = entry(Api.GENERATE, LLM.generate)
+    agenerate = async_entry(Api.GENERATE, LLM.agenerate)
+    completion = entry(Api.COMPLETION, LLM.completion)
+    acompletion = async_entry(Api.COMPLETION, LLM.acompletion)
+    responses = entry(Api.RESPONSES, LLM.responses)
+    aresponses = async_entry(Api.RESPONSES, LLM.aresponses)
 
     def _route(self, call: CallArguments) -> LLMResponse:
         seen = images.seen(call, self.vision_is_active(), self.model)
         if isinstance(seen, LLMResponse):
             return seen
-        flow = self._flow(seen)
-        steps = flow.steps()
-        try:
-            step = next(steps)
-            while True:
-                step = steps.send(self._carry_out(flow, step))
-        except StopIteration as done:
-            return self._with_books(done.value)
-        finally:
-            steps.close()
+        return self._with_books(drive(self._flow(seen)))
 
     async def _aroute(self, call: CallArguments) -> LLMResponse:
         seen = images.seen(call, self.vision_is_active(), self.model)
         if isinstance(seen, LLMResponse):
             return seen
-        flow = self._flow(seen)
-        steps = flow.steps()
-        try:
-            step = next(steps)
-            while True:
-                step = steps.send(await self._acarry_out(flow, step))
-        except StopIteration as done:
-            return self._with_books(done.value)
-        finally:
-            steps.close()
+        return self._with_books(await adrive(self._flow(seen)))
 
     def _with_books(self, response: LLMResponse) -> LLMResponse:
         """With the router's books, up to date, in the place of the tier's."""
         if isinstance(response, LLMResponse):
             response.metrics = self.metrics.get_snapshot()
         return response
-
-    def _carry_out(self, flow: CallFlow, step: Step) -> Reply:
-        try:
-            if isinstance(step, Pause):
-                return time.sleep(step.seconds)
-            if isinstance(step, Blocking):
-                return step.work()
-            send = getattr(flow.llms[step.endpoint], flow.arguments.api)
-            arguments, deadline = flow.call_kwargs(step), flow.deadline(step)
-            return flow.checked(deadline.run(lambda: send(**arguments)))
-        except Overdue:
-            return flow.overdue(step)
-        except Exception as error:
-            return flow.scrubbed(step, error)
-
-    async def _acarry_out(self, flow: CallFlow, step: Step) -> Reply:
-        try:
-            if isinstance(step, Pause):
-                return await asyncio.sleep(step.seconds)
-            if isinstance(step, Blocking):
-                return await asyncio.to_thread(step.work)
-            send = getattr(flow.llms[step.endpoint], f"a{flow.arguments.api}")
-            arguments, deadline = flow.call_kwargs(step), flow.deadline(step)
-            return flow.checked(await deadline.arun(lambda: send(**arguments)))
-        except Overdue:
-            return flow.overdue(step)
-        except Exception as error:
-            return flow.scrubbed(step, error)
 
     def _flow(self, call: CallArguments) -> CallFlow:
         newest = newest_version(self.settings.followed_file)

@@ -7,12 +7,11 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import httpx
 from openhands.sdk.llm import LLM, LLMResponse, Message
-from openhands.sdk.llm.call_context import LLMCallContext, resolve_llm_call_context
+from openhands.sdk.llm.call_context import resolve_llm_call_context
 from openhands.sdk.llm.exceptions import LLMNoResponseError, LLMTimeoutError
 from openhands.sdk.tool import ToolDefinition
 
@@ -38,6 +37,7 @@ from openhands_tiered_router.sdk import (
     usage,
 )
 from openhands_tiered_router.sdk.answers import fault_of, is_unfinished
+from openhands_tiered_router.sdk.entries import CallArguments
 from openhands_tiered_router.sdk.secrets import known_secrets, of_endpoints
 from openhands_tiered_router.sdk.setup import RouterSetup
 from openhands_tiered_router.sdk.spending import longest_answer
@@ -50,56 +50,6 @@ logger = logging.getLogger(__name__)
 _SDK_TIMEOUT: Final = LLM.model_fields["timeout"].default
 ASK_AGENT_USAGE_ID = "ask-agent-llm"
 """Usage id that the SDK gives the copy which answers ``conversation.ask_agent``."""
-
-
-class Api(StrEnum):
-    """The method of an ``LLM`` that the caller chose: which of the SDK's two APIs."""
-
-    GENERATE = "generate"
-    """Leaves the choice to each endpoint."""
-    COMPLETION = "completion"
-    RESPONSES = "responses"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallArguments:
-    """What the caller of ``generate`` and its like passed."""
-
-    api: Api = Api.GENERATE
-    messages: list[Message]
-    tools: Sequence[ToolDefinition] | None = None
-    include: list[str] | None = None
-    store: bool | None = None
-    add_security_risk_prediction: bool = False
-    on_token: Callable[[Any], Any] | None = None
-    call_context: LLMCallContext | None = None
-    extra: dict[str, Any] = field(default_factory=dict)
-    """Keywords for the provider."""
-    pin: Tier | None = None
-
-    @classmethod
-    def of(cls, api: Api, extra: dict[str, Any], **arguments: Any) -> Self:
-        """With ``tier``, the router's own keyword, taken out of ``extra``."""
-        tier = extra.pop("tier", None)
-        pin = Tier.parse(tier) if isinstance(tier, str) else tier
-        return cls(api=api, extra=extra, pin=pin, **arguments)
-
-    def kwargs(self) -> dict[str, Any]:
-        """Those that go to an endpoint as they are."""
-        own = {"include": self.include, "store": self.store}
-        return {
-            "tools": self.tools,
-            "add_security_risk_prediction": self.add_security_risk_prediction,
-            "call_context": self.call_context,
-            **({} if self.api is Api.COMPLETION else own),
-            **self.extra,
-        }
-
-    def over_responses(self, llm: LLM) -> bool:
-        """Whether a call to that model goes over the Responses API."""
-        if self.api is Api.GENERATE:
-            return llm.uses_responses_api()
-        return self.api is Api.RESPONSES
 
 
 @dataclass(slots=True)

@@ -16,7 +16,7 @@ from openhands.sdk.llm.utils.metrics import MetricsSnapshot
 
 
 if TYPE_CHECKING:
-    from openhands_tiered_router.sdk.flow import CallArguments
+    from openhands_tiered_router.sdk.entries import CallArguments
 
 
 INSPECT: Final = "inspect_image_with_vision"

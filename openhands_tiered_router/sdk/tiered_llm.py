@@ -27,6 +27,15 @@ from pydantic.json_schema import SkipJsonSchema
 from openhands_tiered_router.sdk.answers import guard_usage
 from openhands_tiered_router.sdk.books import Books, renew_lock
 from openhands_tiered_router.sdk.hooks import SharedTelemetry, carry_over
+from openhands_tiered_router.sdk.tier_fields import (
+    OF_THE_HOST,
+    OF_THE_MODEL,
+    OWN_TO_EACH,
+    alike,
+    attempts,
+    for_all_tiers,
+    with_fields,
+)
 from openhands_tiered_router.tiers import Tier
 
 
@@ -35,38 +44,6 @@ logger = logging.getLogger(__name__)
 _FOREIGN = "not-the-routers"
 
 TierName = Literal["simple", "medium", "complex", "reasoning"]
-
-_OWN_TO_EACH = frozenset({"usage_id", "retry_listener"})
-"""Fields of the default tier that the router must not take over."""
-_OF_THE_MODEL = frozenset(
-    {
-        "model",
-        "base_url",
-        "api_version",
-        "provider_connection_id",
-        "auth_type",
-        "subscription_vendor",
-        "aws_access_key_id",
-        "aws_secret_access_key",
-        "aws_session_token",
-        "aws_region_name",
-        "aws_profile_name",
-        "aws_role_name",
-        "aws_session_name",
-        "aws_bedrock_runtime_endpoint",
-        "model_canonical_name",
-        "capability_overrides",
-        "custom_tokenizer",
-        "ollama_base_url",
-        "input_cost_per_token",
-        "output_cost_per_token",
-    }
-)
-"""Fields that say which model a tier is, where, and at what price: no value of theirs
-fits all tiers. All others, set on the router, mean all of its calls."""
-_OF_THE_HOST = frozenset({"stream", "log_completions", "log_completions_folder"})
-"""Fields that whoever runs the agent has set; a changed configuration leaves them."""
-_SDK_RETRIES = LLM.model_fields["num_retries"].default
 
 
 class TieredLLM(RouterLLM):
@@ -92,7 +69,7 @@ class TieredLLM(RouterLLM):
 
     def __init__(self, **data: Any) -> None:
         super().__init__(**data)
-        apart = _OF_THE_MODEL | {"usage_id"}
+        apart = OF_THE_MODEL | {"usage_id"}
         if any(isinstance(m, LLM) for m in data.get("llms_for_routing", {}).values()):
             names = (LLM.model_fields.keys() & data.keys()) - apart
             self._set = {name: getattr(self, name) for name in names}
@@ -119,13 +96,13 @@ class TieredLLM(RouterLLM):
         default = data.get("default_tier") or cls.model_fields["default_tier"].default
         llm = llms[_default_key(llms, Tier.parse(default))]
         if isinstance(llm, LLM):
-            llms = _with_fields(llms, llm, data)
+            llms = with_fields(llms, llm, data)
             llm = llms[_default_key(llms, Tier.parse(default))]
         values = llm if isinstance(llm, Mapping) else _field_values(llm)
         mirrored = {
             name: value
             for name, value in values.items()
-            if name in LLM.model_fields and name not in _OWN_TO_EACH
+            if name in LLM.model_fields and name not in OWN_TO_EACH
         }
         return {**mirrored, **data, "llms_for_routing": _not_ours(llms)}
 
@@ -240,7 +217,7 @@ class TieredLLM(RouterLLM):
             ValueError: A field says which model a tier is.
         """
         changed = dict(update or {})
-        shared = self._for_all(changed)
+        shared = for_all_tiers(self, changed)
         copied = super().model_copy(update=update, deep=deep)
         copied._set = {**self._set, **shared}
         renamed = changed.get("usage_id", self.usage_id) != self.usage_id
@@ -261,7 +238,7 @@ class TieredLLM(RouterLLM):
             ValueError: The field says which model a tier is.
         """
         built = name in LLM.model_fields and self.__dict__.get("shell") is not None
-        shared = self._for_all({name: value}) if built else {}
+        shared = for_all_tiers(self, {name: value}) if built else {}
         key = self.api_key if built else None
         super().__setattr__(name, value)
         if shared:
@@ -275,28 +252,12 @@ class TieredLLM(RouterLLM):
         if built:
             self._mirror_shell()
 
-    def _for_all(self, fields: Mapping[str, Any]) -> dict[str, Any]:
-        """Those of the fields that the tiers shall get.
-
-        Raises:
-            ValueError: A field says which model a tier is.
-        """
-        found: dict[str, Any] = {}
-        for name, value in fields.items():
-            if name not in LLM.model_fields or name == "usage_id":
-                continue
-            if name in _OF_THE_MODEL and value != getattr(self, name):
-                raise ValueError(_remedy(name))
-            if name not in _OF_THE_MODEL:
-                found[name] = value
-        return found
-
     def _hand_down(self, fields: Mapping[str, Any], key: Any) -> None:
         """Has copies of the tiers work by those fields, on the same books.
 
         An API key goes to the tiers that had the router's, ``key``.
         """
-        fields = {**fields, **_attempts(fields)}
+        fields = {**fields, **attempts(fields)}
         others = {n: value for n, value in fields.items() if n != "api_key"}
         self.llms_for_routing = {
             name: llm.model_copy(update=fields if llm.api_key == key else others)
@@ -335,15 +296,15 @@ class TieredLLM(RouterLLM):
         default, own = self._default_llm(), dict(self.llms_for_routing)
         for key, llm in llms.items():
             before = own.get(key)
-            if before is None or not _alike(before, llm):
+            if before is None or not alike(before, llm):
                 own[key] = self._in_place_of(before or default, key, llm)
         self.llms_for_routing = own
 
     def _in_place_of(self, before: LLM, key: str, llm: LLM) -> LLM:
-        fields = {name: getattr(before, name) for name in _OF_THE_HOST}
+        fields = {name: getattr(before, name) for name in OF_THE_HOST}
         shared = {n: value for n, value in self._set.items() if n != "api_key"}
         own = {"num_retries": llm.num_retries, **shared}
-        own |= {"usage_id": f"{self.usage_id}:{key}", **_attempts(own)}
+        own |= {"usage_id": f"{self.usage_id}:{key}", **attempts(own)}
         clone = llm.model_copy(update={**fields, **own})
         clone.reset_metrics()
         # What is booked from now on bears the name of the model that is called.
@@ -415,67 +376,11 @@ def _not_ours(llms: Mapping[str, Any]) -> dict[str, Any]:
     """Models that someone holds already are marked, so that they will be cloned; those
     that are only now read from stored data are nobody else's."""
     return {
-        key: llm.model_copy(update={"usage_id": _FOREIGN, **_attempts(vars(llm))})
+        key: llm.model_copy(update={"usage_id": _FOREIGN, **attempts(vars(llm))})
         if isinstance(llm, LLM)
         else llm
         for key, llm in llms.items()
     }
-
-
-def _alike(ours: LLM, llm: LLM) -> bool:
-    """Whether a clone of ours would still be one of ``llm``."""
-    apart = _OWN_TO_EACH | _OF_THE_HOST | {"num_retries", "fallback_strategy"}
-    names = type(llm).model_fields.keys() - apart
-    return all(getattr(ours, name) == getattr(llm, name) for name in names)
-
-
-def _attempts(fields: Mapping[str, Any]) -> dict[str, int]:
-    """How often a tier may try by itself, if ``num_retries`` is among the fields.
-
-    The SDK counts attempts, and makes one for 0 as for 1. So 0 is free to mean that no
-    number was given: one attempt at a time, and the router says when the next one is.
-    The SDK's default of five takes two minutes; any other number was meant.
-    """
-    given = fields.get("num_retries")
-    if given is None:
-        return {}
-    return {"num_retries": 0 if given == _SDK_RETRIES else max(given, 1)}
-
-
-def _with_fields(
-    llms: Mapping[str, Any], default: LLM, data: Mapping[str, Any]
-) -> dict[str, Any]:
-    """The models with the fields that were given beside them.
-
-    Raises:
-        ValueError: A field says which model a tier is.
-    """
-    names = LLM.model_fields.keys() & data.keys() - {"usage_id"}
-    if not names:
-        return dict(llms)
-    given = {name: data[name] for name in names}
-    # The SDK refuses small windows, unless it is told of a larger one.
-    window = {"max_input_tokens": default.max_input_tokens}
-    checked = LLM.model_validate({"model": default.model, **window, **given})
-    for name in names & _OF_THE_MODEL:
-        if getattr(checked, name) != getattr(default, name):
-            raise ValueError(_remedy(name))
-    fields = {name: getattr(checked, name) for name in names - _OF_THE_MODEL}
-    others = {name: value for name, value in fields.items() if name != "api_key"}
-    return {
-        key: llm.model_copy(update=fields if llm.api_key == default.api_key else others)
-        if isinstance(llm, LLM)
-        else llm
-        for key, llm in llms.items()
-    }
-
-
-def _remedy(name: str) -> str:
-    return (
-        f"{name!r} cannot be set on a router, which calls several models: set it on "
-        "the models in llms_for_routing, or on [[tiers.<tier>.endpoints]] in the "
-        "configuration; switch_llm() leaves the router for a single model"
-    )
 
 
 def _field_values(llm: LLM) -> dict[str, Any]:

@@ -21,7 +21,8 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from openhands_tiered_router import ComplexityRouter
 from openhands_tiered_router.calls.failover import Send
 from openhands_tiered_router.calls.fleet import reset_fleet
-from openhands_tiered_router.sdk.flow import CallArguments, CallFlow
+from openhands_tiered_router.sdk.entries import CallArguments
+from openhands_tiered_router.sdk.flow import CallFlow
 
 
 TURNS = (10, 50, 100, 200)
