@@ -129,7 +129,7 @@ def each_in_turn() -> Callable[[Draft], Draft]:
     tiers = itertools.cycle(Tier)
 
     def rule(draft: Draft) -> Draft:
-        return replace(draft, need=next(tiers)).because("example", "in turn")
+        return replace(draft, required=next(tiers)).because("example", "in turn")
 
     return rule
 
