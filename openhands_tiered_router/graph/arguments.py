@@ -4,7 +4,8 @@ Parameters are written as the simple names of their types (``""`` where there is
 none or it is not simple), with ``?`` behind an optional one and ``*`` behind one
 that takes any number. Arguments are written as far as their type can be read off
 the call: ``'String'`` a type, ``x`` a variable, ``a.b()`` a call, ``""`` for the
-rest, and ``*`` for what is spread into any number.
+rest, and ``*`` for what is spread into any number. Where calls name parameters by
+labels (Swift), both begin with the label and a colon: ``to:String``, ``_:Int``.
 """
 
 import re
@@ -24,6 +25,7 @@ MOST: Final = 16
 _SPREAD: Final = frozenset({"spread_element", "parameter_pack_expansion"})
 _LITERALS: Final = {
     "string_literal": "String",
+    "line_string_literal": "String",
     "string": "String",
     "template_string": "String",
     "interpolated_string_expression": "String",
@@ -42,6 +44,10 @@ _LITERALS: Final = {
     "char_literal": "char",
     "class_literal": "Class",
 }
+_LABELLED: Final = frozenset(
+    {"function_declaration", "init_declaration", "protocol_function_declaration"}
+)
+"""Of Swift; those of other languages have a node for the list of parameters."""
 _MADE: Final = frozenset({"object_creation_expression", "new_expression"})
 _SIMPLE: Final = re.compile(r"(?:[\w$]+(?:\.|::))*([A-Za-z_$][\w$]*)")
 _VARIABLE: Final = re.compile(r"[A-Za-z_$][\w$]*\Z")
@@ -65,6 +71,8 @@ def simple_type(text: str) -> str:
 def parameters_of(source: bytes, definition: "Node") -> Texts | None:
     """Return the parameters of a function's node; None if it shows none."""
     listed = _parameters(definition)
+    if listed is None and definition.type in _LABELLED:
+        return _labelled(source, definition)
     if listed is None:
         return None
     found: list[str] = []
@@ -75,6 +83,20 @@ def parameters_of(source: bytes, definition: "Node") -> Texts | None:
             found.append(text)
     if any(child.type == "params" for child in children):
         found.append("*")
+    return tuple(found[:MOST])
+
+
+def _labelled(source: bytes, definition: "Node") -> Texts:
+    """Return the parameters of a Swift function, each with the label that calls use."""
+    found: list[str] = []
+    children = definition.children
+    for at, child in enumerate(children):
+        if child.type == "parameter":
+            names = child.named_children
+            label = _text(source, names[0]) if names else ""
+            text = _parameter(source, child, children[at + 1 :]) or ""
+            many = source[child.start_byte : child.end_byte].endswith(b"...")
+            found.append(f"{label}:{text.rstrip('?')}*" if many else f"{label}:{text}")
     return tuple(found[:MOST])
 
 
@@ -184,11 +206,28 @@ def _kotlin(source: bytes, call: "Node") -> Texts:
     for part in (call, call.parent):
         if part is None or part.type != "call_expression":
             continue
-        for child in part.children[1:] if part.children[0] != call else part.children:
+        children = part.children[1:] if part.children[0] != call else part.children
+        if any(child.type == "call_suffix" for child in children):
+            return _swift(source, children)
+        for child in children:
             if child.type == "value_arguments":
                 listed += child.named_children
             lambdas += child.type == "annotated_lambda"
     return _arguments(source, listed, lambdas)
+
+
+def _swift(source: bytes, children: "list[Node]") -> Texts:
+    """Return the arguments of a Swift call; a closure behind it may fill any label."""
+    found: list[str] = []
+    parts = [part for child in children for part in child.named_children]
+    for part in parts:
+        if part.type == "lambda_literal":
+            found.append("*")
+        for argument in part.named_children if part.type == "value_arguments" else ():
+            label = argument.child_by_field_name("name")
+            text = _argument(source, argument)
+            found.append(f"{_text(source, label) or '_'}:{text}")
+    return tuple(found[:MOST])
 
 
 def _arguments(source: bytes, nodes: "list[Node]", more: int) -> Texts:

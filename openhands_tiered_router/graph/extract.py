@@ -120,6 +120,7 @@ def extract(path: str, source: bytes, language: Language) -> FileFacts:
         calls=tuple(sweep.calls.values()),
         types=tuple(sweep.types.values()),
         variables=tuple(sweep.variables),
+        constraint=language.constraint(path, source) if language.constraint else "",
     )
 
 

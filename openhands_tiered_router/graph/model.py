@@ -23,7 +23,7 @@ and in place of the result of one that is defined."""
 TRAIT: Final = "trait"
 """In place of the result of Rust's traits: what is in sight may add methods to any
 type."""
-FORMAT: Final = 2
+FORMAT: Final = 3
 """Version of these records; a cache of another version is rebuilt."""
 
 CERTAIN: Final = 0.9
@@ -158,6 +158,8 @@ class FileFacts(Struct, frozen=True, array_like=True, gc=False):
     calls: tuple[Call, ...] = ()
     types: tuple[TypeUse, ...] = ()
     variables: tuple[Variable, ...] = ()
+    constraint: str = ""
+    """What its build is restricted to (Go), as `constraints` writes it."""
 
     def node_id(self, index: int) -> str:
         """Return the id of definition `index`, or of the file for -1."""
@@ -203,6 +205,8 @@ class FileNode(Struct, frozen=True, array_like=True, gc=False):
     """Of its most complex definition; 1 when it has none."""
     definitions: int
     is_test: bool
+    constraint: str = ""
+    """As in `FileFacts`: where it is not met, a twin of the file is built instead."""
 
 
 class FileRecord(Struct, frozen=True, array_like=True, gc=False):
@@ -230,6 +234,7 @@ def file_node(facts: FileFacts) -> FileNode:
         max_complexity=max((d.complexity for d in definitions), default=1),
         definitions=len(definitions),
         is_test=facts.is_test,
+        constraint=facts.constraint,
     )
 
 

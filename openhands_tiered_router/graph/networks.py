@@ -60,6 +60,7 @@ def file_attributes(node: FileNode) -> dict[str, Any]:
         "lines": node.lines,
         "complexity": node.complexity,
         "is_test": node.is_test,
+        "constraint": node.constraint,
     }
 
 
@@ -86,6 +87,7 @@ def definition_nodes(facts: FileFacts) -> Iterable[tuple[str, dict[str, Any]]]:
             "complexity": facts.complexity,
             "lines": facts.lines,
             "is_test": facts.is_test,
+            "constraint": facts.constraint,
         },
     )
     for index, definition in enumerate(facts.definitions):
@@ -101,6 +103,7 @@ def definition_nodes(facts: FileFacts) -> Iterable[tuple[str, dict[str, Any]]]:
                 "complexity": definition.complexity,
                 "lines": definition.end_line - definition.start_line + 1,
                 "is_test": definition.is_test,
+                "constraint": facts.constraint,
             },
         )
 

@@ -90,6 +90,8 @@ class Language:
     """Whether a method and a field of one type may share a name."""
     bindings: Callable[[bytes, "Node"], Iterable[Any]] | None = None
     """Read what a node captured as ``bd`` binds, as `rust_patterns.Bound`."""
+    constraint: Callable[[str, bytes], str] | None = None
+    """Read what the build of a file is restricted to, as `constraints` writes it."""
     own_members: bool = True
     """Whether a bare name can mean a member of the enclosing type."""
     global_names: bool = False

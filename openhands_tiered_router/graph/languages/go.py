@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
+from openhands_tiered_router.graph.constraints import constraint_of
 from openhands_tiered_router.graph.languages.base import ImportParts, Language
 
 
@@ -65,4 +66,5 @@ LANGUAGE: Final = Language(
     receiver_types=re.compile(r"func\s*\(\s*(?:\w+\s+)?\*?\s*(\w+)"),
     own_members=False,
     package_scope=True,
+    constraint=constraint_of,
 )

@@ -9,7 +9,8 @@ from openhands_tiered_router.graph.languages.base import ImportParts, Language
 
 QUERY: Final = """
 [(method_declaration name: (identifier) @n)
- (constructor_declaration name: (identifier) @n)] @d.f
+ (constructor_declaration name: (identifier) @n)
+ (annotation_type_element_declaration name: (identifier) @n)] @d.f
 [(class_declaration name: (identifier) @n)
  (interface_declaration name: (identifier) @n)
  (enum_declaration name: (identifier) @n)
@@ -25,6 +26,8 @@ QUERY: Final = """
 (explicit_constructor_invocation constructor: (super) @c)
 (method_reference (identifier) @c .)
 (formal_parameter type: (_) @t)
+[(marker_annotation name: (identifier) @t) (annotation name: (identifier) @t)]
+(annotation_type_element_declaration type: (_) @rt)
 (import_declaration) @i
 (method_declaration type: (_) @rt)
 (formal_parameter type: (_) @wt name: (identifier) @wv)

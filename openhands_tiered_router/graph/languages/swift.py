@@ -30,4 +30,5 @@ LANGUAGE: Final = Language(
     query=QUERY,
     test_name=re.compile(r"test"),
     global_names=True,
+    overloads=True,
 )

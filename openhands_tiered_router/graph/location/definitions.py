@@ -51,6 +51,16 @@ def definition_scores(
     return scores
 
 
+def classes_first(facts: FileFacts, scores: dict[int, float]) -> None:
+    """Let no constructor that is named like its class outrank it."""
+    for number in list(scores):
+        definition = facts.definitions[number]
+        owner = definition.parent
+        if owner >= 0 and definition.name == facts.definitions[owner].name:
+            pair = scores[number], scores.get(owner, 0.0)
+            scores[owner], scores[number] = max(pair), min(pair) or max(pair)
+
+
 def _worths(*parts: tuple[float, Iterable[str]]) -> dict[str, float]:
     weighted: dict[str, float] = defaultdict(float)
     for weight, found in parts:

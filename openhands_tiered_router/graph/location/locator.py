@@ -14,6 +14,7 @@ from openhands_tiered_router.graph.location.ambiguity import (
 )
 from openhands_tiered_router.graph.location.definitions import (
     DefinitionIndex,
+    classes_first,
     definition_index,
     definition_scores,
 )
@@ -181,6 +182,7 @@ class Locator:
             if facts is not None:
                 share = FILE_SHARE * file.score
                 scores = definition_scores(self._definition_index(facts), weights)
+                classes_first(facts, scores)
                 found += [(own + share, facts, n) for n, own in scores.items()]
         found.sort(key=itemgetter(0), reverse=True)
         hits = [Hit(f.node_id(number), score) for score, f, number in found[:RANKED]]

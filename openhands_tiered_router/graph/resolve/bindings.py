@@ -1,5 +1,6 @@
 """Where a name is bound: through imports, re-exports, packages and stars."""
 
+from openhands_tiered_router.graph.constraints import built_here
 from openhands_tiered_router.graph.languages import Language, language_named
 from openhands_tiered_router.graph.resolve.index import directory_of
 from openhands_tiered_router.graph.resolve.interface import Interface, Symbol
@@ -95,7 +96,8 @@ class Bindings(Modules):
         """Look where a name can come from unnamed: package, then stars."""
         language = language_named(self.outline(place).language)
         if language.package_scope:
-            home = self._in_package(directory_of(place), name)
+            like = self.outline(place).constraint
+            home = self._in_package(directory_of(place), name, like)
             if home and home != place:
                 return self.binding(home, name)
         for source in self._star_sources(place) or ():
@@ -116,15 +118,28 @@ class Bindings(Modules):
                 return self.binding(found, name)
         return None
 
-    def _in_package(self, directory: str, name: str) -> str | None:
-        """Return the file of a directory that defines a name, or just has it."""
+    def _in_package(self, directory: str, name: str, like: str = "") -> str | None:
+        """Return the file of a directory that defines a name, or just has it.
+
+        Of several, it is the one with the constraint `like`, or else the first that
+        this host builds.
+        """
         self.reads.add((f"dir:{directory}", name))
         homes = self.index.in_package(directory, name)
+        defining: list[str] = []
         for home in homes:
             symbol = self.read(home, name)
             if symbol is not None and symbol.kind in "fcm":
-                return home
-        return homes[0] if homes else None
+                defining.append(home)
+        if len(defining) > 1:
+            defining.sort(key=lambda home: self._fit(home, like))
+        return next(iter(defining or homes), None)
+
+    def _fit(self, home: str, like: str) -> int:
+        constraint = self.outline(home).constraint
+        if like and constraint == like:
+            return 0
+        return 1 if built_here(constraint) else 2
 
     @tabled
     def _star_sources(self, place: str) -> tuple[str, ...]:

@@ -85,7 +85,10 @@ class Index:
         return self.interfaces[path].symbols.get(name)
 
     def outline(self, path: str) -> Interface:
-        """Return a file's language, stars and dotted aliases; key (path, "*")."""
+        """Return a file's language, stars, dotted aliases and constraint.
+
+        Its key is (path, "*").
+        """
         return self.interfaces[path]
 
     def modules(self, suffix: str) -> tuple[str, ...]:
@@ -120,7 +123,7 @@ class Index:
         changed: set[Key] = set()
         if compare:
             changed.update((path, name) for name in differing)
-            if (before.stars, before.dotted) != (after.stars, after.dotted):
+            if _outline(before) != _outline(after):
                 changed.add((path, "*"))
         if (old is None) != (new is None):
             self._place(path, new is not None, changed if compare else None)
@@ -170,6 +173,10 @@ class Index:
                 self._packages.put((directory, name), path, new is not None)
                 if changed is not None:
                     changed.add((f"dir:{directory}", name))
+
+
+def _outline(interface: Interface) -> tuple[object, ...]:
+    return interface.stars, interface.dotted, interface.constraint
 
 
 def _differing(before: dict[str, Symbol], after: dict[str, Symbol]) -> Collection[str]:

@@ -67,6 +67,8 @@ class Interface(Struct, frozen=True, array_like=True, gc=False):
     """Modules all of whose names are visible here."""
     dotted: frozenset[str] = frozenset()
     """Import aliases with a dot in them (Python's ``import a.b``)."""
+    constraint: str = ""
+    """What the file's build is restricted to."""
 
 
 def interface_of(facts: FileFacts) -> Interface:
@@ -92,6 +94,7 @@ def interface_of(facts: FileFacts) -> Interface:
         symbols=symbols,
         stars=tuple(found.module for found in top if found.name == "*"),
         dotted=frozenset(found.alias for found in top if "." in found.alias),
+        constraint=facts.constraint,
     )
 
 

@@ -123,6 +123,12 @@ def is_test_path(path: str) -> bool:
     return language is not None and language.test_path.search(path) is not None
 
 
+def _untyped(argument: str) -> str:
+    """Return an argument without its type: what is left tells only how many."""
+    label, colon, _ = argument.partition(":")
+    return argument if argument == "*" else f"{label}:" if colon else ""
+
+
 class _File(Scopes):
     """The file at hand, and the edges found so far."""
 
@@ -228,7 +234,7 @@ class _File(Scopes):
         """Add an edge to the overload that is called, or to each that may be."""
         meant = (target,)
         if call.arguments is not None and "::" in target:
-            count = tuple(text if text == "*" else "" for text in call.arguments)
+            count = tuple(map(_untyped, call.arguments))
             meant = self.names.overloads(target, count) or meant
             if len(meant) > 1:
                 types = tuple(self._argument(call.scope, a) for a in call.arguments)
@@ -242,6 +248,9 @@ class _File(Scopes):
         """Return the simple name of an argument's type, "" if it is unknown."""
         if not text or text == "*" or text.startswith("'"):
             return text.strip("'")
+        label, colon, rest = text.partition(":")
+        if colon:
+            return f"{label}:{self._argument(scope, rest)}"
         if text.endswith("()"):
             return self._result(scope, text[:-2].split("."))
         while True:

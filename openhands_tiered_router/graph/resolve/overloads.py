@@ -59,6 +59,8 @@ def _worth(parameters: Texts | None, arguments: Texts) -> int:
     """Return how well the declared types fit the arguments; -1: not callable."""
     if parameters is None:
         return 0
+    if any(":" in text for text in (*parameters, *arguments)):
+        return _labelled(parameters, arguments)
     least = sum(not text.endswith(("?", "*")) for text in parameters)
     many = any(text.endswith("*") for text in parameters)
     spread = "*" in arguments
@@ -75,6 +77,29 @@ def _worth(parameters: Texts | None, arguments: Texts) -> int:
             return -1
         exact += fit
     return 2 * exact + (given == len(parameters) and not many)
+
+
+def _labelled(parameters: Texts, arguments: Texts) -> int:
+    """Return the same where arguments name their parameters by labels (Swift)."""
+    left, exact, label = list(arguments), 0, ""
+    for parameter in parameters:
+        name, _, kind = parameter.partition(":")
+        met = 0
+        while left and (left[0].partition(":")[0] == name or met and kind[-1:] == "*"):
+            if met and not left[0].startswith("_:"):
+                break
+            label, _, argument = left.pop(0).partition(":")
+            fit = _fit(kind.rstrip("?*"), argument.strip("'"))
+            if fit < 0:
+                return -1
+            exact, met = exact + fit, met + 1
+            if kind[-1:] != "*":
+                break
+        if not met and left[:1] == ["*"]:
+            left.pop()  # the closure behind the call
+        elif not met and kind[-1:] not in ("?", "*"):
+            return -1
+    return -1 if left else 2 * exact + (len(parameters) == len(arguments))
 
 
 def _fit(parameter: str, argument: str) -> int:

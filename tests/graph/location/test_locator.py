@@ -117,3 +117,12 @@ def test_answers_hold_while_another_thread_updates(shop: CodeGraph) -> None:
         writer.join()
 
     assert firsts == {"shop/money.py"}
+
+
+def test_a_class_comes_before_its_constructor(graph_of) -> None:
+    source = "class Reader { Reader(String reader, int size) {} void read() {} }"
+    graph = graph_of({"src/Reader.java": source, "src/Other.java": "class Other {}"})
+    locator = Locator()
+    locator.update(graph)
+    nodes = [hit.node for hit in locator.locate("Reader of a size").definitions]
+    assert nodes[:2] == ["src/Reader.java::Reader", "src/Reader.java::Reader.Reader"]

@@ -177,3 +177,49 @@ def test_choice_by_type():
     assert chosen(twins, ("",)) == ("f", "f#1", "f#2")
     assert chosen(twins, ()) == ()
     assert chosen((("f", None),), ("int", "int")) == ("f",)
+
+
+def test_swift_labels(calls):
+    found = calls(
+        {
+            "B.swift": """
+class B {
+    init(name: String) {}
+    func f(_ a: Int) {}
+    func f(to a: Int) {}
+    func f(_ a: Int, by b: Int = 1, then: () -> Void) {}
+    func g(_ a: String) {}
+    func g(_ a: Int...) {}
+}
+func plain(b: B) {
+    one(1)
+}
+func one(_ a: Int) {}
+func one(to a: Int) {}
+func one(_ a: Int, by b: Int = 1) {}
+func two() { one(to: 2) }
+func three() { one(3, by: 4) }
+func many(_ a: Int..., to b: Int) {}
+func many(_ a: String) {}
+func four() { many(1, 2, 3, to: 4) }
+func five() { many("x") }
+""",
+        }
+    )
+    assert found == {
+        ("plain", "one"): 1.0,
+        ("two", "one#1"): 1.0,
+        ("three", "one#2"): 1.0,
+        ("four", "many"): 1.0,
+        ("five", "many#1"): 1.0,
+    }
+
+
+def test_java_annotation_elements_are_members(calls):
+    found = calls(
+        {
+            "A.java": '@interface A { String value() default "x"; }',
+            "U.java": "class U { void f(A a) { a.value(); } }",
+        }
+    )
+    assert found == {("U.f", "A.value"): 1.0}
