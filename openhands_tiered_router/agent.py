@@ -21,10 +21,12 @@ from openhands.sdk.conversation import (
 )
 from openhands.sdk.conversation.state import ConversationState
 from openhands.sdk.llm import LLM
+from openhands.sdk.tool import ToolDefinition
 from openhands.tools.preset.default import get_default_condenser
 from openhands.tools.task import TaskToolSet
 from pydantic import (
     Field,
+    PrivateAttr,
     SerializeAsAny,
     ValidationInfo,
     field_validator,
@@ -41,8 +43,10 @@ from openhands_tiered_router.guards.verify.settings import VerifySettings
 from openhands_tiered_router.router import ComplexityRouter
 from openhands_tiered_router.sdk.arrival import with_filter
 from openhands_tiered_router.sdk.masking import ColdCacheCondenser, longest_lifetime
+from openhands_tiered_router.sdk.tool_choice import ToolChoice, choice_for
 from openhands_tiered_router.sdk.verification import finish_of
 from openhands_tiered_router.skill_kit.context import CappedContext
+from openhands_tiered_router.skill_kit.relevance import by_relevance
 from openhands_tiered_router.skill_kit.settings import SkillSettings
 
 
@@ -101,6 +105,8 @@ class RoutedAgent(VerifiesFinish, Agent):
     """
 
     llm: SerializeAsAny[LLM]
+    _choice: ToolChoice | None = PrivateAttr(default=None)
+    _chosen: bool = PrivateAttr(default=False)
 
     @model_validator(mode="before")
     @classmethod
@@ -173,6 +179,23 @@ class RoutedAgent(VerifiesFinish, Agent):
         if isinstance(self.llm, ComplexityRouter):
             confirm_as_configured(state, self.llm.settings.confirm)
 
+    @property
+    def tools_map(self) -> dict[str, ToolDefinition]:
+        """See the SDK's; from the first step on with ``[tokens] tool_tokens`` only the
+        tools that the conversation is offered."""
+        tools = super().tools_map
+        return self._choice.offered(tools) if self._choice else tools
+
+    def _choose_tools(self, state: ConversationState) -> None:
+        llm = self.llm
+        if self._chosen or not isinstance(llm, ComplexityRouter):
+            return
+        self._chosen = True
+        most = llm.settings.tokens.tool_tokens
+        if most is not None:
+            tools = super().tools_map
+            self._choice = choice_for(state, tools, most, by_relevance)
+
     def step(
         self,
         conversation: LocalConversation,
@@ -180,6 +203,7 @@ class RoutedAgent(VerifiesFinish, Agent):
         on_token: ConversationTokenCallbackType | None = None,
     ) -> None:
         """See ``Agent.step``; with the router's guards where no callbacks reach."""
+        self._choose_tools(conversation.state)
         on_event = self._watched(conversation, on_event)
         super().step(conversation, on_event=on_event, on_token=on_token)
 
@@ -190,6 +214,7 @@ class RoutedAgent(VerifiesFinish, Agent):
         on_token: ConversationTokenCallbackType | None = None,
     ) -> None:
         """Async twin of ``step``."""
+        self._choose_tools(conversation.state)
         on_event = self._watched(conversation, on_event)
         await super().astep(conversation, on_event=on_event, on_token=on_token)
 

@@ -98,7 +98,7 @@ def action_of(call: ToolCall, root: str = "", facts: ToolFacts | None = None) ->
         root: The directory that the agent works in, as far as it is known.
         facts: What the tool's definition declares, where the tool is not a known one.
     """
-    arguments = arguments_of(call.arguments)
+    call, arguments = _meant(call, arguments_of(call.arguments))
     shell = is_shell(call.name)
     command = command_of(arguments) if shell else ""
     words = command or call.arguments
@@ -117,6 +117,17 @@ def action_of(call: ToolCall, root: str = "", facts: ToolFacts | None = None) ->
         paths=(path,) if path else _paths(words),
         place=place,
     )
+
+
+def _meant(
+    call: ToolCall, arguments: Mapping[str, Any]
+) -> tuple[ToolCall, Mapping[str, Any]]:
+    """The call of the tool that ``call_tool`` was asked to call, or the call itself."""
+    tool, inner = arguments.get("tool"), arguments.get("arguments")
+    if call.name != "call_tool" or not isinstance(tool, str):
+        return call, arguments
+    inner = inner if isinstance(inner, dict) else {}
+    return ToolCall(id=call.id, name=tool, arguments=json.dumps(inner)), inner
 
 
 def with_result(action: Action, entry: Entry) -> Action:

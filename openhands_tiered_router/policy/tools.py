@@ -38,7 +38,7 @@ KNOWN: Final[Mapping[str, Mapping[str, str]]] = {
         "snippet": "execute_ipython_cell",
         "read": "read_file invoke_skill",
         "list": "glob list_directory",
-        "search": "grep",
+        "search": "grep find_tool",
         "edit": "edit edit_file",
         "think": "think ask_oracle tom_consult",
         "plan": "task_tracker",

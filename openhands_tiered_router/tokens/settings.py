@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from openhands_tiered_router.fields import Section
+from typing import Annotated
+
+from pydantic import Field
+
+from openhands_tiered_router.fields import Count, Section
 
 
 class TokenSettings(Section):
@@ -14,3 +18,7 @@ class TokenSettings(Section):
     mask: bool = False
     """Leave old results out of prompts whose cache has died, where ``routed_agent``
     makes the condenser. Some of what goes is missed later: opt-in."""
+    tool_tokens: Annotated[Count, Field(ge=0)] | None = None
+    """Tokens of MCP servers' schemas that a conversation is offered, chosen by its
+    first request; the other tools are found by ``find_tool``. Unset: all are offered.
+    For a ``RoutedAgent``."""

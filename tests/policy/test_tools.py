@@ -223,3 +223,13 @@ def test_condensation_keeps_what_the_tools_declared_and_where_the_agent_works() 
     assert state.root == "/w/project/src"
     shorter = state.condensed(SessionState().fold([Entry(role="user", text="x")]))
     assert (shorter.root, shorter.tools) == (state.root, state.tools)
+
+
+def test_a_tool_that_is_called_through_another_counts_as_itself() -> None:
+    inner = {"path": "a.py", "old_str": "x", "new_str": "y"}
+    direct = ToolCall(id="1", name="edit_file", arguments=json.dumps(inner))
+    asked = json.dumps({"tool": "edit_file", "arguments": inner})
+    through = ToolCall(id="1", name="call_tool", arguments=asked)
+    assert action_of(through) == action_of(direct)
+    for broken in ("{}", '{"tool": 3}', "not json", '{"tool": "x", "arguments": "y"}'):
+        action_of(ToolCall(id="1", name="call_tool", arguments=broken))

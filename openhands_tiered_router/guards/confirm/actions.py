@@ -24,7 +24,13 @@ RiskOf = Callable[[str, str], str | None]
 Must neither block nor raise."""
 
 _HARMLESS: Final = frozenset(
-    {"FinishAction", "ThinkAction", "TaskTrackerAction", "InvokeSkillAction"}
+    {
+        "FinishAction",
+        "ThinkAction",
+        "TaskTrackerAction",
+        "InvokeSkillAction",
+        "FindToolAction",
+    }
 )
 _EDITORS: Final = frozenset({"FileEditorAction", "PlanningFileEditorAction"})
 _SEARCHES: Final = frozenset({"GrepAction", "GlobAction"})
@@ -81,7 +87,8 @@ class Judge:
             return self._read(action)
         if kind == "ApplyPatchAction":
             return self._patch(action)
-        verdict = Verdict(Level.MEDIUM, f"the tool {event.tool_name} may do anything")
+        tool = action.tool if kind == "CallToolAction" else event.tool_name
+        verdict = Verdict(Level.MEDIUM, f"the tool {tool} may do anything")
         if kind == "TerminalAction":
             verdict = self._command(action, cwd, sure)
         return verdict if verdict.level is Level.LOW else self._worst(verdict, event)
