@@ -87,7 +87,7 @@ class Judge:
             return self._read(action)
         if kind == "ApplyPatchAction":
             return self._patch(action)
-        tool = action.tool if kind == "CallToolAction" else event.tool_name
+        tool = getattr(action, "tool", event.tool_name)  # what `call_tool` calls
         verdict = Verdict(Level.MEDIUM, f"the tool {tool} may do anything")
         if kind == "TerminalAction":
             verdict = self._command(action, cwd, sure)
