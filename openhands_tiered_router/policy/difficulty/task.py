@@ -77,6 +77,7 @@ class TaskScorer:
     _graphs: Lru[GraphFacts] = field(
         default_factory=lambda: Lru(_REMEMBERED), repr=False
     )
+    _fixed: Lru[_Fixed] = field(default_factory=lambda: Lru(_REMEMBERED), repr=False)
 
     @property
     def weights(self) -> TaskWeights:
@@ -113,16 +114,26 @@ class TaskScorer:
         if not (agent or workspace):
             share *= reading.about_code
             is_work = share >= _REPORT or reading.about_code >= 1.0
-        conversation = ConversationInput(
-            session or SessionState(), prompt_tokens, window
+        found = self._facts(key, text, workspace, graph)
+        given = tuple(sorted(overrides.items())) if overrides else ()
+        # What a conversation adds changes with each turn; the rest does not.
+        place = (*key, share, found, given)
+        fixed = self._fixed.get(place) or self._fixed.put(
+            place, self._weighted(reading, found, share, dict(given))
         )
-        seen = {
-            **dict(zip(TEXT_SIGNALS, reading.signals, strict=True)),
-            **{name: f(conversation) for name, f in CONVERSATION_SIGNALS.items()},
-            **self._graph_signals(key, text, workspace, graph),
-        }
-        found = self._weighted(seen, share, overrides or {})
-        return replace(found, is_work=is_work)
+        x = ConversationInput(session or SessionState(), prompt_tokens, window)
+        conversation = tuple(
+            _dimension(name, CONVERSATION_SIGNALS[name](x), weight)
+            for name, weight in fixed.conversation
+        )
+        total = fixed.sum + sum(d.value * d.weight for d in conversation)
+        return TaskScore(
+            score=min(max(total, 0.0), 1.0),
+            base=fixed.base,
+            dimensions=(*fixed.text, *conversation, *fixed.graph),
+            issue_share=share,
+            is_work=is_work,
+        )
 
     def _read(self, text: str) -> _Reading:
         words = user_text(text)
@@ -137,46 +148,71 @@ class TaskScorer:
         signals = tuple(f(x) for f in TEXT_SIGNALS.values())
         return _Reading(signals, words.report_length, words.code_marks)
 
-    def _graph_signals(
+    def _facts(
         self,
         key: tuple[int, int],
         text: str,
         workspace: str | None,
         source: GraphSource | None,
-    ) -> dict[str, Signal]:
-        found: GraphFacts | None = None
-        if source is not None and workspace is not None:
-            place = (*key, workspace)
-            found = self._graphs.get(place)
-            if found is None and (found := source(workspace, user_text(text).text)):
-                self._graphs.put(place, found)
-        if found is None:
-            neutral = self.weights.neutral
-            return {n: Signal(neutral[n], "no code graph") for n in GRAPH_SIGNALS}
-        return {name: f(found) for name, f in GRAPH_SIGNALS.items()}
+    ) -> GraphFacts | None:
+        if source is None or workspace is None:
+            return None
+        place = (*key, workspace)
+        found = self._graphs.get(place)
+        if found is None and (found := source(workspace, user_text(text).text)):
+            self._graphs.put(place, found)
+        return found
 
     def _weighted(
-        self, seen: Mapping[str, Signal], share: float, given: Mapping[str, float]
-    ) -> TaskScore:
+        self,
+        reading: _Reading,
+        facts: GraphFacts | None,
+        share: float,
+        given: Mapping[str, float],
+    ) -> _Fixed:
         prompt = {**self.weights.prompt.weights, **given}
         issue = {**self.weights.issue.weights, **given}
-        dimensions = tuple(
-            Dimension(
-                name=name,
-                value=signal.value,
-                weight=_between(prompt[name], issue[name], share),
-                evidence=signal.evidence,
+        weights = {n: _between(prompt[n], issue[n], share) for n in prompt}
+        neutral = self.weights.neutral
+        text = tuple(
+            _dimension(name, signal, weights[name])
+            for name, signal in zip(TEXT_SIGNALS, reading.signals, strict=True)
+        )
+        graph = tuple(
+            _dimension(
+                name,
+                f(facts) if facts else Signal(neutral[name], "no code graph"),
+                weights[name],
             )
-            for name, signal in seen.items()
+            for name, f in GRAPH_SIGNALS.items()
         )
         base = _between(self.weights.prompt.base, self.weights.issue.base, share)
-        total = base + sum(d.value * d.weight for d in dimensions)
-        return TaskScore(
-            score=min(max(total, 0.0), 1.0),
+        return _Fixed(
+            text=text,
+            graph=graph,
+            conversation=tuple((n, weights[n]) for n in CONVERSATION_SIGNALS),
             base=base,
-            dimensions=dimensions,
-            issue_share=share,
+            sum=base + sum(d.value * d.weight for d in (*text, *graph)),
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Fixed:
+    """What a text and its graph add, whatever becomes of the conversation."""
+
+    text: tuple[Dimension, ...]
+    graph: tuple[Dimension, ...]
+    conversation: tuple[tuple[str, float], ...]
+    """The conversation's dimensions with their weights."""
+    base: float
+    sum: float
+    """Base and terms of text and graph."""
+
+
+def _dimension(name: str, signal: Signal, weight: float) -> Dimension:
+    return Dimension(
+        name=name, value=signal.value, weight=weight, evidence=signal.evidence
+    )
 
 
 def _between(at_zero: float, at_one: float, share: float) -> float:

@@ -57,11 +57,24 @@ def read_recordings(path: Path) -> list[RecordedSession]:
     if not path.exists():
         raise SessionError(f"{path}: does not exist; give {_FORMS}")
     found = _of_directory(path) if path.is_dir() else read_file(path)
-    found = [session for session in found if session.turns]
+    found = _whole([session for session in found if session.turns])
     if not found:
         raise SessionError(f"{path}: no session with a model's answer; give {_FORMS}")
     _check(path, found)
     return found
+
+
+def _whole(sessions: Sequence[RecordedSession]) -> list[RecordedSession]:
+    """Without those that another goes on from: who logs each request writes every
+    conversation down again and again, a turn longer each time."""
+    ends, within = [], set()
+    for session in sessions:
+        seen = 0
+        for turn in session.turns:
+            within.add(seen)
+            seen = hash((seen, turn.before, turn.answer))
+        ends.append(seen)
+    return [s for s, end in zip(sessions, ends, strict=True) if end not in within]
 
 
 def read_file(path: Path) -> list[RecordedSession]:

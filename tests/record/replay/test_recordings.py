@@ -407,6 +407,17 @@ def test_a_log_of_messages(tmp_path: Path, messages: list[Any], form: str) -> No
     assert [e.role for e in session.turns[1].before] == ["tool"]
 
 
+def test_a_log_of_requests_holds_each_conversation_once(tmp_path: Path) -> None:
+    """Each request repeats what was said before it."""
+    other = [
+        {"role": "user", "content": "Hello"},
+        {"role": "assistant", "content": "Hi"},
+    ]
+    requests = [OPENAI[:2], OPENAI[:4], other, OPENAI]
+    path = lines(tmp_path / "a.jsonl", [{"messages": m} for m in requests])
+    assert [len(session.turns) for session in read_recordings(path)] == [1, 2]
+
+
 def test_a_file_whose_actions_are_unknown_is_refused_with_the_reason(
     tmp_path: Path,
 ) -> None:
