@@ -43,11 +43,19 @@ _LITERALS: Final = {
     "character_literal": "char",
     "char_literal": "char",
     "class_literal": "Class",
+    "null_literal": "null",
+    "null": "null",
+    "lambda_expression": "lambda",
+    "method_reference": "lambda",
+    "instanceof_expression": "boolean",
 }
 _LABELLED: Final = frozenset(
     {"function_declaration", "init_declaration", "protocol_function_declaration"}
 )
 """Of Swift; those of other languages have a node for the list of parameters."""
+_DECIDING: Final = frozenset(
+    ("==", "!=", "<", ">", "<=", ">=", "&&", "||", "!", "===", "!==", "instanceof")
+)
 _MADE: Final = frozenset({"object_creation_expression", "new_expression"})
 _SIMPLE: Final = re.compile(r"(?:[\w$]+(?:\.|::))*([A-Za-z_$][\w$]*)")
 _VARIABLE: Final = re.compile(r"[A-Za-z_$][\w$]*\Z")
@@ -241,10 +249,15 @@ def _argument(source: bytes, node: "Node") -> str:
     kind = node.type
     if kind in _SPREAD or kind == "spread_expression":
         return "*"
-    if kind == "binary_expression" and any(
-        child.type in ("string_literal", "string") for child in node.named_children
-    ):
-        return "'String'"
+    if kind in ("parenthesized_expression", "assignment_expression"):
+        inner = node.named_children[-1] if node.named_child_count else None
+        return _argument(source, inner) if inner else ""
+    if kind in ("binary_expression", "unary_expression"):
+        return _computed(source, node)
+    if kind in ("ternary_expression", "conditional_expression"):
+        found = {_argument(source, child) for child in node.named_children[1:]}
+        found -= {"'null'"} if len(found) > 1 else set()
+        return found.pop() if len(found) == 1 else ""
     if kind in _LITERALS:
         return f"'{_LITERALS[kind]}'"
     if kind in _MADE or kind == "cast_expression":
@@ -257,6 +270,16 @@ def _argument(source: bytes, node: "Node") -> str:
         return text if text.endswith("()") and "?" not in text else ""
     text = _text(source, node) if kind in ("identifier", "simple_identifier") else ""
     return text if _VARIABLE.match(text) else ""
+
+
+def _computed(source: bytes, node: "Node") -> str:
+    """Return the type that an operator gives: a truth value, or a text."""
+    operator = node.child_by_field_name("operator")
+    if operator is not None and operator.type in _DECIDING:
+        return "'boolean'"
+    parts = [_argument(source, child) for child in node.named_children]
+    texts = operator is None or operator.type == "+"
+    return "'String'" if texts and "'String'" in parts else ""
 
 
 def _text(source: bytes, node: "Node | None") -> str:

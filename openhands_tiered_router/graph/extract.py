@@ -365,7 +365,8 @@ class _Sweep:
         head = _HEAD.match(before)
         if head is None or head[0] in ("self", "super", "crate"):
             return before
-        if head.end() == len(before) and self.source[start - 1] == ord(":"):
+        is_path = self.source[start - 1] == ord(":") and self.language.name == "rust"
+        if head.end() == len(before) and is_path:
             return PATH + before
         return self._at(scope, head[0], start) + before[head.end() :]
 

@@ -40,7 +40,7 @@ type Home = tuple[str, int, str]
 type Uses = dict[str, dict[Site, list[Home]]]
 """Path and site to where the callee may be defined."""
 
-CONFIDENCES = (0.95, 0.01)
+CONFIDENCES = (0.95, 0.9, 0.01)
 
 
 def from_scip(root: Path, index: Path) -> Uses:

@@ -28,7 +28,9 @@ a file in is all it takes to add one. Its query names what to look for:
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
+
+from openhands_tiered_router.graph.languages.bound import Bound
 
 
 if TYPE_CHECKING:
@@ -88,8 +90,8 @@ class Language:
     the same. Empty where a type stands for its containers, too."""
     fields_apart: bool = False
     """Whether a method and a field of one type may share a name."""
-    bindings: Callable[[bytes, "Node"], Iterable[Any]] | None = None
-    """Read what a node captured as ``bd`` binds, as `rust_patterns.Bound`."""
+    bindings: Callable[[bytes, "Node"], Iterable[Bound]] | None = None
+    """Read what a node captured as ``bd`` binds."""
     constraint: Callable[[str, bytes], str] | None = None
     """Read what the build of a file is restricted to, as `constraints` writes it."""
     own_members: bool = True

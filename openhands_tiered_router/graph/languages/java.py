@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from openhands_tiered_router.graph.languages.base import ImportParts, Language
+from openhands_tiered_router.graph.languages.java_bindings import bindings
 
 
 QUERY: Final = """
@@ -31,6 +32,7 @@ QUERY: Final = """
 (import_declaration) @i
 (method_declaration type: (_) @rt)
 (formal_parameter type: (_) @wt name: (identifier) @wv)
+(lambda_expression) @bd
 (resource type: (_) @wt name: (identifier) @wv)
 (enhanced_for_statement type: (_) @wt name: (identifier) @wv)
 (local_variable_declaration type: (_) @wt
@@ -45,6 +47,12 @@ QUERY: Final = """
 ["&&" "||"] @b
 """
 
+_TRANSPARENT: Final = (
+    "stream parallelStream filter sorted distinct limit skip iterator listIterator get"
+    " next previous orElse orElseThrow orElseGet findFirst findAny values toList remove"
+    " poll pop peek getFirst getLast first last element requireNonNull"
+)
+"""Methods of collections, streams and optionals: a type stands for these, too."""
 _IMPORT: Final = re.compile(
     r"(?:import\s+)?(?:static\s+)?([\w.*\s`]+?)(?:\s+as\s+(\w+))?;?\Z"
 )
@@ -71,4 +79,6 @@ LANGUAGE: Final = Language(
     package_scope=True,
     overloads=True,
     fields_apart=True,
+    transparent=frozenset(_TRANSPARENT.split()),
+    bindings=bindings,
 )

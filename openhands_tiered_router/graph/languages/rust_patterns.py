@@ -10,26 +10,11 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from openhands_tiered_router.graph.expressions import UNKNOWN, text_of
+from openhands_tiered_router.graph.languages.bound import FOR_GOOD, Bound
 
 
 if TYPE_CHECKING:
     from tree_sitter import Node
-
-FOR_GOOD: Final = -1
-"""End of what is bound as long as its definition is in sight: fields, type bounds."""
-
-
-class Bound(NamedTuple):
-    """A name and what it is bound to."""
-
-    name: str
-    text: str
-    """A type, or an expression whose local names carry ``@`` and their place."""
-    is_value: bool
-    start: int
-    """First byte at which the name means this."""
-    end: int
-    """The byte behind the last one, or `FOR_GOOD`."""
 
 
 class _Given(NamedTuple):

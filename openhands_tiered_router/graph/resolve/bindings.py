@@ -57,9 +57,13 @@ class Bindings(Modules):
             below = self.find_module(path, self._join(path, module, name))
             found = (below, None) if below and below != target else None
             found = self._nested(below, name) or found if below else found
-        if found is None and target is None:
+        if found is None and (target is None or self._is_jvm(path)):
             found = self._member_of_type(path, module, name)
         return found
+
+    def _is_jvm(self, path: str) -> bool:
+        """Whether a file is named for the type in it, which has static members."""
+        return language_named(self.outline(path).language).family == "jvm"
 
     def _join(self, path: str, module: str, name: str) -> str:
         language = self.outline(path).language
@@ -69,9 +73,7 @@ class Bindings(Modules):
 
     def _nested(self, place: str, name: str) -> tuple[str, Symbol | None] | None:
         """A file named for the one type in it (Java) stands for that type."""
-        if language_named(self.outline(place).language).family != "jvm":
-            return None
-        return self.binding(place, name)
+        return self.binding(place, name) if self._is_jvm(place) else None
 
     def _member_of_type(
         self, path: str, module: str, name: str

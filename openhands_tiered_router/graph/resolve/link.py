@@ -235,7 +235,7 @@ class _File(Scopes):
         meant = (target,)
         if call.arguments is not None and "::" in target:
             count = tuple(map(_untyped, call.arguments))
-            meant = self.names.overloads(target, count) or meant
+            meant = self.names.overloads(target, count, typed=False) or meant
             if len(meant) > 1:
                 types = tuple(self._argument(call.scope, a) for a in call.arguments)
                 meant = self.names.overloads(target, types)
@@ -270,6 +270,8 @@ class _File(Scopes):
         *before, name = parts
         if name in UNIVERSAL:
             return UNIVERSAL[name]
+        if before == ["String"]:  # String.valueOf, String.format, String.join
+            return "String"
         if before:
             node = self.chain(scope, before, name)
         else:
@@ -299,7 +301,9 @@ class _File(Scopes):
                 return self.ids[self.inner[at, name]], EXACT
             if (at, name) in self.imports:
                 return self.imported(self.imports[at, name]), EXACT
-            if (at, name) in self.variables and self.sees(at, scope):
+            # Java calls no variables
+            named = (at, name) in self.variables and self.language.name != "java"
+            if named and self.sees(at, scope):
                 return self.called_variable(at, name), EXACT
             at = self.parents[at]
         target = self.names.symbol(self.path, name)

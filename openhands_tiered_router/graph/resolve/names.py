@@ -15,7 +15,7 @@ from openhands_tiered_router.graph.model import MACRO, TRAIT, path_of
 from openhands_tiered_router.graph.resolve.bindings import Bindings
 from openhands_tiered_router.graph.resolve.index import directory_of
 from openhands_tiered_router.graph.resolve.interface import FIELD, Symbol
-from openhands_tiered_router.graph.resolve.overloads import chosen
+from openhands_tiered_router.graph.resolve.overloads import applicable, chosen
 from openhands_tiered_router.graph.resolve.tabled import tabled
 
 
@@ -383,28 +383,39 @@ class Names(Bindings):
         symbol = self.read(path, qualname) if qualname else None
         return symbol is not None and (symbol.kind, symbol.name) == ("c", TRAIT)
 
-    def overloads(self, node: str, arguments: Texts) -> tuple[str, ...]:
+    def overloads(
+        self, node: str, arguments: Texts, *, typed: bool = True
+    ) -> tuple[str, ...]:
         """Return the functions of a node's name that take such arguments.
 
         Those of the type itself come before what it inherits. None, if nothing is
         known of any parameters, or if they do not fit what is known.
+
+        Args:
+            node: One of them.
+            arguments: As `chosen` takes them.
+            typed: False to go by their number alone.
         """
         path, _, qualname = node.partition("::")
         key = qualname.partition("#")[0]
         symbol = self.read(path, key)
         if symbol is None or not symbol.twins:
             return ()
-        found = chosen(symbol.twins, arguments)
-        if found:
-            return tuple(f"{path}::{name}" for name in found)
+        strict = self._is_jvm(path)
         owner, dot, name = key.rpartition(".")
         lineage = self.lineage(f"{path}::{owner}") if dot else ()
+        homes = [(path, symbol)]
         for base in (lineage or ())[1:]:
-            home = base.partition("::")[0]
-            own = self._own(base, name)
-            found = chosen(own[1].twins, arguments) if own else ()
-            if found:
-                return tuple(f"{home}::{name}" for name in found)
+            inherited = self._own(base, name)
+            homes += [(path_of(base), inherited[1])] if inherited else []
+        for home, found in homes:
+            twins = found.twins
+            if typed:
+                names = chosen(twins, arguments, strict=strict)
+            else:
+                names = applicable(twins, arguments)
+            if names:
+                return tuple(f"{home}::{name}" for name in names)
         # which of them is called is open, as the rest of the language is
         return tuple(f"{path}::{name}" for name, _ in symbol.twins)
 
@@ -438,7 +449,12 @@ class Names(Bindings):
                 continue
             path, symbol = found
             if symbol.kind == "v":
-                known = self.typed(path, symbol)
+                inside = owner.partition("::")[2].partition("#")[0]
+                known = (
+                    self.typed(path, symbol)
+                    if symbol.is_value
+                    else self._seen_from(path, inside, symbol.text)
+                )
                 if known:
                     return known
                 continue
@@ -461,7 +477,18 @@ class Names(Bindings):
             return f"{path}::{owner}"
         if "Self" in text and owner:
             text = _SELF.sub(owner.partition("#")[0].replace(".", "::"), text)
-        return self.type_of(path_of(node), text) if text else None
+        return self._seen_from(path, owner, text) if text else None
+
+    def _seen_from(self, path: str, owner: str, text: str) -> str | None:
+        """Return the type that a text means inside of a type: a nested one first."""
+        token = _TOKEN.match(text)
+        nested = language_named(self.outline(path).language).own_members
+        while nested and token and owner and "." not in token[0]:
+            found = self.member(f"{path}::{owner}", token[0])
+            if found is not None and self.is_type(found):
+                return found
+            owner = owner.rpartition(".")[0]
+        return self.type_of(path, text)
 
 
 def bare(part: str) -> str:

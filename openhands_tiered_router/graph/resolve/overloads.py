@@ -26,36 +26,59 @@ UNIVERSAL: Final = {
     "toString": "String",
     "ToString": "String",
     "getClass": "Class",
+    "substring": "String",
+    "trim": "String",
+    "toLowerCase": "String",
+    "toUpperCase": "String",
+    "equals": "boolean",
+    "isEmpty": "boolean",
     "hashCode": "int",
 }
 """What methods that every object has give, in any language with overloads."""
 _TEXTS: Final = frozenset({"String", "CharSequence", "char", "Character", "Char"})
 _TRUTHS: Final = frozenset({"boolean", "Boolean"})
 _CLASSES: Final = frozenset({"Class", "Type", "KClass"})
+_PRIMITIVE: Final = frozenset((*_WIDER, "boolean", "char"))
+_UNTYPED: Final = {
+    "null": _PRIMITIVE,
+    "lambda": _PRIMITIVE | _NUMBERS | _TEXTS | _TRUTHS | _CLASSES,
+}
+"""Arguments that have no type of their own, and what they never are."""
 _CLOSED: Final = (_NUMBERS, _TEXTS, _TRUTHS, _CLASSES)
 """An argument of one of these groups is never taken by a parameter of another."""
 
 
-def chosen(twins: Iterable[Twin], arguments: Texts) -> tuple[str, ...]:
+def chosen(
+    twins: Iterable[Twin], arguments: Texts, *, strict: bool = False
+) -> tuple[str, ...]:
     """Return the definitions that a call may mean, by number and type of arguments.
 
     Args:
         twins: The definitions of the name.
         arguments: Simple names of types, "" for an unknown one, ``*`` for any
             number of arguments.
+        strict: Whether the language converts nothing to a type of the workspace
+            unasked, as Java.
 
     Returns:
         One name where the choice is clear, none where no definition takes such
         arguments.
     """
-    worths = [(name, _worth(listed, arguments)) for name, listed in twins]
+    worths = [(name, _worth(listed, arguments, strict)) for name, listed in twins]
     best = max((worth for _, worth in worths), default=-1)
     if best < 0:
         return ()
     return tuple(name for name, worth in worths if worth == best)
 
 
-def _worth(parameters: Texts | None, arguments: Texts) -> int:
+def applicable(twins: Iterable[Twin], arguments: Texts) -> tuple[str, ...]:
+    """Return the definitions that take as many arguments, whatever their types."""
+    return tuple(
+        name for name, listed in twins if _worth(listed, arguments, False) >= 0
+    )
+
+
+def _worth(parameters: Texts | None, arguments: Texts, strict: bool) -> int:
     """Return how well the declared types fit the arguments; -1: not callable."""
     if parameters is None:
         return 0
@@ -70,7 +93,7 @@ def _worth(parameters: Texts | None, arguments: Texts) -> int:
     # a definition without optional parameters is preferred, as compilers do
     exact = 0
     for parameter, argument in zip(parameters, arguments, strict=False):
-        fit = _fit(parameter.rstrip("?*"), argument)
+        fit = _fit(parameter.rstrip("?*"), argument, strict)
         if argument == "*" or parameter.endswith("*"):
             break
         if fit < 0:
@@ -102,12 +125,14 @@ def _labelled(parameters: Texts, arguments: Texts) -> int:
     return -1 if left else 2 * exact + (len(parameters) == len(arguments))
 
 
-def _fit(parameter: str, argument: str) -> int:
+def _fit(parameter: str, argument: str, strict: bool = False) -> int:
     """Return `_EXACT` for equal types, -1 for such as exclude each other, else less."""
     if not parameter or not argument or argument == "*":
         return 0
     if parameter == argument:
         return _EXACT
+    if argument in _UNTYPED:
+        return -1 if parameter in _UNTYPED[argument] else 0
     if parameter in _WIDER and argument in _WIDER:
         wider = _WIDER.index(parameter) - _WIDER.index(argument)
         return _EXACT - wider if wider > 0 else -1
@@ -115,7 +140,8 @@ def _fit(parameter: str, argument: str) -> int:
         return 0
     for group in _CLOSED:
         if argument in group:
-            return 0 if parameter in group or _open(parameter) else -1
+            takes = parameter in group or not strict and _open(parameter)
+            return 0 if takes or parameter.isupper() else -1
     return 0
 
 

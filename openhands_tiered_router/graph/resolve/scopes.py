@@ -142,7 +142,8 @@ class Scopes:
     def head(self, scope: int, parts: list[str]) -> tuple[str | None, list[str], bool]:
         """Return (node, remaining parts, whether the first part is local)."""
         first = bare(parts[0])
-        is_path = parts[0].startswith(PATH)
+        called = self.language.name == "java" and "()" in parts[0]
+        is_path = called or parts[0].startswith(PATH)
         if first == "super" and self.language.name == "rust":
             return self.above(scope), parts[1:], True
         if first in SELF:
@@ -267,7 +268,9 @@ class Scopes:
     ) -> str | None:
         """Evaluate an expression that a local variable is set to."""
         first, at = bare(parts[0]), scope
-        while at >= 0 and first not in SELF and not parts[0].startswith(PATH):
+        called = self.language.name == "java" and "()" in parts[0]
+        unbound = called or first in SELF or parts[0].startswith(PATH)
+        while at >= 0 and not unbound:
             bound = self.variables.get((at, first))
             if bound is variable:
                 return None

@@ -1,0 +1,65 @@
+"""What Java's static imports, nested types, lambdas and literals mean."""
+
+import pytest
+
+from openhands_tiered_router.graph.build import build_graph
+from openhands_tiered_router.graph.model import EdgeKind
+
+
+UTIL = """package a;
+public class Util {
+    public static void check(boolean ok) {}
+    public static void check(String text, Object... more) {}
+    public static void check(Runnable todo) {}
+    public static Builder builder() { return new Builder(); }
+    public Builder made;
+    public static class Builder {
+        public Builder add(String text) { return this; }
+        public Util build() { return null; }
+    }
+    public void done() {}
+}
+"""
+
+
+@pytest.fixture
+def calls(tmp_path):
+    """Return the sure calls of the method ``f`` of a class U, by callee."""
+
+    def linked(body, imports="import static a.Util.check;\nimport a.Util;"):
+        head = f"package b;\n{imports}\nimport java.util.List;\n"
+        text = f"{head}class U {{ {body} }}"
+        for name, content in {"a/Util.java": UTIL, "b/U.java": text}.items():
+            (tmp_path / name).parent.mkdir(exist_ok=True)
+            (tmp_path / name).write_text(content)
+        graph = build_graph(tmp_path, persistent=False, workers=0)
+        return {
+            edge.target.partition("::")[2]
+            for edge in graph.edges_from("b/U.java")
+            if edge.kinds & EdgeKind.CALLS and edge.confidence >= 0.95
+        }
+
+    return linked
+
+
+@pytest.mark.parametrize(
+    ("body", "callees"),
+    [
+        ("void f(int a) { check(a > 1); }", {"Util.check"}),
+        ("void f(int a) { check(!(a > 1) && true); }", {"Util.check"}),
+        ('void f(int a) { check("x" + a); }', {"Util.check#1"}),
+        ('void f(int a) { check("x", a, a); }', {"Util.check#1"}),
+        ("void f() { check(() -> {}); }", {"Util.check#2"}),
+        ('void f() { Util.builder().add("x").build().done(); }',
+         {"Util.builder", "Util.Builder.add", "Util.Builder.build", "Util.done"}),
+        ("void f(Util u) { u.made.build(); }", {"Util.Builder.build"}),
+        ("void f(List<Util> us) { us.forEach(u -> u.done()); }", {"Util.done"}),
+        ("void f(List<Util> us) { us.stream().map((u) -> u.made.build()); }",
+         {"Util.Builder.build"}),
+        # a variable is never called
+        ("void f() { Util g = g(); g.done(); } Util g() { return null; }",
+         {"U.g", "Util.done"}),
+    ],
+)  # fmt: skip
+def test_calls(calls, body, callees):
+    assert calls(body) == callees
