@@ -12,7 +12,9 @@ import pytest
 from click.testing import CliRunner
 
 from openhands_tiered_router.cli.demo import command, problems_of, run
+from openhands_tiered_router.cli.demo.longer import replay_longer
 from openhands_tiered_router.cli.demo.run import DemoResult
+from openhands_tiered_router.cli.demo.shown import _yours
 from openhands_tiered_router.cli.demo.workspace import SuiteResult
 
 
@@ -128,3 +130,25 @@ def test_it_runs_as_a_stranger_would_run_it(tmp_path: Path) -> None:
     assert (kept / "telemetry.sqlite").is_file()
     assert "full = sum(" in (kept / "project" / "shop" / "cart.py").read_text()
     assert "\x1b[" not in done.stdout + done.stderr
+
+
+def test_the_longer_session_shows_gains_losses_and_what_is_unknown() -> None:
+    """Its figures are sums over turns, computed here from the replay's own parts."""
+    longer = replay_longer()
+    assert longer.turns == 41
+    assert longer.usd == pytest.approx(
+        longer.alone_usd - longer.gained_usd + longer.lost_usd, abs=1e-4
+    )
+    assert 0 < longer.dearer < longer.cheaper < longer.turns
+    assert longer.gained_usd > 0 < longer.lost_usd
+    assert 0 <= longer.hard_below <= longer.hard < longer.turns
+
+
+@pytest.mark.parametrize("place", [".claude/projects", ".codex/sessions"])
+def test_it_names_the_sessions_of_this_machine(
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Path, "home", lambda: tmp_path)
+    assert _yours().startswith("tiered-router replay DIRECTORY\n")
+    (tmp_path / place / "project").mkdir(parents=True)
+    assert _yours() == f"tiered-router replay ~/{place}"

@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -63,13 +64,17 @@ def command(keep: bool, as_json: bool) -> None:
             click.echo(problem, err=True)
             sys.exit(1)
         problems = problems_of(result)
+        from openhands_tiered_router.cli.demo.longer import replay_longer
+
+        longer = replay_longer()
         if as_json:
             kept = str(directory) if keep else None
-            click.echo(json.dumps(as_object(result, kept), indent=2))
+            found = as_object(result, kept) | {"longer": asdict(longer)}
+            click.echo(json.dumps(found, indent=2))
         else:
             from openhands_tiered_router.cli.demo.shown import summary
 
-            click.echo(summary(result, problems))
+            click.echo(summary(result, longer, problems))
             if keep:
                 click.echo(f"Kept in {directory}")
     sys.exit(1 if problems else 0)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from openhands.sdk.event import Event
 
     from openhands_tiered_router.calls.fleet import RoutedCall
+    from openhands_tiered_router.cli.demo.longer import Longer
     from openhands_tiered_router.cli.demo.run import DemoResult
     from openhands_tiered_router.router import ComplexityRouter
 
@@ -25,9 +26,9 @@ if TYPE_CHECKING:
 _LABEL: Final = 33
 _SESSIONS: Final = (
     ".openhands/conversations",
-    ".local/state/tiered-router/conversations",
     ".claude/projects",
     ".codex/sessions",
+    ".local/state/tiered-router/conversations",
 )
 """Below the home directory: what ``replay`` can read."""
 
@@ -103,33 +104,46 @@ def label_of(event: Event) -> str:
     return " ".join(Path(word).name if "/" in word else word for word in words)
 
 
-def summary(result: DemoResult, problems: Sequence[str]) -> str:
+def summary(result: DemoResult, longer: Longer, problems: Sequence[str]) -> str:
     """What the fix cost and would have cost, then the rest; what is not shown here."""
     from openhands_tiered_router.cli.demo import NOTES
 
-    fix, other = result.calls[: result.fix], sum(result.alone[: result.fix])
-    usd = sum(call.outcome.cost or 0.0 for call in fix)
-    rest = result.charged - usd
-    share = 1 - usd / other if other else 0.0
     lines = [""]
     if any(attempt.error for call in result.calls for attempt in call.outcome.attempts):
         lines.append("* The provider failed one call with 503, on purpose.")
-    if not problems:
-        lines.append(
-            f"The fix: ${usd:.4f} in {counted(len(fix), 'turn')}; on the complex "
-            f"tier alone about ${other:.4f},\nso routing {_saved(share)}. Short runs "
-            f"save little: {result.cold_share:.0%} of this run's cost is\n"
-            "each model's first prompt, before anything is cached."
-        )
-        said = f"Asked for by name: ${rest:.4f}; there the user decides, not routing."
-        lines.append(said)
-        lines.append(
-            f"The SDK's books and the provider's bill agree: ${result.charged:.5f}. "
-            f"All {result.after.ran} tests pass."
-        )
-    lines += [f"Failed: {problem}" for problem in problems]
-    lines += ["", NOTES, "", f"Try yours:  tiered-router replay {_yours()}"]
+    lines += [f"Failed: {problem}" for problem in problems] or _fix(result)
+    lines += ["", *_longer(longer), "", NOTES, "", f"Try yours:  {_yours()}"]
     return "\n".join(lines)
+
+
+def _fix(result: DemoResult) -> list[str]:
+    fix, other = result.calls[: result.fix], sum(result.alone[: result.fix])
+    usd = sum(call.outcome.cost or 0.0 for call in fix)
+    share = 1 - usd / other if other else 0.0
+    return [
+        f"The fix: ${usd:.4f} in {counted(len(fix), 'turn')}; on the complex "
+        f"tier alone about ${other:.4f},\nso routing {_saved(share)}. Short runs "
+        f"save little: {result.cold_share:.0%} of this run's cost is\n"
+        "each model's first prompt, before anything is cached.",
+        f"Asked for by name: ${result.charged - usd:.4f}; there the user decides, "
+        "not routing.",
+        f"The SDK's books and the provider's bill agree: ${result.charged:.5f}. "
+        f"All {result.after.ran} tests pass.",
+    ]
+
+
+def _longer(longer: Longer) -> list[str]:
+    share = 1 - longer.usd / longer.alone_usd if longer.alone_usd else 0.0
+    return [
+        f"A longer session, replayed: {counted(longer.turns, 'turn')} on this "
+        "package's own code. We wrote\nits actions; what the tools answered is real.",
+        f"  ${longer.usd:.4f}; on complex alone about ${longer.alone_usd:.4f}: routing "
+        f"{_saved(share)}",
+        f"  {counted(longer.cheaper, 'turn')} cheaper, by ${longer.gained_usd:.4f}; "
+        f"{longer.dearer} dearer, by ${longer.lost_usd:.4f}: caches written anew",
+        f"  {longer.hard_below} of {longer.hard} hard turns went to a weaker tier: "
+        "no replay can tell whether\n  they would have succeeded there",
+    ]
 
 
 def _saved(share: float) -> str:
@@ -137,10 +151,15 @@ def _saved(share: float) -> str:
 
 
 def _yours() -> str:
-    """Sessions recorded on this machine, that ``replay`` can read."""
+    """The command for sessions recorded on this machine, if there are any."""
     found = (Path.home() / place for place in _SESSIONS)
     place = next((place for place in found if _has_files(place)), None)
-    return f"~/{place.relative_to(Path.home())}" if place else "DIRECTORY"
+    if place is not None:
+        return f"tiered-router replay ~/{place.relative_to(Path.home())}"
+    return (
+        "tiered-router replay DIRECTORY\n"
+        "            (conversations of OpenHands, Claude Code or Codex; no key needed)"
+    )
 
 
 def _has_files(place: Path) -> bool:
