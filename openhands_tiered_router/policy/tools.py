@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
-from openhands_tiered_router.policy.kinds import ActionKind
+from openhands_tiered_router.policy.kinds import MECHANICAL, ActionKind
 from openhands_tiered_router.policy.shell import command_kind, without_shell
 from openhands_tiered_router.policy.workspace import is_throwaway
 
@@ -28,6 +28,8 @@ MAKER: Final = "maker"
 """Writes a whole file: its place tells whether that is a source."""
 PATCH: Final = "patch"
 """Applies a patch that may add files."""
+CODE: Final = "code"
+"""Runs code that calls other tools: those tell the kind."""
 
 KNOWN: Final[Mapping[str, Mapping[str, str]]] = {
     "OpenHands": {
@@ -63,7 +65,8 @@ KNOWN: Final[Mapping[str, Mapping[str, str]]] = {
     "Codex CLI": {
         SHELL: "shell local_shell shell_command exec_command container.exec",
         PATCH: "apply_patch",
-        "read": "view_image read_mcp_resource write_stdin",
+        CODE: "exec",
+        "read": "view_image read_mcp_resource write_stdin wait",
         "list": "list_dir list_mcp_resources",
         "search": "grep_files",
         "plan": "update_plan",
@@ -153,10 +156,14 @@ _TOOLS: Final = {
     for does, names in rows.items()
     for name in names.split()
 }
-_ACTS: Final = frozenset({SHELL, EDITOR, MAKER, PATCH})
 _READS: Final = frozenset({"view", "read", "open", "show", "print"})
 _MAKES: Final = frozenset({"create", "write", "new"})
 _NAMESPACE: Final = re.compile(r"^(?:mcp__.+?__|functions\.|default_api[.:])")
+_NESTED: Final = re.compile(
+    r"""\btools\.(?P<tool>\w+)\(\s*(?:\{[^}]*?\b["']?cmd["']?\s*:\s*)?"""
+    r"""(?P<given>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`(?:[^`\\]|\\.)*`)?"""
+)
+"""A call within Codex' code mode, with its command line or patch."""
 _WORD: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 _NEW_FILE: Final = re.compile(r"^\*\*\* Add File: (.+)$", re.M)
 _OLD_FILE: Final = re.compile(r"^\*\*\* (?:Update|Delete) File: ", re.M)
@@ -258,6 +265,8 @@ def kind_of(
         return _made(path_of(arguments), root)
     if does == PATCH:
         return _patch_kind(arguments, root)
+    if does == CODE:
+        return _code_kind(arguments, root)
     return ActionKind(does)
 
 
@@ -343,6 +352,20 @@ def _patch_kind(arguments: Mapping[str, Any], root: str) -> ActionKind:
         kinds = {_made(path.strip(), root) for path in made}
         return kinds.pop() if len(kinds) == 1 else ActionKind.EDIT
     return ActionKind.EDIT
+
+
+def _code_kind(arguments: Mapping[str, Any], root: str) -> ActionKind:
+    """The kind of the first call that is no mechanical one, or else of the first."""
+    text = command_of(arguments)
+    kinds = []
+    for match in _NESTED.finditer(text):
+        given = (match["given"] or "")[1:-1]
+        given = given.replace("\\n", "\n").replace('\\"', '"').replace("\\'", "'")
+        kinds.append(kind_of(match["tool"], {"cmd": given} if given else {}, root))
+    if not kinds:
+        named = "command" in arguments or "cmd" in arguments
+        return command_kind(text, root) if named else ActionKind.SNIPPET
+    return next((k for k in kinds if k not in MECHANICAL), kinds[0])
 
 
 def _made(path: str, root: str) -> ActionKind:

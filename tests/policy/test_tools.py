@@ -13,6 +13,7 @@ from openhands_tiered_router.policy.entry import Entry, ToolCall
 from openhands_tiered_router.policy.kinds import ActionKind
 from openhands_tiered_router.policy.session import SessionState
 from openhands_tiered_router.policy.tools import (
+    CODE,
     EDITOR,
     KNOWN,
     MAKER,
@@ -32,7 +33,7 @@ PATCH_OLD = "*** Begin Patch\n*** Update File: src/a.py\n-1\n+2\n*** End Patch"
 
 
 def test_each_row_names_what_the_engine_knows_and_no_name_means_two_things() -> None:
-    ways = {SHELL, EDITOR, MAKER, PATCH, *map(str, ActionKind)}
+    ways = {SHELL, EDITOR, MAKER, PATCH, CODE, *map(str, ActionKind)}
     means: dict[str, set[str]] = {}
     for rows in KNOWN.values():
         assert rows.keys() <= ways
@@ -80,6 +81,7 @@ def test_each_row_names_what_the_engine_knows_and_no_name_means_two_things() -> 
         ("attempt_completion", {"result": "x"}, "finish"),
         ("run_shell_command", {"command": "pytest -q"}, "test"),
         ("bash", {"command": "cd core && ./mvnw -q test -Dtest=X"}, "test"),
+        ("exec", {"command": "ls -l"}, "list"),
         ("bash", {"command": "./gradlew :core:integrationTest"}, "test"),
         ("bash", {"command": "mvn package -DskipTests"}, "shell"),
         ("search_file_content", {"pattern": "x"}, "search"),
@@ -89,6 +91,25 @@ def test_each_row_names_what_the_engine_knows_and_no_name_means_two_things() -> 
 )
 def test_known_tools(tool: str, arguments: dict[str, Any], kind: str) -> None:
     assert kind_of(tool, arguments) == kind
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ('const r = await tools.exec_command({cmd: "rg foo src"});', "search"),
+        (
+            """await Promise.all([tools.exec_command({"workdir":"/w",
+            "cmd":"sed -n '1,9p' \\"a b.py\\""}), tools.exec_command({cmd:'tox'})])""",
+            "test",
+        ),
+        (f"await tools.apply_patch({json.dumps(PATCH_OLD)})", "edit"),
+        (f"await tools.apply_patch({json.dumps(PATCH_NEW)})", "script"),
+        ("await tools.update_plan({plan: []})", "plan"),
+        ("text(1 + 1)", "snippet"),
+    ],
+)
+def test_code_that_calls_tools_is_what_it_calls(code: str, kind: str) -> None:
+    assert kind_of("functions.exec", arguments_of(code)) == kind
 
 
 @pytest.mark.parametrize(
