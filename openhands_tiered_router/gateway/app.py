@@ -15,6 +15,7 @@ from litellm.proxy._types import UserAPIKeyAuth
 from litellm.proxy.auth.user_api_key_auth import user_api_key_auth
 from litellm.proxy.proxy_server import app as proxy
 
+from openhands_tiered_router.calls.answer_size import bound_all
 from openhands_tiered_router.config import ConfigError
 from openhands_tiered_router.gateway.clients import client_of
 from openhands_tiered_router.gateway.door import Door
@@ -28,6 +29,7 @@ __all__ = ["app"]
 
 logger = logging.getLogger(__name__)
 
+bound_all()
 exposition()
 reload_on_sighup()
 take_sighup()

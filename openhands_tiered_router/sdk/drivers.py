@@ -7,6 +7,8 @@ import time
 
 from openhands.sdk.llm import LLMResponse
 
+import openhands_tiered_router.sdk.forks  # noqa: F401  what it does at a fork
+from openhands_tiered_router.calls.answer_size import bounded
 from openhands_tiered_router.calls.deadline import Overdue
 from openhands_tiered_router.calls.steps import Blocking, Pause, Reply, Step
 from openhands_tiered_router.sdk.flow import CallFlow
@@ -50,7 +52,8 @@ def _carry_out(flow: CallFlow, step: Step) -> Reply:
             return step.work()
         send = getattr(flow.llms[step.endpoint], flow.arguments.api)
         arguments, deadline = flow.call_kwargs(step), flow.deadline(step)
-        return flow.checked(deadline.run(lambda: send(**arguments)))
+        with bounded():
+            return flow.checked(deadline.run(lambda: send(**arguments)))
     except Overdue:
         return flow.overdue(step)
     except Exception as error:
@@ -65,7 +68,8 @@ async def _acarry_out(flow: CallFlow, step: Step) -> Reply:
             return await asyncio.to_thread(step.work)
         send = getattr(flow.llms[step.endpoint], f"a{flow.arguments.api}")
         arguments, deadline = flow.call_kwargs(step), flow.deadline(step)
-        return flow.checked(await deadline.arun(lambda: send(**arguments)))
+        with bounded():
+            return flow.checked(await deadline.arun(lambda: send(**arguments)))
     except Overdue:
         return flow.overdue(step)
     except Exception as error:

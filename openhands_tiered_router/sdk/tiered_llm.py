@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import difflib
 import logging
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, Self
 
-import litellm
 from openhands.sdk.llm import LLM, Message, RouterLLM
 from openhands.sdk.llm.utils.metrics import Metrics
 from openhands.sdk.llm.utils.telemetry import Telemetry
@@ -25,7 +23,7 @@ from pydantic import (
 from pydantic.json_schema import SkipJsonSchema
 
 from openhands_tiered_router.sdk.answers import guard_usage
-from openhands_tiered_router.sdk.books import Books, renew_lock
+from openhands_tiered_router.sdk.books import Books
 from openhands_tiered_router.sdk.hooks import SharedTelemetry, carry_over
 from openhands_tiered_router.sdk.tier_fields import (
     OF_THE_HOST,
@@ -385,14 +383,3 @@ def _not_ours(llms: Mapping[str, Any]) -> dict[str, Any]:
 
 def _field_values(llm: LLM) -> dict[str, Any]:
     return {name: getattr(llm, name) for name in type(llm).model_fields}
-
-
-def _after_fork() -> None:
-    """The parent's connections are not the child's: each would read the other's
-    answers. Clients are made anew, and so are locks that another thread may hold."""
-    litellm.in_memory_llm_clients_cache.flush_cache()
-    renew_lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
