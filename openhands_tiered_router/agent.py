@@ -42,6 +42,7 @@ from openhands_tiered_router.guards.verify.finish import Finish
 from openhands_tiered_router.guards.verify.settings import VerifySettings
 from openhands_tiered_router.router import ComplexityRouter
 from openhands_tiered_router.sdk.arrival import with_filter
+from openhands_tiered_router.sdk.histories import recall_authors
 from openhands_tiered_router.sdk.masking import ColdCacheCondenser, longest_lifetime
 from openhands_tiered_router.sdk.tool_choice import ToolChoice, choice_for
 from openhands_tiered_router.sdk.verification import finish_of
@@ -178,6 +179,7 @@ class RoutedAgent(VerifiesFinish, Agent):
         super().init_state(state, on_event=on_event)
         if isinstance(self.llm, ComplexityRouter):
             confirm_as_configured(state, self.llm.settings.confirm)
+            recall_authors(state, self.llm.llms_for_routing, self.llm._ready)
 
     @property
     def tools_map(self) -> dict[str, ToolDefinition]:

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
 import pytest
 
+from openhands_tiered_router import RoutedAgent
+from openhands_tiered_router.calls.fleet import reset_fleet
 from openhands_tiered_router.loopback import Reply, Request, ToolCall, faults
 from openhands_tiered_router.policy.outcome import ErrorKind
 
@@ -78,3 +84,33 @@ def test_a_refused_history_is_mended_and_sent_once_more(world) -> None:
     first, second = [r.body for r in world.provider.requests if r.model == model][1:3]
     assert "Thought 0." in str(first["messages"])
     assert "Thought 0." not in str(second["messages"])
+
+
+def test_a_resumed_conversation_keeps_what_its_model_thought(
+    world, tmp_path: Path
+) -> None:
+    think = thoughtful(world)
+    world.provider.script = lambda request: replace(think(request), thinking="Hm.")
+    fields = {"persistence_dir": str(tmp_path), "delete_on_close": False}
+    one = {"complex": "anthropic/claude-opus-4-5"}
+    made = world.conversation(world.agent(world.router(one), RoutedAgent), **fields)
+    made.send_message("Look around.")
+    made.run()
+    sent = world.provider.requests[-1].body["messages"]
+    assert len(thoughts(sent)) == 5
+    made.close()
+    reset_fleet()  # as in a new process
+    world.provider.script = lambda _request: replace(world.finish(), thinking="Hm.")
+    again = world.conversation(
+        world.agent(world.router(one), RoutedAgent), conversation_id=made.id, **fields
+    )
+    again.send_message("Once more.")
+    again.run()
+    resumed = world.provider.requests[-1].body["messages"]
+    assert thoughts(resumed)[: len(thoughts(sent))] == thoughts(sent) != []
+
+
+def thoughts(messages: list[dict[str, Any]]) -> list[Any]:
+    """The thinking blocks of a prompt, signatures and all."""
+    parts = [part for m in messages for part in m["content"] if isinstance(part, dict)]
+    return [part for part in parts if part.get("type") == "thinking"]

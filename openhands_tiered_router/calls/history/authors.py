@@ -53,26 +53,22 @@ class Authors:
         self._endpoints = {d: e for d, e in self._endpoints.items() if e != endpoint}
         self.generation += 1
 
-    @classmethod
-    def from_events(
-        cls, events: Iterable[Event], endpoints: Mapping[str, str]
-    ) -> Authors:
-        """The authors of a conversation that is resumed.
+    def recall(
+        self, events: Iterable[Event], endpoints: Mapping[str, str | None]
+    ) -> None:
+        """Notes the authors of a conversation that is resumed.
 
         Args:
             events: The conversation's events.
-            endpoints: Endpoint key by response id. The SDK persists what this needs:
-                each usage id's ``Metrics.token_usages`` name their ``response_id``.
+            endpoints: Endpoint by response id; ``None``: not known.
         """
         from openhands.sdk.event import ActionEvent, MessageEvent
 
-        authors = cls()
         for event in events:
             if isinstance(event, (ActionEvent, MessageEvent)):
                 endpoint = endpoints.get(event.llm_response_id or "")
                 if endpoint is not None:
-                    authors.record(event.to_llm_message(), endpoint)
-        return authors
+                    self.record(event.to_llm_message(), endpoint)
 
     def _remember(self, digest: bytes, endpoint: str | None) -> None:
         if len(self._endpoints) >= LIMIT:

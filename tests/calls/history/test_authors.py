@@ -47,7 +47,8 @@ def test_a_resumed_conversation_knows_its_authors() -> None:
         MessageEvent(source="agent", llm_message=said, llm_response_id="r2"),
         *events(AUTHORS["kimi"].turn(1)[0], "r3"),
     ]
-    authors = Authors.from_events(log, {"r1": "manual", "r2": "simple"})
+    authors = Authors()
+    authors.recall(log, {"r1": "manual", "r2": "simple", "r3": None})
     assert authors.of(answer) == "manual"
     assert authors.of(said) == "simple"
     assert authors.of(log[-1].to_llm_message()) is None
