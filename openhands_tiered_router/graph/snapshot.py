@@ -149,17 +149,6 @@ class CodeGraph:
             return ()
         return (*contains_edges(record.facts), *record.edges)
 
-    def edges_to(self, path: str) -> tuple[Edge, ...]:
-        """Return the edges from other files into the nodes of a file."""
-        if path not in self.files:
-            return ()
-        return tuple(
-            edge
-            for source in self.file_graph.predecessors(path)
-            for edge in self.records[source].edges
-            if path_of(edge.target) == path
-        )
-
     def changed_since(self, version: int) -> frozenset[str] | None:
         """Return the paths touched after `version`; None if too long ago.
 

@@ -9,7 +9,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -94,11 +94,6 @@ class Workspace:
                 self._edits.add(relative)
                 self._idle.clear()
             self._wake.set()
-
-    def note_edits(self, paths: Iterable[str | os.PathLike[str]]) -> None:
-        """Say that several files changed; see `note_edit`."""
-        for path in paths:
-            self.note_edit(path)
 
     def rescan(self) -> None:
         """Say that anything may have changed, such as after a shell command."""

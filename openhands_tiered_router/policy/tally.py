@@ -96,7 +96,6 @@ class Pace:
     """End of the last answer, epoch seconds."""
     log_seconds: float = 0.0
     """Sum of the logarithms of the turns' seconds."""
-    total_seconds: float = 0.0
     turns: int = 0
 
     def answered(self, now: float, *, waited: bool) -> Pace:
@@ -108,7 +107,6 @@ class Pace:
         return Pace(
             answered_at=now,
             log_seconds=self.log_seconds + math.log(seconds),
-            total_seconds=self.total_seconds + seconds,
             turns=self.turns + 1,
         )
 
@@ -117,11 +115,6 @@ class Pace:
         """Expected geometric mean of a turn's seconds, in this conversation."""
         known = self.log_seconds + _TYPICAL_WEIGHT * math.log(TYPICAL_TURN)
         return math.exp(known / (self.turns + _TYPICAL_WEIGHT))
-
-    @property
-    def mean_seconds(self) -> float:
-        """Arithmetic mean of a turn's seconds; what is typical before the first."""
-        return self.total_seconds / self.turns if self.turns else TYPICAL_TURN
 
 
 def _shorter(context: tuple[str, ...]) -> tuple[str, ...]:

@@ -29,8 +29,6 @@ class Selection:
     files: tuple[str, ...]
     left_out: int = 0
     """Further ones, beyond the limit."""
-    by_graph: bool = False
-    """Whether the code graph named them; else they were found by their names."""
 
 
 def tests_among(paths: Iterable[str]) -> list[str]:
@@ -69,7 +67,7 @@ def select(
     others = reached or _nearest(sorted(known), [c.path for c in code], read)
     every = sorted(known) if len(known) <= limit else []
     found = list(dict.fromkeys([*own, *others, *every]))
-    return Selection(tuple(found[:limit]), max(len(found) - limit, 0), bool(reached))
+    return Selection(tuple(found[:limit]), max(len(found) - limit, 0))
 
 
 def _reached(graph: CodeGraph, changed: Iterable[Changed]) -> list[str]:

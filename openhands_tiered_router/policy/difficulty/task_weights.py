@@ -52,11 +52,6 @@ class DifficultyFit:
         return self.slope * off
 
 
-def difficulty_shift(score: float) -> float:
-    """`DifficultyFit.shift` of the package's own weights."""
-    return default_weights().difficulty.shift(score)
-
-
 @dataclass(frozen=True)
 class TaskWeights:
     """Everything that turns a request into a score."""

@@ -10,7 +10,6 @@ import pytest
 from openhands_tiered_router.policy.difficulty.task_weights import (
     DifficultyFit,
     default_weights,
-    difficulty_shift,
 )
 from openhands_tiered_router.record.calibrate.difficulty import fit_difficulty
 from openhands_tiered_router.record.calibrate.issues import CENTRE, SPREAD, Issues
@@ -62,7 +61,7 @@ def test_a_shift_ends_where_no_issue_has_been_seen() -> None:
 
 
 def test_a_higher_score_of_the_package_never_makes_a_task_easier() -> None:
-    shifts = [difficulty_shift(i / 100) for i in range(101)]
+    shifts = [default_weights().difficulty.shift(i / 100) for i in range(101)]
     assert shifts == sorted(shifts)
     assert shifts[0] < 0 < shifts[-1]
     assert default_weights().difficulty.reach < 0.2
