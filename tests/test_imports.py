@@ -57,6 +57,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "conversation": {"agent", "guards", "router"},
     "gateway": {
         "calls", "config", "guards", "policy", "record", "sdk", "tiers",
+        "tokens",
     },
     "server": {"agent", "config", "guards", "router", "skill_kit"},
     "resolver": {

@@ -252,7 +252,10 @@ def _set_out(
     """The route, and what changes in the request for each of its endpoints."""
     route = router.set_out(call)
     try:
-        return route, [_target(router, route, key, data) for key in route.order]
+        short = router.shortened(call, data)
+        body = {**data, **short}
+        order = route.order
+        return route, [{**short, **_target(router, route, k, body)} for k in order]
     except Exception:
         router.gave_up(route)
         raise

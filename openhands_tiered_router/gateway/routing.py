@@ -6,11 +6,12 @@ an SDK conversation's calls do.
 
 from __future__ import annotations
 
+import logging
 from collections import OrderedDict
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from openhands_tiered_router.calls import clock, folding
 from openhands_tiered_router.calls.errors import kind_of, retry_after
@@ -20,6 +21,7 @@ from openhands_tiered_router.calls.health.endpoint import EndpointHealth
 from openhands_tiered_router.calls.health.transitions import Permit
 from openhands_tiered_router.calls.state.settings import StateSettings
 from openhands_tiered_router.calls.steps import Blocking, Reply, Step
+from openhands_tiered_router.gateway.arrival import Arrivals
 from openhands_tiered_router.gateway.call import GatewayCall
 from openhands_tiered_router.gateway.clients import Client
 from openhands_tiered_router.policy.decision import Decision, Reason
@@ -28,6 +30,8 @@ from openhands_tiered_router.policy.request import Purpose, RoutingRequest
 from openhands_tiered_router.policy.session import SessionState
 from openhands_tiered_router.sdk.setup import RouterSetup
 
+
+logger = logging.getLogger(__name__)
 
 MAX_RESPONSES: Final = 10_000
 """Answers of the Responses API of which it is remembered who gave them."""
@@ -64,6 +68,7 @@ class GatewayRouter:
         self._workspaces = workspaces
         self._gave: OrderedDict[str, tuple[Client | None, str]] = OrderedDict()
         """Who got a response, and from which endpoint, by its id."""
+        self._arrivals = Arrivals()
 
     @property
     def state(self) -> StateSettings:
@@ -74,6 +79,20 @@ class GatewayRouter:
         """Whether the call continues an answer that another client got."""
         owner, _ = self._gave.get(call.continues or "", (call.client, ""))
         return _name(owner) != _name(call.client)
+
+    def shortened(self, call: GatewayCall, body: Mapping[str, Any]) -> dict[str, Any]:
+        """The fields of a request to send instead with ``[tokens] filter``; none on a
+        fault of ours."""
+        messages = body.get("messages")
+        if not self._setup().tokens.filter or not isinstance(messages, list):
+            return {}
+        try:
+            short = self._arrivals.shortened(call, messages)
+        except Exception as error:
+            # The type alone: a message could quote a result.
+            logger.error("tool results not shortened: %s", type(error).__name__)
+            return {}
+        return {} if short is None else {"messages": short}
 
     def set_out(self, call: GatewayCall) -> Route:
         """Decides; what goes wrong in here sends the request to the default tier.

@@ -20,7 +20,7 @@ from openhands.sdk.event import ActionEvent, LLMConvertibleEvent, ObservationEve
 from openhands.sdk.llm import TextContent
 from openhands.sdk.tool import Action, Observation, ToolDefinition, ToolExecutor
 
-from openhands_tiered_router.tokens.filter import arrived
+from openhands_tiered_router.tokens.filter import LEAST, arrived
 from openhands_tiered_router.tokens.repeats import Seen
 
 
@@ -28,8 +28,6 @@ logger = logging.getLogger(__name__)
 
 FILTERED: Final = frozenset({"terminal", "file_editor", "grep"})
 """Tools of the SDK whose results are texts that may be shortened; no others are."""
-LEAST: Final = 400
-"""Characters below which a result is left alone."""
 WHOLE: Final = "whole-results"
 """Directory, below that of the conversation's observations, for what was distilled."""
 

@@ -51,6 +51,7 @@ from openhands_tiered_router.sdk.spending import Caller, Quote, Spending, quotes
 from openhands_tiered_router.sdk.tracing import in_span
 from openhands_tiered_router.settings import RouterSettings
 from openhands_tiered_router.tiers import Endpoint, Tier
+from openhands_tiered_router.tokens.settings import TokenSettings
 
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ class RouterSetup:
     cache: CacheSettings = CacheSettings()
     budgets: tuple[Budget, ...] = ()
     state: StateSettings = StateSettings()
+    tokens: TokenSettings = TokenSettings()
     text_bytes: int | None = None
     """Of texts to record; ``None``: no texts."""
     config: str | None = None
@@ -102,6 +104,7 @@ class RouterSetup:
             cache=settings.cache,
             budgets=settings.budgets,
             state=settings.state,
+            tokens=settings.tokens,
             text_bytes=_text_bytes(settings, recorder),
             config=config_fingerprint(settings.config_file),
         )

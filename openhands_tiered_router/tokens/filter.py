@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from openhands_tiered_router.tokens.distil import distilled
 from openhands_tiered_router.tokens.repeats import Seen, without_repeats
+
+
+LEAST: Final = 400
+"""Characters below which fronts leave a result alone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ class TokenSettings(Section):
 
     filter: bool = False
     """Shorten results of the terminal, the editor and searches when they arrive: what
-    is in view above is referred to, routine is counted. For a ``RoutedAgent``."""
+    is in view above is referred to, routine is counted. For a ``RoutedAgent``; the
+    gateway refers to what is in view alone."""
     mask: bool = False
     """Leave old results out of prompts whose cache has died, where ``routed_agent``
     makes the condenser. Some of what goes is missed later: opt-in."""
