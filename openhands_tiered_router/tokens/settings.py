@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from openhands_tiered_router.fields import Count, Section
 
@@ -23,3 +23,12 @@ class TokenSettings(Section):
     """Tokens of MCP servers' schemas that a conversation is offered, chosen by its
     first request; the other tools are found by ``find_tool``. Unset: all are offered.
     For a ``RoutedAgent``."""
+
+    @model_validator(mode="after")
+    def _one_way_to_the_past(self) -> Self:
+        if self.filter and self.mask:
+            raise ValueError(
+                "filter and mask exclude each other: filter refers to results above "
+                "that mask may leave out; switch one of them off"
+            )
+        return self

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from itertools import accumulate
 
+import pytest
 from hypothesis import given, strategies as st
+from pydantic import ValidationError
 
 from openhands_tiered_router.tokens.masking import (
     KEEP,
@@ -13,6 +15,7 @@ from openhands_tiered_router.tokens.masking import (
     idle,
     notice,
 )
+from openhands_tiered_router.tokens.settings import TokenSettings
 
 
 def timed(gaps: list[tuple[bool, float]]) -> list[tuple[bool, float]]:
@@ -78,3 +81,10 @@ def test_a_notice_is_never_longer_and_its_own_notice(text: str) -> None:
     assert len(short) <= len(text)
     assert notice(short) == short
     assert short == text or len(text) >= LEAST
+
+
+def test_references_and_what_they_refer_to_are_not_both_shortened() -> None:
+    TokenSettings(filter=True)
+    TokenSettings(mask=True)
+    with pytest.raises(ValidationError, match="filter and mask exclude each other"):
+        TokenSettings(filter=True, mask=True)
