@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from openhands_tiered_router.fields import Count, Section
+from openhands_tiered_router.fields import Count, Section, fault
 
 
 class TokenSettings(Section):
@@ -27,8 +27,6 @@ class TokenSettings(Section):
     @model_validator(mode="after")
     def _one_way_to_the_past(self) -> Self:
         if self.filter and self.mask:
-            raise ValueError(
-                "filter and mask exclude each other: filter refers to results above "
-                "that mask may leave out; switch one of them off"
-            )
+            why = "has filter refer to results above that mask may leave out"
+            raise fault(why, "Switch filter or mask off")
         return self
