@@ -235,6 +235,11 @@ def is_shell(name: str) -> bool:
     return _TOOLS.get(_plain(name)) == SHELL
 
 
+def is_known(name: str) -> bool:
+    """Whether ``KNOWN`` has the tool."""
+    return _plain(name) in _TOOLS
+
+
 def kind_of(
     name: str,
     arguments: Mapping[str, Any],
