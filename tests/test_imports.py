@@ -149,6 +149,7 @@ def test_start_up_imports_no_heavy_library(program: str) -> None:
     assert result.stdout.splitlines()[-1] == "[]"
 
 
+@pytest.mark.slow
 def test_litellm_looks_for_no_prices_when_it_is_imported() -> None:
     """Where it finds none, it may fail to be imported: see docs/sdk.md."""
     program = "from openhands_tiered_router import ComplexityRouter"
@@ -162,6 +163,7 @@ def test_litellm_looks_for_no_prices_when_it_is_imported() -> None:
             prices.accept()
 
 
+@pytest.mark.slow
 def test_threads_may_be_the_first_to_import() -> None:
     names = sorted(openhands_tiered_router.__all__)
     check = (

@@ -268,6 +268,7 @@ def test_wrong_usage_is_told(run, arguments: list[str], words: str) -> None:
     assert words in result.output
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for a child")
 def test_ctrl_c_pauses_and_tells_how_to_resume(run, provider, tmp_path) -> None:
     provider.faults.at(2, faults.Hang())

@@ -176,7 +176,7 @@ def test_a_run_that_was_turned_away_goes_on_when_run_again(world) -> None:
     assert re.search(r"try again in \d+ s", str(caught.value.__cause__))
     assert len(world.provider.requests) == 2
     for _ in range(2):
-        limiter_of(router)._cell.last = Counts()  # a minute later
+        limiter_of(router)._value.last = Counts()  # a minute later
         if str(conversation.state.execution_status.value) != "finished":
             try:
                 conversation.run()

@@ -81,6 +81,7 @@ def endless(world):
     return script
 
 
+@pytest.mark.slow
 def test_resume_in_a_new_process(world, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setenv("LOOPBACK_KEY", "sk-loopback")
     world.provider.script = endless(world)

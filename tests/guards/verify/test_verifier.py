@@ -443,6 +443,7 @@ def test_a_workspace_may_be_a_part_of_a_repository(project: Project) -> None:
     assert verifier.judge(base, [], "").reason is Reason.NO_CHANGE
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not _runs("cargo", "--version"), reason="cargo does not run")
 def test_cargo_runs_the_tests_of_a_crate(project: Project, judge: Judge) -> None:
     project.write(

@@ -188,6 +188,7 @@ print(json.dumps({"known": known, "differences": differences}))
 """
 
 
+@pytest.mark.slow
 def test_names_resolve_as_they_do_in_litellm() -> None:
     """Every chat model of the table that litellm finds, bare and with its provider."""
     done = subprocess.run(
