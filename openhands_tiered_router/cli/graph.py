@@ -155,15 +155,11 @@ def where(
 
     TEXT is a request, an issue or an error message; - reads it from standard input.
     """
-    from openhands_tiered_router.graph.git_history import History, read_history
-    from openhands_tiered_router.graph.location import Locator
+    from openhands_tiered_router.graph.where import where as located
 
     if text == "-":
         text = sys.stdin.read()
-    graph = open_graph(root)
-    locator = Locator()
-    locator.update(graph, History() if no_history else read_history(graph.root))
-    found = locator.locate(text)
+    found = located(root, text, history=not no_history, build=open_graph)
     if as_json:
         answer = asdict(found)
         for part in ("files", "definitions"):

@@ -153,6 +153,11 @@ class Cache:
                 links=_links.decode(links) if links else (),
             )
 
+    def stamps(self) -> dict[str, Stamp]:
+        """Return when each file was last read; raises one of `DAMAGED`."""
+        rows = self._rows("select path, mtime_ns, size, seen_ns from summary")
+        return {path: Stamp(mtime, size, seen) for path, mtime, size, seen in rows}
+
     def bodies(self) -> Iterator[tuple[str, FileFacts, Linked]]:
         """Yield the facts and links of every file; raises one of `DAMAGED`."""
         for path, facts, linked in self._rows("select * from body"):

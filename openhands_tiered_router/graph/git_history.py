@@ -63,6 +63,23 @@ def read_history(root: Path) -> History:
     return parse_log(_git_log(root))
 
 
+def commit_stamp(root: Path) -> str:
+    """Return a text that differs when HEAD does; "" without git. Runs no program."""
+    try:
+        found = Found.around(root)
+        head = (found.directory / "HEAD").read_text("utf-8", "replace").strip()
+        _, ref, name = head.partition("ref: ")
+        if not ref:
+            return head
+        loose = found.common / name
+        if loose.is_file():
+            return f"{head} {loose.read_text('utf-8', 'replace').strip()}"
+        packed = (found.common / "packed-refs").stat()
+    except (GitError, OSError):
+        return ""
+    return f"{head} {packed.st_mtime_ns} {packed.st_size}"
+
+
 def parse_log(log: str) -> History:
     """Read the output of `COMMAND`; what is cut off at its end is left out."""
     return summarise(_commits(log))

@@ -1,5 +1,6 @@
 """The workspace's .gitignore files, as git reads them."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ LIMIT: Final = 1_000_000
 """Bytes; a larger ignore file is not read."""
 
 
+_NAMED: Final = re.compile(r"\(\?P<\w+>")
 _GLOB: Final = frozenset("*?[\\")
 
 
@@ -27,8 +29,8 @@ class Patterns:
     spec: "GitIgnoreSpec"
     names: frozenset[str]
     suffixes: tuple[str, ...]
-    others: "GitIgnoreSpec"
-    """Patterns whose last component is neither."""
+    others: "re.Pattern[str] | None"
+    """Matches what any pattern does whose last component is neither."""
 
     def verdict(self, path: str) -> bool | None:
         """Return True to ignore, False to keep, None when nothing matches."""
@@ -36,7 +38,7 @@ class Patterns:
         possible = (
             name in self.names
             or name.endswith(self.suffixes)
-            or self.others.check_file(path).include is not None
+            or (self.others is not None and self.others.search(path) is not None)
         )
         return self.spec.check_file(path).include if possible else None
 
@@ -74,15 +76,24 @@ def _patterns(lines: Iterable[str]) -> Patterns:
         spec=GitIgnoreSpec.from_lines(lines),
         names=frozenset(names),
         suffixes=tuple(sorted(suffixes)),
-        others=GitIgnoreSpec.from_lines(others),
+        others=_any_of(GitIgnoreSpec.from_lines(others)),
     )
+
+
+def _any_of(spec: "GitIgnoreSpec") -> "re.Pattern[str] | None":
+    """Return one expression for all patterns: asking each takes 30 us a path."""
+    known = (getattr(p, "regex", None) for p in spec.patterns)
+    found = [regex.pattern for regex in known if regex is not None]
+    unnamed = (_NAMED.sub("(?:", pattern) for pattern in found)
+    return re.compile("|".join(f"(?:{p})" for p in unnamed)) if found else None
 
 
 class Ignored:
     """Decides whether a path is ignored; the deepest ignore file that says wins."""
 
     def __init__(self, specs: Mapping[str, Patterns]) -> None:
-        self._specs = specs
+        self._specs = dict(specs)
+        """By directory, outermost first; only directories around what is asked."""
 
     def add(self, directory: str, spec: Patterns) -> "Ignored":
         """Return this with one more ignore file, in `directory` ("" = root)."""
@@ -91,14 +102,11 @@ class Ignored:
     def __call__(self, path: str, *, is_directory: bool) -> bool:
         """Whether git would ignore a path (POSIX, relative to the workspace)."""
         target = f"{path}/" if is_directory else path
-        directory = path.rpartition("/")[0]
-        while True:
-            spec = self._specs.get(directory)
-            if spec is not None:
-                start = len(directory) + 1 if directory else 0
-                verdict = spec.verdict(target[start:])
-                if verdict is not None:
-                    return verdict
-            if not directory:
-                return False
-            directory = directory.rpartition("/")[0]
+        for directory, spec in reversed(self._specs.items()):
+            start = len(directory) + 1 if directory else 0
+            if directory and not target.startswith(f"{directory}/"):
+                continue
+            verdict = spec.verdict(target[start:])
+            if verdict is not None:
+                return verdict
+        return False

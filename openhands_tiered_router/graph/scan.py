@@ -8,6 +8,7 @@ import os
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from stat import S_ISREG
 from typing import Final
 
 from openhands_tiered_router.graph.ignore import Ignored, read_patterns
@@ -96,10 +97,11 @@ def _directory(state: _Scan, directory: str, ignored: Ignored) -> None:
     except OSError:
         state.skipped["unreadable"] += 1
         return
-    if any(entry.name == ".gitignore" for entry in found):
+    names = {entry.name for entry in found}
+    if ".gitignore" in names:
         spec = read_patterns(Path(state.root, directory, ".gitignore"))
         ignored = ignored.add(directory, spec) if spec else ignored
-    if any(entry.name == "pyvenv.cfg" for entry in found):
+    if "pyvenv.cfg" in names:
         state.skipped["vendored"] += 1
         return
     for entry in found:
@@ -136,13 +138,12 @@ def _file(state: _Scan, path: str, entry: "os.DirEntry[str]", ignored: Ignored) 
         return
     try:
         status = entry.stat(follow_symlinks=False)
-        regular = entry.is_file(follow_symlinks=False)
         path.encode()
     except (OSError, UnicodeEncodeError):
         state.skipped["unreadable"] += 1
         return
     found = Found(path, status.st_size, status.st_mtime_ns)
-    if not regular:
+    if not S_ISREG(status.st_mode):
         state.skipped["not a file"] += 1
     elif manifest:
         state.manifests.append(found)

@@ -10,7 +10,7 @@ changed, and a reader in the middle of an update sees each term before or after 
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import ceil, log
@@ -109,6 +109,22 @@ class FileIndex:
         self._numbers: dict[str, int] = {}
         self._terms: dict[int, tuple[str, ...]] = {}
         self._postings: dict[str, Postings] = {}
+
+    @classmethod
+    def of(
+        cls, paths: Sequence[str | None], postings: Mapping[str, Postings]
+    ) -> "FileIndex":
+        """Return an index to ask, not to change, of some terms.
+
+        Args:
+            paths: By number; None for one that is gone.
+            postings: Of the terms that will be asked for, without what is gone.
+        """
+        index = cls()
+        index._paths = list(paths)
+        index._numbers = {path: n for n, path in enumerate(paths) if path is not None}
+        index._postings = dict(postings)
+        return index
 
     def __len__(self) -> int:
         return len(self._numbers)
@@ -212,7 +228,7 @@ class FileIndex:
 
 _NONE: Final = Postings([], [])
 
-_GRADES: Final = tuple(grade / 128 for grade in range(129))
+GRADES: Final = tuple(grade / 128 for grade in range(129))
 """Worths are rounded to these, so that equal ones are one object."""
 
 
@@ -225,7 +241,7 @@ def file_worths(facts: FileFacts, history: FileHistory | None) -> dict[str, floa
         for term, count in counts.items():
             weighted[term] += field.weight * count / norm
     return {
-        term: _GRADES[ceil(128 * tf / (SATURATION + tf))]
+        term: GRADES[ceil(128 * tf / (SATURATION + tf))]
         for term, tf in weighted.items()
     }
 

@@ -1,6 +1,6 @@
 """Rank files and definitions for a piece of text."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from operator import itemgetter
 from threading import Lock
@@ -138,55 +138,19 @@ class Locator:
         graph = self._graph
         if graph is None:
             return NOWHERE
-        query, index = parse(text), self._index
-        weights = index.weigh(query.terms)
-        files = self._rank(graph, query, index.scores(weights))
-        definitions = self._search(graph, weights, files[:SEARCHED])
-        return Location(
-            files,
-            definitions,
-            ambiguity([hit.score for hit in files]),
-            ambiguity([hit.score for hit in definitions]),
+        files = graph.files
+        return located(
+            parse(text),
+            self._index,
+            self._places,
+            is_test=lambda path: path in files and files[path].is_test,
+            definitions=lambda path: self._indexed(graph.facts(path)),
         )
 
-    def _rank(
-        self, graph: CodeGraph, query: Query, scores: dict[str, float]
-    ) -> tuple[Hit, ...]:
-        """Raise the files that the text names, and lower the tests."""
-        best = max(scores.values(), default=1.0)
-        for path, share in self._named(query).items():
-            scores[path] = scores.get(path, 0.0) + share * best
-        files = graph.files
-        for path in scores:
-            if path in files and files[path].is_test:
-                scores[path] *= TEST
-        return _best(scores, RANKED)
-
-    def _named(self, query: Query) -> dict[str, float]:
-        """Return the files that the text names, and how sure that is, in (0, 1]."""
-        named: dict[str, float] = {}
-        for place in query.places:
-            paths, worth = self._places.by_path(place), NAMED_PATH
-            if not paths:
-                paths, worth = self._places.by_module(place), NAMED_MODULE
-            for path in paths:
-                named[path] = max(named.get(path, 0.0), worth / len(paths))
-        return named
-
-    def _search(
-        self, graph: CodeGraph, weights: Mapping[str, float], files: Iterable[Hit]
-    ) -> tuple[Hit, ...]:
-        found: list[tuple[float, FileFacts, int]] = []
-        for file in files:
-            facts = graph.facts(file.node)
-            if facts is not None:
-                share = FILE_SHARE * file.score
-                scores = definition_scores(self._definition_index(facts), weights)
-                classes_first(facts, scores)
-                found += [(own + share, facts, n) for n, own in scores.items()]
-        found.sort(key=itemgetter(0), reverse=True)
-        hits = [Hit(f.node_id(number), score) for score, f, number in found[:RANKED]]
-        return tuple(sorted(hits, key=lambda hit: (-hit.score, hit.node)))
+    def _indexed(
+        self, facts: FileFacts | None
+    ) -> tuple[FileFacts, DefinitionIndex] | None:
+        return (facts, self._definition_index(facts)) if facts else None
 
     def _definition_index(self, facts: FileFacts) -> DefinitionIndex:
         known = self._definitions.get(facts.path)
@@ -197,6 +161,56 @@ class Locator:
         index = definition_index(facts)
         self._definitions[facts.path] = (facts.digest, index)
         return index
+
+
+def located(
+    query: Query,
+    index: FileIndex,
+    places: PlaceIndex,
+    *,
+    is_test: Callable[[str], bool],
+    definitions: Callable[[str], tuple[FileFacts, DefinitionIndex] | None],
+) -> Location:
+    """Rank the files of an index, and what is in the first `SEARCHED` of them."""
+    weights = index.weigh(query.terms)
+    scores = index.scores(weights)
+    best = max(scores.values(), default=1.0)
+    for path, share in _named(query, places).items():
+        scores[path] = scores.get(path, 0.0) + share * best
+    for path in scores:
+        if is_test(path):
+            scores[path] *= TEST
+    files = _best(scores, RANKED)
+    found: list[tuple[float, FileFacts, int]] = []
+    for file in files[:SEARCHED]:
+        inside = definitions(file.node)
+        if inside is not None:
+            facts, terms = inside
+            own = definition_scores(terms, weights)
+            classes_first(facts, own)
+            share = FILE_SHARE * file.score
+            found += [(score + share, facts, n) for n, score in own.items()]
+    found.sort(key=itemgetter(0), reverse=True)
+    hits = [Hit(f.node_id(number), score) for score, f, number in found[:RANKED]]
+    hits.sort(key=lambda hit: (-hit.score, hit.node))
+    return Location(
+        files,
+        tuple(hits),
+        ambiguity([hit.score for hit in files]),
+        ambiguity([hit.score for hit in hits]),
+    )
+
+
+def _named(query: Query, places: PlaceIndex) -> dict[str, float]:
+    """Return the files that a text names, and how sure that is, in (0, 1]."""
+    named: dict[str, float] = {}
+    for place in query.places:
+        paths, worth = places.by_path(place), NAMED_PATH
+        if not paths:
+            paths, worth = places.by_module(place), NAMED_MODULE
+        for path in paths:
+            named[path] = max(named.get(path, 0.0), worth / len(paths))
+    return named
 
 
 def _best(scores: Mapping[str, float], count: int) -> tuple[Hit, ...]:
