@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -161,6 +162,7 @@ class RoutedAgent(VerifiesFinish, Agent):
             recorder=llm.recorder,
             graph=llm.settings.graph.enabled,
             escalate=fleet().session(str(conversation.id)).rejected,
+            not_worth=partial(llm.not_worth_another_try, conversation.id),
         )
 
     def _initialize(self, state: ConversationState) -> None:

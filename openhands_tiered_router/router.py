@@ -32,6 +32,7 @@ from openhands_tiered_router.sdk import (
     images,
 )
 from openhands_tiered_router.sdk.drivers import adrive, drive
+from openhands_tiered_router.sdk.endpoints import with_verdicts
 from openhands_tiered_router.sdk.entries import (
     Api,
     CallArguments,
@@ -44,6 +45,9 @@ from openhands_tiered_router.sdk.reload import Version, live_config, newest_vers
 from openhands_tiered_router.sdk.rules import read_tables
 from openhands_tiered_router.sdk.setup import RouterSetup, Unshared
 from openhands_tiered_router.sdk.tiered_llm import TieredLLM, TierName
+from openhands_tiered_router.sdk.verification import (
+    not_worth_another_try as not_worth,
+)
 from openhands_tiered_router.settings import RouterSettings
 from openhands_tiered_router.tiers import Tier
 
@@ -121,7 +125,7 @@ class ComplexityRouter(TieredLLM):
     def _configured(
         cls, config: RouterConfig, environ: Mapping[str, str], fields: dict[str, Any]
     ) -> Self:
-        settings = settings_of(config)
+        settings = with_verdicts(settings_of(config))
         read_tables()  # here, where files are read in any case
         own = {
             "llms_for_routing": build_llms(config, environ),
@@ -245,6 +249,15 @@ class ComplexityRouter(TieredLLM):
     def calls(self, conversation_id: object) -> list[RoutedCall]:
         """The routed calls of a conversation of this process, oldest first."""
         return self._ready().fleet.calls(str(conversation_id))
+
+    def not_worth_another_try(self, conversation_id: object) -> str:
+        """Why rejected work is not worth another try, in words for the user.
+
+        Returns:
+            "": it may be, or that is not known, or a tier is pinned.
+        """
+        pinned = self._pin is not None
+        return "" if pinned else not_worth(self._ready(), str(conversation_id))
 
     @property
     def recorder(self) -> TelemetryRecorder:

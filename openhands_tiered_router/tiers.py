@@ -134,6 +134,8 @@ class Endpoint:
     not said, and `policy.value.strength` looks it up."""
     task_usd: float | None = None
     """USD that it spends on a task alone, by the user's own word."""
+    verdicts: tuple[int, int] = (0, 0)
+    """The user's own tasks that it solved alone, and those that it did not."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -241,7 +241,7 @@ def _models(checked: Checked) -> Iterator[Finding]:
 def _strengths(checked: Checked) -> Iterator[Finding]:
     """Whether the choice between models rests on figures."""
     endpoints = checked.tiers.endpoints
-    strengths = strengths_of(endpoints)
+    strengths = strengths_of(endpoints, checked.config.policy.work)
     remedy = "Add success and task_usd from your own tasks"
     if not strengths and len(endpoints) > 1:
         yield Finding(

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from openhands_tiered_router.config import RouterConfig, build_llms, open_config
 from openhands_tiered_router.config.settings import file_of, settings_of
 from openhands_tiered_router.gateway.routing import GatewayRouter
+from openhands_tiered_router.sdk.endpoints import with_verdicts
 from openhands_tiered_router.sdk.reload import live_config
 from openhands_tiered_router.sdk.setup import RouterSetup
 
@@ -27,7 +28,7 @@ def open_router(
         ConfigError: It cannot be used; lists every problem.
     """
     config = open_config(None)
-    llms, settings = build_llms(config, environ), settings_of(config)
+    llms, settings = build_llms(config, environ), with_verdicts(settings_of(config))
     first = RouterSetup.of(llms, settings, config.default_tier)
     prepare(config)
     path = file_of(config)

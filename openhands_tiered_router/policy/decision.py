@@ -84,6 +84,9 @@ class Decision:
     way: tuple[Tier, ...] = ()
     """Tiers in the order in which the task would be tried from here, each after the
     work of the one before was rejected; empty: success rates are not known."""
+    not_worth: str = ""
+    """Why no further try after a rejection is expected to be worth its cost, in words
+    for the user; "": one is, or it is not known."""
     policy: str = "rules"
     """Name and version of the policy, for later analysis."""
 

@@ -44,6 +44,7 @@ class Draft:
     dimensions: tuple[Dimension, ...] = ()
     reasons: tuple[Reason, ...] = ()
     way: tuple[Tier, ...] = ()
+    not_worth: str = ""
     order: tuple[str, ...] = ()
     """Endpoints to try, best first. Set by ``choose``."""
 
@@ -135,5 +136,6 @@ def _decision(draft: Draft, policy: str) -> Decision:
         reasons=draft.reasons,
         dimensions=draft.dimensions,
         way=draft.way,
+        not_worth=draft.not_worth,
         policy=policy,
     )

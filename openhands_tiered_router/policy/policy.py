@@ -17,6 +17,7 @@ from openhands_tiered_router.fields import (
     fault,
 )
 from openhands_tiered_router.policy.difficulty.dimensions import NAMES
+from openhands_tiered_router.policy.value.table import Work
 from openhands_tiered_router.tiers import Tier
 
 
@@ -49,6 +50,12 @@ def _profile(value: Any) -> str:
     raise fault("is not a profile", f"Write one of {', '.join(PROFILES)}")
 
 
+def _work(value: Any) -> Any:
+    if isinstance(value, str) and value in set(Work):
+        return value
+    raise fault("is not a kind of work", f"Write one of {', '.join(Work)}")
+
+
 class Policy(Section):
     """How a tier is chosen. Where the defaults come from: docs/decisions.md."""
 
@@ -60,6 +67,8 @@ class Policy(Section):
     task_value: Amount = PROFILES["balanced"]
     """USD that a solved task is worth to you: every choice weighs it against the cost
     of tokens (docs/value.md). Overrides ``profile``."""
+    work: Annotated[Work, BeforeValidator(_work)] = Work.BUGS
+    """Kind of work that published success rates and costs are taken of."""
     mechanical_tier: TierName = Tier.SIMPLE
     """Tier for turns that are expected to be mechanical: search, read, list."""
     side_tier: TierName = Tier.SIMPLE

@@ -43,3 +43,5 @@ class RoutingRequest:
     """No weaker tier may serve: a guard's or the user's wish for this call."""
     cap: Tier | None = None
     """No stronger tier may serve, whatever asks for one: a budget's word."""
+    left_usd: float | None = None
+    """USD that the budgets leave for this task; ``None``: none limits it."""

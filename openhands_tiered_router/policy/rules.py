@@ -95,7 +95,7 @@ def floors(draft: Draft) -> Draft:
         draft = _raised(draft, policy.quality_floor, "floors", "quality_floor")
     # Where success rates are known, a rejection and trouble are evidence of the
     # task's difficulty, which `worth` weighs; a guard's word remains a floor.
-    known = strengths_for(draft.tiers.endpoints)
+    known = strengths_for(draft.tiers.endpoints, policy.work)
     signs = (asked_by_a_guard,) if known else SIGNS
     if found := escalation(draft.session, policy, signs):
         tier, sign = found

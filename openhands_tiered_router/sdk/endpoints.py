@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from openhands.sdk.llm import LLM
 
 from openhands_tiered_router.policy.economics.price_book import default_price_book
 from openhands_tiered_router.policy.economics.providers import cache_terms, with_hour
+from openhands_tiered_router.record.telemetry.location import path_from
+from openhands_tiered_router.record.telemetry.opening import TelemetryReadError
+from openhands_tiered_router.record.telemetry.verdicts import verdicts_by_model
 from openhands_tiered_router.settings import RouterSettings
 from openhands_tiered_router.tiers import Endpoint, Prices, Tier, TierSet
 
+
+logger = logging.getLogger(__name__)
 
 _SALT: Final = os.urandom(16)
 
@@ -26,6 +33,24 @@ def tier_set(llms: Mapping[str, LLM], settings: RouterSettings) -> TierSet:
         if key not in settings.retired
     )
     return TierSet(endpoints, settings.max_complexity)
+
+
+def with_verdicts(settings: RouterSettings) -> RouterSettings:
+    """The settings with what people and CI said of each model's work, as telemetry has
+    it. Reads a file."""
+    telemetry = settings.telemetry
+    path = (telemetry.path or path_from(os.environ)) if telemetry.enabled else None
+    if path is None:
+        return settings
+    try:
+        found = verdicts_by_model(path)
+    except TelemetryReadError as error:
+        logger.warning("verdicts do not move success rates: %s", error)
+        return settings
+    endpoints = tuple(
+        replace(e, verdicts=found.get(e.model, e.verdicts)) for e in settings.endpoints
+    )
+    return settings.model_copy(update={"endpoints": endpoints})
 
 
 def endpoint_of(key: str, llm: LLM) -> Endpoint:

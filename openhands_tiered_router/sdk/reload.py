@@ -30,6 +30,7 @@ from openhands_tiered_router.config import (
 from openhands_tiered_router.config.reload import FileWatch, watched_files
 from openhands_tiered_router.config.settings import settings_of
 from openhands_tiered_router.record.telemetry.recorder import TelemetryRecorder
+from openhands_tiered_router.sdk.endpoints import with_verdicts
 from openhands_tiered_router.sdk.setup import RouterSetup
 from openhands_tiered_router.settings import ReloadSettings, RouterSettings
 from openhands_tiered_router.tiers import Tier
@@ -61,7 +62,7 @@ class Version:
         Raises:
             ConfigError: It cannot be used.
         """
-        llms, settings = build_llms(config), settings_of(config)
+        llms, settings = build_llms(config), with_verdicts(settings_of(config))
         if not follow:
             settings = settings.model_copy(update={"follows_file": False})
         setup = RouterSetup.of(llms, settings, config.default_tier)

@@ -12,7 +12,7 @@ from typing import Final
 
 from openhands_tiered_router.calls.steps import Reply, Step, blocking
 from openhands_tiered_router.guards.budget.errors import MaxBudgetReached
-from openhands_tiered_router.guards.budget.limits import Spend, nano
+from openhands_tiered_router.guards.budget.limits import NANO, Spend, nano
 from openhands_tiered_router.guards.budget.reservation import (
     Account,
     Admission,
@@ -68,12 +68,13 @@ class Spending:
             self.admission = yield from self._done(lambda: account.admit(self.quotes()))
 
     def capped(self, request: RoutingRequest) -> RoutingRequest:
-        """The request within the tiers that the budgets leave."""
-        cap = self.admission.cap if self.admission else None
-        if cap is None:
+        """The request within the tiers and the money that the budgets leave."""
+        admission = self.admission
+        if admission is None:
             return request
-        known = cap if request.cap is None else min(cap, request.cap)
-        return replace(request, cap=known)
+        caps = [cap for cap in (admission.cap, request.cap) if cap is not None]
+        left = None if admission.left is None else admission.left / NANO
+        return replace(request, cap=min(caps, default=None), left_usd=left)
 
     def order(self, endpoints: Sequence[Endpoint]) -> list[Endpoint]:
         """Those of the endpoints that can be paid for.

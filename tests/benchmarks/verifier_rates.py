@@ -5,7 +5,7 @@
 CLONES is a directory of git repositories of Python projects; PYTHON an interpreter that
 has pytest and what their tests need. Of each repository it takes recent commits that
 repair something and bring a test for it. The workspace is the parent commit; the hidden
-truth is the commit's own tests, which must fail before and pass after.
+truth is the commit's own tests, of which some must fail before and pass after.
 
 Works: the fix without its tests, and with them (right); a comment alone, the fix
 without one of its hunks, and the fix with one changed line mutated, if the hidden tests
@@ -173,7 +173,7 @@ class Workspace:
     def judge(self, known: Earlier, *files: dict[str, str]) -> Judgement:
         """A verdict; ``known``: the rounds before this one on the same work."""
         self.put(*files)
-        settings = VerifySettings(time_limit=120)
+        settings = VerifySettings()
         verifier = Verifier(self.root, settings, memory=lambda *_: known)
         return verifier.judge(self.base, [], self.task.message)
 
@@ -244,8 +244,9 @@ def judged(space: Workspace, chance: random.Random) -> Iterator[Row]:
     space.put(space.hidden)
     before = space.failing()
     space.put(space.fix, space.hidden)
+    # Some may fail for want of a package, with the fix and without it.
     after = space.failing()
-    if not before or after:
+    if before is None or after is None or before <= after:
         return
 
     def row(work: str, files: dict[str, str], own: dict[str, str] | None) -> Row:
@@ -262,7 +263,7 @@ def judged(space: Workspace, chance: random.Random) -> Iterator[Row]:
     counted: dict[str, int] = {}
     for work, files in wrong_works(space, chance):
         space.put(files, space.hidden)
-        failing = space.failing()
+        failing = (space.failing() or set()) - after
         if not failing or counted.get(work, 0) >= 1:
             continue
         counted[work] = 1

@@ -54,6 +54,8 @@ class Admission(NamedTuple):
     """Those it can be paid for at."""
     cap: Tier | None
     """No stronger tier may serve."""
+    left: int | None = None
+    """Nano-USD to the nearest hard limit of money; ``None``: there is none."""
 
 
 class Charge(NamedTuple):
@@ -130,11 +132,14 @@ class Account:
         """
         self.quotes = allowed = quotes
         caps: list[Tier] = []
+        lefts: list[int] = []
         status = UNLIMITED
         for counted in self._counted:
             value = self.store.read(counted.key) if counted.key else None
             held = ledger.committed(value).plus(self._elapsed)
             allowed = self._affordable(counted, allowed, held, value)
+            if counted.key:
+                lefts += _usd_left(counted, held)
             soft = _soft_measure(counted, held) if counted.key else None
             if soft is not None:
                 status = _with_soft(status, counted, soft, self._balance(value))
@@ -143,7 +148,9 @@ class Account:
             caps.append(max(quote.tier for quote in allowed.values()))
         self._least = min([quote.spend for quote in allowed.values()])
         self._say(status)
-        return Admission(frozenset(allowed), min(caps) if caps else None)
+        return Admission(
+            frozenset(allowed), min(caps, default=None), min(lefts, default=None)
+        )
 
     def reserve(self, endpoint: str) -> None:
         """Puts what the call is expected to take aside, in every budget.
@@ -261,6 +268,14 @@ def _refuse(counted: CountedBudget, books: Balance, expected: Spend) -> NoReturn
     else:
         text = messages.hard_notice(counted.budget, measure, books, expected)
     raise Refused(text, counted.budget.name, MEASURES[measure])
+
+
+def _usd_left(counted: CountedBudget, held: Spend) -> list[int]:
+    """Nano-USD to the budget's limit, if it has one."""
+    usd = MEASURES.index("usd")
+    return [
+        max(limit - held.usd, 0) for measure, limit in counted.limits if measure == usd
+    ]
 
 
 def _soft_measure(counted: CountedBudget, held: Spend) -> int | None:

@@ -20,7 +20,11 @@ from openhands_tiered_router.git import GitError
 from openhands_tiered_router.guards.pausing import tell
 from openhands_tiered_router.guards.verify.git import Repository
 from openhands_tiered_router.guards.verify.history import deeds
-from openhands_tiered_router.guards.verify.judgement import Judgement, Reason
+from openhands_tiered_router.guards.verify.judgement import (
+    Judgement,
+    Reason,
+    last_lines,
+)
 from openhands_tiered_router.guards.verify.memory import (
     Status,
     Verification,
@@ -70,6 +74,8 @@ class Finish:
     """The code graph of a directory with its latest changes; waits so many seconds."""
     escalate: Callable[[int], None] = lambda _: None
     """Is told how many verdicts in a row have rejected the work."""
+    not_worth: Callable[[], str] = lambda: ""
+    """Why another try is not worth its cost, for the user; "": it may be."""
 
     @property
     def known(self) -> Verification:
@@ -161,9 +167,24 @@ class Finish:
         request = "\n".join(_text(e) for e in events if _is_request(e))
         if self.known.base:
             judgement = verifier.judge(self.known.base, deeds(events), request)
+            if judgement.accepted is False:
+                judgement = self._with_diff(judgement)
         else:
             judgement = Judgement(reason=Reason.NO_GIT)
         return Judged(judgement, time.monotonic() - since)
+
+    def _with_diff(self, judgement: Judgement) -> Judgement:
+        """With what was changed so far: another model may go on from there."""
+        try:
+            repository = Repository.of(self._root)
+            summary = repository.summary(self.known.base, repository.snapshot())
+        except GitError:
+            return judgement
+        if not summary:
+            return judgement
+        lines = last_lines(summary, self.settings.evidence_chars)
+        text = f"{judgement.evidence}\n\nChanged so far:\n{lines}"
+        return replace(judgement, evidence=text)
 
     def conclude(self, judged: Judged, on_event: Callable[[Event], None]) -> None:
         """Accept the end, or send the agent back to work."""
@@ -181,9 +202,10 @@ class Finish:
             after = replace(after, rejected=rejected)
         asks = judgement.evidence and not self._asked()
         asks = asks and judgement.reason is Reason.NOT_SHOWN
-        if (judgement.accepted is False or asks) and (
-            sent_back < self._rounds(judgement)
-        ):
+        again = judgement.accepted is False or asks
+        again = again and sent_back < self._rounds(judgement)
+        ends = self._not_worth() if again and judgement.accepted is False else ""
+        if again and not ends:
             self.remember(replace(after, rounds=sent_back + 1))
             on_event(_message(judgement.evidence))
         elif judgement.accepted:
@@ -193,7 +215,13 @@ class Finish:
             self.remember(replace(after, status=Status.UNVERIFIED))
             self._end()
             said = f"The work is not verified: {judgement.reason.told}."
-            tell(self.conversation, "verify", said)
+            tell(self.conversation, "verify", f"{said}{ends}")
+
+    def _not_worth(self) -> str:
+        """The end of the notice, if rejected work is not worth another try."""
+        why = self.not_worth() if self.settings.stop_at_value else ""
+        on = "To go on anyway, set verify.stop_at_value = false or a higher task_value."
+        return f" The conversation ends here: {why}. {on}" if why else ""
 
     def _end(self) -> None:
         status = ConversationExecutionStatus.FINISHED

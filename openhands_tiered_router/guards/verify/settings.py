@@ -30,6 +30,9 @@ class VerifySettings(Section):
     """Verify when the agent finishes. Off, since it runs the project's tests."""
     rounds: Annotated[Count, Field(ge=0, le=20)] = 2
     """Times that rejected work goes back to the agent before it ends unverified."""
+    stop_at_value: bool = True
+    """End a conversation whose rejected work is not expected to be worth another try
+    (docs/value.md); else it goes back up to ``rounds`` times."""
     test_command: Command = ""
     """Runs the tests, instead of the runner that is recognised; no shell."""
     commands: tuple[Command, ...] = ()

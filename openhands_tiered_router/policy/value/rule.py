@@ -31,7 +31,7 @@ from openhands_tiered_router.policy.value.turns import (
     losses,
     options,
 )
-from openhands_tiered_router.policy.value.ways import Odds, Way, best_way
+from openhands_tiered_router.policy.value.ways import Odds, Way, best_way, expected
 from openhands_tiered_router.tiers import Endpoint, Prices, Tier
 
 
@@ -44,6 +44,9 @@ STATED_VALUE: Final = 5.0
 """USD a task at which that stand-in holds; it rises with the task's value."""
 FAILED: Final = 1.5
 """How much more such a turn is held to lose right after a failure. Judgement."""
+SAME_AGAIN: Final = 0.5
+"""What the model whose work was rejected solves at another try, as a share of what a
+different model of its strength would: it repeats its mistakes. Judgement."""
 MECHANICAL: Final = 0.62
 """P(mechanical) from which a turn goes to the mechanical tier where a price is not
 known. Judgement."""
@@ -78,7 +81,7 @@ def worth(draft: Draft) -> Draft:
 
 def _known(draft: Draft) -> Known | None:
     """One endpoint a model with its strength; ``None``: no rate is known."""
-    strengths = strengths_for(draft.tiers.endpoints)
+    strengths = strengths_for(draft.tiers.endpoints, draft.policy.work)
     if not strengths:
         return None
     return Known(tuple(_able(draft, Tier.SIMPLE, Tier.REASONING)), strengths)
@@ -90,9 +93,9 @@ def _able(draft: Draft, low: Tier, high: Tier) -> list[Endpoint]:
     A model that stands in several tiers serves under the base tier's name, or else
     the lowest. Floors of this turn alone leave later turns' plans as they are.
     """
-    floor = draft.policy.quality_floor
-    if floor is not None:
-        low = max(low, draft.tiers.serving(floor))
+    least = draft.policy.quality_floor
+    if least is not None:
+        low = max(low, draft.tiers.serving(least))
     if draft.cap is not None:
         high = min(high, draft.cap)
     found: dict[str, Endpoint] = {}
@@ -138,34 +141,56 @@ def _started(
     runners = known.runners
     if not runners:
         return draft, None
-    tried = [tier for tier in draft.session.rejected if tier is not None]
-    stronger = tuple(r for r in runners if r.tier > max(tried, default=Tier.SIMPLE - 1))
-    if tried and not stronger:
-        return draft.because("value", "no stronger tier is left to try"), None
-    way = best_way(stronger, odds, belief)
-    text = f"{_names(way)} expected to solve {way.success:.0%} for ${way.usd:.2f}"
-    if tried:
-        return _risen(draft, known, odds, way, text)
+    if any(tier is not None for tier in draft.session.rejected):
+        return _again(draft, known, odds, belief)
+    way = best_way(runners, odds, belief, _left(draft))
+    text = _expected(way)
     draft = replace(draft, way=way.tiers, required=way.tiers[0])
     return draft.because("value", f"{text}, at ${odds.value:g} a solved task"), way
 
 
-def _risen(
-    draft: Draft, known: Known, odds: Odds, way: Way, text: str
+def _left(draft: Draft) -> float | None:
+    """What the budgets leave, to two digits: equal sums are remembered."""
+    left = draft.request.left_usd
+    return None if left is None else float(f"{left:.1e}")
+
+
+def _again(
+    draft: Draft, known: Known, odds: Odds, belief: Belief
 ) -> tuple[Draft, Way | None]:
-    """After a rejection: up to the next tier of the best way, if that is worth it."""
+    """After a rejection: along the best way of the stronger tiers, or on with the same
+    one, if either is worth more than the work as it is."""
     *before, last = draft.session.rejected
     worked = max(tier for tier in draft.session.rejected if tier is not None)
+    stronger = tuple(r for r in known.runners if r.tier > worked)
+    ways = [best_way(stronger, odds, belief, _left(draft))] if stronger else []
+    for same in (r for r in known.runners if r.tier == worked):
+        on = expected((same,), odds, belief)
+        ways.append(replace(on, success=SAME_AGAIN * on.success))
+    if not ways:
+        return draft.because("value", "no tier is left to try"), None
+    way = max(ways, key=lambda way: way.worth(odds.value))
+    text = _expected(way)
     earlier = tuple(_rate(draft, known, tier) for tier in before)
     believed = belief_after(PRIOR, earlier, None, odds)
     right = right_though_rejected(_rate(draft, known, last), believed, odds)
     as_it_is = odds.value * right
     if way.worth(odds.value) <= as_it_is:
         text = f"{text}: not worth more than the rejected work (${as_it_is:.2f})"
-        return replace(draft, required=worked).because("value", text), None
-    floor = way.tiers[0] if draft.floor is None else max(draft.floor, way.tiers[0])
-    draft = replace(draft, way=way.tiers, required=way.tiers[0], floor=floor)
+        draft = replace(draft, required=worked, not_worth=_not_worth(way, right, odds))
+        return draft.because("value", text), None
+    least = way.tiers[0] if draft.floor is None else max(draft.floor, way.tiers[0])
+    draft = replace(draft, way=way.tiers, required=way.tiers[0], floor=least)
     return draft.because("value", f"rejected work of {worked}: {text}"), way
+
+
+def _not_worth(way: Way, right: float, odds: Odds) -> str:
+    return (
+        f"another try ({_names(way)}) is expected to cost ${way.usd:.2f} and to solve "
+        f"the task with probability {way.success:.0%}; as it is, the work is right "
+        f"with probability {right:.0%}. At ${odds.value:g} a solved task that is not "
+        "worth more"
+    )
 
 
 def _turn(
@@ -321,6 +346,10 @@ def _said(
     if saved >= 0:
         return f"{head}: {name} would save nothing"
     return f"{head}: {name} would save ${-saved:.4f} and risk ${-risk:.4f}"
+
+
+def _expected(way: Way) -> str:
+    return f"{_names(way)} expected to solve {way.success:.0%} for ${way.usd:.2f}"
 
 
 def _names(way: Way) -> str:

@@ -50,9 +50,9 @@ class Known:
         )
 
 
-def strengths_for(endpoints: Sequence[Endpoint]) -> Mapping[str, Strength]:
+def strengths_for(endpoints: Sequence[Endpoint], work: Work) -> Mapping[str, Strength]:
     """The strengths of these endpoints; remembered by what they follow from."""
-    return _strengths(_Endpoints(tuple(endpoints)))
+    return _strengths(_Endpoints(tuple(endpoints)), work)
 
 
 class _Endpoints:
@@ -62,7 +62,9 @@ class _Endpoints:
 
     def __init__(self, value: tuple[Endpoint, ...]) -> None:
         self.value = value
-        self.key = tuple((e.key, e.model, e.success, e.task_usd) for e in value)
+        self.key = tuple(
+            (e.key, e.model, e.success, e.task_usd, e.verdicts) for e in value
+        )
 
     def __hash__(self) -> int:
         return hash(self.key)
@@ -72,8 +74,8 @@ class _Endpoints:
 
 
 @lru_cache(maxsize=64)
-def _strengths(endpoints: _Endpoints) -> Mapping[str, Strength]:
-    return strengths_of(endpoints.value)
+def _strengths(endpoints: _Endpoints, work: Work) -> Mapping[str, Strength]:
+    return strengths_of(endpoints.value, work)
 
 
 def task_usd(prices: Prices) -> float:
@@ -87,7 +89,7 @@ def task_usd(prices: Prices) -> float:
 
 def odds_of(policy: Policy) -> Odds:
     """Value, verifier and how tasks differ."""
-    spread = default_table().spread(Work.BUGS)
+    spread = default_table().spread(policy.work)
     return Odds(
         value=policy.task_value,
         catch=policy.catch_rate,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -67,7 +67,6 @@ class Strength:
 def strengths_of(
     endpoints: Sequence[Endpoint],
     work: Work = Work.BUGS,
-    verdicts: Mapping[str, Verdicts] | None = None,
     table: Table | None = None,
 ) -> dict[str, Strength]:
     """How strong each endpoint's model is, by the endpoint's key.
@@ -79,26 +78,22 @@ def strengths_of(
     Args:
         endpoints: The router's endpoints.
         work: The kind of work that is to be done.
-        verdicts: What became of the user's tasks, by litellm model string.
         table: The package's own if ``None``.
     """
     table = table or default_table()
-    verdicts = verdicts or {}
     found: dict[str, Strength] = {}
     for endpoint in endpoints:
         strength = _own(endpoint, work, table)
         if strength is None:
             continue
-        if endpoint.success is None and endpoint.model in verdicts:
-            strength = strength.after(verdicts[endpoint.model])
+        if endpoint.success is None:
+            strength = strength.after(Verdicts(*endpoint.verdicts))
         found[endpoint.key] = strength
     by_tier = [(e.tier, found[e.key]) for e in endpoints if e.key in found]
     for endpoint in endpoints:
         if endpoint.key not in found and by_tier:
             bounded = _bounded(endpoint, by_tier)
-            if endpoint.model in verdicts:
-                bounded = bounded.after(verdicts[endpoint.model])
-            found[endpoint.key] = bounded
+            found[endpoint.key] = bounded.after(Verdicts(*endpoint.verdicts))
     return found
 
 

@@ -16,6 +16,7 @@ from openhands_tiered_router.policy.policy import Policy
 from openhands_tiered_router.policy.request import Purpose, RoutingRequest
 from openhands_tiered_router.policy.rules import standard_rules
 from openhands_tiered_router.policy.session import SessionState, Turn
+from openhands_tiered_router.policy.value.table import Work
 from openhands_tiered_router.tiers import Endpoint, Prices, Tier, TierSet
 
 
@@ -190,9 +191,50 @@ def test_rejected_work_rises_to_the_tier_that_is_worth_most() -> None:
 
 def test_work_that_is_not_worth_more_stays_and_says_so() -> None:
     rejected = replace(SEEN, edited_by=Tier.MEDIUM).verified(False)
-    decision = decide(session=rejected, value=0.5, policy=VERIFIED)
+    decision = decide(session=rejected, value=0.05, policy=VERIFIED)
     assert decision.tier <= Tier.MEDIUM
     assert any("not worth more" in r.text for r in decision.reasons)
+    assert "At $0.05 a solved task" in decision.not_worth
+    assert not decide(session=rejected, value=5.0, policy=VERIFIED).not_worth
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.floats(0.0, 50.0), st.floats(0.0, 50.0), st.sampled_from(tuple(Tier)))
+def test_what_is_worth_another_try_is_so_at_a_higher_value(
+    one: float, other: float, tier: Tier
+) -> None:
+    rejected = replace(SEEN, edited_by=tier).verified(False)
+    low, high = (
+        decide(session=rejected, value=v, policy=VERIFIED) for v in sorted((one, other))
+    )
+    assert not high.not_worth or low.not_worth
+
+
+def test_what_is_left_limits_the_way() -> None:
+    start = SessionState(task="Fix it.", request="Fix it.")
+    free = decide(session=start, value=100.0, policy=VERIFIED)
+    assert free.way[-1] is Tier.REASONING
+    left = decide(session=start, value=100.0, policy=VERIFIED, left_usd=0.2)
+    assert left.way[-1] < Tier.REASONING
+    nothing = decide(session=start, value=100.0, policy=VERIFIED, left_usd=0.0)
+    assert nothing.way == (Tier.SIMPLE,)
+
+
+def test_the_kind_of_work_chooses_the_published_rates() -> None:
+    """Strong at repairs is not strong at research."""
+    models = ("deepseek/deepseek-v4-pro", "openai/gpt-5.4")
+    pair = tuple(
+        replace(endpoint(tier, None, 1.0, model), task_usd=usd)
+        for tier, model, usd in zip(
+            (Tier.SIMPLE, Tier.COMPLEX), models, (0.1, 1.0), strict=True
+        )
+    )
+    start = SessionState(task="Find it.", request="Find it.")
+    found = {
+        work: decide(pair, start, value=5.0, policy=Policy(work=work)).way
+        for work in (Work.BUGS, Work.RESEARCH)
+    }
+    assert found == {Work.BUGS: (Tier.SIMPLE,), Work.RESEARCH: (Tier.COMPLEX,)}
 
 
 def test_without_rates_hard_turns_get_the_base_tier_and_others_may_not() -> None:

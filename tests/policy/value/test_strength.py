@@ -20,9 +20,15 @@ def endpoint(
     tier: Tier = Tier.SIMPLE,
     success: float | None = None,
     usd: float | None = None,
+    verdicts: tuple[int, int] = (0, 0),
 ) -> Endpoint:
     return Endpoint(
-        key=str(tier), tier=tier, model=model, success=success, task_usd=usd
+        key=str(tier),
+        tier=tier,
+        model=model,
+        success=success,
+        task_usd=usd,
+        verdicts=verdicts,
     )
 
 
@@ -63,15 +69,14 @@ def test_an_unknown_model_below_all_others_is_not_chosen_on_hope() -> None:
 def test_verdicts_move_a_published_rate_by_the_weight_of_its_prior() -> None:
     model = "anthropic/claude-opus-4-8"
     before = strengths_of([endpoint(model)])["simple"].success
-    found = strengths_of([endpoint(model)], verdicts={model: Verdicts(2, 10)})
+    found = strengths_of([endpoint(model, verdicts=(2, 10))])
     expected = (PRIOR_TASKS * before + 2) / (PRIOR_TASKS + 12)
     assert found["simple"].success == pytest.approx(expected)
     assert "2 of 12 verdicts" in found["simple"].source
 
 
 def test_verdicts_leave_the_users_own_figure_alone() -> None:
-    given_ = endpoint("x/a", success=0.9)
-    found = strengths_of([given_], verdicts={"x/a": Verdicts(0, 50)})
+    found = strengths_of([endpoint("x/a", success=0.9, verdicts=(0, 50))])
     assert found["simple"].success == 0.9
 
 
