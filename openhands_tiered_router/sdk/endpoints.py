@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Final
 
 from openhands.sdk.llm import LLM
@@ -43,7 +44,7 @@ def with_verdicts(settings: RouterSettings) -> RouterSettings:
     if path is None:
         return settings
     try:
-        found = verdicts_by_model(path)
+        found = verdicts_by_model(Path(path))
     except TelemetryReadError as error:
         logger.warning("verdicts do not move success rates: %s", error)
         return settings
