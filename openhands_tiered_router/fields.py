@@ -1,6 +1,6 @@
 """What settings are made of: the base of every section, and the types of its keys.
 
-A section of the configuration is one frozen class that stands with what it configures,
+A section of the configuration is one frozen class beside what it configures,
 ``guards/loops/settings.py`` for example. Its fields hold the defaults and bounds, and
 the same object is what the code works with.
 """

@@ -255,7 +255,7 @@ def _without_variable(found: re.Match[str]) -> str:
 
 
 def _reference(value: str) -> bool:
-    """``$OTHER``, ``None``, a call: what stands there is not the secret itself."""
+    """``$OTHER``, ``None``, a call: the value is not the secret itself."""
     return bool(_REFERENCE.match(value))
 
 
@@ -270,7 +270,7 @@ def _without_value(found: re.Match[str]) -> str:
 
 
 def visible(text: str, *, keep: str = "") -> str:
-    r"""Text of outside origin without what makes a terminal show something else.
+    r"""Text of outside origin without what makes a terminal show another text.
 
     Control and format characters, such as escape sequences and marks that turn the
     direction of writing, become what Python writes for them (``\x1b``), except those

@@ -133,7 +133,7 @@ class ComplexityRouter(TieredLLM):
             "default_tier": str(config.default_tier),
         }
         if own.keys() & fields.keys():
-            # What was given goes before the file, also before its changes.
+            # What was given overrides the file, and its later changes.
             own["settings"] = RouterSettings().over(settings)
         elif settings.followed_file:
             live_config(settings.followed_file).was_read(config)
@@ -261,13 +261,13 @@ class ComplexityRouter(TieredLLM):
 
     @property
     def recorder(self) -> TelemetryRecorder:
-        """Where this router puts on record what it decides."""
+        """Where this router records its decisions."""
         return self._ready().recorder
 
     def callbacks(self) -> list[Callable[[Event], None]]:
         """For ``Conversation(callbacks=...)``; a fresh list for each conversation.
 
-        They put tool results on record, tell the code graph what was edited, and are
+        They record tool results, tell the code graph what was edited, and are
         the guards that the configuration asks for; see docs/guards.md.
         """
         return watchers(self._ready(), self.settings)

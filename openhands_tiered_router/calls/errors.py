@@ -146,7 +146,7 @@ def is_local(error: BaseException) -> bool:
         httpx.InvalidURL,
         OSError,
         EOFError,
-        # What the SDK and litellm make of an answer that is none.
+        # What the SDK and litellm make of a broken answer.
         AssertionError,
         json.JSONDecodeError,
         pydantic.ValidationError,

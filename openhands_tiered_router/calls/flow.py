@@ -217,7 +217,7 @@ class Call:
             )
 
     def record(self, outcome: Outcome) -> RoutedCall:
-        """Puts the call with its outcome on record; returns at once."""
+        """Records the call with its outcome; returns at once."""
         call = RoutedCall(
             decision_id=self.decision_id,
             session_id=self.session_id,

@@ -53,7 +53,7 @@ class Watch:
     ) -> Generator[Step, Reply, bool]:
         """Whether that closed the breaker.
 
-        The breaker comes first: a call that is cancelled here has told it all.
+        The breaker comes first: a call that is cancelled here has reported to it.
         """
         breaker = self.health.breaker
         work = partial(breaker.succeeded, now, began=self.began, permit=self.permit)

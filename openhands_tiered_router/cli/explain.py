@@ -48,7 +48,7 @@ class _Source:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help='JSON file: a list of chat messages, or {"messages", "tools", "workspace"}.',
 )
-@click.option("--decision", "-d", metavar="ID", help="A decision on record.")
+@click.option("--decision", "-d", metavar="ID", help="A recorded decision.")
 @click.option(
     "--telemetry",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -83,8 +83,8 @@ def command(
 ) -> None:
     """Show how a decision comes about: dimensions, candidates, reasons.
 
-    Explains TEXT, what stands on standard input, a file of messages, or a decision
-    on record. Calls no model.
+    Explains TEXT, standard input, a file of messages, or a decision
+    recorded. Calls no model.
     """
     source, said = _Source(text, messages, decision, telemetry), {}
     try:

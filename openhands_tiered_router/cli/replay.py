@@ -100,7 +100,7 @@ def command(
     as_json: bool,
     plot: Path | None,
 ) -> None:
-    """Tell what routing would have cost on recorded sessions.
+    """Show what routing would have cost on recorded sessions.
 
     SESSIONS is a file or a directory: persisted OpenHands conversations or exported
     events, transcripts of Claude Code or Codex CLI, OpenHands' output.jsonl,

@@ -36,7 +36,7 @@ class ServedReporter(Reporter):
     _pending: tuple[Event, ...] = ()
 
     def event(self, event: Event) -> None:
-        """See ``Reporter.event``; shown once the server has told the call's cost."""
+        """See ``Reporter.event``; shown once the server has reported its cost."""
         self._pending = (*self._pending, event)
         with suppress(Exception):
             while self._pending and self._is_known(self._pending[0]):

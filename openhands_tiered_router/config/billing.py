@@ -35,7 +35,7 @@ _FIELDS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Billing:
-    """How litellm is told of the prices."""
+    """How litellm learns the prices."""
 
     rows: Mapping[str, Mapping[str, Any]]
     """What to register, by litellm's name of the model."""

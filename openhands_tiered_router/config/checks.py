@@ -363,4 +363,4 @@ CHECKS: Final[tuple[Check, ...]] = (
     _duplicates,
     _texts,
 )
-"""In the order in which their findings of one level are told."""
+"""The order in which findings of one level are reported."""

@@ -1,4 +1,4 @@
-"""What is wrong with a configuration, told so that it can be put right."""
+"""What is wrong with a configuration, and how to put it right."""
 
 from __future__ import annotations
 

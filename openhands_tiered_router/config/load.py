@@ -80,7 +80,7 @@ def _without_wrapper(data: dict[str, Any], source: str) -> tuple[Any, KeyPath]:
             Problem(
                 source=source,
                 path=str(key),
-                message="stands outside routing",
+                message="is outside of routing",
                 remedy="Move it under routing, or everything out of routing",
             )
             for key in others

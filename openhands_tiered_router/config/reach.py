@@ -1,4 +1,4 @@
-"""What can be told of a configuration in a second: keys, network, local servers.
+"""What can be checked of a configuration in a second: keys, network, local servers.
 
 Without the SDK, whose import takes seconds.
 """

@@ -121,7 +121,7 @@ class RouterConfig(Sections):
         }
 
     def path_of(self, key: str) -> str:
-        """Where the endpoint of that key stands in the configuration."""
+        """Where the endpoint of that key is in the configuration."""
         tier, _, number = key.partition("/")
         return f"tiers.{tier}.endpoints[{int(number or 1) - 1}]"
 

@@ -1,7 +1,7 @@
 """Tool results in clients' histories, shortened as a ``RoutedAgent``'s are at arrival.
 
 A client sends its whole history with each request, unshortened. What is left out of a
-result depends on what stands above it alone, so each request, and each worker, leaves
+result depends only on what precedes it, so each request, and each worker, leaves
 out the same, and prompt caches hold. Only what is in view above is left out: a gateway
 has no place where the client's model could read the whole.
 """

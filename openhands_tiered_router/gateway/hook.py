@@ -1,6 +1,6 @@
 """The LiteLLM proxy's callback: a model is chosen before each call.
 
-``tiered-router serve`` puts it in; in a LiteLLM deployment of your own it stands in
+``tiered-router serve`` puts it in; in a LiteLLM deployment of your own it is listed in
 the proxy's configuration, and ``TIERED_ROUTER_CONFIG`` names the router's::
 
     litellm_settings:

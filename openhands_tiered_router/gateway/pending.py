@@ -35,7 +35,7 @@ class Pending:
         return self._routes.pop(call_id, None)
 
     def overdue(self, now: float) -> list[Route]:
-        """Takes out those whose end will not be told. ``now``: epoch seconds."""
+        """Takes out those whose end will not be reported. ``now``: epoch seconds."""
         found, self._displaced = self._displaced, []
         while self._routes:
             oldest = next(iter(self._routes.values()))

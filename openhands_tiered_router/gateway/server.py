@@ -85,7 +85,7 @@ def _check_client() -> None:
 def serve(
     source: ConfigSource, proxy: ProxyConfig, key: str | None, binding: Binding
 ) -> None:
-    """Serves until it is told to stop.
+    """Serves until it is stopped.
 
     Args:
         source: Where the router's configuration is.

@@ -1,4 +1,4 @@
-"""What the hook is told by environment variables: worker processes inherit them."""
+"""What environment variables tell the hook: worker processes inherit them."""
 
 from typing import Final
 

@@ -55,7 +55,7 @@ _STEP: Final = re.compile(r"\?\.|->|::|\.")
 
 
 def receiver(source: bytes, start: int, node: "Node") -> str:
-    """Return what stands before the callee `node` at byte `start`, or ""."""
+    """Return what precedes the callee `node` at byte `start`, or ""."""
     if start < 2 or source[start - 1] not in b".>:":
         return ""
     parent = node.parent

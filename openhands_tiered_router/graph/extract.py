@@ -152,7 +152,7 @@ class _Sweep:
     stack: list[tuple[int, int]] = field(default_factory=lambda: [(1 << 62, _FILE)])
     unnamed: list[int] = field(default_factory=list)
     anonymous: dict[int, int] = field(default_factory=dict)
-    """Where the last anonymous function that stands in a scope ends, as a byte."""
+    """Where the last anonymous function of a scope ends, as a byte."""
     variable: str = ""
     pattern: "list[Node]" = field(default_factory=list)
     value: tuple[str, bool] | None = None
@@ -458,7 +458,7 @@ class _Sweep:
         return match[1] if match else ""
 
     def _header(self, node: "Node") -> str:
-        """Return what stands before the body, in one line."""
+        """Return what precedes the body, in one line."""
         start = node.start_byte
         body = node.child_by_field_name("body")
         end = body.start_byte if body else self.source.find(b"\n", start)

@@ -101,7 +101,7 @@ def levels(
     """Yield the nodes that each further step back reaches first.
 
     A step goes from a node to what uses it; where nothing does, to what imports it;
-    where nothing does that either, to the class or file that it stands in, since a
+    where nothing does that either, to the class or file that contains it, since a
     framework may call it by that. Each node comes with the product of confidences.
     """
     frontier = {node: 1.0 for node in changed if node in graph}
@@ -158,7 +158,7 @@ def reaching_tests(
 
 
 def nodes_of(graph: CodeGraph, path: str, symbol: str) -> list[str]:
-    """Return the ids of a definition and of all that stands in it.
+    """Return the ids of a definition and of all that it contains.
 
     Args:
         graph: The workspace's graph.

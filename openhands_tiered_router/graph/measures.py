@@ -35,7 +35,7 @@ DAMPING: Final = 0.85
 
 @dataclass(frozen=True, slots=True)
 class FileMeasures:
-    """Where one file stands."""
+    """The position of one file."""
 
     in_degree: int
     """Files, tests aside, that depend on it directly."""

@@ -88,7 +88,7 @@ class Import(Struct, frozen=True, array_like=True, gc=False):
     """One name (or none) bound by an import of another module."""
 
     scope: int
-    """Index of the definition it stands in, or -1 for the file."""
+    """Index of the enclosing definition, or -1 for the file."""
     module: str
     """As written: ``a.b``, ``..a``, ``./a``, ``github.com/x/y``, ``crate::a``."""
     name: str
@@ -106,7 +106,7 @@ class Call(Struct, frozen=True, array_like=True, gc=False):
     scope: int
     name: str
     receiver: str
-    """What stands before the name: "" for a bare name, ``a.b()`` for a chain,
+    """What precedes the name: "" for a bare name, ``a.b()`` for a chain,
     ``?`` for an expression that has no name."""
     line: int
     arguments: tuple[str, ...] | None = None
@@ -239,7 +239,7 @@ def file_node(facts: FileFacts) -> FileNode:
 
 
 def contains_edges(facts: FileFacts) -> Iterable[Edge]:
-    """Yield the edges from a file, class or namespace to what stands in it."""
+    """Yield the edges from a file, class or namespace to what it contains."""
     for index, definition in enumerate(facts.definitions):
         parent = facts.node_id(definition.parent)
         yield Edge(parent, facts.node_id(index), EdgeKind.CONTAINS, 1.0)

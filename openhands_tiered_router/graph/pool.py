@@ -172,7 +172,7 @@ class _Worker:
 
     def __init__(self, root: Path) -> None:
         self.learn = b""
-        """What each process is told before it is first asked."""
+        """Sent to each process before its first task."""
         self._root = root
         self._process: subprocess.Popen[bytes] | None = None
         self._learnt: bytes = b""

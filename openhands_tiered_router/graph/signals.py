@@ -43,7 +43,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class TaskSignals:
-    """Where a request points, and what stands there."""
+    """Where a request points, and what is there."""
 
     files: tuple[Hit, ...]
     """Best first, at most 50."""

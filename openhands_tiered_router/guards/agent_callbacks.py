@@ -21,7 +21,7 @@ from openhands_tiered_router.guards.guard import Guard, is_present
 logger = logging.getLogger(__name__)
 
 ROUTED: Final = "router"
-"""Name of the guard that stands for all callbacks of a router."""
+"""Name of the guard that runs all callbacks of a router."""
 
 type Callback = Callable[[Event], None]
 

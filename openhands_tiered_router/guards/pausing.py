@@ -34,7 +34,7 @@ _TOLD: Final = "GuardNotice:"
 
 @dataclass(frozen=True, slots=True)
 class PauseReason:
-    """Why a conversation stands still."""
+    """Why a conversation is paused."""
 
     guard: str
     """The name of the guard, such as ``loop``."""
@@ -82,13 +82,13 @@ def pause_reasons(state: ConversationState) -> tuple[PauseReason, ...]:
         elif paused or isinstance(event, InterruptEvent):
             break
         # A guard's pause follows its reason at once; what comes later in the same step
-        # stands between that and the end.
+        # comes between that and the end.
         paused = paused or isinstance(event, PauseEvent)
     return tuple(found) if paused else ()
 
 
 def pause_reason_of(event: Event) -> PauseReason | None:
-    """What an event says of a guard's hold; ``None``: it is none."""
+    """A guard's reason for a pause; ``None``: the event is no pause."""
     return _said(event, _HELD)
 
 

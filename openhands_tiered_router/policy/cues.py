@@ -12,7 +12,7 @@ from typing import Final
 
 _SCANNED: Final = 600
 """Characters looked at: the end of what was said, the start of a command, and both
-ends of a result. What announces the next step stands there."""
+ends of a result. What announces the next step is there."""
 
 TEXT_CUES: Final[Mapping[str, tuple[str, ...]]] = {
     "look": ("look", "examine", "explore", "inspect"),

@@ -120,7 +120,7 @@ def _decision(draft: Draft, policy: str) -> Decision:
     first, *rest = draft.order
     tier = draft.endpoint(first).tier
     # An endpoint above may stand in while the target's rests; that makes the target
-    # no worse a fallback. What is weaker than both is none.
+    # no worse a fallback. What is weaker than both is no fallback.
     least = min(tier, draft.target)
     return Decision(
         tier=tier,

@@ -33,7 +33,7 @@ class RoutingRequest:
     """Pictures anywhere in the prompt: a blind endpoint may not serve it."""
     needs_tools: bool = False
     pin: Tier | None = None
-    """The caller's wish; goes before a marker in the conversation."""
+    """The caller's wish; overrides a marker in the conversation."""
     workspace: str | None = None
     """Directory that the agent works in, if known."""
     marks_cache: bool = True

@@ -127,7 +127,7 @@ def _raised(draft: Draft, tier: Tier, rule: str, why: str) -> Draft:
 
 
 def caps(draft: Draft) -> Draft:
-    """A cap is a budget's word: it goes before floors and pins."""
+    """A cap comes from a budget: it overrides floors and pins."""
     cap = draft.request.cap
     if cap is None:
         return draft
@@ -136,7 +136,7 @@ def caps(draft: Draft) -> Draft:
 
 
 def pins(draft: Draft) -> Draft:
-    """The user's word goes before everything that was inferred.
+    """The user's word overrides everything that was inferred.
 
     A marker in the conversation is meant for its turns, not for titles and summaries.
     """

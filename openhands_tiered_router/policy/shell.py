@@ -95,7 +95,7 @@ def command_kind(command: str, root: str = "") -> ActionKind:
     """The kind of a command line.
 
     Judged by the first command after directory changes and variable settings; a test
-    runner counts wherever it stands, unless the command only looks at text.
+    runner counts anywhere in the line, unless the command only looks at text.
 
     Args:
         command: As the agent gave it.

@@ -59,7 +59,7 @@ def widened(root: str, directory: str) -> str:
 
 
 def is_throwaway(path: str, root: str) -> bool:
-    """Whether a new file there is none of the sources.
+    """Whether a new file there is not a source file.
 
     So are files at the top of the workspace, in a scratch directory, and outside;
     and those whose name says that they try something out.

@@ -126,7 +126,7 @@ class Api:
             return json.loads(content or b"null"), response.links
         except ValueError:
             raise ForgeError(
-                f"{_host(address)} answers with something else than JSON; check the "
+                f"{_host(address)} does not answer with JSON; check the "
                 "address of the API"
             ) from None
 

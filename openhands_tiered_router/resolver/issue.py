@@ -14,7 +14,7 @@ from openhands_tiered_router.resolver.errors import UsageProblem
 
 
 MAX_CHARS: Final = 65_536
-"""Of an issue's text, as long as GitHub lets one be; more is cut and told."""
+"""Of an issue's text, as long as GitHub lets one be; more is cut, with a note."""
 
 
 class Kind(StrEnum):
@@ -79,7 +79,7 @@ class Reference:
     """For the branch's name: letters, digits and hyphens."""
     place: Place | None = None
     issue: Issue | None = None
-    """The issue itself, where it stands on no forge."""
+    """The issue itself, where it is on no forge."""
 
 
 _NAME: Final = r"[A-Za-z0-9_][A-Za-z0-9_.-]*"

@@ -1,4 +1,4 @@
-"""What the agent is told. The issue stands in a fence, as data."""
+"""What the agent is told. The issue is fenced, as data."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class Outcome:
     dependencies: tuple[str, ...] = ()
     """Dependency files that differ from those that the work began with."""
     kept: Path | None = None
-    """Where the unfinished work stands."""
+    """Where the unfinished work is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,7 +32,7 @@ class Work:
     task: str
     """What a new conversation begins with."""
     news: tuple[str, ...] = ()
-    """What one that is resumed is told."""
+    """The message that a resumed one gets."""
     fresh: bool = False
     """Forget a conversation of that id."""
 

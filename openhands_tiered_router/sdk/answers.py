@@ -51,7 +51,7 @@ def fault_of(response: Any, *, unfinished: bool) -> Exception | None:
     if unfinished:
         return LLMServiceUnavailableError(
             "The stream ended without a finish reason: the answer was cut off, or the "
-            "provider sent something else than a stream."
+            "provider did not send a stream."
         )
     if _is_empty(response.message) and _finish_reason(response) in (None, "stop"):
         return LLMNoResponseError("The answer is empty.")

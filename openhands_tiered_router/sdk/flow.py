@@ -246,7 +246,7 @@ class CallFlow:
         return self._marked(step.endpoint, adapted)
 
     def _marked(self, key: str, messages: list[Message]) -> list[Message]:
-        """With what the endpoint's prompt cache needs to be told."""
+        """With the cache directives that the endpoint needs."""
         self._prompt = None
         try:
             self._prompt = caching.prompt_for(
@@ -281,7 +281,7 @@ class CallFlow:
         return timed
 
     def _note(self, changes: list[BreakerChange]) -> None:
-        """Puts breakers that opened or closed on record; must not raise."""
+        """Records breakers that opened or closed; must not raise."""
         for change in changes:
             self.setup.recorder.note(
                 "breaker",

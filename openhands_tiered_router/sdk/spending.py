@@ -53,7 +53,7 @@ class Spending:
     account: Account | None
     quotes: Callable[[], Mapping[str, Quote]]
     note: Callable[[Caller, Refused], None]
-    """Puts a refused call on record."""
+    """Records a refused call."""
     admission: Admission | None = None
     _reserved: Quote | None = None
 
@@ -140,7 +140,7 @@ class Spending:
             if outcome is not None:
                 return self._taken(account, outcome)
         except Exception as error:
-            logger.error("cost not told: %s; estimated", type(error).__name__)
+            logger.error("cost not reported: %s; estimated", type(error).__name__)
         spend = self._reserved.spend if self._reserved else Spend()
         return Charge(spend, spend.usd, account.label)
 

@@ -22,11 +22,11 @@ def record_texts(
     most: int,
     secrets: Callable[[], Collection[str]],
 ) -> None:
-    """Puts on record what was said in a call, if anything; returns at once.
+    """Records what was said in a call, if anything; returns at once.
 
     Args:
         recorder: Where to.
-        call: The call, which is on record already.
+        call: The call, which is already recorded.
         messages: All that was sent.
         response: What came back; ``None``: nothing.
         most: Bytes to keep of each text.

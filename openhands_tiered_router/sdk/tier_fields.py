@@ -83,7 +83,7 @@ def with_fields(
     if not names:
         return dict(llms)
     given = {name: data[name] for name in names}
-    # The SDK refuses small windows, unless it is told of a larger one.
+    # The SDK refuses small windows, unless the LLM names a larger one.
     window = {"max_input_tokens": default.max_input_tokens}
     checked = LLM.model_validate({"model": default.model, **window, **given})
     for name in names & OF_THE_MODEL:

@@ -288,7 +288,7 @@ class TieredLLM(RouterLLM):
 
         The SDK counts what it registered when a conversation began. So a model keeps
         the ``Metrics`` of the one that had its key, and one under a new key shares the
-        default tier's: sums stay exact, though the latter's usage id is not told apart
+        default tier's: sums stay exact, though the latter's usage id is not shown apart
         until the conversation is opened anew. Keys that are gone stay for their books.
         """
         default, own = self._default_llm(), dict(self.llms_for_routing)

@@ -1,4 +1,4 @@
-"""Tool results on record, under the conversation that the router served."""
+"""Records tool results under the conversation that the router served."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What a repository's manifests say on how it is built, tested and started.
 
-Only what stands in a file: a command is listed if the manifest names its tool, and
+Only what a file says: a command is listed if the manifest names its tool, and
 never because projects of that kind usually have one. Values are read, none is run.
 """
 

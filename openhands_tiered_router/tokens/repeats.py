@@ -54,7 +54,7 @@ class Seen:
 
         Args:
             name: The command or tool call by which it can be found again.
-            text: As it stands there, whatever was left out of it.
+            text: As it is there, whatever was left out of it.
         """
         lines = tuple(_bare(line)[0] for line in text.split("\n"))
         number = len(self._texts)

@@ -14,12 +14,12 @@ from openhands_tiered_router.guards.budget.reservation import Quote
 from openhands_tiered_router.policy.outcome import Outcome, Usage
 from openhands_tiered_router.sdk.spending import _answered
 from openhands_tiered_router.tiers import Tier
-from tests.guards.budget.conftest import _own_desk, routed
+from tests.guards.budget.conftest import _own_registry, routed
 from tests.guards.budget.test_conversations import counting, talk
 from tests.routed.conftest import World
 
 
-__all__ = ["_own_desk"]
+__all__ = ["_own_registry"]
 
 OTHER_SCHEMAS = (
     {"version": 9, "total": 1},

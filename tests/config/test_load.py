@@ -359,7 +359,7 @@ BROKEN = {
         "c.yaml",
         "routing: {tiers: {simple: a/b}}\ngraph: {enabled: false}",
         "graph",
-        "stands outside routing",
+        "is outside of routing",
         "Move it under routing",
     ),
     "wrong inside routing": (

@@ -33,7 +33,7 @@ class Level:
         return self.limit / MINUTE
 
     def wait(self, need: float, spent: float, age: float) -> float:
-        """Seconds until it takes ``need``, with ``spent`` since it was told."""
+        """Seconds until it takes ``need``; ``spent``: since the last report."""
         level = min(self.limit, self.remaining - spent + self.rate * age)
         lack = min(need, self.limit) - level
         return min(lack / self.rate, MAX_WAIT) if lack > 0 and self.rate else 0.0

@@ -77,7 +77,7 @@ class Limiter:
     def take(self, ticket: Ticket, now: float, *, insist: bool = False) -> float:
         """Sends the call off, and returns 0; or the seconds to expect to wait.
 
-        What goes before it in the line is let go first, though it may still sleep: so
+        What is ahead of it in the queue goes first, though it may still sleep: so
         much is kept free for it. ``insist``: whatever the provider said.
         """
         with self._lock:

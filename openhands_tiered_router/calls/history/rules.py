@@ -165,7 +165,7 @@ def call_arguments(turn: Turn, _: Context) -> Turn:
 
 
 def images(turn: Turn, context: Context) -> Turn:
-    """A model that cannot see is told that there was an image."""
+    """A model that cannot see is given a note that there was an image."""
     if context.target.vision:
         return turn
     return _replace(turn, tuple(_without_images(message) for message in turn))

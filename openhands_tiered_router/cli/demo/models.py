@@ -51,7 +51,7 @@ gpt-4.1-mini, claude-sonnet-4-5 and claude-opus-4-5."""
 
 
 def name_at_provider(tier: Tier) -> str:
-    """The model's name as it stands in a request."""
+    """The model's name as in the request."""
     return MODELS[tier].partition("/")[2]
 
 

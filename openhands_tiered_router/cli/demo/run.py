@@ -105,7 +105,7 @@ def run_demo(
 
     Args:
         directory: Project, configuration and telemetry go into this directory.
-        observers: Are told of the conversation.
+        observers: Notified of the conversation.
         only: A tier to serve every call, instead of routing.
     """
     project = copy_project(directory)

@@ -19,7 +19,7 @@ from openhands_tiered_router.redaction import is_secret_name, looks_secret
 
 
 GATEWAY: Final = "http://127.0.0.1:4100"
-"""Where ``tiered-router serve`` listens unless it is told otherwise."""
+"""Where ``tiered-router serve`` listens by default."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +97,7 @@ def direct(
         "Lost: the other tiers and endpoints, budgets, guards, and the record.",
     ]
     if table.api_key is not None:
-        notes.append("Its key stands in the configuration, and is not written here.")
+        notes.append("Its key is in the configuration, and is not written here.")
     address = target.base_url
     if address is not None and looks_secret(address):
         address = None

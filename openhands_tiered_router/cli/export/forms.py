@@ -27,7 +27,7 @@ def environment(client: Client) -> str:
 
 
 def cli(client: Client) -> str:
-    """Shell lines for the OpenHands CLI, which reads these only if it is told to."""
+    """Shell lines for the OpenHands CLI, which reads these only with a flag."""
     usage = 'openhands --headless --override-with-envs -t "..." reads them.'
     # It knows these three names and no others.
     names = ("LLM_MODEL", "LLM_BASE_URL", "LLM_API_KEY")

@@ -6,7 +6,7 @@ a file in is all it takes to add one. Its query names what to look for:
 ===========  ==================================================================
 ``d.f``      a function or method, ``d.c`` a type, ``d.m`` a namespace
 ``n``        the name of the definition that encloses it
-``c``        the name of a callee; what stands before it is read off the tree
+``c``        the name of a callee; what precedes it is read off the tree
 ``x``        a base type, ``t`` a type reference
 ``i``        an import statement (handed to the language's `imports`)
 ``b``        a decision point (one path more through the definition)
@@ -99,7 +99,7 @@ class Language:
     global_names: bool = False
     """Whether an unimported name can only mean the one definition there is."""
     overloads: bool = False
-    """Whether several functions of one name are told apart by their parameters."""
+    """Whether several functions of one name are distinguished by their parameters."""
     package_scope: bool = False
     """Whether files of one directory see each other's names unimported."""
 

@@ -29,7 +29,7 @@ TEST: Final = 0.3
 """Factor for tests: requests describe them, but ask to change what they test."""
 
 NAMED_PATH: Final = 0.4
-"""Share of the best score that a file gains when its path stands in the text."""
+"""Share of the best score that a file gains when the text contains its path."""
 
 NAMED_MODULE: Final = 0.2
 """The same for a dotted name that begins with the module."""

@@ -53,7 +53,7 @@ class Symbol(Struct, frozen=True, array_like=True, gc=False):
     bases: tuple[str, ...] = ()
     """Texts of a class's base types."""
     hidden: bool = False
-    """Whether it stands inside of a function, out of sight for other files."""
+    """Whether it is inside a function, invisible to other files."""
     twins: tuple[Twin, ...] = ()
     """The functions of this name in a language with overloads, or the one."""
 
@@ -152,7 +152,7 @@ def _extensions(facts: FileFacts, symbols: dict[str, Symbol]) -> dict[str, Symbo
 
 
 def _twins(facts: FileFacts) -> dict[str, tuple[Twin, ...]]:
-    """Return the functions of each name that calls are told apart by.
+    """Return the functions of each name that calls are distinguished by.
 
     TypeScript's implementation of declared overloads cannot be called by its own
     signature, so that it is left out.

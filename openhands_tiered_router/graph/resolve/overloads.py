@@ -146,5 +146,5 @@ def _fit(parameter: str, argument: str, strict: bool = False) -> int:
 
 
 def _open(parameter: str) -> bool:
-    """Whether a type is none of the closed groups, so that it may be converted to."""
+    """Whether a type belongs to no closed group, so that it may be converted to."""
     return not any(parameter in group for group in _CLOSED)

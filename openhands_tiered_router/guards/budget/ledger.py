@@ -23,7 +23,7 @@ from openhands_tiered_router.guards.budget.limits import NOTHING, Limits, Spend
 REMEMBERED: Final = 64
 """Settled calls that are remembered by id, since their changes may be made again."""
 MAX_PARTS: Final = 32
-"""Labels that are told apart; further ones are counted as ``other``."""
+"""Labels that are kept apart; further ones are counted as ``other``."""
 
 
 class Entry(NamedTuple):

@@ -1,4 +1,4 @@
-"""What the user is told of a budget."""
+"""Messages to the user about a budget."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from openhands_tiered_router.guards.pausing import pause, tell
 
 NAME: Final = "budget"
 _TOLD: Final = "tiered_router_budget_told"
-"""Key in ``agent_state``: names of the soft limits that the user was told of."""
+"""Key in ``agent_state``: names of the soft limits that the user has been told of."""
 
 
 def goes_on(event: Event) -> bool:

@@ -48,7 +48,7 @@ class Registry:
         return f"{self._prefix}{next(self._numbers):x}"
 
     def status(self, conversation: str) -> BudgetStatus | None:
-        """How a conversation stands; ``None``: nothing is known of it."""
+        """A conversation's status; ``None``: unknown."""
         return self._statuses.get(conversation)
 
     def note(self, conversation: str, status: BudgetStatus) -> None:
@@ -62,7 +62,7 @@ class Registry:
             self._marks.pop(conversation, None)
 
     def since(self, conversation: str, now: float) -> float:
-        """Seconds since the mark; 0: there is none."""
+        """Seconds since the mark; 0 without one."""
         return max(0.0, now - self._marks.get(conversation, now))
 
     def raise_limits(

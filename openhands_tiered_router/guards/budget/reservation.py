@@ -290,7 +290,7 @@ def _with_soft(
     status: BudgetStatus, counted: CountedBudget, measure: int, books: Balance
 ) -> BudgetStatus:
     budget, name = counted.budget, MEASURES[measure]
-    # The limit is part of the name: once raised, the user is told again.
+    # The limit is part of the name: once raised, the user is warned again.
     name = f"{budget.scope}:{budget.name}:{name}:{dict(counted.limits)[measure]}"
     text = messages.soft_notice(budget, measure, books)
     return replace(status, soft={**status.soft, name: text})

@@ -209,7 +209,7 @@ def _settle(
 
 
 def _answer(entry: Entry) -> str:
-    """What the agent is told instead of a result."""
+    """What the agent gets instead of a result."""
     if entry.status is Status.REJECTED:
         return "The user said no to this action. Find another way, or finish without."
     return (
@@ -220,7 +220,7 @@ def _answer(entry: Entry) -> str:
 
 
 def _full(entries: list[Entry]) -> str:
-    """What the agent is told when not even a place in the queue is left."""
+    """What the agent gets when the queue is full."""
     return (
         f"This action needs the user's yes, but {len(entries)} others wait for one, or "
         "have one that is not used. It has not run, and was not set aside. Finish, so "

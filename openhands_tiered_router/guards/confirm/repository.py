@@ -1,4 +1,4 @@
-"""Whether git may be run in a directory: only if no agent can have told it what to run.
+"""Whether git may run in a directory: only if no agent can have configured it.
 
 Git takes programs from the configuration of the repository that it finds: around the
 directory, or the directory itself, if it looks like a bare repository. So there must be

@@ -98,7 +98,7 @@ class LoopGuard(Guard):
         return self._router.typical(str(conversation.id)) if self._router else None
 
     def _replayed(self, conversation: LocalConversation) -> LoopState:
-        """After a restart, a fork or a step back: the branch as it stands, with the
+        """After a restart, a fork or a step back: the branch as it is, with the
         event at hand. Only a limit on the whole conversation needs all of it."""
         settings = self._settings
         recent = _EVENTS_A_TURN * settings.turns_per_run

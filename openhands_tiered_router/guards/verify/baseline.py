@@ -49,7 +49,7 @@ class Split:
 
 
 def import_path(copy: Path, probe: Path) -> str:
-    """``PYTHONPATH`` under which the copy goes before what is installed."""
+    """``PYTHONPATH`` under which the copy shadows what is installed."""
     return os.pathsep.join((str(copy / "src"), str(copy), str(probe)))
 
 

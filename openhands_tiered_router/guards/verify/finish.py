@@ -246,7 +246,7 @@ class Finish:
         return self.conversation.state.last_user_message_id or ""
 
     def _last_act(self) -> Event | None:
-        """What the agent did or was told last; notices and states are neither."""
+        """The agent's last act or message; notices and states are neither."""
         recent = self.conversation.state.active_branch(limit=_LOOK_BACK)
         kinds = (ActionEvent, ObservationEvent, MessageEvent)
         return next((e for e in reversed(recent) if isinstance(e, kinds)), None)

@@ -27,7 +27,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """Where the verification of a conversation stands."""
+    """The progress of a conversation's verification."""
 
     status: Status = Status.PENDING
     reason: str = ""
@@ -43,7 +43,7 @@ class Verification:
 
 
 def verification_of(state: ConversationState) -> Verification | None:
-    """Where the verification of a conversation stands; ``None``: it has none."""
+    """The progress of a conversation's verification; ``None``: not begun."""
     return _parsed(state.agent_state.get(KEY))
 
 

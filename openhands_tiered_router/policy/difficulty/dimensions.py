@@ -2,7 +2,7 @@
 
 Three lists by what a signal is read from: the request's text, the conversation, the
 code graph. A signal is a value in [0, 1] with its evidence in words; what it is
-worth is fitted and stands in ``data/task.json`` (docs/scoring.md).
+worth is fitted and kept in ``data/task.json`` (docs/scoring.md).
 """
 
 from __future__ import annotations

@@ -88,7 +88,7 @@ _MARKS_SCANNED: Final = 2_000
 _NAME_IN_CODE: Final = re.compile(r"[a-z][A-Z(]")
 _HEAD: Final = 210
 _TAIL: Final = 90
-"""The request proper stands at the start of a long message, or at its end."""
+"""The request proper is at the start of a long message, or at its end."""
 _DENSE: Final = 3
 """A character of a script without spaces says as much as three Latin letters."""
 
@@ -143,7 +143,7 @@ class UserText:
 
     @cached_property
     def opening(self) -> str:
-        """First and last words of the prose, case-folded: where the request stands."""
+        """First and last words of the prose, case-folded: where the request is."""
         prose = self.prose.strip() or self.text.strip()
         if len(prose) > _HEAD + _TAIL:
             prose = f"{prose[:_HEAD]}\n{prose[-_TAIL:]}"
@@ -164,7 +164,7 @@ def user_text(message: str) -> UserText:
 
 
 def _without_harness(text: str) -> str:
-    """Keeps what stands in payload tags, else drops what stands in injected ones."""
+    """Keeps the contents of payload tags, else drops those of injected ones."""
     if "<" not in text:
         return text
     payloads: list[str] = []

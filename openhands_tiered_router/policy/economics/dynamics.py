@@ -2,7 +2,7 @@
 
 A turn is seen as one of five outlooks: kept on the base tier by evidence, or by the
 probability that it is mechanical. The chain between them, their outputs and times were
-measured on recorded sessions by ``tiered-router calibrate`` and stand in
+measured on recorded sessions by ``tiered-router calibrate`` and kept in
 ``policy/difficulty/data/next_turn.json``.
 """
 

@@ -104,7 +104,7 @@ _MAKERS: Final = {
     "claude": "anthropic", "gpt-": "openai", "o3": "openai", "o4": "openai",
     "gemini": "gemini", "deepseek": "deepseek",
 }  # fmt: skip
-"""Whose model a name is that no provider stands before, or that a proxy serves."""
+"""Whose model a name without a provider's prefix is, or one that a proxy serves."""
 _EXTENDED: Final = re.compile(r"gpt-5\.1-codex-mini|gpt-(?:5|4\.1)(?!.*mini)")
 """Models for which the SDK sends ``prompt_cache_retention``."""
 _CARRIERS: Final = frozenset({"bedrock", "vertex_ai", "openrouter", "azure_ai"})

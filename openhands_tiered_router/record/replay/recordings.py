@@ -193,7 +193,7 @@ def _check(path: Path, sessions: Sequence[RecordedSession]) -> None:
     if len(answers) >= _FEW and len(calls) < _LEAST_CALLING * len(answers):
         raise SessionError(
             f"{path}: only {len(calls)} tool calls in {len(answers)} answers could be "
-            "read, and what an agent did is told by them; if they are written in the "
+            "read, and they show what an agent did; if they are written in the "
             f"answers' text, convert them first, or give {_FORMS}"
         )
     unread = Counter(

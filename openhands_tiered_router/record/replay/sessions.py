@@ -157,7 +157,7 @@ def _turns(
             end = max(turns[-1].start, at) if at is not None else end
             turns[-1] = _ending(turns[-1], end)
         elif entry.role == "user" and at is not None:
-            # The user's time is none of the agent's: what follows begins here.
+            # The user's time is not the agent's: what follows begins here.
             end = max(end or 0.0, at)
     return tuple(turns)
 

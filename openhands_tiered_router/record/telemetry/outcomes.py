@@ -38,7 +38,7 @@ _log = logging.getLogger(__name__)
 
 
 class ToolOutcomes:
-    """An event callback that puts the results of tool calls on record.
+    """An event callback that records the results of tool calls.
 
     Give it to ``Conversation(callbacks=[...])``. It never raises, for that would end
     the run, and never blocks, for under ``arun`` it is on the event loop. Of an event
@@ -74,7 +74,7 @@ class ToolOutcomes:
     def __call__(self, event: Event) -> None:
         try:
             self._see(event)
-        except Exception as error:  # the run goes before its record
+        except Exception as error:  # the run matters more than its record
             if not self._warned:
                 self._warned = True
                 _log.warning(
@@ -180,7 +180,7 @@ class ToolOutcomes:
 
 
 def _target(action: Action) -> int | None:
-    """What stands for the file that an action changes."""
+    """A stand-in for the file that an action changes."""
     if action.kind not in CHANGES or not action.paths:
         return None
     return fingerprint(*action.paths[:1])

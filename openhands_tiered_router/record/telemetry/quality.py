@@ -144,7 +144,7 @@ def _assess(turns: Sequence[JudgedTurn], i: int, accepted: bool | None) -> Quali
 
 
 def is_hard(turn: JudgedTurn) -> bool | None:
-    """By the measure of ``core.session.is_hard``, from what is on record."""
+    """By the measure of ``core.session.is_hard``, from what is recorded."""
     if not turn.tools:
         return None
     return turn.must_be_hard or any(t.kind not in MECHANICAL for t in turn.tools)

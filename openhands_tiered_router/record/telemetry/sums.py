@@ -27,7 +27,7 @@ KEYS: Final[Mapping[str, str]] = {
     "model": "coalesce(served_model, model)",
     "provision": "provision",
 }
-"""What calls are told apart by. Tier, endpoint and model are those that served."""
+"""What calls are grouped by. Tier, endpoint and model are those that served."""
 
 
 def _count(condition: str) -> str:

@@ -25,7 +25,7 @@ class ToolStatus(StrEnum):
 
 
 class ToolResult(Struct, frozen=True, kw_only=True):
-    """What one tool call came to; never what it said or was told.
+    """What one tool call came to; never its arguments or result.
 
     Providers reuse tool-call ids within a conversation, and some reuse response
     ids across conversations, so a result is known by all three ids together.

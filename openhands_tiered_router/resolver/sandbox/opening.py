@@ -102,7 +102,7 @@ def opened(place: Place) -> Iterator[RemoteWorkspace]:
                     f"no agent-server answers at {host}; start it, or set host in "
                     "[sandbox]"
                 )
-            # Asked now, when a key that is refused can still be told as what it is.
+            # Asked now, when a refused key can still be reported as such.
             known = workspace.client.get("/api/conversations/search?limit=1")
             known.raise_for_status()
             yield workspace

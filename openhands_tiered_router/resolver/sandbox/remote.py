@@ -36,7 +36,7 @@ class RemoteAgent:
     served: Served
     place: Place
     tier: Tier | None = None
-    """Serves every turn; told in the message, for pins stay in their process."""
+    """Serves every turn; sent in the message, since pins stay in their process."""
 
     def __call__(self, work: Work) -> Done:
         keys = self.served.router.settings.key_variables.values()

@@ -225,7 +225,7 @@ def _notes(router: ComplexityRouter, place: Place) -> Iterator[str]:
     docker = place.sandbox is Sandbox.DOCKER
     where = f"the Docker volume {place.volume}" if docker else "the agent-server"
     if settings.telemetry.enabled:
-        yield f"Decisions go on record in {where}, not in this machine's telemetry."
+        yield f"Decisions are recorded in {where}, not in this machine's telemetry."
     if settings.budgets:
         yield f"[[budgets]] count what is spent by {where}, not what is spent here."
     if settings.confirm.enabled and settings.confirm.mode is Mode.QUEUE:

@@ -37,7 +37,7 @@ _DEEDS: Final = ("ObservationEvent", "MessageEvent", "ConversationErrorEvent")
 """Kinds of event of which each run leaves one."""
 
 type Messages = Callable[[RemoteConversation], Sequence[str]]
-"""What a conversation is told; nothing to one that has ended: it is not run again."""
+"""What a conversation is sent; nothing to one that has ended: it is not run again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +63,7 @@ class Served:
             workspace: On the server.
             id: The first conversation's. A server keeps an agent as it came; so where
                 the budget is another one now, a new conversation carries on.
-            messages: What it is told.
+            messages: What it is sent.
             fresh: Forget what the server has of it.
         """
         line = _line(workspace, id)
@@ -207,7 +207,7 @@ def _path(id: object) -> str:
 
 
 def _wait_for_end(conversation: RemoteConversation) -> None:
-    """A client that comes back is told of the end of the run before, and takes it for
+    """A client that comes back hears of the end of the run before, and takes it for
     the end of this one."""
     _wait(_has_ended, conversation, RUN_SECONDS)
 
@@ -244,7 +244,7 @@ def _status(conversation: RemoteConversation) -> str | None:
 
 
 def _has_ended(conversation: RemoteConversation) -> bool:
-    """Whether it stands still, and something came after the last message to it."""
+    """Whether it is idle, and something came after the last message to it."""
     status = _status(conversation)
     if status == "waiting_for_confirmation":
         return True  # the first action may wait, and then nothing has been done yet
@@ -275,7 +275,7 @@ def _verification(info: Mapping[str, Any]) -> Verification | None:
 
 
 def _done(conversation: RemoteConversation, earlier: Sequence[_Info]) -> Done:
-    # Asked anew: what the client has been told may lack the last call.
+    # Asked anew: what the client has received may lack the last call.
     info = conversation.workspace.client.get(_path(conversation.id))
     found = info.raise_for_status().json()
     verification = _verification(found)

@@ -1,4 +1,4 @@
-"""The workspace of ``run`` as it stands, and what came of it in a sandbox."""
+"""The workspace of ``run`` as it is, and what came of it in a sandbox."""
 
 from __future__ import annotations
 

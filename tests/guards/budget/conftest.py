@@ -32,7 +32,7 @@ PLAIN_RULES = (
 
 
 @pytest.fixture(autouse=True)
-def _own_desk() -> Iterator[None]:
+def _own_registry() -> Iterator[None]:
     reset_registry()
     yield
     reset_registry()
