@@ -17,6 +17,7 @@ from openhands_tiered_router.cli.graph_common import (
     open_graph,
     unknown,
 )
+from openhands_tiered_router.cli.graph_mcp import mcp
 from openhands_tiered_router.cli.graph_output import echo_json, table
 from openhands_tiered_router.plural import counted
 
@@ -34,6 +35,7 @@ Examples:
   tiered-router graph callers src/app/models.py:User.save
   tiered-router graph path src/app/web.py src/app/models.py:User.save
   tiered-router graph view -o graph.html
+  tiered-router graph mcp
 
 \b
 Exit code:  0  answered
@@ -57,6 +59,7 @@ for question in (
     questions.callers,
     questions.callees,
     questions.path,
+    mcp,
 ):
     command.add_command(question)
 

@@ -19,10 +19,19 @@ NOTHING: Final = 1
 
 
 def common(function: Callable[..., None]) -> Callable[..., None]:
-    """Add the options that every command has."""
-    function = click.option(
-        "--json", "as_json", is_flag=True, help="Answer in JSON, on standard output."
-    )(function)
+    """Add the options that every question has."""
+    return workspace_option(
+        click.option(
+            "--json",
+            "as_json",
+            is_flag=True,
+            help="Answer in JSON, on standard output.",
+        )(function)
+    )
+
+
+def workspace_option(function: Callable[..., None]) -> Callable[..., None]:
+    """Add the option that says whose graph it is."""
     return click.option(
         "--workspace",
         "-w",
@@ -35,6 +44,7 @@ def common(function: Callable[..., None]) -> Callable[..., None]:
 
 
 def limited(default: int) -> Callable[..., Any]:
+    """Add the option that bounds what is shown."""
     return click.option(
         "--limit",
         "-n",
@@ -46,7 +56,7 @@ def limited(default: int) -> Callable[..., Any]:
 
 
 def open_graph(root: Path, *, fresh: bool = False) -> CodeGraph:
-
+    """Bring a workspace's graph up to date, showing the progress."""
     from openhands_tiered_router.graph.build import build_graph
 
     with progress() as report:

@@ -58,7 +58,7 @@ def impact(
     graph = open_graph(root)
     unknown: tuple[str, ...] = ()
     if revision is not None:
-        nodes, unknown = _diff(graph, revision)
+        nodes, unknown = changed_by(graph, revision)
     else:
         nodes = resolve(graph, place or "")[1]
     network = network_for(graph, nodes, depth)
@@ -87,7 +87,8 @@ def impact(
         dependents_table("Tests", tests, limit)
 
 
-def _diff(graph: CodeGraph, revision: str) -> tuple[list[str], tuple[str, ...]]:
+def changed_by(graph: CodeGraph, revision: str) -> tuple[list[str], tuple[str, ...]]:
+    """Return the nodes that differ from a commit, and what is gone or unknown."""
     from openhands_tiered_router.git import GitError
     from openhands_tiered_router.graph.changes import changed_nodes
 
@@ -137,42 +138,33 @@ def tests(
         context.exit(NOTHING)
 
 
-@click.command()
-@common
-@limited(20)
-@click.argument("place", metavar="PATH[:SYMBOL]")
-@click.pass_context
-def callers(
-    context: click.Context, root: Path, as_json: bool, limit: int, place: str
-) -> None:
-    """List the calls into a file or definition, with their lines.
+def _calls(name: str, summary: str) -> click.Command:
+    """Return the command for the calls that go one way."""
 
-    The surest come first; below .9 they are guesses by name.
-    """
-    from openhands_tiered_router.graph import questions
+    @click.command(
+        name,
+        help=f"List the calls {summary}, with their lines.\n\n"
+        "The surest come first; below .9 they are guesses by name.",
+    )
+    @common
+    @limited(20)
+    @click.argument("place", metavar="PATH[:SYMBOL]")
+    @click.pass_context
+    def command(
+        context: click.Context, root: Path, as_json: bool, limit: int, place: str
+    ) -> None:
+        from openhands_tiered_router.graph import questions
 
-    graph = open_graph(root)
-    uses = questions.callers(graph, _inside(graph, place))
-    _show_uses(context, "Callers", uses, as_json, limit)
+        graph = open_graph(root)
+        ask = questions.callers if name == "callers" else questions.callees
+        uses = ask(graph, inside(graph, place))
+        _show_uses(context, name.title(), uses, as_json, limit)
+
+    return command
 
 
-@click.command()
-@common
-@limited(20)
-@click.argument("place", metavar="PATH[:SYMBOL]")
-@click.pass_context
-def callees(
-    context: click.Context, root: Path, as_json: bool, limit: int, place: str
-) -> None:
-    """List the calls that a file or definition makes, with their lines.
-
-    The surest come first; below .9 they are guesses by name.
-    """
-    from openhands_tiered_router.graph import questions
-
-    graph = open_graph(root)
-    uses = questions.callees(graph, _inside(graph, place))
-    _show_uses(context, "Callees", uses, as_json, limit)
+callers = _calls("callers", "into a file or definition")
+callees = _calls("callees", "that a file or definition makes")
 
 
 @click.command()
@@ -191,11 +183,11 @@ def path(
     from openhands_tiered_router.graph import questions
 
     graph = open_graph(root)
-    uses = questions.way(graph, _inside(graph, start), _inside(graph, end))
+    uses = questions.way(graph, inside(graph, start), inside(graph, end))
     _show_uses(context, "Path", uses, as_json, limit)
 
 
-def _inside(graph: CodeGraph, place: str) -> list[str]:
+def inside(graph: CodeGraph, place: str) -> list[str]:
     """Return a place's nodes; of a file, those of all that is in it."""
     path, nodes = resolve(graph, place)
     facts = graph.facts(path)
