@@ -142,3 +142,22 @@ def test_this_package_is_imported_before_the_sdk(name: str, program: str) -> Non
     """Else litellm asks the network for prices when it is imported: docs/sdk.md."""
     imports = re.findall(r"^(?:from|import) (openhands\w*)", program, re.M)
     assert imports[:1] != ["openhands"] or "openhands_tiered_router" not in imports
+
+
+def test_the_recording_shows_real_commands_in_a_terminal_of_80_columns() -> None:
+    text = (ROOT / "docs/pictures/first-minute.cast").read_text()
+    header, *events = [json.loads(line) for line in text.splitlines()]
+    assert (header["version"], header["width"]) == (2, 80)
+    times = [time for time, _, _ in events]
+    assert times == sorted(times)
+    assert {kind for _, kind, _ in events} == {"o"}
+    shown = "".join(text for _, _, text in events)
+    typed = re.findall(r"\$ tiered-router (\w+)", shown)
+    assert list(dict.fromkeys(typed)) == ["demo", "init", "doctor", "run", "report"]
+    assert "All 4 tests pass." in shown
+    assert "finished: $" in shown
+
+
+def test_the_pictures_ask_nothing_of_a_network() -> None:
+    svg = (ROOT / "docs/pictures/terminal.svg").read_text()
+    assert not re.search(r"url\(|<image|href=", svg.replace("url(#", ""))

@@ -26,6 +26,7 @@ PRESET_NAMES = ("anthropic", "openai", "ollama", "local", "openrouter")
 
 _TASK_VALUE: Final = 5.0
 """``[policy] task_value``; here, so that --help need not import the policy."""
+_OUTPUT: Final = Path("tiered-router.toml")
 _QUESTION: Final = "What is a solved task worth to you, in USD"
 _EPILOG: Final = """\b
 Examples:
@@ -50,7 +51,7 @@ Exit code:  0  written
     "--output",
     "-o",
     type=click.Path(dir_okay=False, path_type=Path),
-    default=Path("tiered-router.toml"),
+    default=_OUTPUT,
     show_default=True,
     help="File to write.",
 )
@@ -209,10 +210,9 @@ def _report(output: Path, config: RouterConfig, as_json: bool) -> None:
     variables = _variables(config)
     missing = [name for name, present in variables.items() if not present]
     steps = [f"export {name}=..." for name in missing]
-    steps += [
-        f"tiered-router doctor --config {output}",
-        f'tiered-router run --config {output} --task "..." --workspace .',
-    ]
+    # The usual name is found without being named.
+    named = "" if output == _OUTPUT else f" --config {output}"
+    steps += [f"tiered-router doctor{named}", f'tiered-router run{named} --task "..."']
     if as_json:
         models = {key: endpoint.model for key, endpoint in config.endpoints().items()}
         report: dict[str, Any] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -39,7 +40,7 @@ def page(report: Report, path: Path) -> str:
     sections = [_nothing()] if not report.whole["calls"] else _sections(report)
     body = Template(_part("report.html")).substitute(
         span=escape(_span(report)),
-        headline=escape(words.headline(report)),
+        headline=_whole_names(escape(words.headline(report))),
         thin=_paragraphs(words.thin(report)),
         figures=_figures(report),
         sections="\n".join(sections),
@@ -52,6 +53,11 @@ def page(report: Report, path: Path) -> str:
         script=_part("report.js"),
         data=_data(report, path),
     )
+
+
+def _whole_names(text: str) -> str:
+    """Names with hyphens, such as models', are not broken over two lines."""
+    return re.sub(r"\w+(?:-[\w.]+)+", r'<span class="name">\g<0></span>', text)
 
 
 def _sections(report: Report) -> list[str]:

@@ -218,8 +218,8 @@ def outcomes(report: Report) -> str:
     judged = whole.solved + whole.failed
     if not judged:
         return (
-            f"{counted(whole.unknown, 'task')} without a verdict: turn on [verify], or "
-            "tell with `tiered-router verdict`"
+            f"not judged ({counted(whole.unknown, 'task')}): turn on [verify], or "
+            "record one with `tiered-router verdict`"
         )
     said = f"{whole.solved:,} of {counted(judged, 'judged task')} solved"
     if whole.per_solved is not None:
