@@ -70,10 +70,13 @@ class CallFlow:
     _sent_at: float = 0.0
     """Epoch seconds when the last attempt was sent."""
     _sent: float = 0.0
+    """The same by the monotonic clock."""
     _deadline: Deadline | None = None
     _unfinished: bool = False
     """Whether the last attempt's stream ended without a reason."""
-    """The same by the monotonic clock."""
+    _silent: LLMResponse | None = None
+    """An answer that is paid for and empty: where all others are too, the caller gets
+    it, as from a plain model. An agent then asks the model to go on."""
     _attempt_first: float | None = None
     _prompt: caching.Prompt | None = None
 
@@ -103,8 +106,10 @@ class CallFlow:
         except GeneratorExit:
             spending.abandon(self._settle(failover, None))
             raise
-        except Exception:
+        except Exception as error:
             yield from spending.settle(self._settle(failover, None))
+            if isinstance(error, LLMNoResponseError) and self._silent is not None:
+                return self._silent
             raise
         yield from spending.settle(self._settle(failover, response))
         return response
@@ -149,7 +154,10 @@ class CallFlow:
 
     def checked(self, reply: Reply) -> Reply:
         """The reply, or what is wrong with it."""
-        return fault_of(reply, unfinished=self._unfinished) or reply
+        fault = fault_of(reply, unfinished=self._unfinished)
+        if isinstance(fault, LLMNoResponseError) and usage.usage_of(reply).prompt:
+            self._silent = reply
+        return fault or reply
 
     def overdue(self, step: Step) -> Exception:
         """The SDK's error for an attempt that took too long."""

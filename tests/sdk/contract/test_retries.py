@@ -10,7 +10,7 @@ from openhands.sdk.llm.exceptions import (
 )
 
 from openhands_tiered_router import ComplexityRouter
-from openhands_tiered_router.loopback import faults
+from openhands_tiered_router.loopback import Reply, Request, faults
 
 from .conftest import CHAT, HELLO
 
@@ -107,6 +107,23 @@ def test_empty_answers_everywhere_are_told_as_such(world, llm) -> None:
     world.provider.faults.always(faults.EmptyAnswer())
     with pytest.raises(LLMNoResponseError):
         llm(**{**QUICK, "num_retries": 2}).generate(HELLO)
+
+
+def test_an_agent_has_a_model_that_says_nothing_go_on(world, llm) -> None:
+    """No choice at all is an error, in the SDK as here; an empty one is an answer."""
+
+    def script(request: Request) -> Reply:
+        asked = request.messages[-1]
+        silent = asked.role == "user" and asked.text.startswith("Look")
+        return Reply() if silent else world.finish()
+
+    world.provider.script = script
+    model = llm(num_retries=1)
+    conversation = world.conversation(world.agent(model))
+    conversation.send_message("Look around.")
+    conversation.run()
+    assert conversation.state.execution_status.value == "finished"
+    assert model.metrics.accumulated_cost == pytest.approx(world.provider.total_usd)
 
 
 def test_an_error_keeps_the_type_of_the_wanted_endpoints(world, llm) -> None:
