@@ -323,7 +323,7 @@ def main() -> None:
     files = [*folder.glob("*.py"), *folder.glob("*/main.py")]
     paths = {path_name(path): path for path in files}
     print(
-        "| example | ends | requests | models | printed / bill, plain | router | exact |"
+        "| example | ends | calls | models | plain: printed / bill | router | bill is |"
     )
     print("| --- | --- | --- | --- | --- | --- | --- |", flush=True)
     passed: list[bool] = []

@@ -6,14 +6,22 @@ docs/sdk.md has the list.
 
 from __future__ import annotations
 
+import ast
 import inspect
+import re
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from litellm.litellm_core_utils.streaming_handler import CustomStreamWrapper
+from litellm.types.utils import ModelResponse
+from openhands.sdk import Agent, LocalConversation
 from openhands.sdk.llm import LLM
 from openhands.sdk.llm.utils.telemetry import Telemetry
+from openhands.sdk.subagent import registry
 
+import openhands_tiered_router
 from openhands_tiered_router.sdk.answers import SaneTelemetry
 
 
@@ -39,6 +47,23 @@ PRIVATE_ATTRIBUTES: list[tuple[type[Any], str, str]] = [
         "_log_completions_callback",
         "sdk/hooks.py carries it over at a reload; else clients get no completion logs",
     ),
+    (
+        Agent,
+        "_tools",
+        "agent.py puts the filter of tool results around the tools; wrap them where "
+        "they are made now, or switch [tokens] filter off",
+    ),
+    (
+        Agent,
+        "_initialized",
+        "agent.py does its part at the first initialisation; remember that by itself",
+    ),
+    (
+        ModelResponse,
+        "_hidden_params",
+        "calls/headers.py reads rate limits from it, sdk/answers.py marks cut streams "
+        "in it; without it limits are learnt from refusals",
+    ),
 ]
 METHODS: list[tuple[type[Any], str, str]] = [
     (
@@ -57,6 +82,12 @@ METHODS: list[tuple[type[Any], str, str]] = [
         "_compute_cost",
         "sdk/usage.py repeats the SDK's own computation for one call; books and "
         "budgets differ if another one is used",
+    ),
+    (
+        Agent,
+        "_initialize",
+        "agent.py overrides it: sub-agents are offered before the tools are made; find "
+        "what is called then now",
     ),
 ]
 
@@ -89,3 +120,58 @@ def test_a_streams_finish_reason_is_made_up_in_one_place() -> None:
     )
     assert "self.received_finish_reason" in source, remedy
     assert CustomStreamWrapper.finish_reason_handler.__name__ == "handler", remedy
+
+
+def test_a_conversation_emits_events() -> None:
+    assert "self._on_event" in inspect.getsource(LocalConversation.__init__), (
+        "LocalConversation._on_event: guards/pausing.py emits what a guard says as an "
+        "event; find how the SDK emits its own limits now"
+    )
+
+
+def test_the_registry_of_subagents_can_be_changed() -> None:
+    assert isinstance(registry._agent_factories, dict), (
+        "subagents.py puts sub-agents that others registered on tiers"
+    )
+    with registry._registry_lock:
+        pass
+
+
+def test_a_kind_is_checked_where_the_installer_passes() -> None:
+    assert hasattr(Agent, "_validate_subtype"), (
+        "DiscriminatedUnionMixin._validate_subtype: server/stock.py replaces it; see "
+        "that a fork of an agent with an installed router is read again"
+    )
+
+
+def test_the_page_lists_all_that_are_used() -> None:
+    """Those whose names nothing of our own has; tests above have the others."""
+    page = Path("docs/sdk.md").read_text(encoding="utf-8")
+    table = page.partition("## Private members")[2].partition("\n## ")[0]
+    listed = set(re.findall(r"_\w+", table))
+    assert set(_foreign()) <= listed
+    tested = {name for _, name, _ in [*PRIVATE_ATTRIBUTES, *METHODS]}
+    assert tested <= listed
+
+
+def _foreign() -> Iterator[str]:
+    root = Path(openhands_tiered_router.__file__).parent
+    paths = [p for p in root.rglob("*.py") if "gateway" not in p.parts]
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in paths]
+    ours = {name for tree in trees for name in _names(tree)}
+    for node in (node for tree in trees for node in ast.walk(tree)):
+        name = node.attr if isinstance(node, ast.Attribute) else ""
+        if name.startswith("_") and not name.endswith("__") and name not in ours:
+            yield name
+
+
+def _names(tree: ast.AST) -> Iterator[str]:
+    """What a module itself gives a name to."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                yield name
+            case ast.ClassDef(name=name) | ast.Name(id=name, ctx=ast.Store()):
+                yield name
+            case ast.Attribute(value=ast.Name(id="self"), attr=name, ctx=ast.Store()):
+                yield name
