@@ -58,14 +58,9 @@ class SharedTelemetry(Telemetry):
 
 def carry_over(before: LLM, after: LLM) -> None:
     """Has a model that replaces another call what that one would have called."""
-    carry_over_telemetry(before, after)
-    after.set_api_key_refresh_hook(before._api_key_refresh_hook)
-    if after.retry_listener is None:
-        after.retry_listener = before.retry_listener
-
-
-def carry_over_telemetry(before: LLM, after: LLM) -> None:
-    """Has a model tell of its costs and completions whom that one would have told."""
     old, new = before.telemetry, after.telemetry
     new.set_stats_update_callback(old._stats_update_callback)
     new.set_log_completions_callback(old._log_completions_callback)
+    after.set_api_key_refresh_hook(before._api_key_refresh_hook)
+    if after.retry_listener is None:
+        after.retry_listener = before.retry_listener

@@ -22,7 +22,6 @@ from openhands.sdk.tool import Action, Observation, ToolDefinition, register_too
 from openhands_tiered_router.agent import CONDENSER, offer_subagents
 from openhands_tiered_router.config import ConfigError
 from openhands_tiered_router.router import ComplexityRouter
-from openhands_tiered_router.sdk.hooks import carry_over_telemetry
 from openhands_tiered_router.server.params import config_of
 from openhands_tiered_router.server.stock import StockRoutedAgent
 from openhands_tiered_router.skill_kit.context import CappedContext
@@ -128,4 +127,6 @@ def _router(base: LLM, params: Mapping[str, Any]) -> ComplexityRouter:
 def _watch_as(base: LLM, router: ComplexityRouter) -> None:
     """Has the tiers tell the server what they cost, as the LLM before did."""
     for llm in router.llms_for_routing.values():
-        carry_over_telemetry(base, llm)
+        telemetry = llm.telemetry
+        telemetry.set_stats_update_callback(base.telemetry._stats_update_callback)
+        telemetry.set_log_completions_callback(base.telemetry._log_completions_callback)
