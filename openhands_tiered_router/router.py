@@ -28,7 +28,7 @@ from openhands_tiered_router.policy.engine import Rule
 from openhands_tiered_router.policy.policy import Policy
 from openhands_tiered_router.record.telemetry import TelemetryRecorder
 from openhands_tiered_router.sdk import (
-    forks,  # noqa: F401  (wraps LocalConversation.fork)
+    conversation_forks,  # noqa: F401  (wraps LocalConversation.fork)
     images,
 )
 from openhands_tiered_router.sdk.drivers import adrive, drive
