@@ -17,6 +17,12 @@ DOCUMENTATION: Final = (
     "https://github.com/openhands-tiered-router/openhands-tiered-router/tree/main/docs"
 )
 """``Documentation`` in the project's metadata."""
+_CONTROLS: Final = {
+    code: "\N{REPLACEMENT CHARACTER}"
+    for code in (*range(0x20), *range(0x7F, 0xA0))
+    if chr(code) not in "\n\t"
+}
+"""Not allowed in HTML, and not shown; a file's name may hold them."""
 
 
 def doc_page(name: str, section: str = "") -> str:
@@ -61,7 +67,7 @@ def html_page(
         )
     if script:
         parts.append(f"<script>{script}</script>")
-    return "\n".join([*parts, "</body>\n</html>\n"])
+    return "\n".join([*parts, "</body>\n</html>\n"]).translate(_CONTROLS)
 
 
 def _json(data: object) -> str:

@@ -7,6 +7,8 @@ from typing import Final
 
 import click
 
+from openhands_tiered_router.cli.terminal import guard_click, guard_rich
+
 
 _COMMANDS: Final = {
     "advise": "Say which models to put into the tiers.",
@@ -35,6 +37,12 @@ _COMMANDS: Final = {
 """Each command's line in the help, kept here so that the help imports none of them."""
 
 
+_PLAIN: Final = frozenset({"status"})
+"""Commands that print by click alone, and start with every prompt of a shell."""
+
+guard_click()
+
+
 class _LazyGroup(click.Group):
     """Loads ``cli.<name>:command`` when the command is used."""
 
@@ -44,6 +52,8 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in _COMMANDS:
             return None
+        if cmd_name not in _PLAIN:
+            guard_rich()
         module = importlib.import_module(f"{__name__}.{cmd_name}")
         return module.command
 

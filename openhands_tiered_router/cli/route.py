@@ -88,7 +88,7 @@ def _answer_all(deciding: Decider, lines: TextIO, out: TextIO) -> int:
             bad += 1
             click.echo(f"line {number}: {error}", err=True)
             continue
-        out.write(json.dumps(answer, ensure_ascii=False) + "\n")
+        out.write(json.dumps(answer) + "\n")
         out.flush()
     return bad
 

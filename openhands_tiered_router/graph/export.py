@@ -65,13 +65,15 @@ def _value(key: str, value: Any) -> Any:
 def _graphml(network: "nx.DiGraph") -> Iterator[str]:
     import networkx as nx  # as above
 
-    yield from nx.generate_graphml(network)
+    # XML has no way to write a control character, which a file's name may hold.
+    for line in nx.generate_graphml(network):
+        yield "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in line)
 
 
 def _json(network: "nx.DiGraph") -> Iterator[str]:
     import networkx as nx  # as above
 
-    yield json.dumps(nx.node_link_data(network, edges="edges"), ensure_ascii=False)
+    yield json.dumps(nx.node_link_data(network, edges="edges"))
 
 
 FORMATS: Final[Mapping[str, Callable[["nx.DiGraph"], Iterator[str]]]] = {

@@ -13,6 +13,7 @@ from typing import Any, Final, TextIO
 from openhands_tiered_router.record.telemetry.query import TelemetryFile
 from openhands_tiered_router.record.telemetry.records import Call
 from openhands_tiered_router.record.telemetry.schema import CALL_COLUMNS
+from openhands_tiered_router.redaction import visible
 
 
 class Format(StrEnum):
@@ -61,7 +62,7 @@ def write_text(rows: Iterable[Mapping[str, Any]], form: Format, out: TextIO) -> 
     for row in rows:
         count += 1
         if form is Format.JSONL:
-            out.write(json.dumps(row, ensure_ascii=False) + "\n")
+            out.write(json.dumps(row) + "\n")
             continue
         if writer is None:
             writer = csv.DictWriter(out, row, lineterminator="\n")
@@ -71,9 +72,12 @@ def write_text(rows: Iterable[Mapping[str, Any]], form: Format, out: TextIO) -> 
 
 
 def _cell(value: Any) -> Any:
-    """Names come from models: none may be a formula to a spreadsheet."""
-    formula = isinstance(value, str) and value.startswith(("=", "+", "-", "@"))
-    return f"'{value}" if formula else value
+    """Names come from models: none may steer a terminal, or be a formula to a
+    spreadsheet."""
+    if not isinstance(value, str):
+        return value
+    text = visible(value, keep="\n")
+    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
 
 
 def write_parquet(
