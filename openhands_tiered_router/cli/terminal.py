@@ -39,7 +39,7 @@ def guard_click() -> None:
     """Has all that commands print with click pass through ``shown``."""
     click.echo = echo
     # How an error of a command is printed.
-    click.exceptions.echo = echo
+    vars(click.exceptions)["echo"] = echo
 
 
 def guard_rich() -> None:
