@@ -39,7 +39,7 @@ def guard_click() -> None:
     """Has all that commands print with click pass through ``shown``."""
     click.echo = echo
     # How an error of a command is printed.
-    vars(click.exceptions)["echo"] = echo
+    setattr(click.exceptions, "echo", echo)  # noqa: B010  not exported
 
 
 def guard_rich() -> None:
