@@ -13,7 +13,6 @@ from openhands_tiered_router.policy.kinds import ActionKind
 NEVER: Final = -1
 _KINDS: Final = tuple(ActionKind)
 _INDEX: Final = {kind: i for i, kind in enumerate(_KINDS)}
-_NONE: Final = (0,) * len(_KINDS)
 _NOWHERE: Final = (NEVER,) * len(_KINDS)
 
 TYPICAL_TURN: Final = 8.0
@@ -30,16 +29,14 @@ _LONGEST: Final = 7_200.0
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How often each kind of turn came, when it last did, and what it led to."""
+    """How many turns there were, when each kind last came, and what it led to."""
 
     turns: int = 0
     hard: int = 0
     failures: int = 0
     failed_at: int = NEVER
-    counts: tuple[int, ...] = _NONE
-    """Turns of each kind, in ``ActionKind``'s order."""
     at: tuple[int, ...] = _NOWHERE
-    """The turn, from 0, that last was of each kind."""
+    """The turn, from 0, that last was of each kind, in ``ActionKind``'s order."""
     led_to: Mapping[tuple[str, ...], tuple[int, int]] = field(default_factory=dict)
     """By context: how many turns came after it, and how many were mechanical."""
 
@@ -63,7 +60,6 @@ class Tally:
             hard=self.hard + hard,
             failures=self.failures,
             failed_at=self.failed_at,
-            counts=_with(self.counts, i, self.counts[i] + 1),
             at=_with(self.at, i, self.turns),
             led_to=led_to,
         )
@@ -74,9 +70,6 @@ class Tally:
         if self.failed_at == here:
             return self
         return replace(self, failures=self.failures + 1, failed_at=here)
-
-    def count(self, kind: ActionKind) -> int:
-        return self.counts[_INDEX[kind]]
 
     def since(self, kind: ActionKind) -> int | None:
         """Turns since one of that kind, 1 for the last; ``None``: there was none."""

@@ -2,7 +2,7 @@
 
 Extremely randomised trees (Geurts, Ernst and Wehenkel 2006), fitted by
 ``tiered-router calibrate`` and kept as numbers in ``data/next_turn.json``; read here
-without any library. Fitted on sessions of a terminal-only agent.
+without any library. Fitted to sessions of five agents (docs/benchmarks.md).
 """
 
 from __future__ import annotations
@@ -21,6 +21,14 @@ from openhands_tiered_router.policy.session import SessionState
 
 LEAF: Final = -1
 """In a tree's ``feature``: the node is a leaf, and ``threshold`` its probability."""
+OWN_WEIGHT: Final = 0.1
+"""What the log odds of the session's own share of mechanical turns after such a turn
+add. They make up for what trees that were fitted to other agents get wrong throughout
+a session. Chosen on held-out turns: more helps agents that were left out of the fit and
+costs those that were in it."""
+_OWN: Final = NAMES.index("kind_rate")
+_OWN_LIMITS: Final = (0.05, 0.95)
+"""Kept from the ends, where a few turns would weigh more than all trees."""
 
 
 class ModelFileError(ValueError):
@@ -53,7 +61,7 @@ class NextTurnModel:
     trees: tuple[Tree, ...]
     slope: float
     intercept: float
-    """Of the logistic calibration (Platt 1999) of the trees' mean."""
+    """Of the logistic calibration (Platt 1999) of the trees' mean, beside ``own``."""
     fitted: Mapping[str, Any] = field(default_factory=dict)
     """Sample, cross-validated figures and version of the fit."""
 
@@ -80,8 +88,15 @@ class NextTurnModel:
                 node = left if row[feature] <= threshold else right
             total += node
         mean = min(max(total / len(self.trees), 0.001), 0.999)
-        logit = self.slope * math.log(mean / (1 - mean)) + self.intercept
+        logit = self.slope * math.log(mean / (1 - mean)) + own(row) + self.intercept
         return 1 / (1 + math.exp(-logit))
+
+
+def own(row: Sequence[float]) -> float:
+    """What the session's own habit adds to the log odds."""
+    low, high = _OWN_LIMITS
+    share = min(max(row[_OWN], low), high)
+    return OWN_WEIGHT * math.log(share / (1 - share))
 
 
 def _nested(tree: Tree) -> Any:

@@ -116,8 +116,6 @@ def _names() -> tuple[str, ...]:
         names += [f"said_{cue}@{back}" for cue in TEXT_CUES]
         names += [f"called_{cue}@{back}" for cue in CALL_CUES]
         names += [f"got_{cue}@{back}" for cue in RESULT_CUES]
-    for kind in _KINDS:
-        names += [f"since_{kind}", f"share_{kind}"]
     return (*names, *_SESSION, *_LATELY)
 
 
@@ -138,7 +136,6 @@ def features(session: SessionState) -> list[float]:
         row += _of_lengths(newest_first[back]) if back < known else _NO_LENGTHS
     for back in range(_CLOSE):
         row += _of_cues(newest_first[back]) if back < known else _NO_CUES
-    row += _of_counts(session)
     row += _of_session(session)
     row += _of_lately(session.recent)
     return row
@@ -184,16 +181,6 @@ def _of_cues(turn: Turn) -> list[float]:
         + [1.0 if called >> i & 1 else 0.0 for i in range(len(CALL_CUES))]
         + [1.0 if got >> i & 1 else 0.0 for i in range(len(RESULT_CUES))]
     )
-
-
-def _of_counts(session: SessionState) -> list[float]:
-    tally = session.tally
-    turns = max(1, tally.turns)
-    row: list[float] = []
-    for kind in _KINDS:
-        since = tally.since(kind)
-        row += [_NEVER if since is None else since, tally.count(kind) / turns]
-    return row
 
 
 def _of_session(session: SessionState) -> list[float]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from openhands_tiered_router.policy.difficulty.escalation import escalation
-from openhands_tiered_router.policy.difficulty.next_turn import LEAF
+from openhands_tiered_router.policy.difficulty.next_turn import LEAF, own
 from openhands_tiered_router.policy.difficulty.next_turn_features import NAMES, features
 from openhands_tiered_router.policy.economics.dynamics import OUTLOOKS, outlook
 from openhands_tiered_router.policy.policy import Policy
@@ -193,22 +193,34 @@ class _HeldOut:
 
 def _held_out(np: Any, x: Any, y: Any, agents: Any, parts: Sequence[Any]) -> _HeldOut:
     """Predictions for each part by trees and a calibration that never saw it."""
-    from sklearn.linear_model import LogisticRegression
-
     weights = np.array(agent_weights(agents.tolist()))
     means = np.zeros(len(y))
     for part in parts:
         rest = np.setdiff1d(np.arange(len(y)), part)
-        own = np.array(agent_weights(agents[rest].tolist(), POWER))
-        means[part] = _trees(x[rest], y[rest], own).predict_proba(x[part])[:, 1]
-    logits = _logit(np, means)
+        balanced = np.array(agent_weights(agents[rest].tolist(), POWER))
+        means[part] = _trees(x[rest], y[rest], balanced).predict_proba(x[part])[:, 1]
+    means = np.clip(means, 0.001, 0.999)
+    logits, habits = np.log(means / (1 - means)), np.array([own(row) for row in x])
     found = np.zeros(len(y))
     for part in parts:
         rest = np.setdiff1d(np.arange(len(y)), part)
-        scaled = LogisticRegression(C=100).fit(logits[rest], y[rest], weights[rest])
-        found[part] = scaled.predict_proba(logits[part])[:, 1]
-    scale = LogisticRegression(C=100).fit(logits, y, weights)
-    return _HeldOut(found, float(scale.coef_[0, 0]), float(scale.intercept_[0]))
+        slope, intercept = _scaled(logits[rest], habits[rest], y[rest], weights[rest])
+        odds = slope * logits[part] + habits[part] + intercept
+        found[part] = 1 / (1 + np.exp(-odds))
+    return _HeldOut(found, *_scaled(logits, habits, y, weights))
+
+
+def _scaled(logits: Any, habits: Any, y: Any, weights: Any) -> tuple[float, float]:
+    """Slope and intercept of the most likely logistic calibration (Platt 1999)."""
+    import numpy as np
+    from scipy.optimize import minimize
+
+    def loss(given: Any) -> float:
+        odds = given[0] * logits + habits + given[1]
+        return float(weights @ (np.logaddexp(0, odds) - y * odds))
+
+    slope, intercept = minimize(loss, (1.0, 0.0)).x
+    return float(slope), float(intercept)
 
 
 def _by_turn(
@@ -247,11 +259,6 @@ def _trees(x: Any, y: Any, weights: Any = None) -> Any:
         "n_jobs": 1,
     }
     return ExtraTreesClassifier(**settings).fit(x, y, weights)
-
-
-def _logit(np: Any, p: Any) -> Any:
-    p = np.clip(p, 0.001, 0.999)
-    return np.log(p / (1 - p))[:, None]
 
 
 def _tree(tree: Any) -> dict[str, list[Any]]:

@@ -31,12 +31,15 @@ Row = Mapping[str, Any]
 _CODEX: Final = frozenset(
     {"session_meta", "response_item", "event_msg", "turn_context", "compacted"}
 )
+_STREAMED: Final = frozenset({"system", "assistant", "user"})
 _CALLS: Final = frozenset({"function_call", "custom_tool_call", "local_shell_call"})
 _RESULTS: Final = frozenset({"function_call_output", "custom_tool_call_output"})
 
 
 def is_claude_code(row: Row) -> bool:
-    """Whether a line is of a transcript of Claude Code."""
+    """Whether a line is of a transcript of Claude Code, or of its ``stream-json``."""
+    if row.get("type") in _STREAMED and "session_id" in row:
+        return True
     return "sessionId" in row and ("uuid" in row or "type" in row)
 
 

@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 
 from openhands_tiered_router.policy.difficulty.next_turn import NextTurnModel, Tree
+from openhands_tiered_router.policy.difficulty.next_turn_features import NAMES
 from openhands_tiered_router.record.calibrate.agents import (
     Predicted,
     agent_figures,
@@ -40,7 +41,7 @@ def test_exported_trees_agree_with_the_library() -> None:
     )
     model = NextTurnModel(trees=trees, slope=1.0, intercept=0.0)
     theirs = forest.predict_proba(x)[:, 1]
-    ours = [model.of_row(row) for row in x]
+    ours = [model.of_row([*row, *[0.5] * (len(NAMES) - 3)]) for row in x]
     gaps = [abs(a - b) for a, b in zip(ours, theirs, strict=True)]
     # Thresholds are rounded to four digits, so a row in ten thousand may turn off.
     assert max(gaps) < 0.02

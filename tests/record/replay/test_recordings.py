@@ -111,6 +111,18 @@ def test_a_transcript_of_claude_code(tmp_path: Path) -> None:
     assert not session.estimated
 
 
+def test_what_claude_code_streams_is_read_as_its_transcript(tmp_path: Path) -> None:
+    """``claude -p --output-format stream-json``, as kept by jobs of a CI."""
+    kept = [{"type": "system", "subtype": "init", "session_id": "s", "tools": []}]
+    for row in CLAUDE[1:]:
+        if not row.get("isSidechain") and not row.get("isMeta"):
+            kept.append({k: row[k] for k in ("type", "message")} | {"session_id": "s"})
+    (session,) = read_recordings(lines(tmp_path / "s.jsonl", kept))
+    assert kinds(session) == [["read", "search"], ["edit"], [], ["test"]]
+    assert session.turns[0].usage.prompt == 124
+    assert session.turns[-1].end > session.turns[0].end > 0
+
+
 def test_results_between_the_lines_of_an_answer_do_not_split_it(
     tmp_path: Path,
 ) -> None:
