@@ -69,7 +69,7 @@ _force = click.option("--force", is_flag=True, help="Edited files too.")
 @command.command(name="list")
 @_common
 def list_(root: Path, layout: str, as_json: bool) -> None:
-    """List skills and sub-agents, and what is in the repository of each."""
+    """List skills and sub-agents, and what of each is installed."""
     found = _items(root, layout, ())
     _report([(item, str(item.state)) for item in found], as_json)
 
@@ -89,7 +89,7 @@ def install(
     dry_run: bool,
     force: bool,
 ) -> None:
-    """Write them into the repository in DIR; never over a file that was edited."""
+    """Write them into the repository in DIR; keeps edited files."""
     from openhands_tiered_router.skill_kit.install import State
     from openhands_tiered_router.textfiles import write
 
@@ -116,7 +116,7 @@ def remove(
     dry_run: bool,
     force: bool,
 ) -> None:
-    """Take them out of the repository in DIR; never a file that was edited."""
+    """Remove them from the repository in DIR; keeps edited files."""
     from openhands_tiered_router.skill_kit.install import State, remove as delete
 
     found = _items(root, layout, names)
@@ -140,7 +140,7 @@ def repo(
     dry_run: bool,
     force: bool,
 ) -> None:
-    """Write repo.md: how to build and test, and what the code graph knows.
+    """Write repo.md: how to build and test, and facts from the graph.
 
     The section ``## Notes`` is yours: it is kept.
     """

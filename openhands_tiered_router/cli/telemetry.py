@@ -62,7 +62,7 @@ def stats(telemetry: Path | None, as_json: bool) -> None:
         return
     click.echo(f"{path}: {size / 1e6:.1f} MB")
     for table, count in rows.items():
-        click.echo(f"{count:>12,} {table}")
+        click.echo(f"{count:>12,} {table if count != 1 else table.removesuffix('s')}")
     if rows["texts"]:
         click.echo("It holds what users and models said; purge --texts removes that.")
 

@@ -306,8 +306,8 @@ def _texts(checked: Checked) -> Iterator[Finding]:
         problem = Problem(
             source=checked.config.source,
             path="telemetry.texts",
-            message="is on: what users and models say is recorded, redacted as far as "
-            "keys, tokens and e-mail addresses can be told",
+            message="is on: what users and models say is recorded; keys, tokens and "
+            "e-mail addresses are redacted where they are recognised",
             remedy="Remove it when you have seen enough, and run "
             "tiered-router telemetry purge --texts",
         )

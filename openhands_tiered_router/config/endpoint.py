@@ -217,7 +217,7 @@ class EndpointConfig(Section):
         if self.profile is not None:
             outside = (self.model_fields_set - _BESIDE_PROFILE - {"llm"}) | {*self.llm}
             return [
-                _error(name, "cannot stand beside profile", "Set it in the profile")
+                _error(name, "cannot be combined with profile", "Set it in the profile")
                 for name in sorted(outside)
             ]
         if self.model is None:

@@ -45,7 +45,7 @@ def read_profile(name: str, directory: Path) -> dict[str, Any]:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         names = sorted(file.stem for file in directory.glob("*.json"))
-        have = f"the profiles are {', '.join(names)}" if names else "there is none"
+        have = f"the profiles are {', '.join(names)}" if names else "no profile exists"
         raise ValueError(f"does not exist in {directory}; {have}") from None
     except (OSError, ValueError, RecursionError):
         raise ValueError(f"cannot be read from {path}") from None

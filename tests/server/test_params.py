@@ -54,7 +54,7 @@ def test_without_params_the_servers_own_configuration_holds(
         ),
         (
             {"tiers": {"simple": [{"profile": "a", "base_url": "http://elsewhere"}]}},
-            "base_url: cannot stand beside profile",
+            "base_url: cannot be combined with profile",
         ),
     ],
 )
