@@ -95,7 +95,7 @@ def _data(report: Report, path: Path) -> dict[str, Any]:
         "conversations": found,
         "tiers": list(TIERS),
         "signs": {str(sign): said for sign, said in words.SIGNS.items()},
-        "alone": words.short_model(alone.models[0]) if alone else None,
+        "alone": words.alone_name(alone) if alone else None,
     }
 
 
@@ -122,7 +122,7 @@ def _figures(report: Report) -> str:
     found = [("spent", words.spent([report.whole]))]
     if alone is not None and alone.saving is not None:
         side = "saved" if alone.saving.value >= 0 else "lost"
-        model = words.short_model(alone.models[0])
+        model = words.alone_name(alone)
         share = f"{abs(alone.saving.value):.0%}"
         found.append((f"{side} against {model} alone (estimate)", share))
     found.append(("tasks", f"{report.task_count:,}"))
@@ -153,7 +153,7 @@ def _spend(report: Report) -> str:
     keys = "".join(f'<span><i class="{t}"></i>{t}</span>' for t in TIERS)
     alone = report.savings.alone
     if alone is not None:
-        model = escape(words.short_model(alone.models[0]))
+        model = escape(words.alone_name(alone))
         keys += f'<span><i class="line"></i>{model} alone (estimate)</span>'
     by_day = words.spent_by_day(report)
     if not by_day:
@@ -241,7 +241,11 @@ def _comparison(report: Report) -> str:
     s = report.savings
     rows = [("routed", s.spent, words.usd(s.spent))]
     rows += [
-        (f"{a.tier} alone: {words.short_model(a.models[0])}", a.usd, words.usd(a.usd))
+        (
+            f"{a.tier} alone: {', '.join(map(words.short_model, a.models))}",
+            a.usd,
+            words.usd(a.usd),
+        )
         for a in s.alternatives
     ]
     notes = [words.METHOD[n] for n in ("single", "interval", "mix", "hard")]

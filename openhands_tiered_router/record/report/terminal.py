@@ -85,7 +85,7 @@ def show_conversations(console: Console, report: Report) -> None:
     console.print(table)
     alone = report.savings.alone
     if alone is not None:
-        model = words.short_model(alone.models[0])
+        model = words.alone_name(alone)
         console.print(f"alone: estimated cost had {model} served every turn")
     console.print("One of them: tiered-router report --conversation ID --details")
 
@@ -144,22 +144,29 @@ def _misroute(console: Console, m: Misroute, option: str) -> None:
 
 def _tiers(console: Console, report: Report) -> None:
     calls = report.whole["calls"]
-    table = Table(box=None, pad_edge=False)
-    table.add_column("tier", no_wrap=True)
-    for name in ("calls", "share", "USD", "cached", "too weak", "too strong"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("models", overflow="ellipsis", no_wrap=True)
-    for g in report.tiers:
-        table.add_row(
-            Text(str(g.key[0] or "?")),
+    names = ("tier", "calls", "share", "USD", "cached", "too weak", "too strong")
+    rows = [
+        (
+            str(g.key[0] or "?"),
             f"{g['calls']:,.0f}",
             f"{g['calls'] / calls:.0%}",
             words.spent([g]),
             words.cached(g),
             _count(report.provision(g.key[0], "under")),
             _count(report.provision(g.key[0], "over")),
-            Text(words.models_of(report, g.key[0])),
         )
+        for g in report.tiers
+    ]
+    table = Table(box=None, pad_edge=False)
+    for name, column in zip(names, zip(*rows, strict=True), strict=True):
+        # Figures are never cut; names of models may be.
+        least = max(map(len, (name, *column)))
+        justify = "left" if name == "tier" else "right"
+        table.add_column(name, justify=justify, no_wrap=True, min_width=least)
+    table.add_column("models", overflow="ellipsis", no_wrap=True)
+    for g, row in zip(report.tiers, rows, strict=True):
+        models = Text(words.models_of(report, g.key[0]), "", no_wrap=True)
+        table.add_row(*map(Text, row), models)
     console.print(table)
 
 

@@ -12,6 +12,7 @@ from openhands_tiered_router.record.report.build import Details, Report
 from openhands_tiered_router.record.report.calibration import LEAST as LEAST_CASES
 from openhands_tiered_router.record.report.intervals import LEAST, Estimate
 from openhands_tiered_router.record.report.live import limit_in_words
+from openhands_tiered_router.record.report.savings import Alternative
 from openhands_tiered_router.record.telemetry.percentiles import Percentiles
 from openhands_tiered_router.record.telemetry.quality import Sign
 from openhands_tiered_router.record.telemetry.sums import Group
@@ -96,8 +97,7 @@ def headline(report: Report) -> str:
     if alone is None or not s.spent:
         return f"{said}."
     usd = alone.usd + s.left_out
-    model = short_model(alone.models[0])
-    said += f"; {model} alone would have cost about {usd_or_cents(usd)}"
+    said += f"; {alone_name(alone)} alone would have cost about {usd_or_cents(usd)}"
     if alone.saving and alone.saving.low is not None and alone.saving.high is not None:
         low, high = (
             s.spent / (1 - share) + s.left_out if share < 1 else usd
@@ -120,6 +120,13 @@ def when(report: Report) -> str:
         if count and abs(span - count * seconds) < 120:
             return f"Last {counted(count, unit)}" if count > 1 else f"Last {unit}"
     return f"Since {datetime.fromtimestamp(report.since):%Y-%m-%d %H:%M}"
+
+
+def alone_name(alternative: Alternative) -> str:
+    """The model that serves alone; its tier, where configurations had several."""
+    if len(alternative.models) == 1:
+        return short_model(alternative.models[0])
+    return f"the {alternative.tier} tier"
 
 
 def short_model(model: str) -> str:

@@ -3,6 +3,7 @@
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 
@@ -12,6 +13,8 @@ from openhands_tiered_router.policy.decision import Decision
 from openhands_tiered_router.policy.economics.costs import call_cost
 from openhands_tiered_router.policy.outcome import Outcome
 from openhands_tiered_router.record.report.build import Details, Report, build
+from openhands_tiered_router.record.report.savings import Alternative
+from openhands_tiered_router.record.report.words import alone_name
 from openhands_tiered_router.record.telemetry.query import TelemetryFile
 from openhands_tiered_router.record.telemetry.records import (
     AGENT_TURN,
@@ -257,3 +260,12 @@ def test_what_hours_of_cache_cost_and_saved_is_added_up(tmp_path: Path) -> None:
     whole = build(path).whole
     assert whole["hour_paid"] == pytest.approx(0.03)
     assert whole["hour_saved"] == pytest.approx(0.31)
+
+
+def test_several_models_of_a_tier_are_called_by_the_tier() -> None:
+    """One's name alone would claim what others are part of."""
+    name = "anthropic/claude-opus-4-5"
+    one = Alternative(tier="complex", models=(name,), usd=1.0, saving=None)
+    two = replace(one, models=(name, "lm_studio/qwen3"))
+    assert alone_name(one) == "claude-opus-4-5"
+    assert alone_name(two) == "the complex tier"
