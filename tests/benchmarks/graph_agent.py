@@ -26,9 +26,9 @@ from pathlib import Path
 from statistics import mean, median
 from typing import Any
 
-import tiktoken
 from graph_location import LOG, _facts, _git, _graph
 from graph_machine import machine
+from litellm import encoding as encoder  # comes with its vocabulary
 
 from openhands_tiered_router.cli.graph_mcp import SHOWN, server
 from openhands_tiered_router.graph.git_history import parse_log
@@ -76,7 +76,7 @@ def turns(messages: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
         yield calls, results
 
 
-def read(session: dict[str, Any], location: Location, encoder: Any) -> Run | None:
+def read(session: dict[str, Any], location: Location) -> Run | None:
     """Compare a session with what the graph would have said at its start."""
     steps = list(turns(session["messages"]))
     edits = [n for n, (calls, _) in enumerate(steps) if EDIT.search(calls)]
@@ -131,7 +131,7 @@ def locations(
     return found
 
 
-def tools(encoder: Any) -> int:
+def tools() -> int:
     """Return the tokens that the MCP server's tools add to each request."""
     listed = asyncio.run(server(Path()).list_tools())
     shown = [
@@ -164,15 +164,14 @@ def main() -> None:
         issues = [json.loads(line) for line in lines]
     issues = [i for i in issues if i["instance_id"] in wanted and i["repo"] in clones]
     found = locations(issues, clones)
-    encoder = tiktoken.get_encoding("cl100k_base")
     runs = [
         run
         for session in sessions
         if session["instance_id"] in found
-        and (run := read(session, found[session["instance_id"]], encoder))
+        and (run := read(session, found[session["instance_id"]]))
     ]
     print(machine())
-    print(f"tokens of the MCP server's tools in each request: {tools(encoder)}")
+    print(f"tokens of the MCP server's tools in each request: {tools()}")
     if not runs:
         sys.exit("no session of these issues edits a file")
     print(f"{len(runs)} runs of {len(found)} issues; means over runs")

@@ -40,12 +40,12 @@ def test_cohesion_is_the_inner_share_of_the_weight() -> None:
     assert alone.cohesion == 1
 
 
-def test_a_second_community_in_a_directory_is_numbered() -> None:
+def test_a_second_community_in_a_directory_is_named_by_its_main_file() -> None:
     graph = nx.DiGraph()
     graph.add_weighted_edges_from([("a/1", "a/2", 1.0), ("a/3", "a/4", 1.0)])
     no_tests(graph)
 
-    assert [c.name for c in communities(graph)] == ["a", "a #2"]
+    assert [c.name for c in communities(graph)] == ["a", "a: 4"]
 
 
 def test_the_same_graph_gives_the_same_communities() -> None:

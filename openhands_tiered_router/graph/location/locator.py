@@ -84,6 +84,7 @@ class Locator:
         self._index = FileIndex()
         self._places = PlaceIndex()
         self._digests: dict[str, bytes] = {}
+        self._tests: set[str] = set()
         self._definitions: dict[str, tuple[bytes, DefinitionIndex]] = {}
 
     def update(self, graph: CodeGraph, history: History | None = None) -> None:
@@ -110,13 +111,17 @@ class Locator:
 
     def _rebuild(self, graph: CodeGraph) -> None:
         index, places, digests = FileIndex(), PlaceIndex(), {}
+        tests: set[str] = set()
         for path in sorted(graph.files):
             facts = graph.facts(path)
             if facts:
                 digests[path] = facts.digest
+                if facts.is_test:
+                    tests.add(path)
                 index.append(path, file_worths(facts, self._history.files.get(path)))
                 places.put(path)
         self._index, self._places, self._digests = index, places, digests
+        self._tests = tests
 
     def _follow(self, graph: CodeGraph, changed: Iterable[str]) -> None:
         for path in sorted(changed):
@@ -126,6 +131,7 @@ class Locator:
                 worths = file_worths(facts, self._history.files.get(path))
                 self._index.put(path, worths)
                 self._digests[path] = facts.digest
+                (self._tests.add if facts.is_test else self._tests.discard)(path)
                 if known is None:
                     self._places.put(path)
             elif facts is None and known is not None:
@@ -138,12 +144,11 @@ class Locator:
         graph = self._graph
         if graph is None:
             return NOWHERE
-        files = graph.files
         return located(
             parse(text),
             self._index,
             self._places,
-            is_test=lambda path: path in files and files[path].is_test,
+            is_test=self._tests.__contains__,
             definitions=lambda path: self._indexed(graph.facts(path)),
         )
 
