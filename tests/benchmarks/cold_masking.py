@@ -1,14 +1,17 @@
 """What leaving old results out of dead caches saves, and what is lost by it.
 
-    python tests/benchmarks/cold_masking.py SESSIONS CONFIG [--scale N]
+    python tests/benchmarks/cold_masking.py SESSIONS CONFIG [--scale N | --view]
 
 SESSIONS is a JSON Lines file as for ``tiered-router replay``; the strongest tier of
 CONFIG serves every turn with a cache of five minutes. In the middle of each session ten
 minutes pass; with ``--scale`` turns take N times as long instead. Prints the cost with
 old results left out once the cache has died, relative to nothing left out, with a 95 %
-bootstrap interval; and the share of the names and whole lines in actions that only
-earlier results show, and that the prompt no longer shows. Costs are simulated on fixed
-trajectories; what another prompt would have made the model do is not measured.
+bootstrap interval. ``--view``: the decisions for all of CONFIG's tiers; each model gets
+results that it never saw, all but the newest ten, as notices. It also prints the costs
+relative to the strongest tier alone. Both print the share of the names and whole lines
+in actions that only earlier results show, and that the prompt no longer shows. Costs are
+simulated on fixed trajectories; what another prompt would have made the model do is not
+measured.
 """
 
 import sys
@@ -26,7 +29,7 @@ from openhands_tiered_router.record.replay.costs import session_cost
 from openhands_tiered_router.record.replay.run import ReplayedTurn, replay
 from openhands_tiered_router.record.replay.sessions import read_rows, session_of_row
 from openhands_tiered_router.tiers import FIVE_MINUTES, Tier, TierSet
-from openhands_tiered_router.tokens.masking import idle, notice
+from openhands_tiered_router.tokens.masking import KEEP, idle, notice
 
 
 PAUSE = 600.0
@@ -132,6 +135,20 @@ def masked(turns: list[ReplayedTurn], session: Session) -> list[frozenset[int]]:
     return hidden
 
 
+def viewed(turns: list[ReplayedTurn], session: Session) -> list[frozenset[int]]:
+    """What each turn's prompt lacks, if models get what is new to them shortened."""
+    seen: dict[str, int] = {}
+    gone: dict[str, frozenset[int]] = {}
+    hidden = []
+    for number, turn in enumerate(turns):
+        model, count = turn.served.cache_id, session.before[number]
+        fresh = frozenset(range(seen.get(model, 0), max(count - KEEP, 0)))
+        gone[model] = gone.get(model, frozenset()) | fresh
+        hidden.append(gone[model])
+        seen[model] = count
+    return hidden
+
+
 def with_pause(turns: list[ReplayedTurn]) -> list[ReplayedTurn]:
     middle = len(turns) // 2
     return [
@@ -142,33 +159,38 @@ def with_pause(turns: list[ReplayedTurn]) -> list[ReplayedTurn]:
 
 def main() -> None:
     path, config = Path(sys.argv[1]), Path(sys.argv[2])
-    scale = (
-        float(sys.argv[sys.argv.index("--scale") + 1]) if "--scale" in sys.argv else 0
-    )
-    strongest = tier_set(load_config(config)).endpoints[-1]
-    alone = replace(strongest, key="complex", tier=Tier.COMPLEX)
-    engine = Engine(TierSet((alone,)), RULES)
-    costs, losses = [], []
+    scale = float(sys.argv[4]) if sys.argv[3:4] == ["--scale"] else 0.0
+    view = "--view" in sys.argv
+    tiers = tier_set(load_config(config))
+    if not view:
+        strongest = replace(tiers.endpoints[-1], key="complex", tier=Tier.COMPLEX)
+        tiers = TierSet((strongest,))
+    engine = Engine(tiers, RULES)
+    costs, losses, alone = [], [], 0.0
     for n, row in read_rows(path):
         recorded = session_of_row(f"{path}:{n}", row)
         if not recorded.turns:
             continue
         turns = replay(engine, recorded, scale or 1.0)
-        turns = turns if scale else with_pause(turns)
+        turns = turns if scale or view else with_pause(turns)
         session = session_of(row["messages"])
-        hidden = masked(turns, session)
-        served = [alone] * len(turns)
+        hidden = (viewed if view else masked)(turns, session)
+        five = {e.key: e for e in tiers.endpoints}
+        served = [t.served if view else five[t.served.key] for t in turns]
         short = shortened(turns, session, hidden)
-        costs.append(
-            (sum(session_cost(turns, served)), sum(session_cost(short, served)))
-        )
+        both = (session_cost(turns, served), session_cost(short, served))
+        costs.append((sum(both[0]), sum(both[1])))
         losses.append(lost_in(session, hidden))
+        alone += sum(session_cost(turns, [tiers.endpoints[-1]] * len(turns)))
     print(
         f"cost {interval(costs)}  lost: names "
         + share(sum(x.names_lost for x in losses), sum(x.names for x in losses))
         + "  lines "
         + share(sum(x.lines_lost for x in losses), sum(x.lines for x in losses))
     )
+    if view:
+        whole, less = (sum(c[i] for c in costs) / alone for i in (0, 1))
+        print(f"relative to the strongest tier alone: {whole:.3f}, then {less:.3f}")
 
 
 if __name__ == "__main__":
