@@ -30,7 +30,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "policy": {"fields", "tiers", "graph", "plural"},
     "rules": {"policy"},
     "pricing": {"policy", "tiers"},
-    "calls": {"fields", "policy", "redaction", "tiers"},
+    "calls": {"fields", "policy", "redaction", "tiers", "tokens"},
     "tokens": {"fields"},
     "loopback": {"policy", "tiers"},
     "guards": {

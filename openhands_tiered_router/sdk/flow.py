@@ -246,6 +246,7 @@ class CallFlow:
                 self.arguments.messages,
                 responses=self.arguments.over_responses(self.llms[step.endpoint]),
                 rejected=step.after,
+                shortens=self.setup.tokens.handover,
             )
         except Exception as error:
             name = type(error).__name__

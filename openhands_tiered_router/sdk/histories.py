@@ -36,6 +36,7 @@ def messages_for(
     *,
     responses: bool | None = None,
     rejected: Exception | None = None,
+    shortens: bool = False,
 ) -> list[Message]:
     """``messages`` as ``llm`` accepts them; the same list if nothing had to change.
 
@@ -47,13 +48,14 @@ def messages_for(
         messages: The history; not mutated.
         responses: Whether they go over the Responses API; ``None``: as the model says.
         rejected: What the endpoint said to them before; it learns from that.
+        shortens: Whether it gets old results that it never saw as notices.
     """
     if responses is None:
         responses = llm.uses_responses_api()
     name = f"{cache_id} {'responses' if responses else 'chat'}"
     adapter = record.adapters.get(name)
     if adapter is None:
-        target = Target.of(llm, cache_id, responses=responses)
+        target = Target.of(llm, cache_id, responses=responses, shortens=shortens)
         adapter = record.adapters[name] = HistoryAdapter(target, record.authors)
     repair = repair_for(rejected) if rejected is not None else None
     mended = repair.apply(adapter, messages) if repair else None

@@ -19,6 +19,9 @@ class TokenSettings(Section):
     mask: bool = False
     """Leave old results out of prompts whose cache has died, where ``routed_agent``
     makes the condenser. Some of what goes is missed later: opt-in."""
+    handover: bool = False
+    """Give a model that takes a conversation over notices of old results that it never
+    saw. What it saw itself stays. Opt-in, as ``mask``."""
     tool_tokens: Annotated[Count, Field(ge=0)] | None = None
     """Tokens of MCP servers' schemas that a conversation is offered, chosen by its
     first request; the other tools are found by ``find_tool``. Unset: all are offered.
@@ -26,7 +29,7 @@ class TokenSettings(Section):
 
     @model_validator(mode="after")
     def _one_way_to_the_past(self) -> Self:
-        if self.filter and self.mask:
-            why = "has filter refer to results above that mask may leave out"
-            raise fault(why, "Switch filter or mask off")
+        if self.filter and (self.mask or self.handover):
+            why = "has filter refer to results that mask or handover may leave out"
+            raise fault(why, "Switch filter off, or both of the others")
         return self

@@ -9,9 +9,9 @@ old results left out once the cache has died, relative to nothing left out, with
 bootstrap interval. ``--view``: the decisions for all of CONFIG's tiers; each model gets
 results that it never saw, all but the newest ten, as notices. It also prints the costs
 relative to the strongest tier alone. Both print the share of the names and whole lines
-in actions that only earlier results show, and that the prompt no longer shows. Costs are
-simulated on fixed trajectories; what another prompt would have made the model do is not
-measured.
+in actions that only earlier results show, and that the prompt no longer shows. Costs
+are simulated on fixed trajectories; what another prompt would have made the model do is
+not measured.
 """
 
 import sys

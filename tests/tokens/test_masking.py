@@ -86,5 +86,6 @@ def test_a_notice_is_never_longer_and_its_own_notice(text: str) -> None:
 def test_references_and_what_they_refer_to_are_not_both_shortened() -> None:
     TokenSettings(filter=True)
     TokenSettings(mask=True)
-    with pytest.raises(ValidationError, match="mask may leave out"):
-        TokenSettings(filter=True, mask=True)
+    for other in ("mask", "handover"):
+        with pytest.raises(ValidationError, match="may leave out"):
+            TokenSettings.model_validate({"filter": True, other: True})

@@ -11,6 +11,7 @@ from openhands_tiered_router.calls.history.ids import clean_id, distinct, short_
 from openhands_tiered_router.calls.history.rules import Context
 from openhands_tiered_router.calls.history.target import Target
 from openhands_tiered_router.calls.history.turns import Turn, split
+from openhands_tiered_router.tokens.masking import KEEP
 
 
 if TYPE_CHECKING:
@@ -53,9 +54,11 @@ class HistoryAdapter:
         self._entries = entries
         own = _own(entries, target)
         ids = _choose_ids(entries, own, target)
+        unseen = _unseen(entries, target) if target.shortens else frozenset()
         adapted: list[Message] = []
-        for turn, entry, mine, new in zip(turns, entries, own, ids, strict=True):
-            changed = entry.changed(turn, target, mine, new)
+        for number, (turn, entry) in enumerate(zip(turns, entries, strict=True)):
+            context = Context(target, own[number], ids[number], number in unseen)
+            changed = entry.changed(turn, context)
             adapted += turn if changed is None else changed
         same = len(adapted) == len(messages) and all(map(is_, adapted, messages))
         return messages if same else adapted
@@ -94,6 +97,7 @@ class _Entry:
         "_source",
         "author",
         "calls",
+        "has_results",
         "role",
         "thinks",
     )
@@ -104,6 +108,7 @@ class _Entry:
         self.calls: tuple[str, ...] = ()
         self.author: str | None = None
         self.thinks = bool(head.thinking_blocks)
+        self.has_results = len(turn) > 1
         if head.role == "assistant":
             self.calls = tuple(call.id for call in head.tool_calls or ())
             if len(set(self.calls)) == len(self.calls):
@@ -111,7 +116,7 @@ class _Entry:
                 self.author = authors.of(head)
         self._generation = authors.generation
         self._source = [dict(message.__dict__) for message in turn]
-        self._result: tuple[bool, tuple[str, ...], Turn | None] | None = None
+        self._result: tuple[Context, Turn | None] | None = None
 
     def is_of(self, turn: list[Message], generation: int) -> bool:
         """Whether ``turn`` has the same fields."""
@@ -122,17 +127,15 @@ class _Entry:
             and all(map(_same, source, turn))
         )
 
-    def changed(
-        self, turn: list[Message], target: Target, own: bool, ids: tuple[str, ...]
-    ) -> Turn | None:
+    def changed(self, turn: list[Message], context: Context) -> Turn | None:
         """The turn as the rules want it; ``None``: as it is."""
         result = self._result
-        if result is None or result[0] is not own or result[1] != ids:
+        if result is None or result[0] != context:
             before = tuple(turn)
-            after = rules.apply(before, Context(target, own, ids))
-            result = (own, ids, None if after is before else after)
+            after = rules.apply(before, context)
+            result = (context, None if after is before else after)
             self._result = result
-        return result[2]
+        return result[1]
 
 
 def _same(source: dict[str, Any], message: Message) -> bool:
@@ -202,3 +205,25 @@ def _choose_ids(
             ids = distinct(ids, taken, clean)
         chosen.append(ids)
     return chosen
+
+
+def _unseen(entries: list[_Entry], target: Target) -> frozenset[int]:
+    """The turns whose results the target never saw, and now gets as notices.
+
+    Each time that it took over, those were all that others had seen meanwhile but the
+    newest. A function of the history and its authors: what it got as a notice stays
+    one, and what it saw stays whole, so its own cache holds. Results before an answer
+    of an unknown author count as seen.
+    """
+    unseen: set[int] = set()
+    results: list[int] = []
+    seen = 0
+    for number, entry in enumerate(entries):
+        if entry.role == "assistant" and entry.author in (target.key, None):
+            if entry.author is not None:
+                unseen.update(results[seen : max(len(results) - KEEP, seen)])
+            seen = len(results)
+        if entry.has_results:
+            results.append(number)
+    unseen.update(results[seen : max(len(results) - KEEP, seen)])
+    return frozenset(unseen)

@@ -25,6 +25,7 @@ from pydantic import BaseModel
 from openhands_tiered_router.calls.history.authors import NO_ANSWER
 from openhands_tiered_router.calls.history.target import Target
 from openhands_tiered_router.calls.history.turns import Turn
+from openhands_tiered_router.tokens.masking import notice
 
 
 NO_RESULT: Final = "[No result: the call was not completed.]"
@@ -50,6 +51,8 @@ class Context:
     """The target wrote it, and may have back what it signed."""
     ids: tuple[str, ...]
     """The id that each of its calls gets."""
+    unseen: bool = False
+    """The target never saw its results, and gets notices of them."""
 
 
 Rule = Callable[[Turn, Context], Turn]
@@ -164,6 +167,13 @@ def call_arguments(turn: Turn, _: Context) -> Turn:
     return (_copy(turn[0], tool_calls=calls), *turn[1:])
 
 
+def unseen_results(turn: Turn, context: Context) -> Turn:
+    """A model that takes over gets notices of old results that it never saw."""
+    if not context.unseen:
+        return turn
+    return _replace(turn, (turn[0], *(_as_notice(result) for result in turn[1:])))
+
+
 def images(turn: Turn, context: Context) -> Turn:
     """A model that cannot see is given a note that there was an image."""
     if context.target.vision:
@@ -215,6 +225,7 @@ RULES: Final[tuple[Rule, ...]] = (
     call_ids,
     call_names,
     call_arguments,
+    unseen_results,
     images,
     blank_content,
     single_calls,
@@ -243,6 +254,14 @@ def json_object(arguments: str) -> str:
     if isinstance(value, dict):
         return arguments if arguments.strip() else "{}"
     return json.dumps({"arguments": value})
+
+
+def _as_notice(result: Message) -> Message:
+    parts: list[TextContent | ImageContent] = [
+        _copy(part, text=notice(part.text)) if isinstance(part, TextContent) else part
+        for part in result.content
+    ]
+    return result if parts == result.content else _copy(result, content=parts)
 
 
 def _without_images(message: Message) -> Message:

@@ -37,9 +37,18 @@ class Target:
     """Tool call ids are exactly nine letters or digits (Mistral)."""
     tools_as_text: bool = False
     """Past tool calls must not appear as such; see ``repair``."""
+    shortens: bool = False
+    """Gets old results that it never saw as notices; ``[tokens] handover``."""
 
     @classmethod
-    def of(cls, llm: LLM, key: str, *, responses: bool | None = None) -> Target:
+    def of(
+        cls,
+        llm: LLM,
+        key: str,
+        *,
+        responses: bool | None = None,
+        shortens: bool = False,
+    ) -> Target:
         """The target that a call to ``llm`` reaches; no network, about 50 us.
 
         ``responses``: whether over the Responses API; ``None``: as the model says.
@@ -58,6 +67,7 @@ class Target:
             reasoning_content=features.send_reasoning_content,
             vision=llm.vision_is_active(),
             mocked_tools=not llm.native_tool_calling,
+            shortens=shortens,
             short_ids=any(name in model for name in _SHORT_ID_MODELS),
         )
 
