@@ -15,6 +15,9 @@ GAIN: Final = 1e-7
 SWEEPS: Final = 100
 """Sweeps over the nodes of a level; they end long before."""
 
+_PACKAGES: Final = frozenset({"__init__", "index", "mod", "lib"})
+"""Stems that say nothing of a file but that it stands for its directory."""
+
 type Weights = list[dict[int, float]]
 """By node, the weight of its edges to each other node, both ways."""
 
@@ -153,11 +156,17 @@ def _names(groups: Iterable[tuple[str, ...]], graph: "nx.DiGraph") -> list[str]:
         name = min(folders, key=lambda folder: (-folders[folder], folder))
         name = code[0] if len(group) == 1 else name
         if taken[name]:
-            main = min(code, key=lambda path: (-len(graph.pred[path]), path))
-            name = f"{name}: {main.rpartition('/')[2].partition('.')[0]}"
+            named = [p for p in code if _stem(p) not in _PACKAGES] or list(code)
+            named.sort(key=lambda path: (-len(graph.pred[path]), path))
+            further = [f"{name}: {_stem(path)}" for path in named]
+            name = next((text for text in further if not taken[text]), further[0])
         taken[name] += 1
         names.append(name if taken[name] == 1 else f"{name} #{taken[name]}")
     return names
+
+
+def _stem(path: str) -> str:
+    return path.rpartition("/")[2].partition(".")[0]
 
 
 def _cohesions(graph: "nx.DiGraph", groups: Collection[tuple[str, ...]]) -> list[float]:

@@ -6,11 +6,13 @@ from typing import Any, Final
 
 from openhands_tiered_router.graph.impact import DEPTH, USAGE
 from openhands_tiered_router.graph.measures import Measures
-from openhands_tiered_router.graph.model import CERTAIN
+from openhands_tiered_router.graph.model import CERTAIN, FileFacts
 from openhands_tiered_router.graph.snapshot import CodeGraph
 from openhands_tiered_router.pages import html_page
 
 
+DEFINITIONS: Final = 60
+"""Definitions that are listed of one file."""
 ALONE: Final = "on their own"
 """Name of the group of all files that belong to no community."""
 
@@ -44,6 +46,7 @@ def _data(graph: CodeGraph, measures: Measures, selected: str | None) -> dict[st
     group_of = {path: i for i, group in enumerate(groups) for path in group.files}
     hubs = frozenset(measures.hubs)
     alone = len(group_of) < len(paths)
+    languages = sorted({graph.files[path].language for path in paths})
     return {
         "name": graph.root.name,
         "alone": alone,
@@ -63,9 +66,13 @@ def _data(graph: CodeGraph, measures: Measures, selected: str | None) -> dict[st
                 measures.files[path].depth,
                 graph.files[path].lines,
                 graph.files[path].max_complexity,
+                languages.index(graph.files[path].language),
             ]
             for path in paths
         ],
+        "languages": [language or "not parsed" for language in languages],
+        "most": DEFINITIONS,
+        "definitions": [_definitions(graph.facts(path)) for path in paths],
         "links": [
             [number[path], number[link.target], int(bool(link.kinds & USAGE))]
             for path in paths
@@ -73,3 +80,16 @@ def _data(graph: CodeGraph, measures: Measures, selected: str | None) -> dict[st
             if link.confidence >= CERTAIN and link.target in number
         ],
     }
+
+
+def _definitions(facts: FileFacts | None) -> list[list[Any]]:
+    """Return name, line, complexity and depth of what a file defines, in order."""
+    depths: list[int] = []
+    found: list[list[Any]] = []
+    for definition in facts.definitions if facts else ():
+        parent = definition.parent
+        depths.append(depths[parent] + 1 if parent >= 0 else 0)
+        if len(found) < DEFINITIONS:
+            row = [definition.name, definition.start_line, definition.complexity]
+            found.append([*row, depths[-1]])
+    return found

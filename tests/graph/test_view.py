@@ -49,3 +49,24 @@ def test_nothing_of_the_template_is_left(shop: CodeGraph) -> None:
 
     assert not re.search(r"\$(?:title|style|script|data)\b", page)
     assert page.count("</script>") == 2
+
+
+def test_the_page_lists_what_a_file_defines(shop: CodeGraph) -> None:
+    data = data_of(render(shop, measure(shop)))
+    number = [file[0] for file in data["files"]].index("shop/money.py")
+
+    assert data["definitions"][number] == [
+        ["Money", 1, 1, 0],
+        ["add", 3, 2, 1],
+        ["parse_amount", 8, 1, 0],
+    ]
+    assert data["languages"][data["files"][number][8]] == "python"
+
+
+def test_long_lists_of_definitions_are_cut(
+    graph_of: Callable[[Mapping[str, str]], CodeGraph],
+) -> None:
+    graph = graph_of({"a.py": "".join(f"def f{n}(): pass\n" for n in range(99))})
+    data = data_of(render(graph, measure(graph)))
+
+    assert len(data["definitions"][0]) == data["most"] < 99

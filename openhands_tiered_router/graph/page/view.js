@@ -1,8 +1,8 @@
 "use strict";
 const data = JSON.parse(document.getElementById("data").textContent);
 const STEPS = data.steps;
-const files = data.files.map(([path, community, test, hub, dependents, depth, lines, complexity], id) =>
-  ({ id, path, community, test, hub, dependents, depth, lines, complexity, users: [], importers: [] }));
+const files = data.files.map(([path, community, test, hub, dependents, depth, lines, complexity, language], id) =>
+  ({ id, path, community, test, hub, dependents, depth, lines, complexity, language, users: [], importers: [] }));
 for (const [source, target, usage] of data.links)
   (usage ? files[target].users : files[target].importers).push(files[source]);
 
@@ -15,6 +15,10 @@ let selected = null, reach = new Map(), hovered = null, colours = {};
 // ---- layout: a sunflower of files per community, communities packed on a spiral
 
 const SPACING = 11;
+const ALONE = data.communities.length - (data.alone ? 1 : 0);
+const filter = { language: -1, tests: true, alone: false };
+const shown = (file) => (filter.language < 0 || file.language === filter.language) && (filter.tests || !file.test)
+  && (filter.alone || file.community !== ALONE || file === selected);
 const circles = data.communities.map(([name, cohesion], id) => ({ id, name, cohesion, files: [], x: 0, y: 0, r: 0 }));
 for (const file of files) circles[file.community].files.push(file);
 for (const circle of circles) {
@@ -23,7 +27,9 @@ for (const circle of circles) {
 }
 const box = canvas.getBoundingClientRect(), wide = Math.min(1.18, Math.max(0.72, box.width / box.height));
 const placed = [];
-for (const circle of [...circles].sort((a, b) => b.r - a.r || a.id - b.id)) {
+// files on their own come last, outside of the others
+const rank = (circle) => (circle.id === ALONE ? -1 : circle.r);
+for (const circle of [...circles].sort((a, b) => rank(b) - rank(a) || a.id - b.id)) {
   for (let turn = 0; ; turn += 0.12) {
     circle.x = 7.8 * wide * turn * Math.cos(turn);
     circle.y = (7.8 / wide) * turn * Math.sin(turn);
@@ -60,7 +66,6 @@ function readColours() {
   for (const name of ["paper", "ink", "soft", "ring", "fade", "changed", "one", "two", "three", "test"])
     colours[name] = style.getPropertyValue("--" + name).trim();
 }
-const ALONE = circles.length - (data.alone ? 1 : 0);
 const hue = (id) => (id === ALONE ? colours.soft :
   `hsl(${(210 + id * 47) % 360} ${dark.matches ? "48% 64%" : "52% 42%"})`);
 const stepColour = (step) => [colours.changed, colours.one, colours.two, colours.three][Math.min(step, 3)];
@@ -77,12 +82,13 @@ function draw() {
   drawCircles();
   if (selected) drawLinks();
   const zoom = Math.max(0.55, Math.min(2.6, Math.sqrt(view.scale)));
-  for (const file of files) drawFile(file, zoom);
-  if (selected) for (const [file] of reach) drawFile(file, zoom);
+  for (const file of files) if (shown(file)) drawFile(file, zoom);
+  if (selected) for (const [file] of reach) if (shown(file)) drawFile(file, zoom);
   drawLabels(box);
 }
 function drawCircles() {
   for (const circle of circles) {
+    if (!circle.files.some(shown)) continue;
     const [x, y] = onScreen(circle);
     context.beginPath();
     context.arc(x, y, circle.r * view.scale, 0, 7);
@@ -96,7 +102,7 @@ function drawLinks() {
   for (const [file, step] of reach) {
     if (step >= STEPS) continue;
     for (const user of file.users.length ? file.users : file.importers) {
-      if (reach.get(user) !== step + 1) continue;
+      if (reach.get(user) !== step + 1 || !shown(user) || !shown(file)) continue;
       context.globalAlpha = step === 0 ? 0.7 : 0.14;
       context.strokeStyle = stepColour(step + 1);
       context.beginPath();
@@ -139,16 +145,24 @@ function drawLabels(box) {
     context.fillStyle = colour;
     context.fillText(text, left, y);
   };
-  const named = selected ? [selected] : files.filter((file) => file.hub);
+  const named = selected ? [selected] : files.filter((file) => file.hub && shown(file));
   for (const file of named) {
     const [x, y] = onScreen(file);
     label(tail(file.path), x, y - 13, "600 12px system-ui, sans-serif", colours.ink);
   }
   for (const circle of placed) {
-    if (circle.r * view.scale < 24) continue;
-    const [x, y] = onScreen(circle);
-    label(tail(circle.name), x, y - circle.r * view.scale - 1, "12px system-ui, sans-serif", colours.soft);
+    if (circle.r * view.scale < 24 || !circle.files.some(shown)) continue;
+    const [x, y] = onScreen(circle), size = circle.r * view.scale;
+    label(short(circle.name, Math.max(80, 2.3 * size)), x, y - size - 1, PLAIN, colours.soft);
   }
+}
+const PLAIN = "12px system-ui, sans-serif";
+function short(name, room) {
+  context.font = PLAIN;
+  const last = name.split("/").pop(), fits = (text) => context.measureText(text).width <= room;
+  let text = fits(tail(name)) ? tail(name) : last;
+  while (text.length > 4 && !fits(text)) text = text.replace(/…$/, "").slice(0, -1) + "…";
+  return text;
 }
 const tail = (path) => path.split("/").slice(-2).join("/");
 const breakable = (path) => path.replace(/\/|[a-z0-9]_(?=[a-z0-9])/gi, "$&\u200b");
@@ -161,8 +175,9 @@ function redraw() {
 }
 function fit() {
   const box = canvas.getBoundingClientRect();
-  const left = Math.min(...circles.map((c) => c.x - c.r)), right = Math.max(...circles.map((c) => c.x + c.r));
-  const top = Math.min(...circles.map((c) => c.y - c.r)), bottom = Math.max(...circles.map((c) => c.y + c.r));
+  const seen = circles.some((c) => c.files.some(shown)) ? circles.filter((c) => c.files.some(shown)) : circles;
+  const left = Math.min(...seen.map((c) => c.x - c.r)), right = Math.max(...seen.map((c) => c.x + c.r));
+  const top = Math.min(...seen.map((c) => c.y - c.r)), bottom = Math.max(...seen.map((c) => c.y + c.r));
   view.scale = Math.min((box.width - 24) / (right - left), (box.height - 90) / (bottom - top));
   view.x = (box.width - (left + right) * view.scale) / 2;
   view.y = (box.height - 40 - (top + bottom) * view.scale) / 2;
@@ -206,13 +221,13 @@ function facts(pairs) {
   return made;
 }
 function showOverview() {
-  const hubs = files.filter((file) => file.hub).sort((a, b) => b.dependents - a.dependents);
-  const groups = circles.filter((circle) => circle.files.length > 1);
+  const hubs = files.filter((file) => file.hub && shown(file)).sort((a, b) => b.dependents - a.dependents);
+  const groups = circles.filter((circle) => circle.files.length > 1 && circle.files.some(shown));
   $("panel").replaceChildren(
     element("p", "Pick a file to see what a change to it would touch.", "note"),
     ...list("Hubs: most files depend on them", hubs.slice(0, 12).map((file) => [file.path, file.dependents, () => select(file), hue(file.community)]), hubs.length),
     ...list("Communities, with their cohesion", groups.slice(0, 20).map((circle) =>
-      [circle.name, `${circle.files.length} · ${circle.cohesion.toFixed(2)}`, () => focus(circle), hue(circle.id)]), groups.length));
+      [circle.name, `${circle.files.filter(shown).length} · ${circle.cohesion.toFixed(2)}`, () => focus(circle), hue(circle.id)]), groups.length));
 }
 function showFile(file) {
   const count = (test) => [...reach.keys()].filter(test).length;
@@ -226,8 +241,21 @@ function showFile(file) {
     facts([["Files that use it directly", count((o) => reach.get(o) === 1)],
       [`Reached by a change, ${STEPS} steps`, order.length], ["of them tests", tests.length],
       ["Depth of its dependencies", file.depth], ["Highest complexity", file.complexity], ["Lines", file.lines]]),
-    ...list("A change would touch", rows(code), code.length), ...list("Tests that reach it", rows(tests), tests.length));
+    ...inside(file), ...list("A change would touch", rows(code), code.length), ...list("Tests that reach it", rows(tests), tests.length));
   $("panel").scrollTop = 0;
+}
+function inside(file) {
+  const found = data.definitions[file.id];
+  if (!found.length) return [];
+  const made = element("details"), listed = element("ul", undefined, "inside");
+  made.append(element("summary", `Definitions (${found.length < data.most ? "" : "the first "}${found.length})`), listed);
+  for (const [name, line, complexity, depth] of found) {
+    const row = element("li"), text = element("span", name);
+    text.style.paddingLeft = 12 * depth + "px";
+    row.append(text, element("span", `line ${line} · complexity ${complexity}`));
+    listed.append(row);
+  }
+  return [made];
 }
 function legend() {
   const items = selected
@@ -265,6 +293,7 @@ function focus(circle) {
 function fileAt(x, y) {
   let best = null, nearest = 12;
   for (const file of files) {
+    if (!shown(file)) continue;
     const [fx, fy] = onScreen(file), distance = Math.hypot(fx - x, fy - y);
     if (distance < nearest) { nearest = distance; best = file; }
   }
@@ -322,6 +351,16 @@ $("search").addEventListener("input", () => {
 });
 $("search").addEventListener("keydown", (event) => { if (event.key === "Enter") $("results").querySelector("button")?.click(); });
 addEventListener("keydown", (event) => { if (event.key === "Escape") { $("results").hidden = true; select(null); } });
+$("language").replaceChildren(...["all languages", ...data.languages].map((name, id) => new Option(name, id - 1)));
+$("lonely").hidden = !data.alone;
+for (const id of ["language", "tests", "alone"])
+  $(id).addEventListener("change", () => {
+    filter.language = Number($("language").value);
+    filter.tests = $("tests").checked;
+    filter.alone = $("alone").checked;
+    select(selected && shown(selected) ? selected : null);
+    fit();
+  });
 const middle = () => { const box = canvas.getBoundingClientRect(); return [box.width / 2, box.height / 2]; };
 $("in").addEventListener("click", () => zoom(1.4, ...middle()));
 $("out").addEventListener("click", () => zoom(1 / 1.4, ...middle()));
