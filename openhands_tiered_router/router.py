@@ -41,9 +41,14 @@ from openhands_tiered_router.sdk.entries import (
 )
 from openhands_tiered_router.sdk.flow import CallFlow
 from openhands_tiered_router.sdk.guards import watchers
-from openhands_tiered_router.sdk.reload import Version, live_config, newest_version
+from openhands_tiered_router.sdk.reload import (
+    Unshared,
+    Version,
+    live_config,
+    newest_version,
+)
 from openhands_tiered_router.sdk.rules import read_tables
-from openhands_tiered_router.sdk.setup import RouterSetup, Unshared
+from openhands_tiered_router.sdk.setup import RouterSetup
 from openhands_tiered_router.sdk.tiered_llm import TieredLLM, TierName
 from openhands_tiered_router.sdk.verification import (
     not_worth_another_try as not_worth,

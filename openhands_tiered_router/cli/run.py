@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from openhands_tiered_router.cli.confirming import ask, ask_there, can_ask
-from openhands_tiered_router.cli.conversations import (
-    budget_of,
-    found_id,
-    newest_in,
-)
 from openhands_tiered_router.cli.here import (
     Number,
     default_state_dir,
     quiet_sdk,
     task_value_option,
+)
+from openhands_tiered_router.cli.kept import (
+    budget_of,
+    found_id,
+    newest_in,
 )
 from openhands_tiered_router.config.resolver import Sandbox
 from openhands_tiered_router.resolver.ending import EXIT_USAGE, EXIT_WAITING, stopped

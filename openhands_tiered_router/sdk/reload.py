@@ -12,12 +12,12 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from types import FrameType
-from typing import Final
+from typing import Any, Final
 
 from openhands.sdk.llm import LLM
 
@@ -29,6 +29,7 @@ from openhands_tiered_router.config import (
 )
 from openhands_tiered_router.config.reload import FileWatch, watched_files
 from openhands_tiered_router.config.settings import settings_of
+from openhands_tiered_router.policy.engine import Rule
 from openhands_tiered_router.record.telemetry.recorder import TelemetryRecorder
 from openhands_tiered_router.sdk.endpoints import with_verdicts
 from openhands_tiered_router.sdk.setup import RouterSetup
@@ -67,6 +68,31 @@ class Version:
             settings = settings.model_copy(update={"follows_file": False})
         setup = RouterSetup.of(llms, settings, config.default_tier)
         return cls(config, settings, llms, setup)
+
+
+class Unshared:
+    """A setup that is made on demand and does not travel: copies begin without one.
+
+    The rules go along to copies, but not into a pickle: they are code.
+    """
+
+    __slots__ = ("rules", "value", "version")
+
+    def __init__(self, rules: Sequence[Rule] | None = None) -> None:
+        self.rules = None if rules is None else tuple(rules)
+        """``None``: the standard ones, built from the settings."""
+        self.value: RouterSetup | None = None
+        self.version: Version | None = None
+        """The changed configuration that it was made from; ``None``: the first one."""
+
+    def __copy__(self) -> Unshared:
+        return Unshared(self.rules)
+
+    def __deepcopy__(self, _: dict[int, Any]) -> Unshared:
+        return Unshared(self.rules)
+
+    def __reduce__(self) -> tuple[type[Unshared], tuple[()]]:
+        return Unshared, ()
 
 
 class LiveConfig:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import Self
 
 from openhands.sdk.llm import LLM
 
@@ -52,10 +52,6 @@ from openhands_tiered_router.sdk.tracing import in_span
 from openhands_tiered_router.settings import RouterSettings
 from openhands_tiered_router.tiers import Endpoint, Tier
 from openhands_tiered_router.tokens.settings import TokenSettings
-
-
-if TYPE_CHECKING:
-    from openhands_tiered_router.sdk.reload import Version
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,31 +231,6 @@ def _text_bytes(settings: RouterSettings, recorder: TelemetryRecorder) -> int | 
         return None
     warn_of_texts(recorder.path)
     return settings.telemetry.text_bytes
-
-
-class Unshared:
-    """A setup that is made on demand and does not travel: copies begin without one.
-
-    The rules go along to copies, but not into a pickle: they are code.
-    """
-
-    __slots__ = ("rules", "value", "version")
-
-    def __init__(self, rules: Sequence[Rule] | None = None) -> None:
-        self.rules = None if rules is None else tuple(rules)
-        """``None``: the standard ones, built from the settings."""
-        self.value: RouterSetup | None = None
-        self.version: Version | None = None
-        """The changed configuration that it was made from; ``None``: the first one."""
-
-    def __copy__(self) -> Unshared:
-        return Unshared(self.rules)
-
-    def __deepcopy__(self, _: dict[int, Any]) -> Unshared:
-        return Unshared(self.rules)
-
-    def __reduce__(self) -> tuple[type[Unshared], tuple[()]]:
-        return Unshared, ()
 
 
 def _note_sources(
