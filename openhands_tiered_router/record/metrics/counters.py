@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -27,80 +28,79 @@ _WAITING: Final = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0, 120.0, 
 """Seconds up to the default limit of an attempt."""
 
 
+_COUNTERS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
+    "decisions": ("Decisions, by the tier they chose.", ("tier", "purpose")),
+    "escalations": (
+        "Decisions that a floor raised above the required tier.",
+        ("tier",),
+    ),
+    "calls": ("Calls that were answered.", _SERVED),
+    "failed_calls": ("Calls that no endpoint answered.", ("error",)),
+    "attempts": (
+        "Requests to endpoints; error none: answered.",
+        ("endpoint", "error"),
+    ),
+    "failovers": (
+        "Calls answered by another endpoint than the first tried.",
+        _SERVED,
+    ),
+    "tokens": (
+        "Tokens; input is without cached ones, output with reasoning.",
+        (*_SERVED, "type"),
+    ),
+    "reasoning_tokens": ("Tokens of output that were reasoning.", _SERVED),
+    "cost_usd": ("USD as booked by the SDK; calls without price add 0.", _SERVED),
+    "unpriced_calls": ("Answered calls whose price is not known.", _SERVED),
+    "verdicts": ("Judgements of conversations' work.", ("judge", "result")),
+    "guard_events": ("What guards, breakers and reloads did.", ("guard", "kind")),
+}
+"""Name, help and labels."""
+_ENDPOINT: Final = ("tier", "endpoint")
+_HISTOGRAMS: Final[Mapping[str, tuple[str, tuple[str, ...], tuple[float, ...]]]] = {
+    "decision_duration": ("Time that deciding took.", (), _DECIDING),
+    "call_duration": (
+        "Whole calls, waiting and failover included.",
+        _ENDPOINT,
+        _WAITING,
+    ),
+    "time_to_first_token": (
+        "From the request to the first streamed chunk.",
+        _ENDPOINT,
+        _WAITING,
+    ),
+}
+"""Name without its unit, help, labels and buckets, seconds."""
+
+
 class Counters:
     """Counters and histograms. ``see`` is called with each record."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        def counter(name: str, text: str, *labels: str) -> Counter:
-            return Counter(f"{PREFIX}_{name}", text, labels, registry=registry)
-
-        def histogram(
-            name: str, text: str, labels: tuple[str, ...], buckets: tuple[float, ...]
-        ) -> Histogram:
-            full = f"{PREFIX}_{name}_seconds"
-            return Histogram(full, text, labels, registry=registry, buckets=buckets)
-
         self._label = {
             name: Label() for name in ("endpoint", "model", "name", "kind", "judge")
         }
         self._warned = False
-        self.decisions = counter(
-            "decisions", "Decisions, by the tier they chose.", "tier", "purpose"
-        )
-        self.escalations = counter(
-            "escalations",
-            "Decisions that a floor raised above the required tier.",
-            "tier",
-        )
-        self.calls = counter("calls", "Calls that were answered.", *_SERVED)
-        self.failed = counter(
-            "failed_calls", "Calls that no endpoint answered.", "error"
-        )
-        self.attempts = counter(
-            "attempts", "Requests to endpoints; error none: answered.",
-            "endpoint", "error",
-        )  # fmt: skip
-        self.failovers = counter(
-            "failovers", "Calls answered by another endpoint than the first tried.",
-            *_SERVED,
-        )  # fmt: skip
-        self.tokens = counter(
-            "tokens", "Tokens; input is without cached ones, output with reasoning.",
-            *_SERVED, "type",
-        )  # fmt: skip
-        self.reasoning = counter(
-            "reasoning_tokens", "Tokens of output that were reasoning.", *_SERVED
-        )
-        self.cost = counter(
-            "cost_usd", "USD as booked by the SDK; calls without price add 0.", *_SERVED
-        )
-        self.unpriced = counter(
-            "unpriced_calls", "Answered calls whose price is not known.", *_SERVED
-        )
-        self.verdicts = counter(
-            "verdicts", "Judgements of conversations' work.", "judge", "result"
-        )
-        self.events = counter(
-            "guard_events", "What guards, breakers and reloads did.", "guard", "kind"
-        )
-        self.reloaded = Gauge(
+        self._count = {
+            name: Counter(f"{PREFIX}_{name}", text, labels, registry=registry)
+            for name, (text, labels) in _COUNTERS.items()
+        }
+        self._time = {
+            name: Histogram(
+                f"{PREFIX}_{name}_seconds",
+                text,
+                labels,
+                registry=registry,
+                buckets=buckets,
+            )
+            for name, (text, labels, buckets) in _HISTOGRAMS.items()
+        }
+        self._reloaded = Gauge(
             f"{PREFIX}_config_last_reload_successful",
             "1: the last reload of the configuration succeeded, or there was none.",
             registry=registry,
             multiprocess_mode="mostrecent",
         )
-        self.reloaded.set(1)
-        self.deciding = histogram(
-            "decision_duration", "Time that deciding took.", (), _DECIDING
-        )
-        self.call_duration = histogram(
-            "call_duration", "Whole calls, waiting and failover included.",
-            ("tier", "endpoint"), _WAITING,
-        )  # fmt: skip
-        self.first_token = histogram(
-            "time_to_first_token", "From the request to the first streamed chunk.",
-            ("tier", "endpoint"), _WAITING,
-        )  # fmt: skip
+        self._reloaded.set(1)
 
     def see(self, record: Record) -> None:
         """Counts a record. Never blocks, never raises."""
@@ -121,11 +121,11 @@ class Counters:
 
     def _decided(self, call: Call) -> None:
         purpose = self._label["kind"].of(call.purpose or "unknown")
-        self.decisions.labels(call.tier, purpose).inc()
+        self._count["decisions"].labels(call.tier, purpose).inc()
         if call.floor is not None and _level(call.required) < _level(call.floor):
-            self.escalations.labels(call.tier).inc()
+            self._count["escalations"].labels(call.tier).inc()
         if call.overhead_us is not None:
-            self.deciding.observe(call.overhead_us / 1e6)
+            self._time["decision_duration"].observe(call.overhead_us / 1e6)
 
     def _ended(self, call: Call) -> None:
         key = self._label["endpoint"].of
@@ -133,23 +133,25 @@ class Counters:
         assert outcome is not None
         for attempt in outcome.attempts:
             error = "none" if attempt.error is None else str(attempt.error)
-            self.attempts.labels(key(attempt.endpoint), error).inc()
+            self._count["attempts"].labels(key(attempt.endpoint), error).inc()
         if outcome.endpoint is None:
-            self.failed.labels(call.error_kind or "none").inc()
+            self._count["failed_calls"].labels(call.error_kind or "none").inc()
             return
         model = self._label["model"].of(call.served_model or "unknown")
         served = (call.served_tier or "unknown", key(outcome.endpoint), model)
-        self.calls.labels(*served).inc()
+        self._count["calls"].labels(*served).inc()
         if outcome.attempts and outcome.attempts[0].endpoint != outcome.endpoint:
-            self.failovers.labels(*served).inc()
+            self._count["failovers"].labels(*served).inc()
         self._spent(served, call)
         if call.cost is None:
-            self.unpriced.labels(*served).inc()
+            self._count["unpriced_calls"].labels(*served).inc()
         else:
-            self.cost.labels(*served).inc(call.cost)
-        self.call_duration.labels(*served[:2]).observe(outcome.seconds)
+            self._count["cost_usd"].labels(*served).inc(call.cost)
+        self._time["call_duration"].labels(*served[:2]).observe(outcome.seconds)
         if call.first_token_seconds is not None:
-            self.first_token.labels(*served[:2]).observe(call.first_token_seconds)
+            self._time["time_to_first_token"].labels(*served[:2]).observe(
+                call.first_token_seconds
+            )
 
     def _spent(self, served: tuple[str, str, str], call: Call) -> None:
         read, written = call.cache_read_tokens or 0, call.cache_write_tokens or 0
@@ -161,20 +163,20 @@ class Counters:
         }
         for kind, count in kinds.items():
             if count > 0:
-                self.tokens.labels(*served, kind).inc(count)
+                self._count["tokens"].labels(*served, kind).inc(count)
         if call.reasoning_tokens:
-            self.reasoning.labels(*served).inc(call.reasoning_tokens)
+            self._count["reasoning_tokens"].labels(*served).inc(call.reasoning_tokens)
 
     def _happened(self, event: GuardEvent) -> None:
         guard, kind = self._label["name"].of(event.guard), self._label["kind"].of
-        self.events.labels(guard, kind(event.kind)).inc()
+        self._count["guard_events"].labels(guard, kind(event.kind)).inc()
         if event.guard == "config":
-            self.reloaded.set(event.kind == "reloaded")
+            self._reloaded.set(event.kind == "reloaded")
 
     def _judged(self, verdict: Verdict) -> None:
         result = {True: "accepted", False: "rejected", None: "unknown"}
         judge = self._label["judge"].of(verdict.judge)
-        self.verdicts.labels(judge, result[verdict.accepted]).inc()
+        self._count["verdicts"].labels(judge, result[verdict.accepted]).inc()
 
 
 def _level(tier: str | None) -> int:

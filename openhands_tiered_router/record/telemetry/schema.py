@@ -84,8 +84,26 @@ def _columns(struct: type[Any], names: Iterable[str]) -> str:
 _CONVERSATION: Final = "conversation INTEGER NOT NULL REFERENCES conversations (key)"
 
 
+_INDEXES: Final = (
+    "CREATE INDEX stale_conversations ON conversations (last) WHERE stale",
+    "CREATE INDEX conversations_by_last ON conversations (last)",
+    "CREATE INDEX decisions_by_conversation ON decisions (conversation, time)",
+    "CREATE INDEX decisions_by_time ON decisions (time)",
+    "CREATE INDEX events_by_conversation ON guard_events (conversation, time)",
+    "CREATE INDEX events_by_guard ON guard_events (guard, time)",
+    "CREATE INDEX verdicts_by_conversation ON verdicts (conversation, time)",
+    "CREATE INDEX summaries_by_conversation ON summaries (conversation)",
+    "CREATE INDEX misrouted_decisions ON decisions (quality, time DESC) "
+    f"WHERE {MISROUTED}",
+)
+
+
 def statements() -> tuple[str, ...]:
-    """SQL that makes the tables."""
+    """SQL that makes the tables and their indexes."""
+    return (*_tables(), *_INDEXES)
+
+
+def _tables() -> tuple[str, ...]:
     return (
         """
         CREATE TABLE conversations (
@@ -99,20 +117,12 @@ def statements() -> tuple[str, ...]:
             stale INTEGER NOT NULL DEFAULT 1
         )
         """,
-        "CREATE INDEX stale_conversations ON conversations (last) WHERE stale",
-        "CREATE INDEX conversations_by_last ON conversations (last)",
         "CREATE TABLE tier_sets (key INTEGER PRIMARY KEY, endpoints TEXT UNIQUE)",
         f"""
         CREATE TABLE decisions (
             key INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, {_CONVERSATION},
             {_columns(Call, CALL_COLUMNS)}, attempts TEXT
         )
-        """,
-        "CREATE INDEX decisions_by_conversation ON decisions (conversation, time)",
-        "CREATE INDEX decisions_by_time ON decisions (time)",
-        f"""
-        CREATE INDEX misrouted_decisions ON decisions (quality, time DESC)
-        WHERE {MISROUTED}
         """,
         # Narrow rows are quick to scan, and explanations can be dropped by themselves.
         """
@@ -141,20 +151,16 @@ def statements() -> tuple[str, ...]:
             guard TEXT NOT NULL, kind TEXT NOT NULL, detail TEXT NOT NULL
         )
         """,
-        "CREATE INDEX events_by_conversation ON guard_events (conversation, time)",
-        "CREATE INDEX events_by_guard ON guard_events (guard, time)",
         f"""
         CREATE TABLE verdicts (
             key INTEGER PRIMARY KEY, {_CONVERSATION},
             {_columns(Verdict, VERDICT_COLUMNS)}
         )
         """,
-        "CREATE INDEX verdicts_by_conversation ON verdicts (conversation, time)",
         f"""
         CREATE TABLE summaries (
             conversation INTEGER NOT NULL, {", ".join(KEYS)}, {", ".join(SUMS)}
         )
         """,
-        "CREATE INDEX summaries_by_conversation ON summaries (conversation)",
         "CREATE TABLE losses (time REAL, count INTEGER)",
     )
