@@ -86,7 +86,7 @@ def test_nothing_is_referred_to_that_a_client_took_out(wire: str) -> None:
 def test_markers_may_move() -> None:
     arrivals, messages = Arrivals(), history(["alpha", "alpha"], MESSAGES)
     marked = json.loads(json.dumps(messages))
-    text = {"type": "text", "text": FILES["alpha"]}
+    text: dict[str, Any] = {"type": "text", "text": FILES["alpha"]}
     text["cache_control"] = {"type": "ephemeral"}
     marked[-1]["content"][0]["content"] = [text]
     (part,) = sent(arrivals, marked, MESSAGES)[-1]["content"][0]["content"]

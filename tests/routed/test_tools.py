@@ -137,7 +137,7 @@ def test_tools_that_come_later_change_nothing_that_is_sent(world) -> None:
 def test_a_resumed_conversation_and_a_fork_are_offered_the_same(
     world, tmp_path: Path
 ) -> None:
-    fields = {"persistence_dir": str(tmp_path / "p")}
+    fields: dict[str, Any] = {"persistence_dir": str(tmp_path / "p")}
     world.provider.script = by_turn([world.finish()] * 3)
     made = conversation(world, **fields)
     made.run()
