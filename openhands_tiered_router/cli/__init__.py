@@ -23,7 +23,7 @@ _COMMANDS: Final = {
     "keys": "Give clients of the gateway keys of their own.",
     "metrics": "Serve numbers to Prometheus.",
     "replay": "Show what routing would have cost on recorded sessions.",
-    "report": "Tell what routing cost, saved and got wrong.",
+    "report": "Show what routing cost, saved and got wrong.",
     "resolve": "Resolve an issue: a verified patch, branch or pull request.",
     "route": "Decide for messages on standard input.",
     "run": "Run an agent on a task, headless.",

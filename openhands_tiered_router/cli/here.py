@@ -41,10 +41,10 @@ def config_here(explicit: str | None) -> str | None:
     ``None``: there is none."""
     from openhands_tiered_router.record.telemetry.process import config_fingerprint
 
-    return config_fingerprint(explicit or _config_file())
+    return config_fingerprint(explicit or config_file())
 
 
-def _config_file() -> Path | None:
+def config_file() -> Path | None:
     """The file that ``config.find_config`` finds, without its import: it would take
     longer than all else that a shell's prompt waits for."""
     if named := os.environ.get("TIERED_ROUTER_CONFIG"):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from openhands_tiered_router.cli.here import Failure, recorded
+from openhands_tiered_router.cli.here import Failure, config_file, recorded
 from openhands_tiered_router.pages import doc_page
 
 
@@ -84,7 +84,11 @@ class _Since(click.ParamType):
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write a page with every conversation's turns; it needs no network.",
 )
-@click.option("--config", help="Configuration whose budgets are shown; optional.")
+@click.option(
+    "--config",
+    help="Show what is left of this configuration's budgets; the page takes the one "
+    "that `run` would use here.",
+)
 @click.option("--details", is_flag=True, help="Add comparisons, latencies, checks.")
 @click.option("--conversations", is_flag=True, help="List the latest conversations.")
 @click.option(
@@ -121,6 +125,8 @@ def command(
         if conversation is not None:
             conversation = find_id(path, conversation, "conversations")
         budgets = None if config is None else _budgets(config, conversation)
+        if config is None and html is not None:
+            budgets = _budgets_here(conversation)
         _judge(path)
         report = build(
             path,
@@ -175,6 +181,14 @@ def _budgets(config: str, conversation: str | None) -> tuple[BudgetLeft, ...]:
     except ConfigError as error:
         raise Failure(str(error)) from None
     return tuple(budgets_left(read.budgets, read.state, conversation, shared_only=True))
+
+
+def _budgets_here(conversation: str | None) -> tuple[BudgetLeft, ...] | None:
+    """Of the configuration that `run` would use here; ``None``: none can be used."""
+    found = config_file()
+    with suppress(Failure):
+        return None if found is None else _budgets(str(found), conversation)
+    return None
 
 
 def _judge(path: Path) -> None:

@@ -361,7 +361,13 @@ def test_what_is_left_of_budgets(
         "report", "--telemetry", file, "--config", config, "--conversation", "talk"
     )
     assert "conversation (task): 0 turns of 8 turns, 100% left" in said.stdout
+    monkeypatch.chdir(tmp_path)
+    page = tmp_path / "page.html"
+    assert run("report", "--telemetry", file, "--html", page).exit_code == 0
+    assert "project (me): $5.00 of $20.00, 75% left" in page.read_text()
     config.write_text("budgets = 3")
+    assert run("report", "--telemetry", file, "--html", page).exit_code == 0
+    assert "Name the configuration" in page.read_text()
     broken = run("report", "--telemetry", file, "--config", config)
     assert broken.exit_code == 2
     assert str(config) in broken.stderr
