@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from openhands.sdk.context.condenser import LLMSummarizingCondenser
 from openhands.sdk.llm import LLM
 
@@ -22,6 +23,27 @@ def test_the_condenser_follows_a_switch(world, llm) -> None:
     assert type(used.llm) is LLM
     assert used.llm.model == "openai/gpt-4.1"
     assert used.llm.usage_id == "condenser"
+
+
+def test_what_a_condenser_spends_after_a_switch_is_in_its_own_books(world, llm) -> None:
+    """The SDK counts the first model under a usage id, and the condenser's new one has
+    the old one's. When it counts both, take this out of docs/sdk.md."""
+    model = llm()
+    condenser = LLMSummarizingCondenser(
+        llm=model.model_copy(update={"usage_id": "condenser"}), max_size=10
+    )
+    conversation = world.conversation(world.agent(model, condenser=condenser))
+    conversation.send_message("Look around.")
+    conversation.run()
+    conversation.switch_llm(world.llm("openai/gpt-4.1", usage_id="new"))
+    for _ in range(4):
+        conversation.send_message("Go on.")
+        conversation.run()
+    used = conversation.agent.condenser
+    assert isinstance(used, LLMSummarizingCondenser)
+    own = used.llm.metrics.accumulated_cost
+    assert own > 0
+    assert world.spent(conversation) + own == pytest.approx(world.provider.total_usd)
 
 
 def test_a_condenser_of_its_own_stays(world, llm) -> None:
