@@ -101,6 +101,10 @@ def install(state: ConversationState, params: Mapping[str, Any]) -> None:
     offer_subagents(agent.tools, state)
     # The agent is frozen, and its conversation holds this very object.
     vars(agent).update(values)
+    private = agent.__pydantic_private__
+    assert private is not None  # the SDK's own agent has some
+    for name, attribute in StockRoutedAgent.__private_attributes__.items():
+        private.setdefault(name, attribute.get_default())
     object.__setattr__(agent, "__class__", StockRoutedAgent)
 
 
