@@ -86,12 +86,12 @@ def test_nothing_is_referred_to_that_a_client_took_out(wire: str) -> None:
 def test_markers_may_move() -> None:
     arrivals, messages = Arrivals(), history(["alpha", "alpha"], MESSAGES)
     marked = json.loads(json.dumps(messages))
-    text: dict[str, Any] = {"type": "text", "text": FILES["alpha"]}
-    text["cache_control"] = {"type": "ephemeral"}
+    marker = {"type": "ephemeral"}
+    text = {"type": "text", "text": FILES["alpha"], "cache_control": marker}
     marked[-1]["content"][0]["content"] = [text]
     (part,) = sent(arrivals, marked, MESSAGES)[-1]["content"][0]["content"]
     assert "left out" in part["text"]
-    assert part["cache_control"] == {"type": "ephemeral"}
+    assert part["cache_control"] == marker
     assert "left out" in sent(arrivals, messages, MESSAGES)[-1]["content"][0]["content"]
 
 
