@@ -39,6 +39,9 @@ FAILURE = re.compile(
     r"|DJANGO_SETTINGS_MODULE|unknown option \S+"
 )
 
+REPOSITORY = re.compile(r"/([a-z]+)_\d+_[0-9a-f]+/")
+"""In the sessions' names where tasks are commits; else tasks are named after it."""
+
 
 @dataclass
 class Session:
@@ -62,13 +65,16 @@ def session_of(row: Mapping[str, Any], turns: list[ReplayedTurn]) -> Session:
         elif message["role"] == "tool":
             text = text_of(message)
             found = FAILURE.search(text)
-            failed = str(message.get("returncode", "0")) not in ("0", "None")
+            code = message.get("returncode")
+            failed = bool(found) if code is None else str(code) != "0"
             if found and failed and len(text) < 10_000:
                 failures[turn] = waiting = found[0]
             elif waiting and not failed:
                 lessons.append((waiting, f"{waiting}: {command[:120]}"))
                 waiting = ""
-    return Session(task, task.rsplit("-", 1)[0], turns, failures, lessons)
+    named = REPOSITORY.search(str(row["session"]))
+    repository = named[1] if named else task.rsplit("-", 1)[0]
+    return Session(task, repository, turns, failures, lessons)
 
 
 def taught(others: Sequence[Session]) -> tuple[set[str], int]:
