@@ -56,6 +56,8 @@ def read_recordings(path: Path) -> list[RecordedSession]:
     """
     if not path.exists():
         raise SessionError(f"{path}: does not exist; give {_FORMS}")
+    if path.name == "base_state.json":
+        path = path.parent  # of the conversation that this is a part of
     found = _of_directory(path) if path.is_dir() else read_file(path)
     found = _whole([session for session in found if session.turns])
     if not found:

@@ -6,16 +6,22 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from openhands_tiered_router.policy.entry import Entry
+from openhands_tiered_router.policy.kinds import ActionKind
 from openhands_tiered_router.policy.outcome import Usage
 from openhands_tiered_router.policy.session import CHARS_PER_TOKEN
+from openhands_tiered_router.policy.tools import kind_of
 from openhands_tiered_router.record.replay.sessions import (
     TYPICAL_SECONDS,
     RecordedSession,
     RecordedTurn,
 )
+
+
+_ASKS: Final = ActionKind.MESSAGE
+"""A tool that asks the user; until its result is the user's time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +53,7 @@ def session_of(
     """
     turns: list[RecordedTurn] = []
     new: list[Entry] = []
+    asked: set[str] = set()
     chars, end, estimated = 0, 0.0, False
     for step in steps:
         entry = step.entry
@@ -54,7 +61,7 @@ def session_of(
             new.append(entry)
             chars += len(entry.text) + step.extra_chars
             end = max(end, step.at or end)
-            if turns and entry.role == "tool":
+            if turns and entry.role == "tool" and entry.call_id not in asked:
                 turns[-1] = _ending(turns[-1], end)
             continue
         length = len(entry.text) + sum(len(call.arguments) for call in entry.calls)
@@ -71,6 +78,7 @@ def session_of(
                 before=tuple(new), answer=entry, usage=usage, start=start, end=end
             )
         )
+        asked |= {c.id for c in entry.calls if kind_of(c.name, {}) is _ASKS}
         new = []
         chars += length
     return RecordedSession(id=name, task=task, turns=tuple(turns), estimated=estimated)

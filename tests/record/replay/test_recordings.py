@@ -123,6 +123,17 @@ def test_what_claude_code_streams_is_read_as_its_transcript(tmp_path: Path) -> N
     assert session.turns[-1].end > session.turns[0].end > 0
 
 
+def test_the_wait_for_a_question_s_answer_is_no_turn_s_time(tmp_path: Path) -> None:
+    rows = [
+        claude(0, "user", "Fix it"),
+        claude(5, "assistant", [used("a", "AskUserQuestion", questions=[])], "m1"),
+        claude(600, "user", result("a", "Yes")),
+        claude(607, "assistant", [{"type": "text", "text": "Done"}], "m2"),
+    ]
+    (session,) = read_recordings(lines(tmp_path / "s.jsonl", rows))
+    assert [turn.end - turn.start for turn in session.turns] == [5.0, 7.0]
+
+
 def test_results_between_the_lines_of_an_answer_do_not_split_it(
     tmp_path: Path,
 ) -> None:
@@ -343,6 +354,14 @@ def test_events_of_the_sdk_outside_their_directory(tmp_path: Path, form: str) ->
     assert kinds(session) == [["list"], []]
     assert [turn.end - turn.start for turn in session.turns] == [4.0, 2.0]
     assert (session.turns[0].usage.prompt == 80) is (form == "evaluation")
+
+
+def test_a_conversation_is_found_by_its_state_too(tmp_path: Path) -> None:
+    for number, row in enumerate(SDK):
+        lines(tmp_path / "events" / f"event-{number:05d}-00ab.json", [row])
+    (tmp_path / "base_state.json").write_text("{}", "utf-8")
+    (session,) = read_recordings(tmp_path / "base_state.json")
+    assert kinds(session) == [["list"], []]
 
 
 def test_a_trajectory_of_swe_agent(tmp_path: Path) -> None:
