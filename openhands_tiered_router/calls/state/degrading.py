@@ -9,9 +9,12 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Any, Final
 
+from openhands_tiered_router.calls.state.journal import Entry, Journal
 from openhands_tiered_router.calls.state.memory import MemoryStore
 from openhands_tiered_router.calls.state.store import (
+    KINDS,
     Change,
+    Noted,
     StateStore,
     StateUnavailable,
     Value,
@@ -34,6 +37,7 @@ class DegradingStore:
     While the shared store is away, changes are made to a local copy of what was last
     seen of it, and noted; when it is back they are made there again, in order. Other
     processes do the same meanwhile, so a limit then holds for each of them alone.
+    With a journal, changes of money outlive the process.
     """
 
     local = False
@@ -42,10 +46,14 @@ class DegradingStore:
         self,
         shared: StateStore,
         *,
+        journal: Journal | None = None,
         clock: Callable[[], float] = time.monotonic,
         retry_seconds: float = RETRY_SECONDS,
     ) -> None:
         self._shared = shared
+        self._journal = journal
+        self._looked = journal is None
+        """Whether what earlier processes noted has been made."""
         self._clock = clock
         self._retry = retry_seconds
         self._retry_at: float | None = None
@@ -90,26 +98,46 @@ class DegradingStore:
         self._pending.clear()
         self._known_lock = threading.Lock()
         self._shared.after_fork()
+        if self._journal is not None:
+            self._journal.after_fork()
         self._copy.after_fork()
 
     def _reachable(self) -> bool:
         """Whether to ask the shared store; catches up first if it was away."""
-        if self._retry_at is None:
+        if self._retry_at is None and self._looked:
             return True
         with self._lock:
-            if self._retry_at is None or self._clock() < self._retry_at:
-                return self._retry_at is None
+            away = self._retry_at is not None
+            if not away and self._looked:
+                return True
+            if self._retry_at is not None and self._clock() < self._retry_at:
+                return False
             try:
+                self._make_noted()
                 while self._pending:
                     self._make_again(*self._pending[0])
                     self._pending.popleft()
                 self._shared.read("")
             except StateUnavailable:
+                if not away:
+                    return True  # whoever asks next is told why
                 self._retry_at = self._clock() + self._retry
                 return False
-            self._copy, self._retry_at = MemoryStore(), None
-        self._say(False, "shared state is back; local changes have been made there")
+            self._copy, self._retry_at, self._looked = MemoryStore(), None, True
+        if away:
+            self._say(False, "shared state is back; local changes have been made there")
         return True
+
+    def _make_noted(self) -> None:
+        """What was noted here, and by processes that ended since."""
+        if self._journal is not None:
+            self._journal.make(self._make_entry)
+
+    def _make_entry(self, entry: Entry) -> None:
+        if entry.kind in KINDS:
+            self._make_again(entry.key, KINDS[entry.kind](entry.body), entry.ttl)
+        else:
+            _log.error("shared state: a change of another release is lost")
 
     def _make_again(self, key: str, change: Change[Any], ttl: float | None) -> None:
         try:
@@ -133,11 +161,16 @@ class DegradingStore:
 
     def _apply_here[T](self, key: str, change: Change[T], ttl: float | None) -> T:
         result = self._copy.apply(key, self._seeded(key, change), ttl=ttl)
+        if isinstance(change, Noted) and self._noted(key, change, ttl):
+            return result
         if len(self._pending) == MAX_PENDING:
             self._pending.popleft()
             _log.error("shared state: more than %d changes wait", MAX_PENDING)
         self._pending.append((key, change, ttl))
         return result
+
+    def _noted(self, key: str, change: Noted[Any], ttl: float | None) -> bool:
+        return self._journal is not None and self._journal.note(key, change, ttl)
 
     def _watched[T](self, key: str, change: Change[T]) -> Change[T]:
         def watched(value: Value | None) -> tuple[Value | None, T]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
 
 
 type Value = Mapping[str, Any]
@@ -11,6 +12,24 @@ type Value = Mapping[str, Any]
 type Change[T] = Callable[[Value | None], tuple[Value | None, T]]
 """From a key's value (``None``: it has none) to its next one and a result. Pure: it may
 be called again when another process was faster."""
+
+
+@dataclass(frozen=True, slots=True)
+class Noted[T]:
+    """A change that a journal can keep. Made twice, it must count once."""
+
+    change: Change[T]
+    kind: str
+    """Name in ``KINDS``."""
+    body: Mapping[str, Any]
+    """JSON from which it can be made again."""
+
+    def __call__(self, value: Value | None) -> tuple[Value | None, T]:
+        return self.change(value)
+
+
+KINDS: Final[dict[str, Callable[[Mapping[str, Any]], Change[Any]]]] = {}
+"""How changes that were noted are made again; their modules register them."""
 
 
 class StateStore(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import threading
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from typing import Final
 import platformdirs
 
 from openhands_tiered_router.calls.state.degrading import DegradingStore
+from openhands_tiered_router.calls.state.journal import Journal
 from openhands_tiered_router.calls.state.memory import MemoryStore
 from openhands_tiered_router.calls.state.redis import RedisStore
 from openhands_tiered_router.calls.state.settings import StateSettings
@@ -60,7 +62,10 @@ def _open(settings: StateSettings, environ: Mapping[str, str]) -> StateStore:
         place = _absolute(path) if path else standard_path(environ)
         return DegradingStore(SqliteStore(place))
     if settings.backend == "redis":
-        return DegradingStore(RedisStore(environ.get(settings.url_env or "", "")))
+        url = environ.get(settings.url_env or "", "")
+        place = hashlib.sha256(url.encode("utf-8", "replace")).hexdigest()[:16]
+        journal = Journal(standard_path(environ).with_name("journal.sqlite3"), place)
+        return DegradingStore(RedisStore(url), journal=journal)
     return MemoryStore()
 
 

@@ -11,17 +11,19 @@ A value is ``{"spent": [usd, tokens, turns, ms], "doubt": usd, "parts": {label: 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from operator import add
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from openhands_tiered_router.calls.state.store import Value
+from openhands_tiered_router.calls.state.store import KINDS, Noted, Value
 from openhands_tiered_router.guards.budget.limits import NOTHING, Limits, Spend
 
 
 REMEMBERED: Final = 64
 """Settled calls that are remembered by id, since their changes may be made again."""
+RESERVE: Final = "budget.reserve"
+SETTLE: Final = "budget.settle"
 MAX_PARTS: Final = 32
 """Labels that are kept apart; further ones are counted as ``other``."""
 
@@ -91,9 +93,7 @@ def exceeded(limits: Limits, held: Spend, more: Spend) -> int | None:
     return None
 
 
-def reserve(
-    entry: Entry, limits: Limits
-) -> Callable[[Value | None], tuple[Value | None, Balance | None]]:
+def reserve(entry: Entry, limits: Limits) -> Noted[Balance | None]:
     """The change that reserves a call if the limits leave room for it.
 
     Its result is the balance that left none; ``None``: it is reserved.
@@ -112,12 +112,12 @@ def reserve(
         opened = {**books["open"], entry.id: line}
         return {**books, "spent": list(spent), "open": opened}, None
 
-    return change
+    return Noted(change, RESERVE, entry._asdict())
 
 
 def settle(
     id: str, actual: Spend, *, label: str, doubt: int = 0
-) -> Callable[[Value | None], tuple[Value | None, Value | None]]:
+) -> Noted[Value | None]:
     """The change that puts what a call cost in the place of what was reserved for it.
 
     Its result is the books after it.
@@ -149,7 +149,21 @@ def settle(
             del after["done"][next(iter(after["done"]))]
         return after, after
 
-    return change
+    body = {"id": id, "actual": actual, "label": label, "doubt": doubt}
+    return Noted(change, SETTLE, body)
+
+
+def _reserved_again(body: Mapping[str, Any]) -> Noted[Balance | None]:
+    """Without limits: it was sent, and counts."""
+    spends = {name: Spend(*body[name]) for name in ("expected", "elapsed")}
+    return reserve(Entry(**{**body, **spends}), ())
+
+
+def _settled_again(body: Mapping[str, Any]) -> Noted[Value | None]:
+    return settle(**{**body, "actual": Spend(*body["actual"])})
+
+
+KINDS[RESERVE], KINDS[SETTLE] = _reserved_again, _settled_again
 
 
 _EMPTY: Final[Value] = {

@@ -25,6 +25,8 @@ class RedisServer:
     directory: Path
     port: int
     process: subprocess.Popen[bytes] | None = None
+    persistent: bool = False
+    """Whether what was acknowledged is there after a kill."""
     url: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -36,7 +38,8 @@ class RedisServer:
             "port": str(self.port),
             "requirepass": "geheim",
             "save": "",
-            "appendonly": "no",
+            "appendonly": "yes" if self.persistent else "no",
+            "appendfsync": "always",
             "dir": str(self.directory),
         }
         words = [word for k, v in options.items() for word in (f"--{k}", v)]
