@@ -176,7 +176,7 @@ def _run_here(request: Request, *, as_json: bool, verbose: int) -> int:
     from openhands_tiered_router.cli.turns import Reporter
     from openhands_tiered_router.config import ConfigError
 
-    reporter = Reporter(as_json=as_json, verbose=verbose)
+    reporter = Reporter(as_json=as_json, verbose=verbose, shows_waiting=True)
     try:
         _can_begin(request.config)
         with reporter.waiting("Loading the OpenHands SDK"):
@@ -195,6 +195,7 @@ def _run_here(request: Request, *, as_json: bool, verbose: int) -> int:
         if code is not None:
             ask(conversation)
         code = asyncio.run(run_to_end(conversation, reporter))
+        reporter.rest()
     reporter.end(code)
     conversation.close()
     return code

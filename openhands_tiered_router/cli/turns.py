@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Console
-from rich.table import Table
+from rich.status import Status
 from rich.text import Text
 
+from openhands_tiered_router.cli.bill import TIER_STYLES, bill, tier_counts
 from openhands_tiered_router.plural import counted
 
 
@@ -28,12 +29,6 @@ if TYPE_CHECKING:
     from openhands_tiered_router.router import ComplexityRouter
 
 
-TIER_STYLES: Final = {
-    "simple": "green",
-    "medium": "cyan",
-    "complex": "yellow",
-    "reasoning": "magenta",
-}
 UNKNOWN: Final = "?"
 """In place of a tier."""
 FOLDED: Final = 2
@@ -45,6 +40,8 @@ _FRAME: Final = re.compile(
     re.M,
 )
 """What the SDK's tools add to each output, and lines without a word."""
+_WAITING: Final = "Waiting for the model; Ctrl-C pauses"
+_RUNNING: Final = "Running the tool; Ctrl-C pauses"
 _INDENT: Final = " " * 14
 _RETRIES: Final = "openhands_tiered_router.calls.failover"
 
@@ -52,7 +49,9 @@ _RETRIES: Final = "openhands_tiered_router.calls.failover"
 class Reporter:
     """Prints each turn with its tier. An event callback, so it must not raise."""
 
-    def __init__(self, *, as_json: bool, verbose: int = 0) -> None:
+    def __init__(
+        self, *, as_json: bool, verbose: int = 0, shows_waiting: bool = False
+    ) -> None:
         self._json = as_json
         self._verbose = verbose
         """0: folded; 1: thoughts and results at length; 2: each decision's reasons."""
@@ -62,6 +61,10 @@ class Reporter:
         """What the conversation had cost before this run, USD."""
         self._out = Console(highlight=False)
         self._err = Console(stderr=True, highlight=False)
+        self._status: Status | None = None
+        """Moves while a model is waited for; ``rest`` must end it."""
+        if shows_waiting and not as_json and self._err.is_terminal:
+            self._status = self._err.status(_WAITING)
         self._router: ComplexityRouter | None = None
         self._conversation: LocalConversation | None = None
         self._shown: set[str] = set()
@@ -85,6 +88,11 @@ class Reporter:
         self._spent = _cost(conversation)
         self._before = self._snapshot()
         self.announce(conversation.id)
+
+    def rest(self) -> None:
+        """No model is waited for."""
+        if self._status is not None:
+            self._status.stop()
 
     def announce(self, id: UUID) -> None:
         """Says which conversation it is."""
@@ -113,12 +121,18 @@ class Reporter:
     def event(self, event: Event) -> None:
         """For ``Conversation(callbacks=...)``."""
         with contextlib.suppress(Exception):
+            self.rest()
             self._show(event)
+            if self._status is not None:
+                runs = getattr(event, "tool_name", "") and hasattr(event, "action")
+                self._status.update(_RUNNING if runs else _WAITING)
+                self._status.start()
 
     def failed(self, error: Exception) -> None:
         """Why the run failed, and what to do."""
         from openhands_tiered_router.cli.failure import failure_of
 
+        self.rest()
         failure = failure_of(error)
         said = f"{failure.what}: {failure.said}"
         if self._json:
@@ -139,6 +153,7 @@ class Reporter:
 
     def end(self, code: int) -> None:
         """The answer, what changed, what it came to; after a pause, how to go on."""
+        self.rest()
         conversation = self._conversation
         if conversation is None:
             return
@@ -153,7 +168,7 @@ class Reporter:
                     "conversation": str(conversation.id),
                     "answer": self._answer,
                     "cost_usd": _cost(conversation),
-                    "tiers": _tier_counts(calls),
+                    "tiers": tier_counts(calls),
                     "verification": _verification(conversation),
                 }
             )
@@ -318,24 +333,6 @@ def why(call: RoutedCall | None) -> str:
     return "; ".join(filter(None, [*said, call.decision.why]))
 
 
-def bill(status: str, usd: float, calls: list[RoutedCall], before: float = 0.0) -> str:
-    """What a run cost, in a line.
-
-    Args:
-        status: Of the conversation.
-        usd: All that the conversation cost so far.
-        calls: Of this run.
-        before: What the conversation had cost when this run began, USD.
-    """
-    tiers = ", ".join(f"{n} {tier}" for tier, n in _tier_counts(calls).items() if n)
-    prompt = sum(call.outcome.usage.prompt for call in calls)
-    cached = sum(call.outcome.usage.cache_read for call in calls)
-    share = f"; {cached / prompt:.0%} of prompts cached" if prompt else ""
-    served = f" for {counted(len(calls), 'call')} ({tiers})" if calls else ""
-    whole = f"; ${usd:.4f} with earlier runs" if before else ""
-    return f"{status}: ${usd - before:.4f}{served}{share}{whole}"
-
-
 class _Shown(logging.Handler):
     """Shows what is logged as it happens."""
 
@@ -350,29 +347,6 @@ class _Shown(logging.Handler):
 def _cut(text: str, room: int) -> str:
     text = text.replace("\n", " ")
     return text if len(text) <= room else text[: max(room - 1, 1)] + "…"
-
-
-def summary_table(calls: list[RoutedCall]) -> Table:
-    """Calls, tokens and cost of each tier."""
-    table = Table(title=None, box=None, pad_edge=False)
-    for name in ("tier", "calls", "prompt", "cached", "output", "USD"):
-        table.add_column(name, justify="left" if name == "tier" else "right")
-    for tier in TIER_STYLES:
-        mine = [c for c in calls if str(c.tier) == tier]
-        if not mine:
-            continue
-        usages = [c.outcome.usage for c in mine]
-        costs = [c.outcome.cost for c in mine]
-        known = sum(cost for cost in costs if cost is not None)
-        table.add_row(
-            Text(tier, style=TIER_STYLES[tier]),
-            str(len(mine)),
-            f"{sum(u.prompt for u in usages):,}",
-            f"{sum(u.cache_read for u in usages):,}",
-            f"{sum(u.completion for u in usages):,}",
-            f"{known:.4f}" + ("+?" if None in costs else ""),
-        )
-    return table
 
 
 def _one_line(arguments: str, tool: str) -> str:
@@ -401,10 +375,3 @@ def _verification(conversation: LocalConversation) -> dict[str, str] | None:
 def _cost(conversation: LocalConversation) -> float:
     stats = conversation.conversation_stats
     return stats.get_combined_metrics().accumulated_cost
-
-
-def _tier_counts(calls: list[RoutedCall]) -> dict[str, int]:
-    counts = dict.fromkeys(TIER_STYLES, 0)
-    for call in calls:
-        counts[str(call.tier)] += 1
-    return counts

@@ -184,7 +184,7 @@ def _strip(tiers: tuple[str, ...]) -> Any:
     """A letter a turn, oldest first."""
     from rich.text import Text
 
-    from openhands_tiered_router.cli.turns import TIER_STYLES
+    from openhands_tiered_router.cli.bill import TIER_STYLES
 
     return Text.assemble(*((t[0], TIER_STYLES.get(t, "")) for t in tiers))
 
@@ -193,7 +193,7 @@ def _turns(turns: list[Call]) -> Any:
     from rich.table import Table
     from rich.text import Text
 
-    from openhands_tiered_router.cli.turns import TIER_STYLES
+    from openhands_tiered_router.cli.bill import TIER_STYLES
 
     table = Table(box=None, pad_edge=False)
     for name in ("conversation", "turn", "tier", "USD", "reason"):

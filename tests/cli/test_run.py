@@ -436,3 +436,16 @@ def test_a_budget_holds_for_later_runs_and_through_changes_of_the_file(
     assert router.settings.config_file == str(config)
     assert router.settings.followed_file is None
     assert run("--continue", "--budget", "1").exit_code == 0
+
+
+def test_a_terminal_shows_what_is_waited_for_and_is_left_as_it_was(
+    run, provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    result = run("--task", "Look around.")
+    assert result.exit_code == 0
+    assert "Waiting for the model" in result.stderr
+    assert "Running the tool" in result.stderr
+    hidden, shown = "\x1b[?25l", "\x1b[?25h"
+    assert result.stderr.count(hidden) == result.stderr.count(shown) > 1
+    assert "Waiting" not in result.stdout
