@@ -1,5 +1,6 @@
 import json
 import threading
+from typing import Any
 
 import pytest
 from hypothesis import given, strategies as st
@@ -157,6 +158,23 @@ def test_the_graph_moves_a_report() -> None:
 
     assert ask(graph(0.1)) < ask(graph(0.9))
     assert ask(graph(0.5, lines=50)) < ask(graph(0.5, lines=1_500))
+
+
+def test_what_was_asked_before_changes_no_score() -> None:
+    """A text is weighed once for each way of asking, and those are kept apart."""
+    facts = graph(0.9)
+    ways: list[dict[str, Any]] = [
+        {},
+        {"agent": True},
+        {"workspace": "/w"},
+        {"workspace": "/w", "graph": lambda *_: facts},
+        {"overrides": {"request_length": 0.9}},
+        {"overrides": {"turn_depth": 0.9}, "prompt_tokens": 50_000},
+    ]
+    known = TaskScorer()
+    for way in (*ways, *reversed(ways)):
+        assert known.score(REPORT, **way) == TaskScorer().score(REPORT, **way)
+    assert len({known.score(REPORT, **way).score for way in ways}) >= 4
 
 
 def test_the_graph_is_asked_once_a_text() -> None:
