@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
+from openhands_tiered_router.policy.changed import changed
 from openhands_tiered_router.policy.decision import (
     Candidate,
     Decision,
@@ -19,7 +20,7 @@ from openhands_tiered_router.policy.session import SessionState
 from openhands_tiered_router.tiers import Endpoint, Tier, TierSet
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Draft:
     """A decision in the making: each rule returns the next one, none mutates it."""
 
@@ -50,7 +51,8 @@ class Draft:
 
     def because(self, rule: str, text: str, **changes: Any) -> Draft:
         """The draft with one more reason, and what changed for it."""
-        return replace(self, reasons=(*self.reasons, Reason(rule, text)), **changes)
+        reasons = (*self.reasons, Reason(rule, text))
+        return changed(self, reasons=reasons, **changes)
 
     def endpoint(self, key: str) -> Endpoint:
         return next(e for e in self.tiers.endpoints if e.key == key)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
+from openhands_tiered_router.policy.changed import changed
 from openhands_tiered_router.policy.difficulty.escalation import (
     SIGNS,
     asked_by_a_guard,
@@ -40,7 +41,7 @@ def capable(draft: Draft) -> Draft:
     checked = tuple(replace(c, excluded=found[c.endpoint]) for c in draft.candidates)
     if all(c.excluded for c in checked):
         return draft.because("capable", "no endpoint fits the call; all are tried")
-    return replace(draft, candidates=checked)
+    return changed(draft, candidates=checked)
 
 
 def _incapable(draft: Draft, endpoint: Endpoint) -> str | None:
@@ -59,7 +60,7 @@ def side_request(draft: Draft) -> Draft:
     """Titles, summaries and hooks need no strong model."""
     if draft.request.purpose is not Purpose.SIDE:
         return draft
-    draft = replace(draft, required=draft.policy.side_tier)
+    draft = changed(draft, required=draft.policy.side_tier)
     return draft.because("side_request", "not a step of the conversation")
 
 
@@ -75,7 +76,7 @@ class NextTurn:
             return draft
         session = draft.session
         p = (self.model or default_model()).probability(session)
-        draft = replace(draft, p_mechanical=p)
+        draft = changed(draft, p_mechanical=p)
         if session.after_user or session.last is None:
             return draft.because("next_turn", "first turn on a request")
         if session.last.failed:
@@ -123,7 +124,7 @@ class RiskFloor:
 
 def _raised(draft: Draft, tier: Tier, rule: str, why: str) -> Draft:
     floor = tier if draft.floor is None else max(tier, draft.floor)
-    return replace(draft, floor=floor).because(rule, f"{why}: {tier} or above")
+    return changed(draft, floor=floor).because(rule, f"{why}: {tier} or above")
 
 
 def caps(draft: Draft) -> Draft:
@@ -132,7 +133,7 @@ def caps(draft: Draft) -> Draft:
     if cap is None:
         return draft
     lowest = cap if draft.cap is None else min(cap, draft.cap)
-    return replace(draft, cap=lowest).because("caps", f"{cap} or below")
+    return changed(draft, cap=lowest).because("caps", f"{cap} or below")
 
 
 def pins(draft: Draft) -> Draft:
@@ -141,11 +142,11 @@ def pins(draft: Draft) -> Draft:
     A marker in the conversation is meant for its turns, not for titles and summaries.
     """
     if draft.request.pin is not None:
-        pinned = replace(draft, pin=draft.request.pin)
+        pinned = changed(draft, pin=draft.request.pin)
         return pinned.because("pins", f"the caller asked for {draft.request.pin}")
     side = draft.request.purpose is Purpose.SIDE
     if draft.session.pin is not None and not side:
-        pinned = replace(draft, pin=draft.session.pin)
+        pinned = changed(draft, pin=draft.session.pin)
         return pinned.because("pins", f"the user asked for {draft.session.pin}")
     return draft
 
@@ -154,7 +155,7 @@ def choose(draft: Draft) -> Draft:
     """Orders the endpoints around the target tier."""
     target = draft.target
     order = ranked(draft, target)
-    chosen = replace(draft, order=tuple(c.endpoint for c in order))
+    chosen = changed(draft, order=tuple(c.endpoint for c in order))
     served = order[0].tier
     if served != target:
         way = "up" if served > target else "down"

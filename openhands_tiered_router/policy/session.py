@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from openhands_tiered_router.policy.actions import Action, action_of, with_result
 from openhands_tiered_router.policy.caches import Gaps, WarmPrefix, used
+from openhands_tiered_router.policy.changed import changed
 from openhands_tiered_router.policy.cues import text_cues
 from openhands_tiered_router.policy.entry import Entry
 from openhands_tiered_router.policy.kinds import CHANGES, MECHANICAL, ActionKind
@@ -94,7 +95,7 @@ class Nudge:
     """Turns of the conversation after which it is void."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class SessionState:
     """A conversation so far. ``fold`` gives the next state; nothing is mutated."""
 
@@ -187,7 +188,7 @@ class SessionState:
         state = self
         for entry in entries:
             # One copy for each message: copies are most of what a step costs.
-            state = replace(
+            state = changed(
                 state,
                 **_FOLDS[entry.role](state, entry),
                 chars=state.chars + len(entry.text),
@@ -223,7 +224,7 @@ class SessionState:
         """
         at = now if started is None else started
         before = self.warm.get(cache_id)
-        state = replace(
+        state = changed(
             self,
             served=tier,
             answered_by=cache_id,
@@ -243,7 +244,7 @@ class SessionState:
             short=short,
             read=usage.cache_read if counted else None,
         )
-        return replace(
+        return changed(
             state,
             prompt_tokens=usage.prompt,
             growth=self._growth(usage.prompt),
@@ -286,8 +287,8 @@ class SessionState:
     def verified(self, passed: bool) -> SessionState:
         """The state after a verification of the work, made outside the model."""
         if passed:
-            return replace(self, rejected=())
-        return replace(self, rejected=(*self.rejected, self.edited_by))
+            return changed(self, rejected=())
+        return changed(self, rejected=(*self.rejected, self.edited_by))
 
     def knowing(self, tools: Iterable[Any]) -> SessionState:
         """The state that knows what those tool definitions declare; see ``facts_of``.
@@ -295,21 +296,21 @@ class SessionState:
         Args:
             tools: In MCP's, OpenAI's or Anthropic's form; others are passed over.
         """
-        return replace(self, tools=facts_of(tools))
+        return changed(self, tools=facts_of(tools))
 
     def nudged(self, asked: Nudge) -> SessionState:
         """The state after a guard asked for a stronger model; the higher one counts."""
         now = self.nudge
         if now and now.until > self.turns and now.steps > asked.steps:
             return self
-        return replace(self, nudge=asked)
+        return changed(self, nudge=asked)
 
     def condensed(self, rebuilt: SessionState) -> SessionState:
         """``rebuilt`` from a shortened history, with what the history no longer tells.
 
         Prompt caches are cold after the history was edited, so ``warm`` is not kept.
         """
-        return replace(
+        return changed(
             rebuilt,
             task=self.task or rebuilt.task,
             turns=max(self.turns, rebuilt.turns),

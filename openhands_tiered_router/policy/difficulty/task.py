@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
+from openhands_tiered_router.policy.changed import changed
 from openhands_tiered_router.policy.decision import Dimension
 from openhands_tiered_router.policy.difficulty.dimensions import (
     CONVERSATION_SIGNALS,
@@ -252,7 +253,7 @@ class TaskScoreRule:
             graph=self.graph,
             overrides=draft.policy.dimension_weights,
         )
-        draft = replace(
+        draft = changed(
             draft,
             score=result.score,
             dimensions=result.dimensions,
@@ -261,7 +262,7 @@ class TaskScoreRule:
         )
         text = f"complexity {result.score:.2f}: {leading(result.dimensions)}"
         if request.purpose is Purpose.SINGLE:
-            draft = replace(draft, required=draft.tiers.tier_for(result.score))
+            draft = changed(draft, required=draft.tiers.tier_for(result.score))
         return draft.because("task_score", text)
 
     def _difficulty(self, result: TaskScore) -> float:

@@ -50,8 +50,7 @@ class Belief:
     @classmethod
     def prior(cls, shift: float = 0.0, spread: float = 1.0) -> Self:
         """Before any work: normal, with that mean and standard deviation."""
-        weights = [exp(-(((d - shift) / spread) ** 2) / 2) for d in GRID]
-        return cls(_normal(weights))
+        return cls(_prior(shift, spread))
 
     def after(self, likelihoods: Sequence[float]) -> Belief:
         """By Bayes, after evidence of that likelihood at each difficulty."""
@@ -72,6 +71,11 @@ class Belief:
     def mean(self, values: Sequence[float]) -> float:
         """The expectation of what has those values at each difficulty."""
         return sum(w * v for w, v in zip(self.weights, values, strict=True))
+
+
+@lru_cache(maxsize=64)
+def _prior(shift: float, spread: float) -> tuple[float, ...]:
+    return _normal([exp(-(((d - shift) / spread) ** 2) / 2) for d in GRID])
 
 
 def _normal(weights: Sequence[float]) -> tuple[float, ...]:

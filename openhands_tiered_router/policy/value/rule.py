@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
+from openhands_tiered_router.policy.changed import changed
 from openhands_tiered_router.policy.difficulty.escalation import trouble
 from openhands_tiered_router.policy.economics.cache_model import warm_tokens
 from openhands_tiered_router.policy.economics.costs import rates
@@ -30,6 +31,7 @@ from openhands_tiered_router.policy.value.turns import (
     Situated,
     losses,
     options,
+    outlasts,
 )
 from openhands_tiered_router.policy.value.ways import Odds, Way, best_way, expected
 from openhands_tiered_router.tiers import Endpoint, Prices, Tier
@@ -145,7 +147,7 @@ def _started(
         return _again(draft, known, odds, belief)
     way = best_way(runners, odds, belief, _left(draft))
     text = _expected(way)
-    draft = replace(draft, way=way.tiers, required=way.tiers[0])
+    draft = changed(draft, way=way.tiers, required=way.tiers[0])
     return draft.because("value", f"{text}, at ${odds.value:g} a solved task"), way
 
 
@@ -177,10 +179,10 @@ def _again(
     as_it_is = odds.value * right
     if way.worth(odds.value) <= as_it_is:
         text = f"{text}: not worth more than the rejected work (${as_it_is:.2f})"
-        draft = replace(draft, required=worked, not_worth=_not_worth(way, right, odds))
+        draft = changed(draft, required=worked, not_worth=_not_worth(way, right, odds))
         return draft.because("value", text), None
     least = way.tiers[0] if draft.floor is None else max(draft.floor, way.tiers[0])
-    draft = replace(draft, way=way.tiers, required=way.tiers[0], floor=least)
+    draft = changed(draft, way=way.tiers, required=way.tiers[0], floor=least)
     return draft.because("value", f"rejected work of {worked}: {text}"), way
 
 
@@ -244,27 +246,31 @@ def _assumed(draft: Draft) -> Draft:
             return draft
         text = f"prices not known; {endpoints[0].tier} from probability {MECHANICAL}"
         return draft.because("value", text, required=endpoints[0].tier)
-    strong = endpoints[-1].prices
+    dearest = _ahead(draft, endpoints[-1])
     scale = draft.policy.task_value / STATED_VALUE * (FAILED if p <= 0.0 else 1.0)
     arms = []
     for e in endpoints:
         assert e.prices is not None
-        assert strong is not None
-        saving = max(_ahead(draft, strong) - _ahead(draft, e.prices), 0.0)
+        saving = max(dearest - _ahead(draft, e), 0.0)
         arms.append(_arm(draft, e, e.prices, (UNDER_ROUTED * scale * saving, 0.0)))
     return _chosen(draft, endpoints, arms)
 
 
-def _ahead(draft: Draft, prices: Prices) -> float:
+def _ahead(draft: Draft, endpoint: Endpoint) -> float:
     """Cost of a turn in the middle of the turns that are looked ahead, USD.
 
-    Sizes are the session's own: with a typical size, large prompts saved more at each
-    turn than a hard one was held to lose, and everything went to the weak tier.
+    Sizes and pace are the session's own: with a typical size, large prompts saved more
+    at each turn than a hard one was held to lose, and everything went to the weak tier.
+    Where turns outlast the cache, the prompt is written again, which the saving grows
+    by, and so the charge.
     """
-    session = draft.session
+    session, prices = draft.session, endpoint.prices
+    assert prices is not None
     prompt = draft.request.prompt_tokens + session.growth * TURNS_AHEAD / 2
+    dead = outlasts(endpoint.cache_ttl, session.pace.seconds, default_dynamics())
     return (
         prices.cache_read * prompt
+        + dead * (prices.cache_write - prices.cache_read) * prompt
         + prices.cache_write * session.growth
         + prices.output * session.output
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -50,27 +50,26 @@ class Known:
         )
 
 
-def strengths_for(endpoints: Sequence[Endpoint], work: Work) -> Mapping[str, Strength]:
-    """The strengths of these endpoints; remembered by what they follow from."""
-    return _strengths(_Endpoints(tuple(endpoints)), work)
+def strengths_for(
+    endpoints: tuple[Endpoint, ...], work: Work
+) -> Mapping[str, Strength]:
+    """The strengths of these endpoints; remembered for each tuple."""
+    return _strengths(_Endpoints(endpoints), work)
 
 
 class _Endpoints:
-    """Endpoints that are equal if their strengths are; cheaper to hash than they."""
+    """Endpoints by identity: a router has one tuple of them, hashed in no time."""
 
-    __slots__ = ("key", "value")
+    __slots__ = ("value",)
 
     def __init__(self, value: tuple[Endpoint, ...]) -> None:
         self.value = value
-        self.key = tuple(
-            (e.key, e.model, e.success, e.task_usd, e.verdicts) for e in value
-        )
 
     def __hash__(self) -> int:
-        return hash(self.key)
+        return id(self.value)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Endpoints) and self.key == other.key
+        return isinstance(other, _Endpoints) and self.value is other.value
 
 
 @lru_cache(maxsize=64)

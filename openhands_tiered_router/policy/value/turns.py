@@ -17,6 +17,8 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import compress
+from operator import le, mul
 from typing import Final
 
 from openhands_tiered_router.policy.economics.dynamics import TurnDynamics, outlook
@@ -150,38 +152,45 @@ class _Plan:
 
 
 def _plans(arms: Sequence[Arm], seen: Situated) -> list[_Plan]:
-    plans = [_plan((arm,), seen) for arm in arms]
-    for i, first in enumerate(arms):
-        plans.extend(_plan((first, second), seen) for second in arms[i + 1 :])
-    return plans
-
-
-def _plan(used: tuple[Arm, ...], seen: Situated) -> _Plan:
-    """What turns after the next cost where each goes to the better of the used."""
+    """One or two of them for the turns after the coming one."""
     size = seen.prompt + seen.growth * TURNS_AHEAD / 2
-    turn, shares = 0.0, [0.0] * len(used)
-    for share, hard, output in seen.kinds:
-        costs = [
+    turns = [
+        [
             a.rates.cache_read * size
             + a.rates.output * output
             + a.mechanical
             + hard * (a.hard - a.mechanical)
-            for a in used
+            for _, hard, output in seen.kinds
         ]
-        least = min(costs)
-        turn += share * least
-        shares[costs.index(least)] += share
-    for arm, share in zip(used, shares, strict=True):
-        if share:
-            turn += arm.rates.cache_write * seen.growth
-            refill = (arm.rates.cache_write - arm.rates.cache_read) * size
-            turn += share * refill * _dies(arm, share, seen)
-    uses = tuple(
-        (arm, 1.0 - (1.0 - share) ** TURNS_AHEAD)
-        for arm, share in zip(used, shares, strict=True)
-        if share
-    )
-    return _Plan(uses, TURNS_AHEAD * turn)
+        for a in arms
+    ]
+    shares = [share for share, _, _ in seen.kinds]
+    plans = []
+    for i, (first, costs) in enumerate(zip(arms, turns, strict=True)):
+        turn = sum(map(mul, shares, costs))
+        plans.append(_plan([(first, 1.0)], turn, size, seen))
+        for second, others in zip(arms[i + 1 :], turns[i + 1 :], strict=True):
+            # Each turn goes to the one that is worth more for it.
+            turn = sum(map(mul, shares, map(min, costs, others)))
+            taken = sum(compress(shares, map(le, costs, others)))
+            used = [(first, taken), (second, 1.0 - taken)]
+            if 0.0 < taken < 1.0:
+                plans.append(_plan(used, turn, size, seen))
+    return plans
+
+
+def _plan(
+    used: list[tuple[Arm, float]], turn: float, size: float, seen: Situated
+) -> _Plan:
+    """With the upkeep of the caches of those that serve such shares of the turns."""
+    uses = []
+    for arm, share in used:
+        rates = arm.rates
+        refill = (rates.cache_write - rates.cache_read) * size
+        turn += rates.cache_write * seen.growth
+        turn += share * refill * _dies(arm, share, seen)
+        uses.append((arm, 1.0 - (1.0 - share) ** TURNS_AHEAD))
+    return _Plan(tuple(uses), TURNS_AHEAD * turn)
 
 
 def _dies(arm: Arm, share: float, seen: Situated) -> float:
@@ -190,11 +199,17 @@ def _dies(arm: Arm, share: float, seen: Situated) -> float:
     Absences are taken to be geometric: the chance that it stays away for as many
     turns as a lifetime has room for, or that one turn alone outlasts it.
     """
-    times = seen.dynamics.sorted_times
-    mean = seen.pace * seen.dynamics.mean_time
-    slow = 1.0 - bisect_right(times, arm.lifetime / seen.pace) / len(times)
-    away = (1.0 - share) ** (arm.lifetime / mean) if share < 1.0 else 0.0
-    return 1.0 - (1.0 - slow) * (1.0 - away)
+    slow = outlasts(arm.lifetime, seen.pace, seen.dynamics)
+    if share >= 1.0:
+        return slow
+    turns = arm.lifetime / (seen.pace * seen.dynamics.mean_time)
+    return 1.0 - (1.0 - slow) * (1.0 - (1.0 - share) ** turns)
+
+
+def outlasts(lifetime: float, pace: float, dynamics: TurnDynamics) -> float:
+    """P(a turn takes longer than so many seconds), at a session's pace."""
+    times = dynamics.sorted_times
+    return 1.0 - bisect_right(times, lifetime / pace) / len(times)
 
 
 def _fills(plan: _Plan, served: Arm, seen: Situated) -> float:
