@@ -159,6 +159,7 @@ def _foreign() -> Iterator[str]:
     paths = [p for p in root.rglob("*.py") if "gateway" not in p.parts]
     trees = [ast.parse(path.read_text(encoding="utf-8")) for path in paths]
     ours = {name for tree in trees for name in _names(tree)}
+    ours |= {"_asdict", "_replace"}  # public, though so named: of named tuples
     for node in (node for tree in trees for node in ast.walk(tree)):
         name = node.attr if isinstance(node, ast.Attribute) else ""
         if name.startswith("_") and not name.endswith("__") and name not in ours:
