@@ -193,6 +193,9 @@ def arguments_of(source: bytes, callee: "Node") -> Texts | None:
 
     None for a use that lists none, such as a reference to a method.
     """
+    end = callee.end_byte
+    if source[end : end + 2] == b"()" and source[end + 2 : end + 4].strip()[:1] != b"{":
+        return ()  # half of all calls; a closure may follow in Kotlin and Swift
     node, call = callee, callee.parent
     for _ in range(5):
         if call is None:
@@ -247,6 +250,9 @@ def _argument(source: bytes, node: "Node") -> str:
     if node.type in ("argument", "value_argument") and node.named_child_count:
         node = node.named_children[-1]
     kind = node.type
+    if kind == "identifier":
+        text = _text(source, node)
+        return text if _VARIABLE.match(text) else ""
     if kind in _SPREAD or kind == "spread_expression":
         return "*"
     if kind in ("parenthesized_expression", "assignment_expression"):
@@ -268,7 +274,7 @@ def _argument(source: bytes, node: "Node") -> str:
     if kind in CALL_KINDS:
         text = text_of(source, node)
         return text if text.endswith("()") and "?" not in text else ""
-    text = _text(source, node) if kind in ("identifier", "simple_identifier") else ""
+    text = _text(source, node) if kind == "simple_identifier" else ""
     return text if _VARIABLE.match(text) else ""
 
 

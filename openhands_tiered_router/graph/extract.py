@@ -375,7 +375,7 @@ class _Sweep:
         if name in self.language.ignored_calls:
             return
         before = receiver(self.source, start, node)
-        if before and self.language.bindings:
+        if before and (self.spans or self.language.name == "rust"):
             before = self._as_bound(scope, before, start)
         overloads = self.language.overloads
         arguments = arguments_of(self.source, node) if overloads else None
