@@ -28,6 +28,7 @@ from openhands_tiered_router.graph.expressions import (
 from openhands_tiered_router.graph.grammar import captures
 from openhands_tiered_router.graph.languages import Language
 from openhands_tiered_router.graph.model import (
+    DEFINES_MACRO,
     MACRO,
     TRAIT,
     Call,
@@ -63,7 +64,7 @@ _CAPTURES: Final = (
 )
 _ORDER: Final = tuple(_CAPTURES.split())
 _ANONYMOUS: Final = frozenset({"arrow_function", "function_expression", "func_literal"})
-_MARKED: Final = {"macro_definition": MACRO, "trait_item": TRAIT}
+_MARKED: Final = {"macro_definition": DEFINES_MACRO, "trait_item": TRAIT}
 _HEAD: Final = re.compile(r"[a-z_]\w*")
 _PLACED: Final = re.compile(r"(\w+)@(\d+)")
 _by_position: Final = itemgetter(0, 1, 2)

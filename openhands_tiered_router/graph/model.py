@@ -18,8 +18,9 @@ from msgspec import Struct
 
 
 MACRO: Final = "!"
-"""Behind the name of a macro that is called, which functions do not share names with,
-and in place of the result of one that is defined."""
+"""Behind the name of a macro, which functions do not share names with."""
+DEFINES_MACRO: Final = "macro_rules!"
+"""In place of the result of a macro's definition."""
 TRAIT: Final = "trait"
 """In place of the result of Rust's traits: what is in sight may add methods to any
 type."""

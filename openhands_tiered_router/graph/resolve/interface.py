@@ -14,6 +14,7 @@ from msgspec import Struct
 from openhands_tiered_router.graph.expressions import UNKNOWN
 from openhands_tiered_router.graph.languages import language_named
 from openhands_tiered_router.graph.model import (
+    DEFINES_MACRO,
     MACRO,
     Definition,
     FileFacts,
@@ -86,6 +87,9 @@ def interface_of(facts: FileFacts) -> Interface:
         before = symbols.get(name)
         if apart and before is not None and "." in name and before.kind == "v":
             symbols[name + FIELD] = before
+        other = before is not None and _defined_elsewhere(before)
+        if apart and symbol.kind == "m" and other:
+            continue  # an `impl` block of a type from another file
         symbols[name] = symbol
     if facts.language == "rust":
         symbols.update(_extensions(facts, symbols))
@@ -117,7 +121,7 @@ def _definitions(facts: FileFacts, local: Locals) -> Iterator[tuple[str, Symbol]
         )
         hidden.append(inner)
         key, name = definition.qualname.partition("#")[0], definition.qualname
-        if definition.returns == MACRO:
+        if definition.returns == DEFINES_MACRO:
             key += MACRO
         if definition.kind == NodeKind.FUNCTION:
             result = results.get(key) or returns(facts, index, local)
@@ -149,6 +153,12 @@ def _extensions(facts: FileFacts, symbols: dict[str, Symbol]) -> dict[str, Symbo
         before = found[key].bases if key in found else ()
         found[key] = Symbol("m", bases=tuple(dict.fromkeys((*before, name))))
     return found
+
+
+def _defined_elsewhere(symbol: Symbol) -> bool:
+    """Whether a Rust name is imported, though not from the standard library."""
+    root = symbol.text.partition("::")[0]
+    return symbol.kind == "i" and root not in ("std", "core", "alloc")
 
 
 def _twins(facts: FileFacts) -> dict[str, tuple[Twin, ...]]:

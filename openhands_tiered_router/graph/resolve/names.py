@@ -474,10 +474,17 @@ class Names(Bindings):
         text = symbol.name.strip("\"'")
         owner = qualname.rpartition(".")[0]
         if text in _OWN:
-            return f"{path}::{owner}"
+            return self.implemented(path, owner)
         if "Self" in text and owner:
             text = _SELF.sub(owner.partition("#")[0].replace(".", "::"), text)
         return self._seen_from(path, owner, text) if text else None
+
+    def implemented(self, path: str, owner: str) -> str:
+        """Return the type of an ``impl`` block, which another file may define."""
+        symbol = self.read(path, owner.partition("#")[0])
+        if symbol is not None and symbol.kind == "i":
+            return self.symbol(path, owner.partition("#")[0]) or f"{path}::{owner}"
+        return f"{path}::{owner}"
 
     def _seen_from(self, path: str, owner: str, text: str) -> str | None:
         """Return the type that a text means inside of a type: a nested one first."""

@@ -7,6 +7,7 @@ from typing import Final
 from openhands_tiered_router.graph.expressions import PATH, UNKNOWN
 from openhands_tiered_router.graph.languages import Language, language_named
 from openhands_tiered_router.graph.model import (
+    DEFINES_MACRO,
     MACRO,
     FileFacts,
     Import,
@@ -45,7 +46,7 @@ class Scopes:
         self.imports: dict[tuple[int, str], Import] = {}
         for index, definition in enumerate(facts.definitions):
             if definition.parent >= 0:
-                mark = MACRO if definition.returns == MACRO else ""
+                mark = MACRO if definition.returns == DEFINES_MACRO else ""
                 self.inner[definition.parent, definition.name + mark] = index
         for entry in facts.imports:
             if entry.scope >= 0 and entry.alias:
@@ -124,7 +125,12 @@ class Scopes:
         if rest and owner is not None:
             owner = self.names.given(owner, rest)
         self.receiver = owner
-        return self.names.follow(owner, [name], callee=True)
+        found = self.names.follow(owner, [name], callee=True)
+        if found is None and parts == ["self"] and self.language.name == "rust":
+            # a method of an impl block in another file than its type
+            own = enclosing_type(self.facts, scope)
+            found = self.names.own(f"{self.path}::{own}", name) if own else None
+        return found
 
     def outside(self, parts: list[str]) -> tuple[str | None, list[str]]:
         """Resolve a chain's head from the top of the file."""
@@ -194,7 +200,7 @@ class Scopes:
         trait = self.bound(scope, owner) if self.generic else ""
         if trait:  # impl<T: Trait> Other for &T
             return self.declared(scope, trait)
-        node = f"{self.path}::{owner}"
+        node = self.names.implemented(self.path, owner)
         if word != "super":
             return node
         bases = self.names.bases(node)

@@ -162,3 +162,21 @@ def test_macros_are_in_sight_by_scope(calls):
     inside = """mod tests { macro_rules! assert_eq { () => {} }
         fn f() { assert_eq!(1, 1); } }"""
     assert calls(inside) == {"lib.rs::tests.assert_eq"}
+
+
+def test_a_function_that_never_returns_is_no_macro(calls):
+    text = "use crate::m::stop;\nfn f() { stop(); }"
+    assert calls(text, m="pub fn stop() -> ! { loop {} }\n") == {"m.rs::stop"}
+
+
+def test_an_impl_block_of_another_files_type_hides_it_not(calls):
+    text = """impl From<B> for A { fn from(b: B) -> A { A::new() } }
+    fn f(a: A) { A::new(); a.done(); }"""
+    assert calls(f"use crate::t::A as A;\n{text}") >= {"A.new", "A.done"}
+
+
+def test_self_in_such_a_block_has_its_own_methods_and_the_types(calls):
+    text = """use crate::t::A;
+    trait Go { fn f(&self); fn own(&self); }
+    impl Go for A { fn f(&self) { self.done(); self.own(); } fn own(&self) {} }"""
+    assert calls(text) == {"A.done", "lib.rs::A.own"}
