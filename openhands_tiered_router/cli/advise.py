@@ -244,6 +244,8 @@ class _Found:
             name = offer.model if offer else f"PROVIDER/{model.name}"
             endpoints[tier] = PresetEndpoint(name, keys, note=said)
         head = f"policy.task_value = {self.odds.value}\n"
+        if self.work != "bugs":
+            head += f'policy.work = "{self.work}"\n'
         if len(self.advice.best.models) > 1:
             head += "verify.enabled = true\n"
         return f"{head}\n{render(endpoints, default_price_book())}"

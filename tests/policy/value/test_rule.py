@@ -314,12 +314,19 @@ def test_a_question_is_no_task_and_a_report_is_one_with_or_without_tools() -> No
     report += "It used to work with `--text`, see `print_rows` of the same module."
     engine = Engine(TierSet(FOUR), standard_rules(), Policy(task_value=20.0))
 
-    def tier(text: str, purpose: Purpose = Purpose.SINGLE) -> Tier:
+    def decided(text: str, purpose: Purpose = Purpose.SINGLE) -> Decision:
         asked = RoutingRequest(session_id=None, purpose=purpose, prompt_tokens=100)
-        return engine.decide(asked, SessionState(task=text, request=text), now=0.0).tier
+        return engine.decide(asked, SessionState(task=text, request=text), now=0.0)
+
+    def tier(text: str, purpose: Purpose = Purpose.SINGLE) -> Tier:
+        return decided(text, purpose).tier
 
     assert tier("hi") is Tier.SIMPLE
     assert tier("Title of this chat: parsing arguments?") is Tier.SIMPLE
+    prose = "The parser forgets the last column of a table. " * 8
+    assert tier(prose) is tier(prose, Purpose.TURN), "as long as a report"
+    summary = decided("Summarise this chat in one line. " + prose)
+    assert not summary.way, "no task, however long"
     proof = "Prove that the square root of 2 is irrational, step by step."
     assert tier(proof) is Tier.REASONING, "its score decides"
     assert tier(report) is tier(report, Purpose.TURN)
