@@ -17,7 +17,7 @@ KEEP: Final = 10
 """Newest results that stay whole; arXiv 2508.21433 masks all but the last ten too."""
 RECENT: Final = 15
 """Newest actions: an old result that has a rare name of theirs stays whole. Fewer save
-more and lose more; chosen on recorded sessions of two agents, see docs/tokens.md."""
+more and lose more; chosen on recorded sessions, see docs/tokens.md."""
 RARE: Final = 2
 """Results, at the most, that have a name which tells that one of them is in use."""
 LEAST: Final = 300
