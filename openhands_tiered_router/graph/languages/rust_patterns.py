@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from openhands_tiered_router.graph.expressions import UNKNOWN, text_of
 from openhands_tiered_router.graph.languages.bound import FOR_GOOD, Bound
+from openhands_tiered_router.graph.texts import split_types
 
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ class _Given(NamedTuple):
         if self.is_value:
             return _Given(f"{self.text}[]") if self.text != UNKNOWN else self
         match = _ARGUMENTS.search(self.text)
-        return _Given(_split(match[1])[0], False) if match else _NOTHING
+        held = split_types(match[1]) if match else []
+        return _Given(held[0], False) if held else _NOTHING
 
     def item(self, index: int) -> "_Given":
         """Return one item of a tuple."""
@@ -39,7 +41,7 @@ class _Given(NamedTuple):
             called = re.search(r"\(\)(?:\[\])*\Z", self.text)
             return _Given(f"{self.text}[{index}]") if called else _NOTHING
         match = _TUPLE.search(self.text)
-        parts = _split(match[1]) if match else []
+        parts = split_types(match[1]) if match else []
         return _Given(parts[index], False) if index < len(parts) else _NOTHING
 
 
@@ -341,17 +343,3 @@ def _member(kind: str, field: str) -> _Given:
     if len(path) == 1:
         return _Given(whole)
     return _Given(f"{'.'.join(path)}${field}|{whole}")
-
-
-def _split(text: str) -> list[str]:
-    """Split at the commas outside of brackets, lifetimes left out."""
-    parts, depth = [""], 0
-    for char in text:
-        depth += (char in "<([") - (char in ">)]")
-        if char == "," and not depth:
-            parts.append("")
-        else:
-            parts[-1] += char
-    return [p for part in parts if (p := part.strip()) and not p.startswith("'")] or [
-        ""
-    ]

@@ -28,9 +28,10 @@ from openhands_tiered_router.graph.model import (
 )
 from openhands_tiered_router.graph.resolve.index import Index, Key, directory_of
 from openhands_tiered_router.graph.resolve.modules import PACKAGE
-from openhands_tiered_router.graph.resolve.names import WRAPPED, Names, bare
+from openhands_tiered_router.graph.resolve.names import Names
 from openhands_tiered_router.graph.resolve.overloads import UNIVERSAL
 from openhands_tiered_router.graph.resolve.scopes import Scopes
+from openhands_tiered_router.graph.texts import WRAPPED, bare
 
 
 EXACT: Final = 1.0

@@ -11,44 +11,31 @@ from typing import Final
 from openhands_tiered_router.graph.arguments import Texts
 from openhands_tiered_router.graph.expressions import PATH
 from openhands_tiered_router.graph.languages import language_named
-from openhands_tiered_router.graph.model import MACRO, TRAIT, path_of
-from openhands_tiered_router.graph.resolve.bindings import Bindings
+from openhands_tiered_router.graph.model import path_of
 from openhands_tiered_router.graph.resolve.index import directory_of
 from openhands_tiered_router.graph.resolve.interface import FIELD, Symbol
 from openhands_tiered_router.graph.resolve.overloads import applicable, chosen
+from openhands_tiered_router.graph.resolve.rust import SELF, RustNames
 from openhands_tiered_router.graph.resolve.tabled import tabled
+from openhands_tiered_router.graph.texts import (
+    TOKEN,
+    WRAPPED,
+    bare,
+    tuple_items,
+)
 
 
 TOKENS: Final = 6
 """Names in a type's text that are tried: ``dict[str, Optional[Foo]]``."""
 
-_TOKEN: Final = re.compile(r"[A-Za-z_$][\w$]*(?:(?:\.|::)[A-Za-z_$][\w$]*)*")
 _DOTTED: Final = re.compile(r"[A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*)*\Z")
-WRAPPED: Final = "[]"
-"""Before a node: something that holds such objects, a ``Vec`` or an ``Option``, and
-has none of their members itself (Rust)."""
-_MODULES: Final = 8
-"""Modules above a file whose macros it sees."""
-_SELF: Final = re.compile(r"\bSelf\b")
-_TUPLE: Final = re.compile(r"(?:^|<)\((.*)\)", re.DOTALL)
 _ITEM: Final = re.compile(r"\[(\d+)\]")
 _OWN: Final = frozenset({"Self", "this", "Self()"})
 """Result types that mean the type of the receiver."""
-_BORROWED: Final = re.compile(
-    r"(?:&|\*const\b|\*mut\b|'\w+|mut\b|dyn\b|impl\b|for<[^>]*>|\s|\?Sized|\+)*"
-)
-_HOLDING: Final = frozenset({"Option", "Result"})
-_POINTING: Final = (
-    "Box Rc Arc Ref RefMut Cow Pin MutexGuard RwLockReadGuard RwLockWriteGuard"
-    " ManuallyDrop LazyLock Lazy NonNull"
-)
-_POINTERS: Final = frozenset(_POINTING.split())
-"""Types that give the members of what they point to."""
-_FUNCTIONS: Final = frozenset({"Fn", "FnMut", "FnOnce", "fn", "PhantomData"})
 _WORDS: Final = frozenset({"Self", "Any", "None", "Optional", "list", "dict", "str"})
 
 
-class Names(Bindings):
+class Names(RustNames):
     """Answers questions about names; see `Tabled` for how answers are kept."""
 
     def symbol(self, place: str, name: str) -> str | None:
@@ -88,8 +75,8 @@ class Names(Bindings):
         if text.startswith("="):
             return self.value_of(path, text[1:])
         if self.outline(path).language == "rust":
-            return self._rust_type(path, text)
-        for token in _TOKEN.findall(text)[:TOKENS]:
+            return self.rust_type(path, text)
+        for token in TOKEN.findall(text)[:TOKENS]:
             if token in _WORDS:
                 continue
             found = self.walk(path, re.split(r"\.|::", token))
@@ -97,42 +84,11 @@ class Names(Bindings):
                 return self._made(found)
         return None
 
-    def _rust_type(self, path: str, text: str) -> str | None:
-        """Return a type of the workspace, or that one holds it."""
-        borrowed = _BORROWED.match(text)
-        text = text[borrowed.end() :] if borrowed else text
-        if text.startswith("["):
-            return wrapped(self.type_of(path, text[1:].partition(";")[0].rstrip("]")))
-        token = _TOKEN.match(text)
-        if token is None:
-            return None
-        parts = re.split(r"::", token[0])
-        arguments = type_arguments(text[token.end() :])
-        if parts[-1] not in _HOLDING:
-            found = self.walk(path, parts)
-            if found and self.is_type(found):
-                return self._aliased(found)
-        if not arguments or parts[-1] in _FUNCTIONS:
-            return None
-        held = arguments[parts[-1].endswith("Map") and len(arguments) > 1]
-        inner = self.type_of(path, held.rpartition("= ")[2])
-        return inner if parts[-1] in _POINTERS else wrapped(inner)
-
-    def _aliased(self, node: str) -> str:
-        """Return what Rust's ``type A = B;`` stands for."""
-        path, _, qualname = node.partition("::")
-        symbol = self.read(path, qualname)
-        text = symbol.name if symbol and symbol.name != TRAIT else ""
-        if "Self" in text:
-            owner = qualname.rpartition(".")[0].replace(".", "::")
-            text = _SELF.sub(owner, text)
-        return (self.type_of(path, text) if text else None) or node
-
     def types_in(self, path: str, text: str) -> list[str]:
         """Return every type of the workspace that a type's text names."""
         found = (
             self.walk(path, re.split(r"\.|::", token))
-            for token in _TOKEN.findall(text)[:TOKENS]
+            for token in TOKEN.findall(text)[:TOKENS]
             if token not in _WORDS
         )
         return [node for node in found if node and self.is_type(node)]
@@ -231,7 +187,7 @@ class Names(Bindings):
     def _step(self, node: str, part: str, *, last: bool, callee: bool) -> str | None:
         name = bare(part)
         if node.startswith(WRAPPED):
-            return None if last and callee else self._taken_out(node, name)
+            return None if last and callee else self.taken_out(node, name)
         if "::" not in node:
             return self.symbol(node, name) if last else self.holds(node, name)
         if not self.is_type(node):
@@ -247,14 +203,6 @@ class Names(Bindings):
         if found is None and "()" in part and not callee:
             found = node if name in language.transparent else None
         return found
-
-    def _taken_out(self, node: str, name: str) -> str | None:
-        """Return what a method of a holder gives: what it holds, or a holder."""
-        inner = node[len(WRAPPED) :]
-        language = language_named(self.outline(path_of(inner)).language)
-        if name in language.opening:
-            return inner
-        return node if name in language.transparent else None
 
     def _entered(self, node: str) -> str:
         """Return what ``with`` binds: by default the context manager itself."""
@@ -299,7 +247,7 @@ class Names(Bindings):
         symbol = self.read(path, qualname.partition("#")[0]) if qualname else None
         if symbol is None or symbol.kind != "f":
             return None
-        items = _items(symbol.name)
+        items = tuple_items(symbol.name)
         return self.type_of(path, items[index]) if index < len(items) else None
 
     @tabled
@@ -311,7 +259,7 @@ class Names(Bindings):
             return node
         if self.outline(path_of(node)).language == "rust":
             item = self.member(node, "Item")
-            return self._aliased(item) if item else node
+            return self.aliased(item) if item else node
         getter = self.member(node, "__getitem__") or self.member(node, "__iter__")
         return self.result(getter) if getter else node
 
@@ -328,11 +276,11 @@ class Names(Bindings):
         symbol = self.read(path, qualname.partition("#")[0])
         found = [self._base(path, text) for text in (symbol.bases if symbol else ())]
         if symbol is not None and symbol.kind == "c" and symbol.name:
-            found.append(self._aliased(node))
+            found.append(self.aliased(node))
         return tuple(b for b in found if b and b != node and not b.startswith(WRAPPED))
 
     def _base(self, path: str, text: str) -> str | None:
-        token = _TOKEN.search(text)
+        token = TOKEN.search(text)
         node = self.walk(path, re.split(r"\.|::", token[0])) if token else None
         return node if node and self.is_type(node) else None
 
@@ -356,32 +304,6 @@ class Names(Bindings):
             if symbol is not None and symbol[1].kind in "fcm":
                 return f"{symbol[0]}::{symbol[1].text}"
         return None
-
-    @tabled
-    def macro(self, path: str, name: str) -> str | None:
-        """Return the macro ``name!`` of a file, of a module above it or imported."""
-        place: str | None = path
-        for _ in range(_MODULES):
-            symbol = self.read(place, name) if place else None
-            if symbol is not None:
-                return f"{place}::{symbol.text}"
-            entry = self.read(place, name.removesuffix(MACRO)) if place else None
-            if entry is not None and entry.kind == "i":
-                exported = self._exported(name)
-                return exported[0] if len(exported) == 1 else None
-            place = self.find_module(place, "super") if place else None
-        return None
-
-    def _exported(self, name: str) -> tuple[str, ...]:
-        """Return the macros of a name: exported ones belong to the crate's root."""
-        self.reads.add((f"name:{name}", "rust"))
-        return self.index.named("rust", name)
-
-    def is_trait(self, node: str) -> bool:
-        """Whether a node is a Rust trait."""
-        path, _, qualname = node.partition("::")
-        symbol = self.read(path, qualname) if qualname else None
-        return symbol is not None and (symbol.kind, symbol.name) == ("c", TRAIT)
 
     def overloads(
         self, node: str, arguments: Texts, *, typed: bool = True
@@ -476,19 +398,12 @@ class Names(Bindings):
         if text in _OWN:
             return self.implemented(path, owner)
         if "Self" in text and owner:
-            text = _SELF.sub(owner.partition("#")[0].replace(".", "::"), text)
+            text = SELF.sub(owner.partition("#")[0].replace(".", "::"), text)
         return self._seen_from(path, owner, text) if text else None
-
-    def implemented(self, path: str, owner: str) -> str:
-        """Return the type of an ``impl`` block, which another file may define."""
-        symbol = self.read(path, owner.partition("#")[0])
-        if symbol is not None and symbol.kind == "i":
-            return self.symbol(path, owner.partition("#")[0]) or f"{path}::{owner}"
-        return f"{path}::{owner}"
 
     def _seen_from(self, path: str, owner: str, text: str) -> str | None:
         """Return the type that a text means inside of a type: a nested one first."""
-        token = _TOKEN.match(text)
+        token = TOKEN.match(text)
         nested = language_named(self.outline(path).language).own_members
         while nested and token and owner and "." not in token[0]:
             found = self.member(f"{path}::{owner}", token[0])
@@ -496,55 +411,3 @@ class Names(Bindings):
                 return found
             owner = owner.rpartition(".")[0]
         return self.type_of(path, text)
-
-
-def bare(part: str) -> str:
-    """Return a component's name without its call or subscript."""
-    part = part.removeprefix(PATH)
-    if "(" in part or "[" in part:
-        return part.partition("(")[0].partition("[")[0]
-    return part
-
-
-def wrapped(node: str | None) -> str | None:
-    """Return what holds objects of a type; holders of holders count as one."""
-    if node is None or node.startswith(WRAPPED):
-        return node
-    return WRAPPED + node
-
-
-def type_arguments(text: str) -> list[str]:
-    """Split ``<A, B<C>>`` into its arguments, lifetimes left out."""
-    if not text.startswith("<"):
-        return []
-    parts, depth = [""], 0
-    for char in text[1:]:
-        depth += (char in "<([") - (char in ">)]")
-        if depth < 0:
-            break
-        if char == "," and not depth:
-            parts.append("")
-        else:
-            parts[-1] += char
-    found = (part.strip() for part in parts)
-    return [part for part in found if part and not part.startswith("'")]
-
-
-def _items(text: str) -> list[str]:
-    """Split ``tuple[A, B[C, D]]`` or ``=a(),b`` into its items."""
-    if text.startswith("="):
-        return [f"={part}" for part in text[1:].split(",")]
-    match = _TUPLE.search(text)
-    if match:
-        return type_arguments(f"<{match[1]}>")
-    opened = text.find("[")
-    if not text[:opened].lower().endswith("tuple"):
-        return []
-    items, depth = [""], 0
-    for char in text[opened + 1 : -1]:
-        depth += (char in "[(") - (char in ")]")
-        if char == "," and not depth:
-            items.append("")
-        else:
-            items[-1] += char
-    return items

@@ -21,7 +21,8 @@ from openhands_tiered_router.graph.resolve.interface import (
     enclosing_type,
     local_variables,
 )
-from openhands_tiered_router.graph.resolve.names import Names, bare
+from openhands_tiered_router.graph.resolve.names import Names
+from openhands_tiered_router.graph.texts import bare
 
 
 _WORD: Final = re.compile(r"(?<![\w:'])[A-Z]\w*")
