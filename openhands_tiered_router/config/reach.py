@@ -131,10 +131,8 @@ class _Door:
     key: str | None = field(default=None, repr=False)
     variable: str | None = None
 
-    def problem(self) -> Problem | None:
-        """Why nothing can be had there; ``None``: it seems to work."""
-        if fault := fault_of(self.address):
-            return self.closed(fault)
+    def refused(self) -> Problem | None:
+        """That the key is wrong; ``None``: it seems right, or nothing can be said."""
         if self.provider not in _LISTS or not self.key or not self._rejects():
             return None
         place = self.variable or "api_key"
@@ -159,12 +157,20 @@ class _Door:
             self.address + _LISTS[self.provider], headers=headers
         )
         try:
-            urllib.request.urlopen(request, timeout=SECONDS).close()  # noqa: S310
+            opener = urllib.request.build_opener(_Staying)
+            opener.open(request, timeout=SECONDS).close()
         except urllib.error.HTTPError as error:
             return error.code == http.client.UNAUTHORIZED
         except (OSError, ValueError, http.client.HTTPException):
             pass
         return False
+
+
+class _Staying(urllib.request.HTTPRedirectHandler):
+    """Takes no key to where a redirection points."""
+
+    def redirect_request(self, *_: Any, **__: Any) -> None:
+        return None
 
 
 def _redirected(provider: str, environ: Mapping[str, str]) -> str | None:
@@ -179,10 +185,11 @@ def _faults(doors: Iterable[_Door]) -> dict[_Door, Problem]:
     found = {door: door.closed(f"no answer in {SECONDS:.0f} s") for door in doors}
 
     def look(door: _Door) -> None:
-        problem = door.problem()
-        if problem is None:
-            found.pop(door)
-        else:
+        if fault := fault_of(door.address):
+            found[door] = door.closed(fault)
+            return
+        found.pop(door)  # a slow answer about the key is no reason to stop
+        if problem := door.refused():
             found[door] = problem
 
     # Daemons: a name that does not resolve may take longer, and nobody waits for it.

@@ -147,5 +147,37 @@ def test_a_wrong_key_is_told_before_the_sdk_is_loaded(
     reach.check_network(both, keys)  # the other provider serves
 
 
+def test_a_provider_that_is_slow_to_list_its_models_is_no_fault(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reach, "SECONDS", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        monkeypatch.setattr(reach, "HOSTS", {"anthropic": address})
+        tiers = {"complex": "anthropic/claude-opus-5-5"}
+        reach.check_network(
+            parse_config({"tiers": tiers}, "here"), {"ANTHROPIC_API_KEY": "k"}
+        )
+
+
+def test_the_key_goes_nowhere_else(keyed: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A redirection ends there: the other side would reject the key, and say so."""
+
+    class Elsewhere(Keyed):
+        def do_GET(self) -> None:
+            self.send_response(302)
+            self.send_header("Location", f"{keyed}/v1/models")
+            self.end_headers()
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}"
+        monkeypatch.setattr(reach, "HOSTS", {"anthropic": address})
+        tiers = {"complex": "anthropic/claude-opus-5-5"}
+        found = parse_config({"tiers": tiers}, "here")
+        reach.check_network(found, {"ANTHROPIC_API_KEY": "sk-wrong"})
+        server.shutdown()
+
+
 def models_in_two_tiers(models: dict[str, str]) -> dict[str, str]:
     return {"simple": models["openai"], "complex": models["anthropic"]}
