@@ -13,7 +13,7 @@ _ATTRIBUTE: Final = ("#[", "@", "[")
 def comment_before(source: bytes, start: int) -> tuple[str, str]:
     """Return (first line of the comment, attribute lines) above byte `start`.
 
-    Attributes, annotations and decorators may stand between the two. A comment
+    Attributes, annotations and decorators may come between the two. A comment
     counts only where no blank line parts it from the definition.
     """
     line_start = source.rfind(b"\n", 0, start) + 1

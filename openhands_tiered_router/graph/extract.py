@@ -145,7 +145,7 @@ class _Sweep:
     drafts: list[_Draft] = field(default_factory=list)
     decisions: list[int] = field(default_factory=list)
     outside: int = 0
-    """Decision points that stand in no definition."""
+    """Decision points outside of every definition."""
     imports: list[Import] = field(default_factory=list)
     calls: dict[tuple[object, ...], Call] = field(default_factory=dict)
     types: dict[tuple[int, str, bool], TypeUse] = field(default_factory=dict)
@@ -163,7 +163,7 @@ class _Sweep:
     """Scope, name, text and kind of what `bindings` found."""
 
     def run(self, found: "dict[str, list[Node]]") -> None:
-        """Read all captures, in the order in which they stand in the file."""
+        """Read all captures, in the order of their positions in the file."""
         events: list[tuple[int, int, int, Node]] = []
         for rank, name in enumerate(_ORDER):
             nodes = found.get(name, ())

@@ -5,9 +5,9 @@
 
 A SCIP index is made by ``scip-python index . --project-name x`` (pyright) or
 ``scip-typescript index``, in ROOT. A sites file has one line a call,
-``path:line:column<TAB>path:line``: where the callee's name stands, and where it
-is defined; graph_calls_go.go and GraphCalls.java beside this write it with
-go/types and javac.
+``path:line:column<TAB>path:line``: where the name of the callee is, and where it
+is defined; graph_calls_go.go, GraphCalls.java, graph_calls_rust.py and
+graph_calls_python.py beside this write it with go/types, javac, rustc and jedi.
 
 An edge is a pair of definitions, caller and callee. A sites file tells the
 overloads of a name apart, a SCIP index does not: there they count as one, as do

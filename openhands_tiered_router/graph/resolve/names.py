@@ -347,7 +347,7 @@ class Names(RustNames):
         return f"{found[0]}::{found[1].text}" if found else None
 
     def _own(self, owner: str, name: str) -> tuple[str, Symbol] | None:
-        """Return a class's own member; a Go type's may stand in another file."""
+        """Return a class's own member; a Go type's may be in another file."""
         path, _, qualname = owner.partition("::")
         key = f"{qualname.partition('#')[0]}.{name}"
         symbol = self.read(path, key)
