@@ -162,6 +162,7 @@ class RoutedAgent(VerifiesFinish, Agent):
             recorder=llm.recorder,
             graph=llm.settings.graph.enabled,
             escalate=fleet().session(str(conversation.id)).rejected,
+            router=llm,
             not_worth=partial(llm.not_worth_another_try, conversation.id),
         )
 

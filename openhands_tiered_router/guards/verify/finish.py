@@ -74,6 +74,8 @@ class Finish:
     """The code graph of a directory with its latest changes; waits so many seconds."""
     escalate: Callable[[int], None] = lambda _: None
     """Is told how many verdicts in a row have rejected the work."""
+    second_look: Callable[[str, str], str] | None = None
+    """Reads request and diff; why the work is wrong, or "": it may be right."""
     not_worth: Callable[[], str] = lambda: ""
     """Why another try is not worth its cost, for the user; "": it may be."""
 
@@ -167,11 +169,30 @@ class Finish:
         request = "\n".join(_text(e) for e in events if _is_request(e))
         if self.known.base:
             judgement = verifier.judge(self.known.base, deeds(events), request)
+            if judgement.accepted:
+                judgement = self._second_look(judgement, request)
             if judgement.accepted is False:
                 judgement = self._with_diff(judgement)
         else:
             judgement = Judgement(reason=Reason.NO_GIT)
         return Judged(judgement, time.monotonic() - since)
+
+    def _second_look(self, judgement: Judgement, request: str) -> Judgement:
+        """The judgement, or a model's rejection of work that passed."""
+        if self.second_look is None:
+            return judgement
+        try:
+            repository = Repository.of(self._root)
+            diff = repository.diff(self.known.base, repository.snapshot())
+            why = self.second_look(request, diff)
+        except Exception as error:
+            logger.warning("no second look at the work: %s", type(error).__name__)
+            return judgement
+        if not why:
+            return judgement
+        text = f"The tests pass, but a review rejects the change:\n\n{why}"
+        limit = self.settings.evidence_chars
+        return replace(judgement, reason=Reason.SECOND_LOOK, evidence=text[:limit])
 
     def _with_diff(self, judgement: Judgement) -> Judgement:
         """With what was changed so far: another model may go on from there."""

@@ -113,6 +113,12 @@ class Repository:
         with self._git() as git:
             return _read(git, "diff", *options, before, after).rstrip()
 
+    def diff(self, before: str, after: str) -> str:
+        """What differs below the workspace between two trees, as a unified diff."""
+        options = (*DIFF, f"--relative={self._prefix}")
+        with self._git() as git:
+            return _read(git, "diff", *options, before, after)
+
     def files(self, tree: str) -> dict[str, str]:
         """The ids of a tree's files below the workspace, by their paths below it."""
         place = f"{tree}:{self._prefix.rstrip('/')}"

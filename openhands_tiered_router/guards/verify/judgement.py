@@ -30,6 +30,8 @@ class Reason(StrEnum):
     NOT_SHOWN = "not_shown"
     """The tests pass, with the change and without it: nothing shows that it matters.
     The agent is asked once for a test or a reproduction; then this is no verdict."""
+    SECOND_LOOK = "second_look"
+    """A model that read the change rejects it."""
     NO_TESTS = "no_tests"
     """No test reaches the change, and none is near it."""
     NO_RUNNER = "no_runner"
@@ -60,6 +62,7 @@ _TOLD: Final = {
     Reason.NOT_CHECKED: "nothing was run after the last edit",
     Reason.NO_EFFECT: "nothing but comments has changed",
     Reason.NOT_SHOWN: "no test and no reproduction notices the change",
+    Reason.SECOND_LOOK: "the model that read the change rejects it",
     Reason.NO_TESTS: "no test was found that reaches the change",
     Reason.NO_RUNNER: "it is not known how its tests are run; set verify.test_command",
     Reason.RUNNER_FAILED: "the tests could not be run, before the change either",
@@ -79,6 +82,7 @@ REJECTIONS: Final = frozenset(
         Reason.CHECKS_FAIL,
         Reason.NOT_CHECKED,
         Reason.NO_EFFECT,
+        Reason.SECOND_LOOK,
     }
 )
 """What the agent is asked to put right; other reasons it can do nothing about."""

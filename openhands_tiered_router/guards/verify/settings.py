@@ -33,6 +33,9 @@ class VerifySettings(Section):
     stop_at_value: bool = True
     """End a conversation whose rejected work is not expected to be worth another try
     (docs/value.md); else it goes back up to ``rounds`` times."""
+    second_look: bool = False
+    """Have the strongest tier read request, change and tests of work that passed; it
+    may reject. One more call for each verdict, which is counted like any other."""
     test_command: Command = ""
     """Runs the tests, instead of the runner that is recognised; no shell."""
     commands: tuple[Command, ...] = ()

@@ -11,6 +11,8 @@ from openhands.sdk.event import MessageEvent
 from openhands_tiered_router import ComplexityRouter, RoutedAgent
 from openhands_tiered_router.guards.pausing import notice_of
 from openhands_tiered_router.guards.verify.memory import Status, verification_of
+from openhands_tiered_router.loopback import Reply, Request
+from openhands_tiered_router.loopback.faults import Fault
 from openhands_tiered_router.record.telemetry.store import Store
 from tests.guards.verify.conftest import RIGHT, WRONG, Shop
 from tests.guards.verify.test_agent import sent_back
@@ -138,3 +140,35 @@ def test_no_message_of_a_user_is_added(shop: Shop, tmp_path: Path) -> None:
     events = conversation.state.events
     users = [e for e in events if isinstance(e, MessageEvent) and e.source == "user"]
     assert len(users) == 1
+
+
+def test_a_second_look_rejects_what_passed_and_is_paid_for(
+    shop: Shop, tmp_path: Path
+) -> None:
+    more = "verify.second_look = true\nverify.rounds = 1"
+    asks = router(shop, tmp_path / "c.toml", 5.0, more=more)
+    shop.script([RIGHT], [RIGHT], [RIGHT])
+    work, looks = shop.world.provider.script, []
+
+    def script(request: Request) -> Reply | Fault:
+        if request.body.get("tools"):
+            return work(request)
+        looks.append(str(request.body))
+        said = "REJECT\nAn empty cart is not covered." if len(looks) == 1 else "ACCEPT"
+        return Reply(text=said)
+
+    shop.world.provider.script = script
+    agent = shop.world.agent(asks, kind=RoutedAgent)
+    conversation = shop.world.conversation(agent)
+    conversation.send_message("The total of `shop.price` is one too high. Correct it.")
+    conversation.run()
+    (said,) = sent_back(list(conversation.state.events))
+    assert "An empty cart is not covered." in said
+    assert ended(conversation)[0] is Status.VERIFIED
+    assert len(looks) == 2
+    assert "Correct it." in looks[0]
+    assert "return sum(prices)" in looks[0]
+    read = [r.model for r in shop.world.provider.requests if not r.body.get("tools")]
+    assert read == ["claude-opus-4-5"] * 2
+    spent = shop.world.spent(conversation)
+    assert spent == pytest.approx(shop.world.provider.total_usd, rel=1e-9)
