@@ -9,7 +9,7 @@ import pytest
 from openhands_tiered_router.graph import where as module
 from openhands_tiered_router.graph.build import build_graph
 from openhands_tiered_router.graph.git_history import History, read_history
-from openhands_tiered_router.graph.location import Locator
+from openhands_tiered_router.graph.location import Locator, stored
 from openhands_tiered_router.graph.location.stored import StoredIndex
 from openhands_tiered_router.graph.where import where
 
@@ -94,3 +94,12 @@ def test_without_history_the_index_is_left_alone(project, tmp_path):
     plain.update(build_graph(project, persistent=False), History())
     assert found == plain.locate(TEXTS[0])
     assert not cache.with_suffix(".where.sqlite").exists()
+
+
+def test_an_index_of_another_version_is_made_again(project, tmp_path, monkeypatch):
+    cache = tmp_path / "cache" / "graph.sqlite"
+    where(project, TEXTS[0], cache=cache)
+    monkeypatch.setattr(stored, "VERSION", "another")
+    assert StoredIndex.beside(cache).commit() is None
+    where(project, TEXTS[0], cache=cache)
+    assert StoredIndex.beside(cache).commit() is not None

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 from zlib import crc32
 
+from openhands_tiered_router.graph.cache import EXTRACTOR
 from openhands_tiered_router.graph.git_history import FileHistory, History
 from openhands_tiered_router.graph.location.definitions import definition_index
 from openhands_tiered_router.graph.location.index import (
@@ -30,7 +31,7 @@ from openhands_tiered_router.graph.model import FORMAT, FileFacts
 from openhands_tiered_router.graph.snapshot import CodeGraph
 
 
-VERSION: Final = f"{FORMAT}.1"
+VERSION: Final = f"{FORMAT}.{EXTRACTOR}.1"
 """Bump the last number when the same facts give other terms or worths."""
 GONE: Final = 0.1
 """Share of numbers that are gone from which on the index is made afresh."""
