@@ -208,6 +208,54 @@ def test_12_no_secret_and_no_wrong_place(work: Path, command: str) -> None:
     assert level(command, work) > Level.LOW
 
 
+def test_12_no_name_becomes_an_option(work: Path) -> None:
+    """A file `-R` has grep follow the links below what else the glob stands for."""
+    assert level("grep x *", work) is Level.LOW
+    (work / "-R").write_text("")
+    for command in ("grep x *", "cat *", "wc -l *", "ls ?R"):
+        assert level(command, work) > Level.LOW
+    assert level("ls ./*", work) is Level.LOW
+
+
+def test_12_no_comparison_of_trees_follows_links(work: Path) -> None:
+    (work / "t").mkdir()
+    assert level("diff -r s t", work) is Level.LOW
+    (work / "t" / "notes").symlink_to("/etc/hostname")
+    assert level("diff -r s t", work) > Level.LOW
+    (work / "t" / "notes").unlink()
+    (work / "t" / "far").symlink_to("/etc")
+    assert level("diff s t", work) > Level.LOW
+
+
+def test_12_no_search_of_tracked_secrets(work: Path) -> None:
+    def git(*arguments: str) -> None:
+        subprocess.run(["git", *arguments], cwd=work, check=True)
+
+    git("init", "-q")
+    (work / ".env").write_text("KEY=1\n")
+    git("add", "a.txt")
+    assert level("git grep KEY", work) is Level.LOW
+    git("add", "-f", ".env")
+    assert level("git grep KEY", work) > Level.LOW
+    git("update-index", "--index-version", "4")
+    assert level("git grep KEY", work) > Level.LOW
+
+
+def test_4_no_signature_is_checked(work: Path) -> None:
+    """Git runs gpg for it."""
+    subprocess.run(["git", "init", "-q"], cwd=work, check=True)
+    assert level("git log --format=%h", work) is Level.LOW
+    assert level("git log --format=%G?", work) > Level.LOW
+    assert level("git log --pretty=format:'%h %GS'", work) > Level.LOW
+
+
+@pytest.mark.parametrize(
+    "name", [".env~", ".env-prod", "passwords.txt", "kubeconfig", "kube/kubeconfig.yml"]
+)
+def test_12_more_names_of_secrets(work: Path, name: str) -> None:
+    assert level(f"cat {name}", work) > Level.LOW
+
+
 def test_12_a_command_does_not_use_the_directory_before_an_earlier_one(
     world: World,
 ) -> None:

@@ -33,13 +33,14 @@ _SECRET_DIRECTORIES: Final = names(
     ".ssh .aws .gnupg .kube .azure gcloud .password-store .docker .secrets"
 )
 _SECRET_NAMES: Final = names(
-    ".env .env.* *.env .envrc *.pem *.key *.p12 *.pfx *.jks *.keystore"
+    ".env* *.env *.pem *.key *.p12 *.pfx *.jks *.keystore"
     " *.kdbx *.tfvars *.tfstate *.ppk *.asc *.gpg *.pgpass id_rsa* id_dsa*"
     " id_ecdsa* id_ed25519* .git-credentials .netrc _netrc .npmrc .yarnrc*"
     " .pypirc .pgpass .my.cnf .htpasswd .dockercfg .vault* credentials"
     " credentials.* *credentials*.json secret.* secrets secrets.*"
     " *secret*.json *secret*.y*ml service-account*.json token token.* .boto"
-    " .s3cfg .rclone.conf .*_history master.key"
+    " .s3cfg .rclone.conf .*_history master.key kubeconfig* *.kubeconfig *.keytab"
+    " passwords passwords.* password.txt .token *.token .terraformrc"
 )
 _SECRET_NAME: Final = re.compile("|".join(map(translate, sorted(_SECRET_NAMES))))
 _SOURCE: Final = re.compile(r".*\.(?:py|js|ts|go|rs|java|c|h|cpp|rb|md|rst)")
@@ -124,10 +125,18 @@ class Places:
         found = list(islice(globs.iglob(pattern, root_dir=self.here), _MOST))
         return [*found, pattern] if len(found) < _MOST else [".."]
 
-    def holds_secret(self, path: str, *, hidden: bool = True) -> bool:
-        """Whether a search through all of a directory may read a secret file."""
+    def holds_secret(
+        self, path: str, *, hidden: bool = True, follows: bool = False
+    ) -> bool:
+        """Whether a search through all of a directory may read a secret file.
+
+        ``follows``: links in it are read, too; any may lead to one.
+        """
         top = os.path.join(self.here, path)
-        return any(is_secret(name) for name in islice(_below(top, hidden), _MOST + 1))
+        return any(
+            is_secret(name) or (follows and os.path.islink(os.path.join(top, name)))
+            for name in islice(_below(top, hidden), _MOST + 1)
+        )
 
     def _obeyed(self, path: str) -> bool:
         """Whether what is written there is run, or obeyed, without anybody asking."""
@@ -162,6 +171,9 @@ def _below(top: str, hidden: bool) -> Iterator[str]:
     """Names of files below a directory; one that is secret if it cannot be read."""
     count = 0
     for folder, folders, files in os.walk(top):
+        for link in (os.path.join(folder, f) for f in folders):
+            if os.path.islink(link):
+                yield os.path.relpath(link, top)
         folders[:] = [f for f in folders if f != ".git" and (hidden or f[0] != ".")]
         for name in files:
             count += 1

@@ -15,7 +15,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from openhands_tiered_router.guards.confirm.paths import is_secret, may_match_secret
-from openhands_tiered_router.guards.confirm.repository import check_repository
+from openhands_tiered_router.guards.confirm.repository import (
+    check_repository,
+    tracks_secret,
+)
 from openhands_tiered_router.guards.confirm.verdict import Unclear, names
 
 
@@ -239,7 +242,7 @@ def _check_search(
     hidden = name != "rg" or bool(shown & options)
     for word in paths or (Word("."),):
         for path in places.expanded(word.text) if word.glob else [word.text]:
-            if places.holds_secret(path, hidden=hidden):
+            if places.holds_secret(path, hidden=hidden, follows=name == "diff"):
                 raise Unclear("a search through a file that holds secrets")
 
 
@@ -453,6 +456,10 @@ def _git_paths(words: list[Word], places: Places) -> tuple[Word, ...]:
         spec, rest = second, rest[1:]
     if spec is None:
         raise Unclear(name[:20] or "no command")
+    if any("%G" in word.text for word in rest):
+        raise Unclear("a signature, which another program checks")
+    if name == "grep" and tracks_secret(places.here):
+        raise Unclear("a search through a file that holds secrets")
     _, paths = _read(spec, rest)
     if any(set(word.text) & set("*?[") or word.text[:1] == ":" for word in paths):
         raise Unclear("a pattern of paths")

@@ -11,6 +11,7 @@ import os
 import re
 from typing import Final
 
+from openhands_tiered_router.guards.confirm.paths import is_secret
 from openhands_tiered_router.guards.confirm.verdict import Unclear
 
 
@@ -27,6 +28,10 @@ _LINE: Final = re.compile(
 """A line of a configuration that names no program and holds no password. What names
 one is not among the keys: ``fsmonitor``, ``clean``, ``helper``, ``include.path``."""
 _LONGEST: Final = 50_000
+_LARGEST: Final = 20_000_000
+"""Bytes of an index, some 200,000 files."""
+_TRACKED: Final = re.compile(rb"([ -~]+)\0")
+"""Names in an index end so; what else matches errs on the side of asking."""
 _PRESENT: Final = ("worktrees", "modules", "config.worktree", "hooks/post-index-change")
 """In a git directory: further configuration, or a hook that reading commands run."""
 
@@ -56,6 +61,25 @@ def check_repository(here: str, workspace: str) -> None:
         if above == at:
             return  # git finds none, and fails
         at = above
+
+
+def tracks_secret(here: str) -> bool:
+    """Whether a file that is named like a secret is, or may be, in the index of the
+    repository around ``here``."""
+    while not os.path.isdir(git := os.path.join(here, ".git")):
+        if here == (here := os.path.dirname(here)):
+            return False
+    try:
+        with open(os.path.join(git, "index"), "rb") as file:
+            index = file.read(_LARGEST + 1)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    # From version 4 on names are written as what differs from the one before.
+    if len(index) > _LARGEST or index[4:8] not in (b"\0\0\0\2", b"\0\0\0\3"):
+        return True
+    return any(is_secret(found[1].decode()) for found in _TRACKED.finditer(index))
 
 
 def _check_directory(git: str) -> None:

@@ -121,6 +121,8 @@ def _judge_line(
 
 def _check(word: Word, places: Places) -> None:
     for path in places.expanded(word.text) if word.glob else [word.text]:
+        if word.glob and path.startswith("-"):
+            raise Unclear("a glob that becomes an option")
         place = places.read(path, glob=word.glob)
         if place is not Place.INSIDE:
             raise Unclear(f"a path {place}")
