@@ -105,7 +105,7 @@ def test_direct_is_the_default_tier_and_says_so(path: Path) -> None:
     text = export(path, "env", "--through", "direct")
     assert "No routing: this is one model, of the tier complex." in text
     assert "Lost: the other tiers and endpoints, budgets" in text
-    assert "Its key stands in the configuration" in text
+    assert "Its key is in the configuration" in text
     found = sourced(text)
     assert found["LLM_MODEL"] == "openai/own"
     assert found["LLM_BASE_URL"] == "http://model.example/v1"
@@ -167,7 +167,7 @@ def test_profiles_load_in_the_sdk(path: Path, tmp_path: Path) -> None:
     result = run(path, "export", "--for", "profiles", "--output", tmp_path / "profiles")
     assert result.exit_code == 0, result.output
     assert "ANTHROPIC_API_KEY" in result.stderr
-    assert "complex: Its key stands in the configuration" in result.stderr
+    assert "complex: Its key is in the configuration" in result.stderr
     store = LLMProfileStore(str(tmp_path / "profiles"))
     assert sorted(name.removesuffix(".json") for name in store.list()) == [
         "tiered-router-complex",

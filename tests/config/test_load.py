@@ -316,7 +316,7 @@ BROKEN = {
         "c.toml",
         '[[tiers.simple.endpoints]]\nprofile = "p"\nmodel = "a/b"',
         "tiers.simple.endpoints[0].model",
-        "beside profile",
+        "combined with profile",
         "in the profile",
     ),
     "blank in the model": (
