@@ -66,15 +66,19 @@ class _Reading:
     """How far it is as long as a report, in [0, 1]."""
     about_code: float
     """How far it holds names, paths or code, in [0, 1]."""
-    begins_as_prompt: bool
-    """Whether its first words ask or order ("what", "summarise"), as no title does."""
+    asks: bool
+    """Whether it begins as a question or an order ("what", "summarise"), or ends as a
+    question; a title does not."""
 
     @property
     def is_report(self) -> bool:
-        """Whether it asks for work on code even where nothing but it says so."""
+        """Whether it asks for work even where nothing but it says so.
+
+        A text that neither asks nor orders, such as a title, names a task.
+        """
         if self.length * self.about_code >= _REPORT or self.about_code >= 1.0:
             return True
-        return self.length >= 1.0 and not self.begins_as_prompt
+        return not self.asks
 
 
 @dataclass(frozen=True)
@@ -156,8 +160,9 @@ class TaskScorer:
             reasoning=models["reasoning_cues"],
         )
         signals = tuple(f(x) for f in TEXT_SIGNALS.values())
-        begins = any(name.startswith("starts:") for name in x.cues.values)
-        return _Reading(signals, words.report_length, words.code_marks, begins)
+        cues = x.cues.values
+        asks = bool(cues.get("asks")) or any(c.startswith("starts:") for c in cues)
+        return _Reading(signals, words.report_length, words.code_marks, asks)
 
     def _facts(
         self,
