@@ -109,14 +109,7 @@ class Store:
             return self._connection
         self.close()
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # Closing may happen in the thread that forks; see writer.
-        connection = sqlite3.connect(
-            self._path,
-            timeout=BUSY_SECONDS,
-            isolation_level=None,
-            check_same_thread=False,
-        )
-        self._identity = _identity(self._path)
+        connection = self._connected()
         try:
             version_of(connection)  # a file that is not ours stays as it is
             for pragma in _PRAGMAS:
@@ -127,6 +120,26 @@ class Store:
             raise
         self._connection = connection
         return connection
+
+    def _connected(self) -> sqlite3.Connection:
+        """A connection whose file surely is the one of ``_identity``.
+
+        Else a file that another process has just begun would be taken for the broken
+        one that the connection had found, and set aside.
+        """
+        while True:
+            before = _identity(self._path)
+            # Closing may happen in the thread that forks; see writer.
+            connection = sqlite3.connect(
+                self._path,
+                timeout=BUSY_SECONDS,
+                isolation_level=None,
+                check_same_thread=False,
+            )
+            self._identity = _identity(self._path)
+            if before in (None, self._identity):
+                return connection
+            connection.close()
 
     def _set_aside(self, error: Exception) -> None:
         """Renames a broken file, unless another process has just done so."""
