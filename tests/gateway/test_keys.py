@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -122,8 +123,12 @@ def ask(
 
 
 def sessions(gateway: Gateway) -> set[str]:
-    with sqlite3.connect(gateway.telemetry) as connection:
+    with (
+        contextlib.suppress(sqlite3.OperationalError),  # not begun yet
+        sqlite3.connect(gateway.telemetry) as connection,
+    ):
         return {name for (name,) in connection.execute("SELECT id FROM conversations")}
+    return set()
 
 
 def test_clients_do_not_share_sessions(gateway: Gateway) -> None:
@@ -136,6 +141,12 @@ def test_clients_do_not_share_sessions(gateway: Gateway) -> None:
     assert httpx.get(f"{gateway.address}/metrics", headers=metrics).status_code == 403
 
 
+def used_today(gateway: Gateway, name: str) -> float:
+    """USD that the client has spent today; a greeting costs less than is printed."""
+    rows = json.loads(keys(gateway, "list", "--json").stdout)
+    return next(row["day"]["used"] for row in rows if row["name"] == name)
+
+
 def test_a_client_spends_what_it_may(gateway: Gateway) -> None:
     carol = made(gateway, "carol", "--usd-day", "0.000001")
     refused = ask(gateway, carol)
@@ -143,13 +154,7 @@ def test_a_client_spends_what_it_may(gateway: Gateway) -> None:
     assert "tiered-router keys limit carol" in refused.text
     assert keys(gateway, "limit", "carol", "--usd-day", "5").returncode == 0
     wait_until(lambda: ask(gateway, carol).status_code == 200)
-    wait_until(lambda: "0.0000 of 5" not in keys(gateway, "list").stdout)
-    (row,) = [
-        row
-        for row in json.loads(keys(gateway, "list", "--json").stdout)
-        if row["name"] == "carol"
-    ]
-    assert row["day"]["used"] > 0
+    wait_until(lambda: used_today(gateway, "carol") > 0)
     assert keys(gateway, "revoke", "carol").returncode == 0
     wait_until(lambda: ask(gateway, carol).status_code == 401)
 
@@ -170,10 +175,10 @@ def test_9_a_deployments_own_string_is_no_model(gateway: Gateway, model: str) ->
 def test_9_nor_is_one_in_another_field(gateway: Gateway) -> None:
     before = len(gateway.provider.charged)
     for field in ("fallbacks", "context_window_fallbacks", "models"):
-        more: dict[str, Any] = {field: ["openai/gpt-4o-mini"]}
+        more: dict[str, Any] = {field: ["anthropic/claude-sonnet-4-5"]}
         ask(gateway, KEY, **more)
     served = {charge.model for charge in gateway.provider.charged[before:]}
-    assert served <= {"claude-sonnet-4-5"}
+    assert served <= {"gpt-4o-mini"}, "a greeting goes to the cheapest tier"
 
 
 def workers(gateway: Gateway) -> set[int]:
