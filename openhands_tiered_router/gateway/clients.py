@@ -26,6 +26,9 @@ NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,40}")
 """No slash: it ends the name in a session's id."""
 SECONDS: Final = 2.0
 """For which a worker goes by what it read: a revoked key works for that long."""
+NEW_KEY_SECONDS: Final = 0.1
+"""After which an unknown key makes a worker read again: a new key works at once, and
+a flood of wrong ones costs ten reads a second."""
 MAX_KEYS: Final = 1_000
 _TABLE: Final = "gateway:keys"
 _PREFIX: Final = "sk-tr-"
@@ -84,16 +87,19 @@ class Clients:
     ) -> None:
         self._store = store
         self._clock = clock
-        self._read: tuple[float, Mapping[str, Any]] | None = None
+        self._read_at = float("-inf")
+        self._rows: Mapping[str, Any] = {}
         self._lock = threading.Lock()
 
     def find(self, key: str) -> Client | None:
         """Whose key it is, as of the last ``SECONDS``; ``None``: nobody's."""
+        hashed = _hashed(key)
         with self._lock:
             now = self._clock()
-            if self._read is None or now >= self._read[0]:
-                self._read = now + SECONDS, _table(self._store.read(_TABLE))
-            row = self._read[1].get(_hashed(key))
+            valid = SECONDS if hashed in self._rows else NEW_KEY_SECONDS
+            if now - self._read_at >= valid:
+                self._read_at, self._rows = now, _table(self._store.read(_TABLE))
+            row = self._rows.get(hashed)
         return None if row is None else Client(**row)
 
     def all(self) -> list[Client]:

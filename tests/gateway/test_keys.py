@@ -51,6 +51,27 @@ def test_a_key_is_known_until_it_is_revoked(tmp_path: Path) -> None:
     assert there.find(key) is None
 
 
+def test_a_new_key_is_known_at_once(tmp_path: Path) -> None:
+    store, now = SqliteStore(tmp_path / "state.sqlite3"), [0.0]
+    here, there = Clients(store), Clients(store, lambda: now[0])
+    first = here.add(Client(name="alice"))
+    assert there.find(first) is not None
+    second = here.add(Client(name="bob"))
+    now[0] += 0.1
+    assert there.find(second) is not None
+
+
+def test_wrong_keys_cost_ten_reads_a_second(tmp_path: Path) -> None:
+    store, now, reads = SqliteStore(tmp_path / "state.sqlite3"), [0.0], []
+    read = store.read
+    store.read = lambda key: reads.append(key) or read(key)
+    clients = Clients(store, lambda: now[0])
+    for step in range(100):
+        now[0] = step / 100
+        assert clients.find(f"sk-tr-{step}") is None
+    assert 9 <= len(reads) <= 11
+
+
 def test_no_key_is_stored(clients: Clients, tmp_path: Path) -> None:
     key = clients.add(Client(name="alice"))
     held = b"".join(file.read_bytes() for file in tmp_path.iterdir())

@@ -170,7 +170,7 @@ def test_a_second_look_rejects_what_passed_and_is_paid_for(
     assert "return sum(prices)" in looks[0]
     read = [r.model for r in shop.world.provider.requests if not r.body.get("tools")]
     assert read == ["claude-opus-4-5"] * 2
-    # Each call is in the books, the two looks too; what calls cost is tested elsewhere.
     books = conversation.conversation_stats.usage_to_metrics.values()
     assert sum(len(each.costs) for each in books) == len(shop.world.provider.requests)
-    assert all(cost.cost > 0 for each in books for cost in each.costs)
+    spent = shop.world.spent(conversation)
+    assert spent == pytest.approx(shop.world.provider.total_usd, rel=1e-9)
