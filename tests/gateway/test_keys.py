@@ -21,6 +21,7 @@ import pytest
 from openhands_tiered_router.calls.state.memory import MemoryStore
 from openhands_tiered_router.calls.state.sqlite import SqliteStore
 from openhands_tiered_router.gateway.clients import Client, Clients, KeyProblem
+from openhands_tiered_router.loopback.faults import HttpError
 from openhands_tiered_router.loopback.scripts import fixed
 from tests.gateway.conftest import KEY, STARTING, Gateway, started
 from tests.waiting import wait_until
@@ -193,13 +194,19 @@ def test_9_a_deployments_own_string_is_no_model(gateway: Gateway, model: str) ->
     assert len(gateway.provider.requests) == before
 
 
-def test_9_nor_is_one_in_another_field(gateway: Gateway) -> None:
-    before = len(gateway.provider.charged)
+def test_9_nor_is_one_in_another_field(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even where the router's own models refuse."""
+    before = len(gateway.provider.requests)
+    refusal = HttpError(status=400, message="No.")
+    monkeypatch.setattr(gateway.provider, "script", lambda _: refusal)
     for field in ("fallbacks", "context_window_fallbacks", "models"):
-        more: dict[str, Any] = {field: ["anthropic/claude-sonnet-4-5"]}
-        ask(gateway, KEY, **more)
-    served = {charge.model for charge in gateway.provider.charged[before:]}
-    assert served <= {"gpt-4o-mini"}, "a greeting goes to the cheapest tier"
+        more: dict[str, Any] = {field: ["openai/gpt-4.1"]}
+        assert ask(gateway, KEY, **more).status_code >= 400
+    asked = {request.model for request in gateway.provider.requests[before:]}
+    assert "gpt-4o-mini" in asked
+    assert "gpt-4.1" not in asked
 
 
 def workers(gateway: Gateway) -> set[int]:
