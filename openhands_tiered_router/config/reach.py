@@ -49,6 +49,11 @@ _LISTS: Final[Mapping[str, str]] = {
     "openrouter": "/api/v1/key",
 }
 """What costs nothing there and answers 401 to a wrong key."""
+_LIKE_OPENAI: Final = frozenset(
+    {"deepseek", "groq", "hosted_vllm", "litellm_proxy", "lm_studio", "mistral"}
+    | {"openai", "openrouter", "xai"}
+)
+"""Providers whose API litellm calls in OpenAI's form below a ``base_url``."""
 _PROXIES: Final = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 
 
@@ -109,13 +114,13 @@ def check_network(config: RouterConfig, environ: Mapping[str, str]) -> None:
     for name, target in targets.items():
         provider = provider_of(target.model, book) or ""
         address = target.base_url or _redirected(provider, environ)
-        if address is None and provider in HOSTS:
-            key = key_for(config.endpoints()[name], target, environ, book)
-            doors.add(_Door(HOSTS[provider], provider, key.value, key.variable))
-        elif address is not None:
-            doors.add(_Door(address))
-        else:
+        if address is None and provider not in HOSTS:
             return
+        key = key_for(config.endpoints()[name], target, environ, book)
+        asks = _asks(provider, address) if not target.llm.get("extra_headers") else ()
+        doors.add(
+            _Door(address or HOSTS[provider], provider, asks, key.value, key.variable)
+        )
     faults = _faults(doors)
     if len(faults) == len(doors):
         raise ConfigError(sorted(faults.values(), key=str))
@@ -126,20 +131,27 @@ class _Door:
     """Where a provider is called, and with which key."""
 
     address: str
-    provider: str = ""
-    """"": only whether it can be reached is looked at."""
+    provider: str
+    asks: tuple[str, ...]
+    """Addresses that all answer 401 to a wrong key: the first to a GET, the next to
+    an empty POST. None: only whether it can be reached is looked at."""
     key: str | None = field(default=None, repr=False)
     variable: str | None = None
 
     def refused(self) -> Problem | None:
         """That the key is wrong; ``None``: it seems right, or nothing can be said."""
-        if self.provider not in _LISTS or not self.key or not self._rejects():
+        bodies = (None, b"{}")
+        if not self.asks or not self.key:
+            return None
+        if not all(map(self._rejects, self.asks, bodies)):
             return None
         place = self.variable or "api_key"
         return Problem(
             source=place,
             message=f"{self.address} rejects the key",
-            remedy=f"Put a valid key of {self.provider} into {place}",
+            remedy=f"Put a valid key of {self.provider} into {place}"
+            if self.address in HOSTS.values()
+            else f"Put the key for that address into {place}",
         )
 
     def closed(self, fault: str) -> Problem:
@@ -149,14 +161,13 @@ class _Door:
             remedy="Check the network, a proxy in HTTPS_PROXY, and base_url",
         )
 
-    def _rejects(self) -> bool:
+    def _rejects(self, address: str, body: bytes | None) -> bool:
         headers = {"Authorization": f"Bearer {self.key}"}
         if self.provider == "anthropic":
-            headers = {"x-api-key": self.key, "anthropic-version": "2023-06-01"}
-        request = urllib.request.Request(  # noqa: S310  # of ``HOSTS``
-            self.address + _LISTS[self.provider], headers=headers
-        )
+            headers = {"x-api-key": self.key or "", "anthropic-version": "2023-06-01"}
+        headers["Content-Type"] = "application/json"
         try:
+            request = urllib.request.Request(address, body, headers)  # noqa: S310
             opener = urllib.request.build_opener(_Staying)
             opener.open(request, timeout=SECONDS).close()
         except urllib.error.HTTPError as error:
@@ -171,6 +182,22 @@ class _Staying(urllib.request.HTTPRedirectHandler):
 
     def redirect_request(self, *_: Any, **__: Any) -> None:
         return None
+
+
+def _asks(provider: str, base_url: str | None) -> tuple[str, ...]:
+    """Where a key can be tried without cost.
+
+    At an address of the user's, a list of models may want more than calls do: there,
+    the address of the calls itself must reject the key as well.
+    """
+    if base_url is None:
+        return (HOSTS[provider] + _LISTS[provider],) if provider in _LISTS else ()
+    base = base_url.rstrip("/")
+    if provider == "anthropic":
+        return (f"{base}/v1/models", f"{base}/v1/messages")
+    if provider in _LIKE_OPENAI:
+        return (f"{base}/models", f"{base}/chat/completions")
+    return ()
 
 
 def _redirected(provider: str, environ: Mapping[str, str]) -> str | None:

@@ -115,6 +115,13 @@ class Keyed(http.server.BaseHTTPRequestHandler):
         self.send_response(200 if known else 401)
         self.end_headers()
 
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        given = self.headers.get("x-api-key") or self.headers.get("Authorization")
+        known = given in ("good", "Bearer good", "Bearer calls-only")
+        self.send_response(400 if known else 401)
+        self.end_headers()
+
     def log_message(self, format: str, *args: object) -> None:
         pass
 
@@ -145,6 +152,33 @@ def test_a_wrong_key_is_told_before_the_sdk_is_loaded(
     both = parse_config({"tiers": models_in_two_tiers(models)}, "here")
     keys = {"ANTHROPIC_API_KEY": "good", "OPENAI_API_KEY": "sk-wrong"}
     reach.check_network(both, keys)  # the other provider serves
+
+
+@pytest.mark.parametrize(
+    ("model", "path"), [("openai/gpt-4o", "/v1"), ("anthropic/claude-opus-5-5", "")]
+)
+def test_a_wrong_key_is_found_at_an_address_of_the_users(
+    model: str, path: str, keyed: str
+) -> None:
+    endpoint = {"model": model, "base_url": keyed + path, "api_key_env": "MINE"}
+
+    def check(key: str, **more: object) -> None:
+        tiers = {"complex": {"endpoints": [{**endpoint, **more}]}}
+        reach.check_network(parse_config({"tiers": tiers}, "here"), {"MINE": key})
+
+    check("good")
+    with pytest.raises(ConfigError) as caught:
+        check("sk-wrong")
+    assert str(caught.value) == (
+        f"MINE: {keyed}{path} rejects the key. Put the key for that address into MINE"
+    )
+    check("sk-wrong", extra_headers={"X-Auth": "good"})  # who knows what counts there
+
+
+def test_a_key_that_may_call_and_not_list_is_no_fault(keyed: str) -> None:
+    endpoint = {"model": "openai/gpt-4o", "base_url": f"{keyed}/v1"}
+    tiers = {"complex": {"endpoints": [endpoint | {"api_key": "calls-only"}]}}
+    reach.check_network(parse_config({"tiers": tiers}, "here"), {})
 
 
 def test_a_provider_that_is_slow_to_list_its_models_is_no_fault(
