@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,7 +13,12 @@ from openhands.sdk import LocalConversation, Tool
 from openhands.tools.terminal import TerminalTool
 
 from openhands_tiered_router import ComplexityRouter, RoutedAgent
+from openhands_tiered_router.graph.build import build_graph
+from openhands_tiered_router.guards.verify.git import Repository
+from openhands_tiered_router.guards.verify.history import Deed
+from openhands_tiered_router.guards.verify.judgement import Judgement
 from openhands_tiered_router.guards.verify.settings import VerifySettings
+from openhands_tiered_router.guards.verify.verifier import Verifier
 from openhands_tiered_router.loopback import Reply, Request, Script
 from openhands_tiered_router.policy import rules
 from openhands_tiered_router.policy.engine import Draft
@@ -74,6 +79,9 @@ class Project:
         self.git("commit", "-q", "-m", "state")
 
 
+type Judge = Callable[..., Judgement]
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
     project = Project(tmp_path / "project")
@@ -89,6 +97,24 @@ def project(tmp_path: Path) -> Project:
     project.git("init", "-q")
     project.commit()
     return project
+
+
+@pytest.fixture
+def judge(project: Project) -> Judge:
+    """Judges what was done since the last commit."""
+
+    def judge(
+        request: str = "Correct the total.", done: list[Deed] | None = None, **settings
+    ) -> Judgement:
+        verifier = Verifier(
+            project.root,
+            VerifySettings.model_validate(settings),
+            graph=lambda: build_graph(project.root, persistent=False, workers=0),
+        )
+        base = Repository.of(project.root).head()
+        return verifier.judge(base, done or [], request)
+
+    return judge
 
 
 def cheap(draft: Draft) -> Draft:
