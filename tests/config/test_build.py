@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from litellm.types.utils import (
     CompletionTokensDetailsWrapper,
     PromptTokensDetailsWrapper,
 )
+from litellm.utils import _invalidate_model_cost_lowercase_map
 from openhands.sdk.llm import LLM, LLMProfileStore
 from pydantic import SecretStr
 
@@ -28,10 +30,13 @@ UNCACHED, READ, WRITTEN, OUTPUT = 1_000, 6_000, 3_000, 500
 
 
 @pytest.fixture(autouse=True)
-def own_cost_table(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Registered prices end with the test."""
-    rows = {name: dict(row) for name, row in litellm.model_cost.items()}
-    monkeypatch.setattr(litellm, "model_cost", rows)
+def own_cost_table() -> Iterator[None]:
+    """Registered prices end with the test, in litellm's caches of its table as well."""
+    before = litellm.model_cost
+    litellm.model_cost = {name: dict(row) for name, row in before.items()}
+    yield
+    litellm.model_cost = before
+    _invalidate_model_cost_lowercase_map()
 
 
 def configure(**tiers: Any) -> RouterConfig:
