@@ -144,6 +144,7 @@ def test_no_hook_runs(tmp_path: Path, trap: Path) -> None:
     assert not sprung(trap)
 
 
+@pytest.mark.slow
 @settings(
     max_examples=25,
     deadline=None,

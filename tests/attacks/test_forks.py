@@ -36,6 +36,7 @@ print(json.dumps(children_amid_calls(*sys.argv[1:])))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_15_all_of_fifteen_children_finish(world: World, tmp_path: Path) -> None:
     """In a process of its own: threads that other tests left hold locks of theirs."""

@@ -282,6 +282,7 @@ MESSAGES = st.builds(
 )
 
 
+@pytest.mark.slow
 @settings(
     max_examples=150,
     deadline=None,

@@ -145,6 +145,7 @@ def test_a_kind_is_checked_where_the_installer_passes() -> None:
     )
 
 
+@pytest.mark.slow
 def test_the_page_lists_all_that_are_used() -> None:
     """Those whose names nothing of our own has; tests above have the others."""
     page = Path("docs/sdk.md").read_text(encoding="utf-8")

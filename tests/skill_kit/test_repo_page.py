@@ -207,6 +207,7 @@ def test_names_that_are_sentences_stay_out(tmp_path: Path) -> None:
     assert "Do this" not in text
 
 
+@pytest.mark.slow
 def test_this_repository() -> None:
     facts = graph_facts(build_graph(Path(__file__).parents[2], persistent=False))
     assert "openhands_tiered_router/tiers.py" in [path for path, _ in facts.hubs]

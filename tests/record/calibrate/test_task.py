@@ -107,6 +107,7 @@ def test_the_profile_can_be_loaded_and_holds_no_text(fitted) -> None:
     assert "candle" not in str(fitted.profile)
 
 
+@pytest.mark.slow
 def test_the_same_samples_give_the_same_profile(fitted) -> None:
     samples = [*prompts(160), *issues(120, length_matters=True)]
     again = calibrate_task(samples, default_weights(), graphs=GraphOptions())

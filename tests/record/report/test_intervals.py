@@ -20,6 +20,7 @@ def drawn(rng: random.Random, count: int) -> list[Row]:
     return [(size * rng.uniform(0.3, 0.9), size) for size in sizes]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("count", "trials"), [(60, 200), (BLOCKS + 200, 80)])
 def test_intervals_cover_at_the_nominal_rate(count: int, trials: int) -> None:
     rng = random.Random(7)
