@@ -45,6 +45,7 @@ from openhands_tiered_router.router import ComplexityRouter
 from openhands_tiered_router.sdk.arrival import with_filter
 from openhands_tiered_router.sdk.histories import recall_authors
 from openhands_tiered_router.sdk.masking import ColdCacheCondenser, longest_lifetime
+from openhands_tiered_router.sdk.memory import recall_for
 from openhands_tiered_router.sdk.tool_choice import ToolChoice, choice_for
 from openhands_tiered_router.sdk.verification import finish_of
 from openhands_tiered_router.skill_kit.context import CappedContext
@@ -178,11 +179,20 @@ class RoutedAgent(VerifiesFinish, Agent):
     def init_state(
         self, state: ConversationState, on_event: ConversationCallbackType
     ) -> None:
-        """See ``Agent.init_state``; with the confirmation that is configured."""
+        """See ``Agent.init_state``; with the confirmation that is configured, and with
+        what the repository's memory has for the first request."""
+        self._remember(state)
         super().init_state(state, on_event=on_event)
         if isinstance(self.llm, ComplexityRouter):
             confirm_as_configured(state, self.llm.settings.confirm)
             recall_authors(state, self.llm.llms_for_routing, self.llm._ready)
+
+    def _remember(self, state: ConversationState) -> None:
+        llm, context = self.llm, self.agent_context
+        if isinstance(llm, ComplexityRouter) and isinstance(context, CappedContext):
+            recall = recall_for(state, llm.settings.memory)
+            if recall is not None:
+                context.begins_with(recall)
 
     @property
     def tools_map(self) -> dict[str, ToolDefinition]:

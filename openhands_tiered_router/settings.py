@@ -14,6 +14,7 @@ from openhands_tiered_router.guards.budget.limits import Budgets
 from openhands_tiered_router.guards.confirm.settings import ConfirmSettings
 from openhands_tiered_router.guards.loops.settings import LoopSettings
 from openhands_tiered_router.guards.verify.settings import VerifySettings
+from openhands_tiered_router.memory.settings import MemorySettings
 from openhands_tiered_router.policy.economics.lifetime import CacheSettings
 from openhands_tiered_router.policy.policy import Policy
 from openhands_tiered_router.record.metrics.settings import MetricsSettings
@@ -55,6 +56,7 @@ class Sections(Section):
     skills: SkillSettings = SkillSettings()
     metrics: MetricsSettings = MetricsSettings()
     tokens: TokenSettings = TokenSettings()
+    memory: MemorySettings = MemorySettings()
     reload: ReloadSettings = ReloadSettings()
 
 

@@ -32,6 +32,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "pricing": {"policy", "tiers"},
     "calls": {"fields", "policy", "redaction", "tiers", "tokens"},
     "tokens": {"fields"},
+    "memory": {"fields", "git", "policy", "redaction"},
     "loopback": {"policy", "tiers"},
     "guards": {
         "calls", "fields", "git", "graph", "plural", "policy", "redaction", "tiers",
@@ -40,13 +41,13 @@ MAY_IMPORT: dict[str, set[str]] = {
         "fields", "graph", "pages", "plural", "policy", "redaction", "tiers",
     },
     "settings": {
-        "calls", "fields", "graph", "guards", "policy", "record", "skill_kit", "tiers",
-        "tokens",
+        "calls", "fields", "graph", "guards", "memory", "policy", "record", "skill_kit",
+        "tiers", "tokens",
     },
     "config": {"fields", "pages", "policy", "redaction", "settings", "tiers"},
     "sdk": {
-        "calls", "config", "graph", "guards", "policy", "record", "settings", "tiers",
-        "tokens",
+        "calls", "config", "graph", "guards", "memory", "policy", "record", "redaction",
+        "settings", "tiers", "tokens",
     },
     "router": {
         "calls", "config", "guards", "policy", "record", "sdk", "settings", "tiers",

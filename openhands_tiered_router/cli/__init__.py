@@ -21,6 +21,7 @@ _COMMANDS: Final = {
     "graph": "Build and ask the code graph of a workspace.",
     "init": "Write a configuration file.",
     "keys": "Give clients of the gateway keys of their own.",
+    "memory": "Show and forget what repositories taught earlier conversations.",
     "metrics": "Serve numbers to Prometheus.",
     "replay": "Show what routing would have cost on recorded sessions.",
     "report": "Show what routing cost, saved and got wrong.",

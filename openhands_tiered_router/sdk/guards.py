@@ -19,6 +19,7 @@ from openhands_tiered_router.guards.loops.verdict import Typical
 from openhands_tiered_router.policy.request import Purpose
 from openhands_tiered_router.record.telemetry.query import TelemetryFile
 from openhands_tiered_router.sdk.graphs import GraphFollower, live_graphs
+from openhands_tiered_router.sdk.memory import MemoryKeeper
 from openhands_tiered_router.sdk.setup import RouterSetup
 from openhands_tiered_router.sdk.tool_results import RoutedToolOutcomes
 from openhands_tiered_router.settings import RouterSettings
@@ -70,12 +71,17 @@ def _loop(setup: RouterSetup, settings: RouterSettings) -> Callback | None:
     return LoopGuard(settings.loops, router=router, journal=setup.recorder)
 
 
+def _memory(_setup: RouterSetup, settings: RouterSettings) -> Callback | None:
+    return MemoryKeeper(settings.memory) if settings.memory.enabled else None
+
+
 GUARDS: Sequence[Callable[[RouterSetup, RouterSettings], Callback | None]] = (
     _record,
     _graph,
     _confirmation,
     _budget,
     _loop,
+    _memory,
 )
 """What makes each callback, or ``None`` where the settings do not ask for it.
 

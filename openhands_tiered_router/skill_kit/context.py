@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Self
 
 from openhands.sdk.context import AgentContext
 from openhands.sdk.llm import Message, TextContent
 from openhands.sdk.skills import Skill
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from openhands_tiered_router.skill_kit.relevance import by_relevance
 from openhands_tiered_router.skill_kit.settings import SkillSettings
@@ -25,6 +26,12 @@ class CappedContext(AgentContext):
     """
 
     max_triggered: int = Field(default=SkillSettings().max_triggered, ge=0)
+    _recall: Callable[[str], str | None] | None = PrivateAttr(default=None)
+
+    def begins_with(self, recall: Callable[[str], str | None]) -> None:
+        """Has the next message add what is remembered for it, once; it is stored with
+        the message, so every later prompt has the same bytes."""
+        self._recall = recall
 
     @classmethod
     def of(cls, context: AgentContext, max_triggered: int) -> Self:
@@ -41,11 +48,23 @@ class CappedContext(AgentContext):
             skipped += self._left_out(user_message, skip_skill_names)
         except Exception as error:  # the message must get through all the same
             logger.error("skills not ranked: %s", type(error).__name__)
-        return super().get_user_message_suffix(user_message, skipped)
+        added = super().get_user_message_suffix(user_message, skipped)
+        told = self._remembered(user_message)
+        if told is None:
+            return added
+        content, names = added or (TextContent(text=""), [])
+        return TextContent(text=f"{content.text}\n{told}".lstrip()), names
+
+    def _remembered(self, message: Message) -> str | None:
+        recall, self._recall = self._recall, None
+        try:
+            return None if recall is None else recall(_asked(message))
+        except Exception as error:  # the message must get through all the same
+            logger.error("nothing recalled: %s", type(error).__name__)
+            return None
 
     def _left_out(self, message: Message, skipped: list[str]) -> list[str]:
-        texts = (part.text for part in message.content if isinstance(part, TextContent))
-        asked = "\n".join(texts).strip()
+        asked = _asked(message)
         triggered = {
             skill.name: (skill, trigger)
             for skill in self.skills
@@ -59,6 +78,11 @@ class CappedContext(AgentContext):
         # A skill that is called by its command is wanted, whatever else is said.
         ranked.sort(key=lambda name: not triggered[name][1].startswith("/"))
         return ranked[self.max_triggered :]
+
+
+def _asked(message: Message) -> str:
+    texts = (part.text for part in message.content if isinstance(part, TextContent))
+    return "\n".join(texts).strip()
 
 
 def _texts(skill: Skill) -> tuple[str, str]:

@@ -4,40 +4,38 @@
 
 SESSIONS are JSON Lines files as for ``tiered-router replay``, with ``instance_id``; the
 strongest tier of CONFIG serves every turn with a cache of five minutes. Each session is
-given what the *other tasks* of its repository taught: failures of the environment
-(missing programs and modules, wrong options, settings) with the command that then
-exited 0, the most frequent first, in 300 tokens. It is taken to help always: a failure
-that an entry names is a turn that does not happen. So the figures are upper bounds:
-failures avoided, their cost, and the cost of the tokens, as shares of all cost.
+told what the memory of ``openhands_tiered_router.memory`` makes of the *other tasks* of
+its repository; files never change. It is taken to help always: an error that an entry
+names is a turn that does not happen. So what is saved is an upper bound. Prints the
+failures of the environment avoided, their cost, and the cost of the tokens told, as
+shares of all cost, with 95 % bootstrap intervals over sessions.
 """
 
 import random
 import re
 import sys
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from arrival_filter import RESAMPLES, action_of, text_of
+from arrival_filter import RESAMPLES, text_of
 
 from openhands_tiered_router.config import load_config, tier_set
+from openhands_tiered_router.memory.lessons import ENVIRONMENT, Lesson, Lessons
+from openhands_tiered_router.memory.repository import Repository
+from openhands_tiered_router.memory.store import CHARS_PER_TOKEN, Memory
 from openhands_tiered_router.policy.engine import Engine
+from openhands_tiered_router.policy.failures import ends_of, exit_code_of
 from openhands_tiered_router.policy.rules import RULES
+from openhands_tiered_router.policy.tools import arguments_of, command_of, is_shell
 from openhands_tiered_router.record.replay.costs import session_cost
 from openhands_tiered_router.record.replay.run import ReplayedTurn, replay
 from openhands_tiered_router.record.replay.sessions import read_rows, session_of_row
 from openhands_tiered_router.tiers import Endpoint, Tier, TierSet
 
-
-MOST = 300
-CHARS_PER_TOKEN = 4
-FAILURE = re.compile(
-    r"\S+: (?:command )?not found|No module named \S+|unrecognized arguments?: \S+"
-    r"|no such option: \S+|ImproperlyConfigured|Apps aren't loaded yet"
-    r"|DJANGO_SETTINGS_MODULE|unknown option \S+"
-)
 
 REPOSITORY = re.compile(r"/([a-z]+)_\d+_[0-9a-f]+/")
 """In the sessions' names where tasks are commits; else tasks are named after it."""
@@ -46,52 +44,56 @@ REPOSITORY = re.compile(r"/([a-z]+)_\d+_[0-9a-f]+/")
 @dataclass
 class Session:
     task: str
+    request: str
     repository: str
     turns: list[ReplayedTurn]
     failures: dict[int, str]
     """By turn, what the environment said."""
-    lessons: list[tuple[str, str]]
-    """What failed and then worked, as a memory would say it."""
+    lessons: list[Lesson]
+
+
+def command_in(message: Mapping[str, Any]) -> str:
+    """The command that a message runs; "" if it runs none, or several."""
+    calls = [call["function"] for call in message.get("tool_calls") or ()]
+    shells = [c for c in calls if is_shell(c.get("name") or "")]
+    if len(calls) != 1 or not shells:
+        return ""
+    return command_of(arguments_of(shells[0].get("arguments") or ""))
 
 
 def session_of(row: Mapping[str, Any], turns: list[ReplayedTurn]) -> Session:
-    task = str(row["instance_id"])
-    failures, lessons, turn, waiting = {}, [], -1, ""
-    command = ""
+    task, request = str(row["instance_id"]), ""
+    failures, taught, turn, command = {}, list[Lesson](), -1, ""
+    lessons = Lessons()
     for message in row["messages"]:
-        if message["role"] == "assistant" and message.get("usage"):
+        if message["role"] == "user":
+            request = request or text_of(message)
+        elif message["role"] == "assistant" and message.get("usage"):
             turn += 1
-            command = action_of(message)
+            command = command_in(message)
         elif message["role"] == "tool":
-            text = text_of(message)
-            found = FAILURE.search(text)
-            code = message.get("returncode")
-            failed = bool(found) if code is None else str(code) != "0"
-            if found and failed and len(text) < 10_000:
-                failures[turn] = waiting = found[0]
-            elif waiting and not failed:
-                lessons.append((waiting, f"{waiting}: {command[:120]}"))
-                waiting = ""
+            text, code = text_of(message), message.get("returncode")
+            code = exit_code_of(ends_of(text)) if code is None else int(code)
+            found = ENVIRONMENT.search(text)
+            if found and code and len(text) < 10_000:
+                failures[turn] = found[0]
+            taught += lessons.ran(command, code, text)
     named = REPOSITORY.search(str(row["session"]))
     repository = named[1] if named else task.rsplit("-", 1)[0]
-    return Session(task, repository, turns, failures, lessons)
+    return Session(task, request, repository, turns, failures, taught)
 
 
-def taught(others: Sequence[Session]) -> tuple[set[str], int]:
-    """The failures that the memory names, and its tokens."""
-    counts: Counter[str] = Counter()
-    said: dict[str, str] = {}
-    for session in others:
-        for key, lesson in session.lessons:
-            counts[key] += 1
-            said.setdefault(key, lesson)
-    named, size = set(), 0
-    for key, _ in counts.most_common():
-        size += len(said[key]) // CHARS_PER_TOKEN
-        if size > MOST:
-            break
-        named.add(key)
-    return named, sum(len(said[k]) for k in named) // CHARS_PER_TOKEN
+def taught(others: Sequence[Session], request: str) -> tuple[set[str], int]:
+    """The errors that the memory names, and its tokens."""
+    with TemporaryDirectory() as name:
+        where = Repository("key", "name", Path(name))
+        memory = Memory(Path(name, "memory.sqlite3"))
+        for session in others:
+            for lesson in session.lessons:
+                memory.learn(where, lesson)
+        told = memory.recall(where, request) or ""
+        errors = {e.error for e in memory.entries() if e.error and e.line in told}
+    return errors, len(told) // CHARS_PER_TOKEN
 
 
 def cost(turns: list[ReplayedTurn], endpoint: Endpoint) -> float:
@@ -145,7 +147,8 @@ def main() -> None:
         rows, failures = [], 0
         for session in sessions:
             others = [s for s in same[session.repository] if s.task != session.task]
-            rows.append(effect(session, *taught(others), alone))
+            told = taught(others, session.request)
+            rows.append(effect(session, *told, alone))
             failures += len(session.failures)
         print(
             f"{path.name}: {sum(r[3] for r in rows)} of {failures} failures avoided; "

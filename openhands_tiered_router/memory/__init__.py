@@ -1,0 +1,1 @@
+"""What worked in a repository before, for the next conversation in it."""
