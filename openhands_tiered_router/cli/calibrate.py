@@ -60,11 +60,11 @@ class _Output:
 _EPILOG: Final = """\b
 Examples:
   tiered-router calibrate --from prompts.jsonl.gz
-  tiered-router calibrate --from prompts.jsonl issues.jsonl --clones ~/src -o my.json
+  tiered-router calibrate --from issues.jsonl --clones ~/src -o my.json
   tiered-router route --profile my.json < requests.jsonl
   tiered-router calibrate --from sessions.jsonl.gz -o next_turn.json
   tiered-router calibrate --from sessions.jsonl.gz --fitted fitted.json
-  tiered-router calibrate --from outcomes.jsonl.gz --as-of "June 2026" -o models.json
+  tiered-router calibrate --from outcomes.jsonl --as-of "June 2026" -o m.json
   tiered-router calibrate --undo fitted.json
 
 \b

@@ -33,11 +33,11 @@ Examples:
   tiered-router init                       asks
   tiered-router init --preset anthropic --task-value 20
   tiered-router init --preset openai --simple ollama_chat/qwen3-coder:30b
-  tiered-router init --complex openai/gpt-6.1-sol -o .openhands/tiered-router.toml
+  tiered-router init --complex openai/gpt-6.1-sol -o other.toml
 
 \b
 Exit code:  0  written
-            2  the file exists, or cannot be written, or a model cannot be used
+            2  the file exists or cannot be written, or a model cannot be used
 """
 
 

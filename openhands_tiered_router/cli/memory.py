@@ -29,7 +29,7 @@ Examples:
 
 \b
 Exit code:  0  done
-            2  there is no such entry or repository, or the file cannot be used
+            2  no such entry or repository, or the file cannot be used
 
 \b
 More: {doc_page("tokens")}

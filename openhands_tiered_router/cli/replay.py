@@ -34,7 +34,7 @@ Examples:
   tiered-router replay ~/.openhands/conversations
   tiered-router replay ~/.claude/projects/-home-me-code-project
   tiered-router replay ~/.codex/sessions
-  tiered-router replay sessions.jsonl.gz --config thrifty.toml --plot replay.html
+  tiered-router replay sessions.jsonl.gz --config mine.toml --plot replay.html
   tiered-router replay sessions.jsonl --time-scale 10 --json
   tiered-router replay --outcomes outcomes.jsonl.gz --work bugs --value 20
 

@@ -21,20 +21,20 @@ from openhands_tiered_router.cli.resolving import resolve
 TIERS: Final = ("simple", "medium", "complex", "reasoning")
 
 _EPILOG: Final = """\b
-ISSUE is a file, a text, - for standard input, the URL of an issue on GitHub or GitLab,
-or OWNER/REPO#N. REPO is a directory or a clone URL; by default the issue's own
-repository, else the current directory.
+ISSUE is a file, a text, - for standard input, the URL of an issue on GitHub
+or GitLab, or OWNER/REPO#N. REPO is a directory or a clone URL; by default the
+issue's own repository, else the current directory.
 \b
 Exit codes:
   0  resolved; what was asked for is delivered
   1  the agent ended with an error       6  a budget is used up
   2  usage or configuration              7  another guard paused it
-  3  --max-iterations reached            8  it finished without a change, or actions
-  4  it was stuck in a loop                 wait for a yes; asked for at a terminal
-  5  it finished, not verified           9  done, but not delivered: the branch,
-                                            the push or the request was refused
-                                       130  paused with Ctrl-C
-After any of 1 to 9 and 130, the same command goes on where it ended.
+  3  --max-iterations reached            8  actions wait for a yes, which is
+  4  it was stuck in a loop                 asked for at a terminal
+  5  it finished, not verified           9  done, but not delivered: branch,
+                                            push or request was refused
+ 10  it finished without a change      130  paused with Ctrl-C
+After any of 1 to 10 and 130, the same command goes on where it ended.
 \b
 Examples:
   tiered-router resolve issue.md ../project --sandbox local --patch fix.patch

@@ -21,7 +21,7 @@ BAD_LINES: Final = 2
 _EPILOG: Final = """\b
 Input, one JSON object a line:
   {"id": "a", "messages": [{"role": "user", "content": "Hello"}],
-   "tools": [...], "workspace": "/path"}       tools and workspace are optional
+   "tools": [...], "workspace": "/path"}      tools and workspace are optional
 Output, one line each, in the same order:
   {"id": "a", "tier": "simple", "score": 0.21, "ms": 0.1, "reasons": [...]}
 

@@ -54,7 +54,7 @@ Exit codes:
   2  usage or configuration     5  it finished, and the work is not verified
   6  a budget is used up        7  another guard paused it; --resume goes on
   8  actions wait for a yes   130  paused with Ctrl-C; --resume goes on
-  9  a sandbox's change does not fit the workspace any more; it is kept as a patch
+  9  a sandbox's change does not fit the workspace any more: kept as a patch
 \b
 Examples:
   tiered-router run --task "Fix the failing test"

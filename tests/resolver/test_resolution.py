@@ -15,6 +15,7 @@ import pytest
 from openhands_tiered_router.git import Git
 from openhands_tiered_router.resolver import delivery, record
 from openhands_tiered_router.resolver.checkout import source_of
+from openhands_tiered_router.resolver.ending import EXIT_NO_CHANGE
 from openhands_tiered_router.resolver.errors import (
     DeliveryError,
     ResolveError,
@@ -174,7 +175,7 @@ def test_unverified_work_is_kept_unless_it_is_asked_for(resolve) -> None:
 
 def test_no_change_has_its_own_exit_code(resolve) -> None:
     outcome = resolve(lambda _: None).run()
-    assert (outcome.exit_code, outcome.commit) == (8, "")
+    assert (outcome.exit_code, outcome.commit) == (EXIT_NO_CHANGE, "")
 
 
 def test_a_branch_with_commits_of_others_is_not_moved(resolve, project, run_git):
