@@ -17,6 +17,7 @@ from openhands_tiered_router.calls.health.endpoint import EndpointHealth
 from openhands_tiered_router.calls.ids import new_decision_id
 from openhands_tiered_router.calls.steps import Reply, Step
 from openhands_tiered_router.policy.decision import Decision
+from openhands_tiered_router.policy.economics.costs import prompt_rate
 from openhands_tiered_router.policy.outcome import Attempt, Outcome, Usage
 from openhands_tiered_router.policy.request import Purpose, RoutingRequest
 from openhands_tiered_router.policy.session import SessionState
@@ -91,6 +92,9 @@ class Call:
     spending: Spending = field(init=False)
     overhead: float = 0.0
     """Seconds that the decision took, history included."""
+    spared_results: int = 0
+    spared_schemas: int = 0
+    """Tokens that the front left out of the prompt; see ``Outcome``."""
 
     def request(
         self,
@@ -172,6 +176,8 @@ class Call:
             first_token: Epoch seconds at which its stream began.
             response_id: The provider's name for its answer.
         """
+        prices = self.setup.endpoints[endpoint].prices if endpoint else None
+        spared = self.spared_results + self.spared_schemas
         return Outcome(
             endpoint=endpoint,
             attempts=tuple(attempts),
@@ -182,6 +188,9 @@ class Call:
             if first_token is None
             else first_token - self.began,
             response_id=response_id,
+            spared_results=self.spared_results,
+            spared_schemas=self.spared_schemas,
+            spared_usd=spared * prompt_rate(prices, usage) if prices else 0.0,
         )
 
     def learn(

@@ -88,6 +88,19 @@ class Arrivals:
         return changed
 
 
+def left_out(call: GatewayCall, messages: Sequence[Any], short: Sequence[Any]) -> int:
+    """Characters of results that the shortened messages lack."""
+    pairs = zip(messages, short, strict=True)
+    return sum(
+        len(whole) - len(text)
+        for before, after in pairs
+        if before is not after
+        for (_, _, whole), (_, _, text) in zip(
+            _results(before, call.wire), _results(after, call.wire), strict=True
+        )
+    )
+
+
 def _follow(history: _History, number: int, message: Any, wire: Wire) -> None:
     for id, name, arguments in _calls(message, wire):
         command = "\n".join(v for v in arguments.values() if isinstance(v, str))

@@ -252,7 +252,7 @@ def _set_out(
     """The route, and what changes in the request for each of its endpoints."""
     route = router.set_out(call)
     try:
-        short = router.shortened(call, data)
+        short = router.shortened(route, data)
         body = {**data, **short}
         order = route.order
         return route, [{**short, **_target(router, route, k, body)} for k in order]

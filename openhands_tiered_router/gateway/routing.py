@@ -21,13 +21,13 @@ from openhands_tiered_router.calls.health.endpoint import EndpointHealth
 from openhands_tiered_router.calls.health.transitions import Permit
 from openhands_tiered_router.calls.state.settings import StateSettings
 from openhands_tiered_router.calls.steps import Blocking, Reply, Step
-from openhands_tiered_router.gateway.arrival import Arrivals
+from openhands_tiered_router.gateway.arrival import Arrivals, left_out
 from openhands_tiered_router.gateway.call import GatewayCall
 from openhands_tiered_router.gateway.clients import Client
 from openhands_tiered_router.policy.decision import Decision, Reason
 from openhands_tiered_router.policy.outcome import Attempt, ErrorKind, Usage
 from openhands_tiered_router.policy.request import Purpose, RoutingRequest
-from openhands_tiered_router.policy.session import SessionState
+from openhands_tiered_router.policy.session import CHARS_PER_TOKEN, SessionState
 from openhands_tiered_router.sdk.setup import RouterSetup
 
 
@@ -80,14 +80,17 @@ class GatewayRouter:
         owner, _ = self._gave.get(call.continues or "", (call.client, ""))
         return _name(owner) != _name(call.client)
 
-    def shortened(self, call: GatewayCall, body: Mapping[str, Any]) -> dict[str, Any]:
+    def shortened(self, route: Route, body: Mapping[str, Any]) -> dict[str, Any]:
         """The fields of a request to send instead with ``[tokens] filter``; none on a
         fault of ours."""
         messages = body.get("messages")
         if not self._setup().tokens.filter or not isinstance(messages, list):
             return {}
         try:
-            short = self._arrivals.shortened(call, messages)
+            short = self._arrivals.shortened(route.call, messages)
+            if short is not None:
+                spared = left_out(route.call, messages, short)
+                route.spared_results = spared // CHARS_PER_TOKEN
         except Exception as error:
             # The type alone: a message could quote a result.
             logger.error("tool results not shortened: %s", type(error).__name__)

@@ -91,3 +91,9 @@ class Outcome:
     """USD that writing to the cache for an hour cost more than for its usual life."""
     hour_saved: float = 0.0
     """USD saved by reading what would have died without that; see ``hour_effect``."""
+    spared_results: int = 0
+    """Tokens of tools' results that were left out of the prompt; an estimate."""
+    spared_schemas: int = 0
+    """Tokens of tools' schemas that were held back; an estimate."""
+    spared_usd: float = 0.0
+    """What both would have cost, at this prompt's average price a token."""

@@ -20,6 +20,7 @@ from openhands.sdk.event import ActionEvent, LLMConvertibleEvent, ObservationEve
 from openhands.sdk.llm import TextContent
 from openhands.sdk.tool import Action, Observation, ToolDefinition, ToolExecutor
 
+from openhands_tiered_router.tokens import left_out
 from openhands_tiered_router.tokens.filter import LEAST, arrived
 from openhands_tiered_router.tokens.repeats import Seen
 
@@ -123,11 +124,11 @@ class _Filtering(ToolExecutor[Action, Observation]):
             if len(text) < len(part.text):
                 parts[i] = part.model_copy(update={"text": text})
                 changed = True
-        return (
-            observation.model_copy(update={"content": parts})
-            if changed
-            else (observation)
-        )
+        if not changed:
+            return observation
+        shorter = observation.model_copy(update={"content": parts})
+        note_left_out(shorter, observation)
+        return shorter
 
     def close(self) -> None:
         self._inner.close()
@@ -140,6 +141,14 @@ class _Filtering(ToolExecutor[Action, Observation]):
         if name in ("_inner", "_view"):
             raise AttributeError(name)
         return getattr(self._inner, name)
+
+
+def note_left_out(shorter: Observation, whole: Observation) -> None:
+    """Notes what prompts lack, for reports, by the texts that models are sent."""
+    pairs = zip(shorter.to_llm_content, whole.to_llm_content, strict=False)
+    for short, full in pairs:
+        if isinstance(short, TextContent) and isinstance(full, TextContent):
+            left_out.note(short.text, full.text)
 
 
 def command_of(event: ActionEvent) -> str:

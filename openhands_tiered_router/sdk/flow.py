@@ -29,7 +29,7 @@ from openhands_tiered_router.policy.decision import Decision
 from openhands_tiered_router.policy.economics.lifetime import hour_effect
 from openhands_tiered_router.policy.outcome import Attempt, Outcome, Usage
 from openhands_tiered_router.policy.request import Purpose, RoutingRequest
-from openhands_tiered_router.policy.session import SessionState
+from openhands_tiered_router.policy.session import CHARS_PER_TOKEN, SessionState
 from openhands_tiered_router.sdk import (
     caching,
     histories,
@@ -42,6 +42,7 @@ from openhands_tiered_router.sdk.secrets import known_secrets, of_endpoints
 from openhands_tiered_router.sdk.setup import RouterSetup
 from openhands_tiered_router.sdk.spending import longest_answer
 from openhands_tiered_router.sdk.texts import record_texts
+from openhands_tiered_router.sdk.tool_choice import held_back
 from openhands_tiered_router.tiers import Endpoint, Tier
 
 
@@ -252,7 +253,20 @@ class CallFlow:
             name = type(error).__name__
             logger.error("history adaptation failed with %s; sent as it is", name)
             adapted = self.arguments.messages
+        self._count_left_out(adapted)
         return self._marked(step.endpoint, adapted)
+
+    def _count_left_out(self, messages: list[Message]) -> None:
+        """For reports; a conversation without ``[tokens]`` pays nothing for it."""
+        tokens, call = self.setup.tokens, self.call
+        try:
+            if tokens.filter or tokens.mask or tokens.handover:
+                chars = sdk_messages.left_out_of(messages)
+                call.spared_results = chars // CHARS_PER_TOKEN
+            if tokens.tool_tokens is not None:
+                call.spared_schemas = held_back(self.arguments.tools or ())
+        except Exception as error:
+            logger.error("what was left out: not counted: %s", type(error).__name__)
 
     def _marked(self, key: str, messages: list[Message]) -> list[Message]:
         """With the cache directives that the endpoint needs."""

@@ -18,7 +18,7 @@ from openhands.sdk.llm import LLM, TextContent
 from pydantic import Field, PrivateAttr
 
 from openhands_tiered_router.policy.economics.lifetime import HOUR, sells_hour
-from openhands_tiered_router.sdk.arrival import command_of
+from openhands_tiered_router.sdk.arrival import command_of, note_left_out
 from openhands_tiered_router.sdk.endpoints import tier_set
 from openhands_tiered_router.settings import RouterSettings
 from openhands_tiered_router.tiers import FIVE_MINUTES
@@ -110,7 +110,9 @@ def _with_notice(event: LLMConvertibleEvent) -> LLMConvertibleEvent:
     if parts == content:
         return event
     observation = event.observation.model_copy(update={"content": parts})
-    return event.model_copy(update={"observation": observation})
+    shorter = event.model_copy(update={"observation": observation})
+    note_left_out(observation, event.observation)
+    return shorter
 
 
 def _is_answer(event: LLMConvertibleEvent) -> bool:

@@ -13,6 +13,7 @@ from openhands_tiered_router.calls import folding
 from openhands_tiered_router.calls.fleet import SessionRecord
 from openhands_tiered_router.policy.entry import Entry, ToolCall
 from openhands_tiered_router.policy.session import CHARS_PER_TOKEN, SessionState
+from openhands_tiered_router.tokens import left_out
 
 
 _TOOL_SCHEMA_TOKENS: Final = 150
@@ -63,6 +64,17 @@ def learn_tools(record: SessionRecord, tools: Sequence[ToolDefinition]) -> None:
     record.state = record.state.knowing(map(_declared, tools))
     found = (_WORKSPACE.search(text) for text in descriptions)
     record.workspace = next((m[1].strip() for m in found if m), None)
+
+
+def left_out_of(messages: Iterable[Message]) -> int:
+    """Characters that the results of tools in a prompt lack, as far as is known."""
+    return sum(
+        left_out.characters(part.text)
+        for message in messages
+        if message.role == "tool"
+        for part in message.content
+        if isinstance(part, TextContent)
+    )
 
 
 def _declared(tool: ToolDefinition) -> dict[str, Any]:

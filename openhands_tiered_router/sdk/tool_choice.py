@@ -9,7 +9,7 @@ change.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, Final, Self
 
@@ -64,7 +64,13 @@ class FindTool(ToolDefinition[FindToolAction, FindToolObservation]):
     name = "find_tool"
 
     @classmethod
-    def create(cls, tools: Callable[[], Tools], names: str, rank: Rank) -> list[Self]:
+    def create(
+        cls,
+        tools: Callable[[], Tools],
+        names: str,
+        rank: Rank,
+        spared: Callable[[], int],
+    ) -> list[Self]:
         return [
             cls(
                 description="Searches further tools and shows their schemas; use them "
@@ -72,7 +78,7 @@ class FindTool(ToolDefinition[FindToolAction, FindToolObservation]):
                 action_type=FindToolAction,
                 observation_type=FindToolObservation,
                 annotations=ToolAnnotations(readOnlyHint=True, openWorldHint=False),
-                executor=_Finding(tools, rank),
+                executor=_Finding(tools, rank, spared),
             )
         ]
 
@@ -99,9 +105,22 @@ class ToolChoice:
     def __init__(self, shown: Sequence[str], names: str, rank: Rank) -> None:
         self._shown = frozenset(shown)
         self._hidden: Tools = {}
-        (find,) = FindTool.create(lambda: self._hidden, names, rank)
+        self._spared: int | None = None
+        (find,) = FindTool.create(
+            lambda: self._hidden, names, rank, lambda: self.spared
+        )
         (call,) = CallTool.create(lambda: self._hidden)
         self._pair = {find.name: find, call.name: call}
+
+    @property
+    def spared(self) -> int:
+        """Tokens of the schemas that prompts lack, less those of the pair; with the
+        tools that there were at the first call."""
+        if self._spared is None:
+            waiting = (t for n, t in self._hidden.items() if n not in self._shown)
+            pair = sum(map(_tokens, self._pair.values()))
+            self._spared = max(sum(map(_tokens, waiting)) - pair, 0)
+        return self._spared
 
     def offered(self, tools: Tools) -> dict[str, ToolDefinition[Any, Any]]:
         """Of all ``tools``, what is offered; servers may bring more at any time."""
@@ -147,9 +166,17 @@ def choose(request: str, tools: Tools, most: int, rank: Rank) -> dict[str, Any]:
     return {"shown": shown, "names": _listed(sorted(waiting.keys() - set(shown)))}
 
 
+def held_back(tools: Iterable[ToolDefinition[Any, Any]]) -> int:
+    """Tokens that the schemas of a call would take beside those of ``tools``."""
+    found = (tool.executor for tool in tools if isinstance(tool, FindTool))
+    return sum(e.spared() for e in found if isinstance(e, _Finding))
+
+
 class _Finding(ToolExecutor[FindToolAction, FindToolObservation]):
-    def __init__(self, tools: Callable[[], Tools], rank: Rank) -> None:
-        self._tools, self._rank = tools, rank
+    def __init__(
+        self, tools: Callable[[], Tools], rank: Rank, spared: Callable[[], int]
+    ) -> None:
+        self._tools, self._rank, self.spared = tools, rank, spared
 
     def __call__(
         self, action: FindToolAction, conversation: object = None

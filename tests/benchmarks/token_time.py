@@ -17,15 +17,17 @@ from datetime import datetime, timedelta
 from graph_machine import machine
 from openhands.sdk.context.view import View
 from openhands.sdk.event import ActionEvent, LLMConvertibleEvent, ObservationEvent
-from openhands.sdk.llm import MessageToolCall, TextContent
+from openhands.sdk.llm import Message, MessageToolCall, TextContent
 from openhands.tools.terminal import TerminalAction, TerminalObservation
 from tool_schemas import LIMIT, NOUNS, VERBS, tool
 
 from openhands_tiered_router import ColdCacheCondenser
 from openhands_tiered_router.gateway.arrival import Arrivals
 from openhands_tiered_router.gateway.call import GatewayCall, Wire
+from openhands_tiered_router.sdk.messages import left_out_of
 from openhands_tiered_router.sdk.tool_choice import ToolChoice, choose
 from openhands_tiered_router.skill_kit.relevance import by_relevance
+from openhands_tiered_router.tokens import left_out
 from openhands_tiered_router.tokens.filter import arrived
 from openhands_tiered_router.tokens.repeats import Seen
 
@@ -129,11 +131,24 @@ def gateway() -> Callable[[], Callable[[], object]]:
     return prepare
 
 
+def counting() -> Callable[[], Callable[[], object]]:
+    texts = [f"{n}\n" + "value = compute(1)\n" * 100 for n in range(100)]
+    for text in texts:
+        left_out.note(text, text + text)
+    messages = [
+        Message(role="tool", tool_call_id="c", name="t", content=[TextContent(text=t)])
+        for t in texts
+    ]
+    assert left_out_of(messages) == sum(map(len, texts))
+    return lambda: lambda: left_out_of(messages)
+
+
 def main() -> None:
     cases = {
         "masking, after three pauses": masking(),
         "shortening a result of 120 lines": filtering(),
         "offering few tools of 80": offering(),
+        "counting what 100 results lack": counting(),
     }
     taken = {name: milliseconds(case) for name, case in cases.items()}
     total = sum(median for median, _, _ in taken.values())

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from hypothesis import given, strategies as st
 
-from openhands_tiered_router.gateway.arrival import Arrivals
+from openhands_tiered_router.gateway.arrival import Arrivals, left_out
 from openhands_tiered_router.gateway.call import MODEL, call_of
 from tests.gateway.conftest import STARTING, started
 
@@ -73,6 +73,22 @@ def test_what_is_seen_again_is_referred_to(wire: str) -> None:
     text = json.dumps(sent(Arrivals(), history(["alpha", "alpha"], wire), wire))
     assert text.count("alpha_20 = ") == 1
     assert "40 lines left out, same as above in `cat alpha.py`" in text
+
+
+@pytest.mark.parametrize("wire", [CHAT, MESSAGES])
+def test_what_is_left_out_is_counted(wire: str) -> None:
+    messages = history(["alpha", "alpha"], wire)
+    call = call_of({"messages": messages, "litellm_session_id": "s"}, wire)
+    assert call is not None
+    short = Arrivals().shortened(call, messages)
+    assert short is not None
+    whole, shorter = (len(text_of(m[-1]["content"])) for m in (messages, short))
+    assert left_out(call, messages, short) == whole - shorter > 0
+
+
+def text_of(content: Any) -> str:
+    """The text of a result, on either wire."""
+    return content if isinstance(content, str) else content[0]["content"]
 
 
 @pytest.mark.parametrize("wire", [CHAT, MESSAGES])

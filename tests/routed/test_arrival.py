@@ -56,7 +56,8 @@ def files(world) -> Path:
 
 def test_what_is_stored_is_what_every_model_sees(world, files: Path) -> None:
     commands = ["cat steps.py", "cat steps.py", "false"]
-    made = run(world, commands, router(world))
+    llm = router(world)
+    made = run(world, commands, llm)
     first, again, failed = results(made)
     assert "def step_39(value):" in first
     assert "left out, same as above in `cat steps.py`" in again
@@ -65,6 +66,10 @@ def test_what_is_stored_is_what_every_model_sees(world, files: Path) -> None:
     assert last.count("def step_20(value):") == 1
     assert "exit code 1" in last
     assert "step" not in failed
+    outcomes = [call.outcome for call in llm.calls(made.id)]
+    spared = (len(first) - len(again)) // 4
+    assert [o.spared_results for o in outcomes] == [0, 0, spared, spared]
+    assert all((o.spared_usd > 0) == (o.spared_results > 0) for o in outcomes)
 
 
 def test_off_nothing_is_left_out(world, files: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from openhands.sdk import LocalConversation, Tool
 from openhands.tools.terminal import TerminalTool
 
-from openhands_tiered_router import RoutedAgent
+from openhands_tiered_router import ComplexityRouter, RoutedAgent
 from openhands_tiered_router.loopback.scripts import by_turn
 from openhands_tiered_router.settings import RouterSettings
 from openhands_tiered_router.tokens.settings import TokenSettings
@@ -59,6 +59,13 @@ def test_what_others_saw_is_shortened_and_stays_so(world, tmp_path: Path) -> Non
     assert text.count("left out here") == FILES + 1 - 10
     for before, after in zip(took_over, took_over[1:], strict=False):
         assert after[: len(before)] == before
+    llm = made.agent.llm
+    assert isinstance(llm, ComplexityRouter)
+    outcomes = [call.outcome for call in llm.calls(made.id)]
+    for outcome in outcomes:
+        shortened = outcome.endpoint == "complex" and outcome is not outcomes[0]
+        assert (outcome.spared_results > 0) == shortened
+        assert (outcome.spared_usd > 0) == shortened
     # The simple tier saw all of them, so it gets them whole.
     assert not any(
         "left out here" in m for p in prompts(world, "gpt-4o-mini") for m in p

@@ -74,6 +74,12 @@ def results(request: Any) -> list[str]:
     return [json.dumps(m["content"]) for m in messages if m["role"] == "tool"]
 
 
+def characters(result: str) -> int:
+    """Of one of ``results``."""
+    content = json.loads(result)
+    return len(content if isinstance(content, str) else content[0]["text"])
+
+
 def test_after_a_pause_old_results_are_notices(
     world, clock: Clock, tmp_path: Path
 ) -> None:
@@ -92,6 +98,12 @@ def test_after_a_pause_old_results_are_notices(
         assert ("left out here" in text) == (i < old)
         assert (f"value_{i}_30" in text) == (i >= old)
         assert "exit code 0" in text
+    llm = made.agent.llm
+    assert isinstance(llm, ComplexityRouter)
+    outcomes = [call.outcome for call in llm.calls(made.id)]
+    left_out = sum(map(characters, whole[:old])) - sum(map(characters, after[:old]))
+    assert outcomes[-1].spared_results == left_out // 4
+    assert outcomes[FILES].spared_results == 0
     # The next request begins with the very same bytes.
     first, second = (results(r) for r in world.provider.requests[-2:])
     assert second[: len(first)] == first

@@ -15,7 +15,7 @@ from openhands.sdk.mcp.definition import MCPToolAction, MCPToolObservation
 from openhands.sdk.mcp.tool import MCPToolDefinition
 from openhands.sdk.tool import ToolExecutor
 
-from openhands_tiered_router import RoutedAgent
+from openhands_tiered_router import ComplexityRouter, RoutedAgent
 from openhands_tiered_router.loopback import Reply, ToolCall
 from openhands_tiered_router.loopback.scripts import by_turn
 from openhands_tiered_router.settings import RouterSettings
@@ -113,6 +113,15 @@ def test_the_request_chooses_and_the_rest_is_found_and_called(world) -> None:
     assert {"find_tool", "call_tool", "finish", "think"} <= set(names)
     kept = [t for t in sent[0] if t["function"]["name"].endswith(TOPICS)]
     assert 0 < len(json.dumps(kept)) / 4 <= LIMIT
+    waiting = [tool for tool in definitions() if tool.name not in names]
+    pair = [made.agent.tools_map[name] for name in ("find_tool", "call_tool")]
+    spared = sum(len(json.dumps(t.to_openai_tool())) // 4 for t in waiting)
+    spared -= sum(len(json.dumps(t.to_openai_tool())) // 4 for t in pair)
+    llm = made.agent.llm
+    assert isinstance(llm, ComplexityRouter)
+    outcomes = [call.outcome for call in llm.calls(made.id)]
+    assert {o.spared_schemas for o in outcomes} == {spared}
+    assert all(o.spared_usd > 0 for o in outcomes)
     found, called, invalid, misspelt, _ = results(made)
     assert "describe_weather: describe a weather\nArguments: {" in found
     assert called == 'describe_weather {"name": "Rome"}'

@@ -25,6 +25,7 @@ from pydantic import BaseModel
 from openhands_tiered_router.calls.history.authors import NO_ANSWER
 from openhands_tiered_router.calls.history.target import Target
 from openhands_tiered_router.calls.history.turns import Turn
+from openhands_tiered_router.tokens import left_out
 from openhands_tiered_router.tokens.masking import notice
 
 
@@ -261,7 +262,12 @@ def _as_notice(result: Message) -> Message:
         _copy(part, text=notice(part.text)) if isinstance(part, TextContent) else part
         for part in result.content
     ]
-    return result if parts == result.content else _copy(result, content=parts)
+    if parts == result.content:
+        return result
+    for part, whole in zip(parts, result.content, strict=True):
+        if isinstance(part, TextContent) and isinstance(whole, TextContent):
+            left_out.note(part.text, whole.text)
+    return _copy(result, content=parts)
 
 
 def _without_images(message: Message) -> Message:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from openhands_tiered_router.policy.outcome import Usage
 from openhands_tiered_router.tiers import LongContextPrices, Prices
 
 
@@ -30,3 +31,17 @@ def call_cost(prices: Prices, *, prompt: int, warm: int, output: float) -> float
         + rate.cache_write * (prompt - cached)
         + rate.output * output
     )
+
+
+def prompt_rate(prices: Prices, usage: Usage) -> float:
+    """USD a token that a prompt cost on average, as its tokens were cached or not."""
+    if not usage.prompt:
+        return 0.0
+    rate = rates(prices, usage.prompt)
+    fresh = usage.prompt - usage.cache_read - usage.cache_write
+    cost = (
+        rate.cache_read * usage.cache_read
+        + rate.cache_write * usage.cache_write
+        + rate.input * fresh
+    )
+    return cost / usage.prompt

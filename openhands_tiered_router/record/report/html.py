@@ -298,7 +298,7 @@ def _checks(report: Report) -> str:
         "Were the predictions right?",
         plot + _note(axes) if shown else "",
         _paragraphs(words.calibration(found)),
-        _paragraphs([words.caches(report)]),
+        _paragraphs([words.caches(report), *words.left_out(report)]),
         _folded(
             "The task's score",
             _table(("mean score", "solved", "tasks"), rows),

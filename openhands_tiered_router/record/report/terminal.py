@@ -34,6 +34,7 @@ def show(console: Console, report: Report) -> None:
         "Outcomes": [words.outcomes(report)],
         "Mistakes": [words.mistakes(report)],
         "Caches": [words.caches(report)],
+        "Left out": words.left_out(report),
         "Budgets": words.budgets(report),
         "Missing": words.notes(report),
         "More": ["--details, --conversations, --misroutes, --html page.html, --json"],

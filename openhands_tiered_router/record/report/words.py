@@ -300,6 +300,19 @@ def caches(report: Report) -> str:
     return said
 
 
+def left_out(report: Report) -> list[str]:
+    """What ``[tokens]`` left out of prompts, and what that saved; none: nothing."""
+    w = report.whole
+    kinds = {"of old results": "spared_results", "of tools' schemas": "spared_schemas"}
+    said = [f"{w[key]:,.0f} tokens {of}" for of, key in kinds.items() if w[key]]
+    if not said:
+        return []
+    return [
+        f"{' and '.join(said)}, over all prompts: an estimated {usd(w['spared_usd'])} "
+        "less, at what each prompt's tokens cost on average"
+    ]
+
+
 def mistakes(report: Report) -> str:
     """How many turns were on the wrong tier, of how many."""
     weak, strong = (report.provision(None, p) for p in ("under", "over"))

@@ -114,6 +114,10 @@ class Call(Struct, kw_only=True):
     """USD that buying an hour of cache cost; see ``Outcome``."""
     hour_saved: float | None = None
     """USD that hours bought before saved."""
+    spared_results: int | None = None
+    """Tokens left out of the prompt, as ``Outcome`` has them."""
+    spared_schemas: int | None = None
+    spared_usd: float | None = None
 
     # What ``judging`` finds out afterwards.
     hard: bool | None = None
@@ -196,6 +200,9 @@ class Call(Struct, kw_only=True):
             response_id=self.response,
             hour_paid=self.hour_paid or 0.0,
             hour_saved=self.hour_saved or 0.0,
+            spared_results=self.spared_results or 0,
+            spared_schemas=self.spared_schemas or 0,
+            spared_usd=self.spared_usd or 0.0,
         )
 
     @property
@@ -319,6 +326,9 @@ def ended(
         response=outcome.response_id,
         hour_paid=outcome.hour_paid or None,
         hour_saved=outcome.hour_saved or None,
+        spared_results=outcome.spared_results or None,
+        spared_schemas=outcome.spared_schemas or None,
+        spared_usd=outcome.spared_usd or None,
         attempts=attempts,
     )
 

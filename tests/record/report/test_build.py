@@ -14,7 +14,7 @@ from openhands_tiered_router.policy.economics.costs import call_cost
 from openhands_tiered_router.policy.outcome import Outcome
 from openhands_tiered_router.record.report.build import Details, Report, build
 from openhands_tiered_router.record.report.savings import Alternative
-from openhands_tiered_router.record.report.words import alone_name
+from openhands_tiered_router.record.report.words import alone_name, left_out
 from openhands_tiered_router.record.telemetry.query import TelemetryFile
 from openhands_tiered_router.record.telemetry.records import (
     AGENT_TURN,
@@ -260,6 +260,36 @@ def test_what_hours_of_cache_cost_and_saved_is_added_up(tmp_path: Path) -> None:
     whole = build(path).whole
     assert whole["hour_paid"] == pytest.approx(0.03)
     assert whole["hour_saved"] == pytest.approx(0.31)
+
+
+def test_what_was_left_out_is_added_up_and_said(tmp_path: Path) -> None:
+    path = tmp_path / "telemetry.sqlite3"
+    store = Store(path)
+    calls = [(0, 4_000, 0.01), (1_500, 4_000, 0.0125)]
+    for n, (results, schemas, less) in enumerate(calls):
+        made = Decision(tier=Tier.SIMPLE, endpoint="simple", required=Tier.SIMPLE)
+        outcome = Outcome(
+            endpoint="simple",
+            attempts=(),
+            spared_results=results,
+            spared_schemas=schemas,
+            spared_usd=less,
+        )
+        records = [
+            decided(made, decision_id=str(n), conversation_id="c", time=float(n)),
+            ended(str(n), outcome, conversation_id="c", time=float(n)),
+        ]
+        assert store.write(records) == 0
+    store.close()
+    turns = [call.outcome for call in TelemetryFile(path).turns("c")]
+    kept = [(o.spared_results, o.spared_schemas, o.spared_usd) for o in turns if o]
+    assert kept == calls
+    (said,) = left_out(build(path))
+    assert said.startswith(
+        "1,500 tokens of old results and 8,000 tokens of tools' schemas, over all "
+        "prompts: an estimated $0.0225 less"
+    )
+    assert left_out(build(tmp_path / "none.sqlite3")) == []
 
 
 def test_several_models_of_a_tier_are_called_by_the_tier() -> None:
