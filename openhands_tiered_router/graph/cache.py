@@ -21,9 +21,9 @@ from openhands_tiered_router.graph.model import FORMAT, FileEdge, FileFacts, Fil
 from openhands_tiered_router.graph.resolve.link import Linked
 
 
-EXTRACTOR: Final = 7
+EXTRACTOR: Final = 8
 """Version of queries and rules; bump it when the same bytes give other facts."""
-RESOLVER: Final = 7
+RESOLVER: Final = 8
 """Version of resolution; bump it when the same facts give other edges."""
 
 _SCHEMA: Final = """

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from tree_sitter import Node
 
 UNKNOWN: Final = "?"
+HELD: Final = "{}"
+"""Behind what an object holds: ``a{}`` is Rust's ``Some(a)`` or an iterator of it."""
 PATH: Final = ":"
 """Before a Rust path such as ``ast::visit``, whose head is never a variable."""
 LONGEST: Final = 160
@@ -36,6 +38,7 @@ CALL_KINDS: Final = _kinds(
     "call call_expression method_invocation invocation_expression"
     " function_call generic_function macro_invocation"
 )
+_PATHS: Final = _kinds("scoped_identifier scoped_type_identifier")
 _MADE: Final = _kinds(
     "new_expression object_creation_expression composite_literal struct_expression"
 )
@@ -48,9 +51,19 @@ _INDEX: Final = _kinds(
     "subscript subscript_expression index_expression array_access"
     " element_access_expression"
 )
+_BRACKETED: Final = _kinds("bracketed_type qualified_type generic_type")
+_SAME_TYPE: Final = _kinds("+ - * / % & | ^ << >>")
 _CHOICE: Final = _kinds("boolean_operator conditional_expression")
 _CHAIN: Final = re.compile(rb"[A-Za-z_$@][\w$.]*\Z")
 _ROOTED: Final = re.compile(rf"{PATH}|(?:self|super|crate|Self)\b")
+_LOCAL: Final = re.compile(r"(?:r#)?([a-z_]\w*)(?=[.\[{]|\Z)")
+_MAPPING: Final = {
+    **dict.fromkeys(("map", "then"), HELD),
+    **dict.fromkeys(
+        ["and_then", "filter_map", "flat_map", "map_or", "map_or_else"], ""
+    ),
+}
+"""Methods that give what a closure gives, or an object that holds that."""
 _STEP: Final = re.compile(r"\?\.|->|::|\.")
 
 
@@ -87,11 +100,24 @@ def text_of(source: bytes, node: "Node", depth: int = DEPTH) -> str:
         inner = node.named_child(0)
         return text_of(source, inner, depth - 1) + "[]" if inner else UNKNOWN
     if kind in _INNER:
-        inner = node.named_child(0)
+        # in `&mut a` of Rust, `mut` is a part with a name, too
+        mutable = kind == "reference_expression" and node.named_child_count > 1
+        inner = node.named_child(1 if mutable else 0)
         text = text_of(source, inner, depth - 1) if inner else UNKNOWN
         # Rust's `?` takes a value out, as a subscript does
         opened = kind == "try_expression" and node.child_count == 2
         return f"{text}[]" if opened and text != UNKNOWN else text
+    if kind == "binary_expression" and node.child_count == 3:
+        left, operator, _ = node.children  # `a + b` is of the type of `a`
+        same = operator.type in _SAME_TYPE
+        return text_of(source, left, depth - 1) if same else UNKNOWN
+    if kind == "type_cast_expression":  # a as u8
+        last = node.named_child(node.named_child_count - 1)
+        native = last is not None and last.type == "primitive_type"
+        return PATH + _leaf(source, last) if native else UNKNOWN
+    if kind in _BRACKETED:  # <A as B>::f, which is A's
+        first = node.named_child(0)
+        return text_of(source, first, depth - 1) if first else UNKNOWN
     if kind == "expression_list":
         return ",".join(text_of(source, c, depth - 1) for c in node.named_children)
     if kind in _CHOICE:
@@ -118,8 +144,11 @@ def _member(source: bytes, node: "Node", depth: int) -> str:
     head = text_of(source, first, depth - 1)
     if head == UNKNOWN:
         return UNKNOWN
-    if node.type == "scoped_identifier" and not _ROOTED.match(head):
-        head = PATH + head
+    if node.type in _PATHS:
+        if head == "self":  # self::a is no member of a value
+            return PATH + _leaf(source, last)
+        if node.type == "scoped_identifier" and not _ROOTED.match(head):
+            head = PATH + head
     if last.type == "integer_literal":  # a field of a tuple struct
         return f"{head}.{source[last.start_byte : last.end_byte].decode()}"
     return f"{head}.{_leaf(source, last)}"
@@ -134,10 +163,40 @@ def _call(source: bytes, node: "Node", depth: int) -> str:
     function = node.child(0)
     if function is None:
         return UNKNOWN
+    if function.type == "field_expression":
+        mapped = _mapped(source, node, function, depth)
+        if mapped is not None:
+            return mapped
     head = text_of(source, function, depth - 1)
     if node.type == "generic_function":
         return head
     return UNKNOWN if head == UNKNOWN else f"{head}()"
+
+
+def _mapped(source: bytes, node: "Node", function: "Node", depth: int) -> str | None:
+    """Return what Rust's ``a.map(|b| c)`` gives: something that holds ``c``."""
+    field = function.child_by_field_name("field")
+    name = _leaf(source, field) if field else ""
+    listed = node.child_by_field_name("arguments")
+    if name not in _MAPPING or listed is None:
+        return None
+    for child in listed.named_children:
+        if child.type == "closure_expression":
+            body = child.child_by_field_name("body")
+            if body is not None and body.type == "block" and body.named_child_count:
+                body = body.named_children[-1]
+            text = placed(source, body, depth - 1) if body else UNKNOWN
+            return UNKNOWN if text == UNKNOWN else text + _MAPPING[name]
+    return None
+
+
+def placed(source: bytes, node: "Node", depth: int = DEPTH) -> str:
+    """Return an expression's text; a local name of Rust gets its place."""
+    text = text_of(source, node, depth)
+    match = _LOCAL.match(text)
+    if match is None or match[1] in ("self", "super", "crate"):
+        return text
+    return f"{match[1]}@{node.start_byte}{text[match.end() :]}"
 
 
 def _made(source: bytes, node: "Node") -> str:

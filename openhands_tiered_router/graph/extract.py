@@ -336,24 +336,31 @@ class _Sweep:
     def finish(self) -> None:
         """Enter what patterns bind, now that it is known which name means which."""
         for scope, name, text, is_value in self.bound:
-
-            def meant(match: re.Match[str], scope: int = scope) -> str:
-                return self._at(scope, match[1], int(match[2]))
-
-            text = _PLACED.sub(meant, text) if is_value else text
+            text = self._with_places(scope, text) if is_value else text
             self._bind(scope, name, text[:TYPE_LIMIT], is_value)
+
+    def _with_places(self, scope: int, text: str) -> str:
+        """Return an expression with its local names as they are bound."""
+        if "@" not in text:
+            return text
+        return _PLACED.sub(lambda at: self._at(scope, at[1], int(at[2])), text)
 
     def _at(self, scope: int, name: str, at: int) -> str:
         """Return a name as its binding at a place is called."""
+        number = self._holding(scope, name, at)
+        return _numbered(name, number) if number else name
+
+    def _holding(self, scope: int, name: str, at: int) -> int | None:
+        """Return which binding of a name holds at a place, None if none does."""
         while scope >= 0:
             spans = self.spans.get((scope, name), ())
             held = [n for n, (first, last) in enumerate(spans) if first <= at < last]
             if held:
-                return _numbered(name, max(held, key=lambda n: spans[n]))
+                return max(held, key=lambda n: spans[n])
             if spans or self.drafts[scope].kind != NodeKind.FUNCTION:
                 break
             scope = self.drafts[scope].parent
-        return name
+        return None
 
     def _macro(self, scope: int, start: int, end: int, node: "Node") -> None:
         name = self._text(start, end) + MACRO
@@ -364,9 +371,11 @@ class _Sweep:
     def _as_bound(self, scope: int, before: str, start: int) -> str:
         """Return a receiver with its head as that is bound, or marked as a path."""
         head = _HEAD.match(before)
+        is_path = self.source[start - 1] == ord(":") and self.language.name == "rust"
+        if before == "self" and is_path:
+            return PATH
         if head is None or head[0] in ("self", "super", "crate"):
             return before
-        is_path = self.source[start - 1] == ord(":") and self.language.name == "rust"
         if head.end() == len(before) and is_path:
             return PATH + before
         return self._at(scope, head[0], start) + before[head.end() :]
@@ -378,6 +387,10 @@ class _Sweep:
         before = receiver(self.source, start, node)
         if before and (self.spans or self.language.name == "rust"):
             before = self._as_bound(scope, before, start)
+            before = self._with_places(scope, before)
+        elif self.spans and not before and (scope, name) in self.spans:
+            # in `let parse = parse(text);` the function is called
+            before = PATH if self._holding(scope, name, start) is None else ""
         overloads = self.language.overloads
         arguments = arguments_of(self.source, node) if overloads else None
         key = (scope, name, before, arguments)

@@ -11,14 +11,18 @@ TOKEN: Final = re.compile(r"[A-Za-z_$][\w$]*(?:(?:\.|::)[A-Za-z_$][\w$]*)*")
 WRAPPED: Final = "[]"
 """Before a node: something that holds such objects, a ``Vec`` or an ``Option``, and
 has none of their members itself (Rust)."""
+NATIVE: Final = "std:"
+"""Before the name of a type that is Rust's own: ``std:u8``, ``std:*`` of a pointer."""
+ITEMS: Final = "("
+"""Before the items of a tuple of Rust, which are nodes or empty, parted by ``;``."""
 _TUPLE: Final = re.compile(r"(?:^|<)\((.*)\)", re.DOTALL)
 
 
 def bare(part: str) -> str:
     """Return a component's name without its call or subscript."""
     part = part.removeprefix(PATH)
-    if "(" in part or "[" in part:
-        return part.partition("(")[0].partition("[")[0]
+    if "(" in part or "[" in part or "{" in part:
+        return part.partition("(")[0].partition("[")[0].partition("{")[0]
     return part
 
 
@@ -41,12 +45,12 @@ def type_arguments(text: str) -> list[str]:
     return split_types(text[1:])
 
 
-def split_types(text: str) -> list[str]:
+def split_types(text: str, mark: str = ",") -> list[str]:
     """Split at the commas outside of brackets, Rust's lifetimes left out."""
-    parts, depth = [""], 0
-    for char in text:
-        depth += (char in "<([") - (char in ">)]")
-        if char == "," and not depth:
+    parts, depth, mark = [""], 0, mark.strip()
+    for before, char in zip(" " + text, text, strict=False):
+        depth += (char in "<([") - (char in ">)]" and before != "-")
+        if char == mark and not depth:
             parts.append("")
         else:
             parts[-1] += char

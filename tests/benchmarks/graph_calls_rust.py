@@ -22,7 +22,9 @@ from pathlib import Path
 BODY = re.compile(r"DefId\(\d+:\d+ ~ (\S+)\):$")
 CALLEE = re.compile(r"^ {20}DefId\(\d+:\d+ ~ (\S+)\),")
 SPAN = re.compile(r"(?:fn_)?span: (\S+?):(\d+):(\d+): (\d+):(\d+) \(#0\)")
-RECEIVER = re.compile(r"^ {24}(?:&'\{erased\} (?:mut )?)?((?:\w+::)*\w+)(?![\w/])")
+RECEIVER = re.compile(
+    r"^ {24}(?:&'\{erased\} (?:mut )?)?((?:\w+::)*\w+(?![\w/])|\[\w+\])"
+)
 IMPL = re.compile(
     r"\bimpl\b(?:\s*<.*?>)?\s+(?:(.*?)\s+for\s+)?(.*?)\s*(?:where\b|\{|$)"
 )

@@ -18,9 +18,15 @@ QUERY: Final = """
   (scoped_type_identifier name: (type_identifier) @n)
   (generic_type type: (scoped_type_identifier name: (type_identifier) @n))
   (reference_type type: [(type_identifier) (primitive_type) (array_type)] @n)
+  (reference_type type: (generic_type type: (type_identifier) @n))
+  (dynamic_type trait: (type_identifier) @n)
   (primitive_type) @n (array_type) @n (pointer_type) @n (tuple_type) @n]) @d.m
 (impl_item trait: [(type_identifier) @x (generic_type type: (type_identifier) @x)
   (scoped_type_identifier) @x])
+(trait_item bounds: (trait_bounds [(type_identifier) @x
+  (generic_type type: (type_identifier) @x) (scoped_type_identifier) @x]))
+(associated_type name: (type_identifier) @n) @d.c
+(associated_type bounds: (trait_bounds . (_) @rt))
 (mod_item name: (identifier) @n body: (_)) @d.m
 (mod_item name: (identifier) !body) @i
 (macro_definition name: (identifier) @n) @d.f
@@ -38,7 +44,7 @@ QUERY: Final = """
 (function_item return_type: (_) @rt)
 (function_signature_item return_type: (_) @rt)
 [(parameter) (let_declaration) (let_condition) (match_expression) (for_expression)
- (closure_expression) (struct_item) (enum_variant) (type_parameter)
+ (closure_expression) (struct_item) (union_item) (enum_variant) (type_parameter)
  (where_predicate)] @bd
 (type_item type: (_) @rt)
 (const_item name: (identifier) @v type: (_) @vt)
@@ -55,7 +61,7 @@ QUERY: Final = """
 _USE: Final = re.compile(r"(?:pub(?:\s*\([^)]*\))?\s+)?use\s+(.*?);?\s*\Z", re.DOTALL)
 _CRATE: Final = re.compile(r"(?:pub\s+)?extern\s+crate\s+(\w+)(?:\s+as\s+(\w+))?")
 _OPENING: Final = (
-    "borrow borrow_mut expect expect_err into_inner lock read unwrap unwrap_or"
+    "borrow borrow_mut expect expect_err into into_inner lock read unwrap unwrap_or"
     " unwrap_or_default unwrap_or_else unwrap_unchecked write get_or_insert"
     " get_or_insert_with or_default or_insert or_insert_with or_insert_with_key"
 )
@@ -68,7 +74,7 @@ _KEEPING: Final = (
     " min min_by min_by_key next next_back nth ok ok_or ok_or_else or or_else peek"
     " peek_mut peekable pop pop_back pop_front remove replace rev skip skip_while"
     " split_off step_by swap_remove take take_while to_owned to_vec values values_mut"
-    " default find unwrap_err"
+    " default find unwrap_err windows chunks chunks_exact chunks_mut rchunks"
 )
 _MOD: Final = re.compile(r"(?:pub(?:\s*\([^)]*\))?\s+)?mod\s+(\w+)")
 

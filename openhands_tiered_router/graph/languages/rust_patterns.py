@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from openhands_tiered_router.graph.expressions import UNKNOWN, text_of
+from openhands_tiered_router.graph.expressions import HELD, UNKNOWN, placed
 from openhands_tiered_router.graph.languages.bound import FOR_GOOD, Bound
 from openhands_tiered_router.graph.texts import split_types
 
@@ -28,6 +28,8 @@ class _Given(NamedTuple):
     def inner(self) -> "_Given":
         """Return what an ``Option``, a ``Result`` or a reference to one holds."""
         if self.is_value:
+            if self.text.endswith(HELD):
+                return _Given(self.text.removesuffix(HELD))
             return _Given(f"{self.text}[]") if self.text != UNKNOWN else self
         match = _ARGUMENTS.search(self.text)
         held = split_types(match[1]) if match else []
@@ -38,8 +40,7 @@ class _Given(NamedTuple):
         if self.items:
             return self.items[index] if index < len(self.items) else _NOTHING
         if self.is_value:
-            called = re.search(r"\(\)(?:\[\])*\Z", self.text)
-            return _Given(f"{self.text}[{index}]") if called else _NOTHING
+            return _Given(f"{self.text}[{index}]") if self.text != UNKNOWN else self
         match = _TUPLE.search(self.text)
         parts = split_types(match[1]) if match else []
         return _Given(parts[index], False) if index < len(parts) else _NOTHING
@@ -48,13 +49,17 @@ class _Given(NamedTuple):
 _NOTHING: Final = _Given(UNKNOWN)
 _ARGUMENTS: Final = re.compile(r"<(.*)>", re.DOTALL)
 _TUPLE: Final = re.compile(r"\((.*)\)", re.DOTALL)
-_LOCAL: Final = re.compile(r"(?:r#)?([a-z_]\w*)(?=[.\[]|\Z)")
 _HOLDERS: Final = frozenset({"Some", "Ok"})
-_MAKERS: Final = re.compile(r"(?:Box|Rc|Arc|Cell|RefCell|Mutex|RwLock)::new\Z")
+_MAKERS: Final = re.compile(
+    r"(?:(?:Box|Rc|Arc|Cell|RefCell|Mutex|RwLock|ManuallyDrop|Pin|Wrapping)::new"
+    r"|Box::pin|(?:Rc|Arc)::clone|ManuallyDrop::into_inner|Cow::(?:Owned|Borrowed)"
+    r"|mem::(?:take|replace)|NonNull::from)\Z"
+)
+"""Functions that give what they are given, or what points to it."""
 _GIVING: Final = (
     "map map_or map_or_else and_then is_some_and is_ok_and is_none_or filter filter_map"
     " for_each flat_map any all find find_map position rposition take_while skip_while"
-    " map_while inspect retain partition max_by_key min_by_key sort_by_key"
+    " map_while inspect retain retain_mut partition max_by_key min_by_key sort_by_key"
     " sort_unstable_by_key sort_by sort_unstable_by max_by min_by binary_search_by"
     " binary_search_by_key partition_point dedup_by_key try_for_each then_with"
     " get_or_insert_with update with"
@@ -182,6 +187,9 @@ class _Reader:
     def _struct_item(self, node: "Node") -> Iterator[Bound]:
         yield from self._fields(node.child_by_field_name("body"), "")
 
+    def _union_item(self, node: "Node") -> Iterator[Bound]:
+        yield from self._fields(node.child_by_field_name("body"), "")
+
     def _enum_variant(self, node: "Node") -> Iterator[Bound]:
         name = self.text(node.child_by_field_name("name"))
         yield from self._fields(node.child_by_field_name("body"), f"{name}$")
@@ -206,16 +214,29 @@ class _Reader:
         yield from self._bounds(node, "name")
 
     def _where_predicate(self, node: "Node") -> Iterator[Bound]:
-        yield from self._bounds(node, "left")
+        if self._is_parameter(node, self.text(node.child_by_field_name("left"))):
+            yield from self._bounds(node, "left")
+
+    def _is_parameter(self, node: "Node", name: str) -> bool:
+        """Whether a name is a type parameter around a node: `Self` is none."""
+        around = node.parent
+        while around is not None:
+            listed = around.child_by_field_name("type_parameters")
+            for child in listed.named_children if listed else ():
+                if self.text(child.child_by_field_name("name") or child) == name:
+                    return True
+            around = around.parent
+        return False
 
     def _bounds(self, node: "Node", field: str) -> Iterator[Bound]:
         bounds = node.child_by_field_name("bounds")
         name = node.child_by_field_name(field)
         if bounds is None or name is None or name.type != "type_identifier":
             return
-        first = next((b for b in bounds.named_children if "type" in b.type), None)
-        if first is not None:
-            yield Bound(f"<{self.text(name)}>", self.text(first), False, 0, FOR_GOOD)
+        kinds = [self.text(b) for b in bounds.named_children if "type" in b.type]
+        if kinds:
+            text = " + ".join(kinds)
+            yield Bound(f"<{self.text(name)}>", text, False, 0, FOR_GOOD)
 
     # -- patterns
 
@@ -306,6 +327,10 @@ class _Reader:
         elif kind in ("block", "unsafe_block", "else_clause"):
             last = node.named_children[-1] if node.named_child_count else None
             yield from self._values(last, depth - 1)
+        elif kind == "array_expression":
+            first = node.named_children[0] if node.named_child_count else None
+            for text in self._values(first, depth - 1):
+                yield text + HELD
         elif kind in ("reference_expression", "parenthesized_expression"):
             inner = node.named_children[-1] if node.named_child_count else None
             yield from self._values(inner, depth - 1)
@@ -314,19 +339,11 @@ class _Reader:
             first = listed.named_child(0) if listed else None
             yield from self._values(first, depth - 1)
         else:
-            yield self._placed(node)
+            yield placed(self.source, node)
 
     def _only_wraps(self, call: "Node") -> bool:
         name = self.text(call.child_by_field_name("function"))
         return name in _HOLDERS or bool(_MAKERS.search(name))
-
-    def _placed(self, node: "Node") -> str:
-        """Return an expression's text; a local name gets its place."""
-        text = text_of(self.source, node)
-        match = _LOCAL.match(text)
-        if match is None or match[1] in ("self", "super", "crate"):
-            return text
-        return f"{match[1]}@{node.start_byte}{text[match.end() :]}"
 
 
 def _parts(node: "Node") -> "list[Node]":

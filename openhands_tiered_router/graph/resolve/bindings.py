@@ -1,11 +1,17 @@
 """Where a name is bound: through imports, re-exports, packages and stars."""
 
+from typing import Final
+
 from openhands_tiered_router.graph.constraints import built_here
 from openhands_tiered_router.graph.languages import Language, language_named
 from openhands_tiered_router.graph.resolve.index import directory_of
-from openhands_tiered_router.graph.resolve.interface import Interface, Symbol
+from openhands_tiered_router.graph.resolve.interface import IMPL, Interface, Symbol
 from openhands_tiered_router.graph.resolve.modules import PACKAGE, Modules
 from openhands_tiered_router.graph.resolve.tabled import tabled
+
+
+_HERE: Final = ("", "self")
+"""Modules of an import that mean the file itself."""
 
 
 class Bindings(Modules):
@@ -13,6 +19,10 @@ class Bindings(Modules):
 
     def member(self, node: str, name: str) -> str | None:
         """Return the method or nested type of a class; in `Names`."""
+        raise NotImplementedError
+
+    def walk(self, path: str, parts: list[str]) -> str | None:
+        """Resolve a path from the top of a file; in `Names`."""
         raise NotImplementedError
 
     def read(self, path: str, name: str) -> Symbol | None:
@@ -39,6 +49,9 @@ class Bindings(Modules):
         symbol = self.read(place, name)
         if symbol is None:
             return self._unbound(place, name)
+        if symbol.name == IMPL and symbol.kind == "m":
+            # the type may come from a `use a::*` of Rust
+            return self._unbound(place, name) or (place, symbol)
         if symbol.kind != "i":
             return place, symbol
         return self.imported(place, symbol.text, symbol.name)
@@ -47,7 +60,7 @@ class Bindings(Modules):
         self, path: str, module: str, name: str
     ) -> tuple[str, Symbol | None] | None:
         """Return what ``from module import name`` in `path` binds."""
-        if not module and name:
+        if module in _HERE and name:
             return self.binding(path, name)
         target = self.find_module(path, module)
         if not name:
@@ -105,8 +118,24 @@ class Bindings(Modules):
         for source in self._star_sources(place) or ():
             symbol = self.read(source, name)
             if symbol is not None and source != place:
-                return self.binding(source, name)
+                found = self.binding(source, name)
+                # what a file only imports may come from here
+                if found is not None or symbol.kind != "i":
+                    return found
+        if language.name == "rust":
+            return self._in_starred_module(place, name)
         return self._star_member(place, name, language)
+
+    def _in_starred_module(
+        self, place: str, name: str
+    ) -> tuple[str, Symbol | None] | None:
+        """Look into the modules inside of files that ``use a::b::*`` names."""
+        for module in self.outline(place).stars:
+            node = self.walk(place, module.split("::"))
+            found = self.member(node, name) if node and "::" in node else None
+            if found is not None:
+                return self._symbol_of(found)
+        return None
 
     def _star_member(
         self, place: str, name: str, language: Language

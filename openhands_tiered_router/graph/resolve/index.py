@@ -77,6 +77,7 @@ class Index:
         self._suffixes = Groups[str]()
         self._names = Groups[Key]()
         self._packages = Groups[Key]()
+        self._members = Groups[str]()
 
     # -- questions: each is one key, and depends on nothing else
 
@@ -106,6 +107,10 @@ class Index:
     def in_package(self, directory: str, name: str) -> tuple[str, ...]:
         """Return the files of a directory with that symbol; key ("dir:…", name)."""
         return tuple(sorted(self._packages.get((directory, name))))
+
+    def giving(self, name: str) -> tuple[str, ...]:
+        """Return the Rust files with a ``Type.member``; key ("impl:…", "")."""
+        return tuple(sorted(self._members.get(name)))
 
     # -- changes
 
@@ -169,6 +174,11 @@ class Index:
                     self._names.put((language.family, bare), came, True)
                 if changed is not None:
                     changed.add((f"name:{bare}", language.family))
+            is_member = language.name == "rust" and name[:1].isupper()
+            if is_member and (old is None) != (new is None):
+                self._members.put(name, path, new is not None)
+                if changed is not None:
+                    changed.add((f"impl:{name}", ""))
             if language.package_scope and (old is None) != (new is None):
                 self._packages.put((directory, name), path, new is not None)
                 if changed is not None:

@@ -22,16 +22,24 @@ from openhands_tiered_router.graph.model import (
     Variable,
 )
 from openhands_tiered_router.graph.resolve.overloads import Twin
+from openhands_tiered_router.graph.texts import type_arguments
 
 
-SELF: Final = frozenset({"self", "cls", "this", "Self", "@", "super", "super()"})
-"""Heads of expressions that mean the enclosing type."""
+_SELF: Final = frozenset({"self", "this", "Self", "@", "super", "super()"})
+_PYTHON_SELF: Final = _SELF | {"cls"}
 
 FIELD: Final = "="
 """Behind the name of a field whose type also has a method of that name."""
 
 EXTENSION: Final = "<"
 """Behind the name of a Rust trait that gives methods to a type from elsewhere."""
+
+IMPL: Final = "impl"
+"""Stands for the result of an ``impl`` block of Rust, which defines no type."""
+IMPLS: Final = ("impl", "unsafe impl")
+"""How the header of one begins."""
+ELSEWHERE: Final = "+"
+"""Behind the name of a Rust type from another file that has an ``impl`` block here."""
 
 type Locals = dict[tuple[int, str], Variable]
 """(scope, name) to the first binding of a variable in that scope."""
@@ -80,7 +88,9 @@ def interface_of(facts: FileFacts) -> Interface:
         symbols.setdefault(name, symbol)
     top = [found for found in facts.imports if found.scope < 0]
     for found in reversed(top):
-        if found.alias:
+        # `mod a; use a::a;` of Rust: the name is that of what is used
+        declared = not found.name and facts.language == "rust"
+        if found.alias and not (declared and found.alias in symbols):
             symbols[found.alias] = Symbol("i", found.module, found.name)
     apart = language_named(facts.language).fields_apart
     for name, symbol in _definitions(facts, local):
@@ -89,9 +99,15 @@ def interface_of(facts: FileFacts) -> Interface:
             symbols[name + FIELD] = before
         other = before is not None and _defined_elsewhere(before)
         if apart and symbol.kind == "m" and other:
-            continue  # an `impl` block of a type from another file
+            # an `impl` block of a type from another file
+            symbols[name + ELSEWHERE] = symbol
+            continue
+        if symbol.name == IMPL:
+            symbols[name + ELSEWHERE] = symbol
         symbols[name] = symbol
     if facts.language == "rust":
+        for name, symbol in _used_inside(facts):
+            symbols.setdefault(name, symbol)
         symbols.update(_extensions(facts, symbols))
     return Interface(
         language=facts.language,
@@ -110,7 +126,7 @@ def _definitions(facts: FileFacts, local: Locals) -> Iterator[tuple[str, Symbol]
     """
     twins = _twins(facts)
     bases = base_texts(facts)
-    bounds = _bounds(facts)
+    bounds = _bounds(facts, local)
     results: dict[str, str] = {}
     types: set[str] = set()
     hidden: list[bool] = []
@@ -136,7 +152,18 @@ def _definitions(facts: FileFacts, local: Locals) -> Iterator[tuple[str, Symbol]
                 continue  # a Rust `impl` block: the name means the type
             types.add(key)
             alias = definition.returns  # Rust's `type A = B;`
+            if kind == "m" and definition.signature.startswith(IMPLS):
+                alias = IMPL
             yield key, Symbol(kind, name, alias, False, bases.get(key, ()), inner)
+
+
+def _used_inside(facts: FileFacts) -> Iterator[tuple[str, Symbol]]:
+    """Yield what the modules inside of a Rust file import, and may export."""
+    for found in facts.imports:
+        around = facts.definitions[found.scope] if found.scope >= 0 else None
+        if around is not None and around.kind == NodeKind.MODULE and found.alias:
+            module = found.module.removeprefix("super").removeprefix("::")
+            yield f"{around.qualname}.{found.alias}", Symbol("i", module, found.name)
 
 
 def _extensions(facts: FileFacts, symbols: dict[str, Symbol]) -> dict[str, Symbol]:
@@ -195,7 +222,7 @@ def base_texts(facts: FileFacts) -> dict[str, tuple[str, ...]]:
 
 def _variables(facts: FileFacts, local: Locals) -> Iterator[tuple[str, Symbol]]:
     """Yield module variables, class attributes and what ``self.x`` is set to."""
-    bounds = _bounds(facts)
+    bounds = _bounds(facts, local)
     for variable in facts.variables:
         if variable.type == UNKNOWN or variable.name.startswith("<"):
             continue
@@ -212,16 +239,36 @@ def _variables(facts: FileFacts, local: Locals) -> Iterator[tuple[str, Symbol]]:
             yield key, Symbol("v", known.type, is_value=known.is_value)
 
 
-def _bounds(facts: FileFacts) -> dict[tuple[str, str], str]:
+def _bounds(facts: FileFacts, local: Locals) -> dict[tuple[str, str], str]:
     """Return the traits that bind type parameters, by type and parameter.
 
     Rust often binds them in the ``impl`` blocks only, under the same name.
     """
-    return {
-        (facts.definitions[v.scope].qualname.partition("#")[0], v.name[1:-1]): v.type
-        for v in reversed(facts.variables)
-        if v.scope >= 0 and v.name.startswith("<")
+    found: dict[tuple[str, str], str] = {}
+    bounds = [v for v in local.values() if v.scope >= 0 and v.name.startswith("<")]
+    if not bounds:
+        return found
+    declared = {
+        definition.name: _parameters(definition.signature, definition.name)
+        for definition in facts.definitions
+        if definition.kind == NodeKind.CLASS and "<" in definition.signature
     }
+    for variable in reversed(bounds):
+        owner, name = facts.definitions[variable.scope], variable.name[1:-1]
+        key = owner.qualname.partition("#")[0]
+        found[key, name] = variable.type
+        if owner.kind == NodeKind.MODULE and owner.name in declared:
+            given = _parameters(owner.signature.partition(" where ")[0], owner.name)
+            for own, called in zip(declared[owner.name], given, strict=False):
+                if called == name:
+                    found[key, own] = variable.type
+    return found
+
+
+def _parameters(header: str, name: str) -> list[str]:
+    """Return the type parameters behind the last mention of a type in a header."""
+    rest = header.rpartition(name)[2]
+    return [re.split(r"[ :=]", part)[0] for part in type_arguments(rest)]
 
 
 def _bounded(text: str, name: str, bounds: dict[tuple[str, str], str]) -> str:
@@ -247,6 +294,11 @@ def _owner(facts: FileFacts, variable: Variable) -> str | None:
     return None
 
 
+def own_names(language: str) -> frozenset[str]:
+    """Return the heads of expressions that mean the enclosing type."""
+    return _PYTHON_SELF if language == "python" else _SELF
+
+
 def enclosing_type(facts: FileFacts, scope: int) -> str | None:
     """Return the qualified name of the innermost type around a scope."""
     while scope >= 0:
@@ -261,10 +313,17 @@ def enclosing_type(facts: FileFacts, scope: int) -> str | None:
 
 
 def local_variables(facts: FileFacts) -> Locals:
-    """Return the first binding of each variable that is not an attribute."""
+    """Return the first binding of each variable that is not an attribute.
+
+    The bounds of one type parameter are put together.
+    """
     found: dict[tuple[int, str], Variable] = {}
     for variable in facts.variables:
-        found.setdefault((variable.scope, variable.name), variable)
+        key = (variable.scope, variable.name)
+        known = found.setdefault(key, variable)
+        if known is not variable and variable.name.startswith("<"):
+            text = f"{known.type} + {variable.type}"
+            found[key] = Variable(variable.scope, variable.name, text, False)
     return found
 
 
@@ -298,7 +357,7 @@ def globalise(
     if not variable.is_value or scope < 0:
         return variable
     head, separator, rest = _head(variable.type)
-    if head in SELF:
+    if head in own_names(facts.language):
         owner = enclosing_type(facts, scope)
         text = f"{owner}{separator}{rest}" if owner else ""
         return Variable(scope, variable.name, text, True) if text else None

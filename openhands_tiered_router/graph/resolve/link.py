@@ -13,7 +13,7 @@ from zlib import crc32
 from msgspec import Struct
 
 from openhands_tiered_router.graph.arguments import simple_type
-from openhands_tiered_router.graph.expressions import UNKNOWN
+from openhands_tiered_router.graph.expressions import PATH, UNKNOWN
 from openhands_tiered_router.graph.languages import language_of
 from openhands_tiered_router.graph.model import (
     CERTAIN,
@@ -31,7 +31,7 @@ from openhands_tiered_router.graph.resolve.modules import PACKAGE
 from openhands_tiered_router.graph.resolve.names import Names
 from openhands_tiered_router.graph.resolve.overloads import UNIVERSAL
 from openhands_tiered_router.graph.resolve.scopes import Scopes
-from openhands_tiered_router.graph.texts import WRAPPED, bare
+from openhands_tiered_router.graph.texts import ITEMS, NATIVE, WRAPPED, bare
 
 
 EXACT: Final = 1.0
@@ -159,7 +159,7 @@ class _File(Scopes):
 
     def _add(self, scope: int, target: str, kind: int, confidence: float) -> None:
         source = self.ids[scope] if scope >= 0 else self.path
-        if target == source or target.startswith((PACKAGE, WRAPPED)):
+        if target == source or target.startswith((PACKAGE, WRAPPED, NATIVE, ITEMS)):
             return
         kinds, best = self.found.get((source, target), (0, 0.0))
         self.found[source, target] = kinds | kind, max(best, confidence)
@@ -197,15 +197,21 @@ class _File(Scopes):
         scope, name, before = call.scope, call.name, call.receiver
         if name.endswith(MACRO):
             self._link_macro(scope, name)
+        elif before == PATH:
+            target, confidence = self._callee(scope, name, variables=False)
+            if target is not None:
+                self._add_call(call, target, confidence)
         elif before == UNKNOWN:
             self._guess_member(scope, name, ONLY_MEMBER)
         elif before:
             parts = before.split(".")
             target = self.chain(scope, parts, name)
             sure = EXACT
-            if target is None and self.receiver is None and self.traits:
+            if target is None and self.traits:
                 target = self.extension(name)
-                sure = ONE_OF_TWINS  # what is unknown may have such a method itself
+                if self.receiver is None:
+                    # what is unknown may have such a method itself
+                    sure = ONE_OF_TWINS
             if target is not None:
                 self._add_call(call, target, sure)
             elif not self._is_foreign(scope, bare(parts[0])):
@@ -294,8 +300,10 @@ class _File(Scopes):
                 for signature in declared.pop(key, ()):
                     self._add(signature, self.ids[index], _REFERENCES, EXACT)
 
-    def _callee(self, scope: int, name: str) -> tuple[str | None, float]:
-        """Resolve a bare name in call position."""
+    def _callee(
+        self, scope: int, name: str, *, variables: bool = True
+    ) -> tuple[str | None, float]:
+        """Resolve a bare name in call position, which variables may hide."""
         at = scope
         while at >= 0:
             if (at, name) in self.inner and self.sees(at, scope):
@@ -304,7 +312,7 @@ class _File(Scopes):
                 return self.imported(self.imports[at, name]), EXACT
             # Java calls no variables
             named = (at, name) in self.variables and self.language.name != "java"
-            if named and self.sees(at, scope):
+            if variables and named and self.sees(at, scope):
                 return self.called_variable(at, name), EXACT
             at = self.parents[at]
         target = self.names.symbol(self.path, name)

@@ -8,16 +8,16 @@ the same place, and calling a class gives an instance.
 import re
 from typing import Final
 
-from openhands_tiered_router.graph.arguments import Texts
 from openhands_tiered_router.graph.expressions import PATH
 from openhands_tiered_router.graph.languages import language_named
 from openhands_tiered_router.graph.model import path_of
-from openhands_tiered_router.graph.resolve.index import directory_of
 from openhands_tiered_router.graph.resolve.interface import FIELD, Symbol
-from openhands_tiered_router.graph.resolve.overloads import applicable, chosen
-from openhands_tiered_router.graph.resolve.rust import SELF, RustNames
+from openhands_tiered_router.graph.resolve.members import Members
+from openhands_tiered_router.graph.resolve.rust import SELF
 from openhands_tiered_router.graph.resolve.tabled import tabled
 from openhands_tiered_router.graph.texts import (
+    ITEMS,
+    NATIVE,
     TOKEN,
     WRAPPED,
     bare,
@@ -35,15 +35,15 @@ _OWN: Final = frozenset({"Self", "this", "Self()"})
 _WORDS: Final = frozenset({"Self", "Any", "None", "Optional", "list", "dict", "str"})
 
 
-class Names(RustNames):
+class Names(Members):
     """Answers questions about names; see `Tabled` for how answers are kept."""
 
     def symbol(self, place: str, name: str) -> str | None:
         """Return the node that a module-level name refers to."""
         found = self.binding(place, name)
-        return self._node(found) if found else None
+        return self.node_of(found) if found else None
 
-    def _node(self, found: tuple[str, Symbol | None]) -> str | None:
+    def node_of(self, found: tuple[str, Symbol | None]) -> str | None:
         place, symbol = found
         if symbol is None:
             return place
@@ -61,7 +61,7 @@ class Names(RustNames):
         symbol = found[1]
         if symbol is not None and symbol.kind == "v":
             return self.typed(found[0], symbol)
-        return self._node(found)
+        return self.node_of(found)
 
     def typed(self, path: str, symbol: Symbol) -> str | None:
         """Return the type of a variable."""
@@ -141,6 +141,9 @@ class Names(RustNames):
         """Resolve a Rust path that nothing imported: ``crate::a::B``, ``other::f``."""
         if self.outline(path).language != "rust":
             return None
+        native = self.native_path(parts)
+        if native is not None:
+            return native
         for count in range(len(parts), 0, -1):
             place = self.find_module(path, "::".join(parts[:count]))
             if place:
@@ -186,8 +189,14 @@ class Names(RustNames):
 
     def _step(self, node: str, part: str, *, last: bool, callee: bool) -> str | None:
         name = bare(part)
+        if name == "enumerate" and self._is_rust(node) and not (last and callee):
+            return self.counted(node)
         if node.startswith(WRAPPED):
             return None if last and callee else self.taken_out(node, name)
+        if node.startswith(ITEMS):
+            return self.unwound(node, f"[{name}]") if name.isdigit() else None
+        if node.startswith(NATIVE):
+            return None if last and callee else self.native(node, part)
         if "::" not in node:
             return self.symbol(node, name) if last else self.holds(node, name)
         if not self.is_type(node):
@@ -217,29 +226,27 @@ class Names(RustNames):
             called_only: Whether an uncalled function stays one; else it is
                 taken for a property.
         """
-        if node.startswith(WRAPPED):
-            return self._opened(node, part)
+        if node.startswith((WRAPPED, NATIVE, ITEMS)):
+            return self.unwound(node, part)
         _, call, rest = part.partition("()")
-        index = _ITEM.search(rest) if call and rest else None
+        rust = bool(rest) and self._is_rust(node)
+        index = _ITEM.search(rest) if call and rest and not rust else None
         if index:
             return self.item(node, int(index[1]))
         found: str | None = node
         if "::" in node and (call or not (called_only or self.is_type(node))):
             found = self.result(node)
-        return self._opened(found, part) if found is not None else None
+        if found is None or part[-1] not in "]}":
+            return found
+        if self._is_rust(found):
+            return self.unwound(found, part)
+        return self.element(found) if part.endswith("[]") else found
 
-    def _opened(self, node: str, part: str) -> str | None:
-        """Return what the subscripts behind a name take out of an object.
-
-        A type stands for its containers, so that one subscript is as good as two;
-        Rust's holders are opened one by one.
-        """
-        found: str | None = node
-        while found is not None and part.endswith("[]"):
-            held = found.startswith(WRAPPED)
-            found = self.element(found)
-            part = part[:-2] if held else ""
-        return found
+    def _is_rust(self, node: str) -> bool:
+        return (
+            node.startswith((WRAPPED, NATIVE, ITEMS))
+            or self.outline(path_of(node)).language == "rust"
+        )
 
     def item(self, node: str, index: int) -> str | None:
         """Return the type of one item of the tuple that a function gives."""
@@ -255,6 +262,8 @@ class Names(RustNames):
         """Return what an object holds; a type stands for its container too."""
         if node.startswith(WRAPPED):
             return node[len(WRAPPED) :]
+        if node.startswith(ITEMS):
+            return None
         if "::" not in node or not self.is_type(node):
             return node
         if self.outline(path_of(node)).language == "rust":
@@ -262,103 +271,6 @@ class Names(RustNames):
             return self.aliased(item) if item else node
         getter = self.member(node, "__getitem__") or self.member(node, "__iter__")
         return self.result(getter) if getter else node
-
-    def is_type(self, node: str) -> bool:
-        """Whether a node has members of its own: a class or a namespace."""
-        path, _, qualname = node.partition("::")
-        symbol = self.read(path, qualname.partition("#")[0]) if qualname else None
-        return symbol is not None and symbol.kind in "cm"
-
-    @tabled
-    def bases(self, node: str) -> tuple[str, ...]:
-        """Return the classes that a class is declared to extend."""
-        path, _, qualname = node.partition("::")
-        symbol = self.read(path, qualname.partition("#")[0])
-        found = [self._base(path, text) for text in (symbol.bases if symbol else ())]
-        if symbol is not None and symbol.kind == "c" and symbol.name:
-            found.append(self.aliased(node))
-        return tuple(b for b in found if b and b != node and not b.startswith(WRAPPED))
-
-    def _base(self, path: str, text: str) -> str | None:
-        token = TOKEN.search(text)
-        node = self.walk(path, re.split(r"\.|::", token[0])) if token else None
-        return node if node and self.is_type(node) else None
-
-    @tabled
-    def lineage(self, node: str) -> tuple[str, ...]:
-        """Return a class and all it inherits from, breadth first."""
-        found = {node: None}
-        waiting = [node]
-        while waiting:
-            for base in self.bases(waiting.pop(0)) or ():
-                if base not in found:
-                    found[base] = None
-                    waiting.append(base)
-        return tuple(found)
-
-    @tabled
-    def member(self, node: str, name: str) -> str | None:
-        """Return the method or nested type of a class, inherited ones included."""
-        for owner in self.lineage(node) or (node,):
-            symbol = self._own(owner, name)
-            if symbol is not None and symbol[1].kind in "fcm":
-                return f"{symbol[0]}::{symbol[1].text}"
-        return None
-
-    def overloads(
-        self, node: str, arguments: Texts, *, typed: bool = True
-    ) -> tuple[str, ...]:
-        """Return the functions of a node's name that take such arguments.
-
-        Those of the type itself come before what it inherits. None, if nothing is
-        known of any parameters, or if they do not fit what is known.
-
-        Args:
-            node: One of them.
-            arguments: As `chosen` takes them.
-            typed: False to go by their number alone.
-        """
-        path, _, qualname = node.partition("::")
-        key = qualname.partition("#")[0]
-        symbol = self.read(path, key)
-        if symbol is None or not symbol.twins:
-            return ()
-        strict = self._is_jvm(path)
-        owner, dot, name = key.rpartition(".")
-        lineage = self.lineage(f"{path}::{owner}") if dot else ()
-        homes = [(path, symbol)]
-        for base in (lineage or ())[1:]:
-            inherited = self._own(base, name)
-            homes += [(path_of(base), inherited[1])] if inherited else []
-        for home, found in homes:
-            twins = found.twins
-            if typed:
-                names = chosen(twins, arguments, strict=strict)
-            else:
-                names = applicable(twins, arguments)
-            if names:
-                return tuple(f"{home}::{name}" for name in names)
-        # which of them is called is open, as the rest of the language is
-        return tuple(f"{path}::{name}" for name, _ in symbol.twins)
-
-    def own(self, owner: str, name: str) -> str | None:
-        """Return a type's member, inherited ones left out."""
-        found = self._own(owner, name)
-        return f"{found[0]}::{found[1].text}" if found else None
-
-    def _own(self, owner: str, name: str) -> tuple[str, Symbol] | None:
-        """Return a class's own member; a Go type's may be in another file."""
-        path, _, qualname = owner.partition("::")
-        key = f"{qualname.partition('#')[0]}.{name}"
-        symbol = self.read(path, key)
-        if symbol is not None:
-            return path, symbol
-        language = language_named(self.outline(path).language)
-        if not language.receiver_types or not language.package_scope:
-            return None
-        home = self._in_package(directory_of(path), key)
-        symbol = self.read(home, key) if home else None
-        return (home, symbol) if home and symbol else None
 
     @tabled
     def attribute(self, node: str, name: str) -> str | None:
@@ -404,7 +316,12 @@ class Names(RustNames):
     def _seen_from(self, path: str, owner: str, text: str) -> str | None:
         """Return the type that a text means inside of a type: a nested one first."""
         token = TOKEN.match(text)
-        nested = language_named(self.outline(path).language).own_members
+        language = language_named(self.outline(path).language)
+        nested = language.own_members
+        if "." in owner and language.name == "rust" and token and token[0] == text:
+            found = self.in_modules(path, owner, text)
+            if found is not None:
+                return found
         while nested and token and owner and "." not in token[0]:
             found = self.member(f"{path}::{owner}", token[0])
             if found is not None and self.is_type(found):

@@ -16,16 +16,38 @@ from openhands_tiered_router.graph.model import (
 )
 from openhands_tiered_router.graph.resolve.interface import (
     EXTENSION,
-    SELF,
+    IMPLS,
     Locals,
     enclosing_type,
     local_variables,
+    own_names,
 )
 from openhands_tiered_router.graph.resolve.names import Names
-from openhands_tiered_router.graph.texts import bare
+from openhands_tiered_router.graph.resolve.rust import NATIVES
+from openhands_tiered_router.graph.texts import NATIVE, WRAPPED, bare
 
 
+_FOREIGN: Final = (NATIVE, WRAPPED)
+_HOLDING: Final = ("[", "Vec", "Option", "Result", "Box", "Iterator")
+_POINTER: Final = re.compile(r"\bfor (?:\w+::)*((?:Box|Rc|Arc|Pin)<.*>)")
 _WORD: Final = re.compile(r"(?<![\w:'])[A-Z]\w*")
+
+
+def _fits(node: str, kind: str) -> bool:
+    """Whether a type from elsewhere may be that of an ``impl`` block of Rust.
+
+    Args:
+        node: The type, as `Names` writes it.
+        kind: The name of the block: ``u8``, ``[u8]``, ``*const_T``, ``T`` for any.
+    """
+    if len(kind) == 1:
+        return True
+    if node.startswith(WRAPPED):
+        return kind.startswith(_HOLDING)
+    name = node.removeprefix(NATIVE)
+    return (
+        kind == name or (name == "str" and kind == "String") or kind[0] == name == "*"
+    )
 
 
 class Scopes:
@@ -36,6 +58,7 @@ class Scopes:
         self.facts = facts
         self.path = facts.path
         self.language: Language = language_named(facts.language)
+        self.own_names = own_names(facts.language)
         self.receiver: str | None = None
         """What the last chain's callee was looked for in."""
         self.ids = [facts.node_id(index) for index in range(len(facts.definitions))]
@@ -45,13 +68,16 @@ class Scopes:
         """Whether any type parameter has a bound."""
         self.inner: dict[tuple[int, str], int] = {}
         self.imports: dict[tuple[int, str], Import] = {}
-        for index, definition in enumerate(facts.definitions):
-            if definition.parent >= 0:
-                mark = MACRO if definition.returns == DEFINES_MACRO else ""
-                self.inner[definition.parent, definition.name + mark] = index
         for entry in facts.imports:
             if entry.scope >= 0 and entry.alias:
                 self.imports.setdefault((entry.scope, entry.alias), entry)
+        for index, definition in enumerate(facts.definitions):
+            if definition.parent >= 0:
+                mark = MACRO if definition.returns == DEFINES_MACRO else ""
+                key = definition.parent, definition.name + mark
+                known = key in self.inner or key in self.imports
+                if not (known and definition.signature.startswith(IMPLS)):
+                    self.inner[key] = index
 
     def module(self, entry: Import) -> str:
         """Return an import's module; ``super`` in an inline module is the file."""
@@ -95,7 +121,7 @@ class Scopes:
             return True
         around = self.facts.definitions[at]
         if around.kind == NodeKind.MODULE:
-            return not around.signature.startswith(("impl", "unsafe impl"))
+            return not around.signature.startswith(IMPLS)
         return around.kind != NodeKind.CLASS
 
     def called_variable(self, scope: int, name: str) -> str | None:
@@ -124,7 +150,11 @@ class Scopes:
         if not known:
             owner, rest = self.outside(parts)
         if rest and owner is not None:
-            owner = self.names.given(owner, rest)
+            given = self.names.given(owner, rest)
+            if given is None and owner.rpartition("::")[2] in NATIVES:
+                # `self` in Rust's `impl A for u8`
+                given = self.names.given(NATIVES[owner.rpartition("::")[2]], rest)
+            owner = given
         self.receiver = owner
         found = self.names.follow(owner, [name], callee=True)
         if found is None and parts == ["self"] and self.language.name == "rust":
@@ -149,11 +179,14 @@ class Scopes:
     def head(self, scope: int, parts: list[str]) -> tuple[str | None, list[str], bool]:
         """Return (node, remaining parts, whether the first part is local)."""
         first = bare(parts[0])
-        called = self.language.name == "java" and "()" in parts[0]
+        called = self.language.name in ("java", "rust") and f"{first}()" in parts[0]
         is_path = called or parts[0].startswith(PATH)
         if first == "super" and self.language.name == "rust":
             return self.above(scope), parts[1:], True
-        if first in SELF:
+        if first in self.own_names:
+            given = self.given_field(scope, parts[1]) if len(parts) > 1 else None
+            if given is not None:
+                return given, parts[2:], True
             return self.enclosing(scope, first), parts[1:], True
         trait = self.bound(scope, first) if first[:1].isupper() else ""
         if trait:
@@ -201,11 +234,43 @@ class Scopes:
         trait = self.bound(scope, owner) if self.generic else ""
         if trait:  # impl<T: Trait> Other for &T
             return self.declared(scope, trait)
+        pointed = self.pointed(scope) if word == "self" else None
+        if pointed is not None:
+            return pointed
         node = self.names.implemented(self.path, owner)
         if word != "super":
             return node
         bases = self.names.bases(node)
         return bases[0] if bases else None
+
+    def given_field(self, scope: int, name: str) -> str | None:
+        """Return the trait that a field's type is bound by in this ``impl`` block."""
+        owner = enclosing_type(self.facts, scope) if self.generic else None
+        struct = self.types_here.get(owner) if owner else None
+        field = self.variables.get((struct, name)) if struct is not None else None
+        trait = self.bound(scope, field.type.lstrip("& ")) if field else ""
+        return self.declared(scope, trait) if trait else None
+
+    @cached_property
+    def types_here(self) -> dict[str, int]:
+        """The classes that the file defines, by qualified name."""
+        return {
+            definition.qualname: index
+            for index, definition in enumerate(self.facts.definitions)
+            if definition.kind == NodeKind.CLASS
+        }
+
+    def pointed(self, scope: int) -> str | None:
+        """Return what ``self`` points to in Rust's ``impl A for Box<B>``."""
+        if self.language.name != "rust":
+            return None
+        while scope >= 0:
+            header = self.facts.definitions[scope].signature
+            match = _POINTER.search(header) if header.startswith(IMPLS) else None
+            if match:
+                return self.declared(scope, match[1])
+            scope = self.parents[scope]
+        return None
 
     def variable_type(
         self, scope: int, variable: Variable, depth: int = 5
@@ -227,6 +292,8 @@ class Scopes:
         A Rust trait's methods can be called only where the trait is in sight. It is
         the trait's declaration, or the definition for the only such type.
         """
+        if self.receiver is not None and not self.receiver.startswith(_FOREIGN):
+            return None
         found: set[str] = set()
         for trait in self.traits:
             path, _, qualname = trait.partition("::")
@@ -234,7 +301,12 @@ class Scopes:
             declared = self.names.own(trait, name)
             if given is None or declared is None:
                 continue
-            kind = given.bases[0] if len(given.bases) == 1 else ""
+            kinds = given.bases
+            if self.receiver is not None:
+                kinds = tuple(kind for kind in kinds if _fits(self.receiver, kind))
+                if not kinds:
+                    continue
+            kind = kinds[0] if len(kinds) == 1 else ""
             own = self.names.own(f"{path}::{kind}", name) if kind else None
             found.add(own or declared)
         return found.pop() if len(found) == 1 else None
@@ -275,8 +347,8 @@ class Scopes:
     ) -> str | None:
         """Evaluate an expression that a local variable is set to."""
         first, at = bare(parts[0]), scope
-        called = self.language.name == "java" and "()" in parts[0]
-        unbound = called or first in SELF or parts[0].startswith(PATH)
+        called = self.language.name in ("java", "rust") and f"{first}()" in parts[0]
+        unbound = called or first in self.own_names or parts[0].startswith(PATH)
         while at >= 0 and not unbound:
             bound = self.variables.get((at, first))
             if bound is variable:
@@ -285,10 +357,29 @@ class Scopes:
                 owner = self.variable_type(at, bound, depth - 1)
                 return self.member_value(owner, parts)
             at = self.parents[at]
+        if len(parts) == 2 and first[:1].isupper():
+            found = self.variant(scope, first, parts[1])
+            if found is not None:
+                return found
         owner, rest, known = self.head(scope, parts)
         if not known:
             return self.names.value_of(self.path, ".".join(parts))
         return self.member_value(owner, [parts[0], *rest]) if rest else owner
+
+    def variant(self, scope: int, name: str, field: str) -> str | None:
+        """Return a field of an enum's variant that Rust imports: ``use Enum::*``."""
+        if self.language.name != "rust":
+            return None
+        for entry in self.facts.imports:
+            in_sight = entry.scope < 0 or entry.scope == scope
+            if in_sight and (entry.name == "*" or entry.alias == name):
+                variant = name if entry.name == "*" else entry.name
+                owner = self.names.walk(self.path, self.module(entry).split("::"))
+                if owner and self.names.is_type(owner):
+                    found = self.names.attribute(owner, f"{variant}${field}")
+                    if found is not None:
+                        return found
+        return None
 
     def member_value(self, owner: str | None, parts: list[str]) -> str | None:
         if owner is None or len(parts) == 1:

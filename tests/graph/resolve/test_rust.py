@@ -147,8 +147,10 @@ def test_traits_in_sight_add_methods_to_other_types(calls):
         "pub trait Twice { fn twice(&self); }\nimpl Twice for u8 { fn twice(&self) {} }"
     )
     used = "use crate::m::Twice;\nfn f(x: u8) { x.twice(); }"
-    assert calls(used, m=trait) == set()
-    assert calls(used, least=0.9, m=trait) == {"m.rs::u8.twice"}
+    assert calls(used, m=trait) == {"m.rs::u8.twice"}
+    unknown = used.replace("x: u8", "x: Foreign")
+    assert calls(unknown, m=trait) == set()
+    assert calls(unknown, least=0.9, m=trait) == {"m.rs::u8.twice"}
     assert calls("fn f(x: u8) { x.twice(); }", least=0.9, m=trait) == set()
 
 
@@ -180,3 +182,93 @@ def test_self_in_such_a_block_has_its_own_methods_and_the_types(calls):
     trait Go { fn f(&self); fn own(&self); }
     impl Go for A { fn f(&self) { self.done(); self.own(); } fn own(&self) {} }"""
     assert calls(text) == {"A.done", "lib.rs::A.own"}
+
+
+TRAITS = """
+pub trait Base { fn base(&self); }
+pub trait Over: Base { type Part: Base; fn part(&self) -> Self::Part; }
+pub trait Other { fn other(&self); }
+pub struct Held<T> { x: T, y: Option<(u8, B)> }
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "callees"),
+    [
+        ("fn f<T: Over>(x: T) { x.base(); }", {"Base.base"}),
+        ("fn f<T: Over>(x: T) { x.part().base(); }", {"Over.part", "Base.base"}),
+        ("fn f<T: Clone + Other>(x: T) { x.other(); }", {"Other.other"}),
+        ("fn f<T>(x: T) where T: Clone, T: Other { x.other(); }", {"Other.other"}),
+        ("fn f(x: impl Into<B>) { x.into().done(); }", {"B.done"}),
+        ("fn f(x: &impl AsRef<B>) { x.as_ref().done(); }", {"B.done"}),
+        (
+            "impl<S: Other> Held<S> { fn f(&self) { self.x.other(); } }\n"
+            "impl<T: Clone> Held<T> { fn g(&self) {} }",
+            {"Other.other"},
+        ),
+        (
+            "impl<T> Held<T> { fn f(self) { self.y.unwrap().1.done(); } }",
+            {"B.done"},
+        ),
+        (
+            "impl<T> Held<T> {"
+            " fn f(self) { if let Some((_, b)) = self.y { b.done(); } } }",
+            {"B.done"},
+        ),
+        ("impl Base for Box<B> { fn f(&self) { (**self).done(); } }", {"B.done"}),
+        ("impl<'a> Base for &'a Held<u8> { fn f(&self) { g() } }\nfn g() {}", {"g"}),
+    ],
+)
+def test_traits_give_their_members_to_what_they_bind(calls, text, callees):
+    found = {name.removeprefix("lib.rs::") for name in calls(TRAITS + text)}
+    assert found == callees
+
+
+@pytest.mark.parametrize(
+    ("body", "callees"),
+    [
+        ("a.maybe().map(|x| x.done()).unwrap();", {"A.maybe", "B.done"}),
+        (
+            "let y = a.list.iter().map(|x| A::new()); y.next().unwrap().go();",
+            {"A.new", "A.go"},
+        ),
+        ("let y = c.then(|| B).unwrap(); y.done();", {"B.done"}),
+        ("a.maybe().and_then(|x| a.tried()).unwrap().done();", None),
+        ("(&mut a.b).done();", {"B.done"}),
+        ("let list = [A::new(); 2]; for x in list { x.done(); }", {"A.new", "A.done"}),
+        ("for pair in a.list.windows(2) { pair[0].done(); }", {"B.done"}),
+        (
+            "let it = a.list.iter().enumerate(); it.next().unwrap().1.done();",
+            {"B.done"},
+        ),
+        ("<A>::new(); <A as Clone>::new();", {"A.new"}),
+        ("self::g();", {"lib.rs::g"}),
+        ("let g = g(a); g.done();", {"lib.rs::g", "B.done"}),
+    ],
+)
+def test_expressions_keep_the_type_of_what_they_hold(calls, body, callees):
+    text = f"fn f(a: A, c: bool) {{ {body} }}\nfn g(a: A) -> B {{ B }}"
+    assert calls(text) == (callees or {"A.maybe", "A.tried", "B.done"})
+
+
+def test_an_impl_block_in_another_file_gives_members_to_its_type(calls):
+    other = (
+        "use crate::t::A;\npub trait Twice { fn twice(&self) {} }\n"
+        "impl A { pub fn more(&self) { self.done(); } }\nimpl Twice for A {}"
+    )
+    text = "use crate::m::Twice;\nfn f(a: A) { a.more(); a.twice(); A::more(&a); }"
+    assert calls(text, m=other) == {"m.rs::A.more", "m.rs::Twice.twice"}
+
+
+def test_a_star_takes_from_modules_inside_of_files(calls):
+    inner = "pub mod inner { pub struct C; impl C { pub fn new() -> C { C } } }"
+    text = "use crate::m::inner::*;\nfn f() { C::new(); }"
+    assert calls(text, m=inner) == {"m.rs::inner.C.new"}
+    used = "mod one { pub use crate::m::inner::C; }\nfn f() { one::C::new(); }"
+    assert calls(used, m=inner) == {"m.rs::inner.C.new"}
+
+
+def test_imported_variants_bind_what_they_hold(calls):
+    body = "match k { One(x) => x.done(), _ => {} }"
+    text = f"use crate::t::Kind::*;\nfn f(k: Kind) {{ {body} }}"
+    assert calls(text) == {"A.done"}
