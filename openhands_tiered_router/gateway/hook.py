@@ -29,6 +29,13 @@ from openhands_tiered_router.gateway.call import (
     is_routed,
 )
 from openhands_tiered_router.gateway.clients import Client, Clients, client_of
+from openhands_tiered_router.gateway.keep_alive import (
+    KeepAlive,
+    Sent,
+    leaves_turn,
+    prompt_of,
+    send_by_proxy,
+)
 from openhands_tiered_router.gateway.pending import Pending
 from openhands_tiered_router.gateway.routing import GatewayRouter, Route
 from openhands_tiered_router.gateway.settings import (
@@ -40,6 +47,7 @@ from openhands_tiered_router.gateway.settings import (
 from openhands_tiered_router.gateway.unbroken import begun, in_thread
 from openhands_tiered_router.guards.budget.errors import MaxBudgetReached
 from openhands_tiered_router.policy.outcome import Usage
+from openhands_tiered_router.policy.request import Purpose
 
 
 logger = logging.getLogger(__name__)
@@ -57,6 +65,7 @@ class Gateway(CustomLogger):
         self._opening: asyncio.Task[GatewayRouter] | None = None
         self._clients: Clients | None = None
         self._pending = Pending()
+        self._alive = KeepAlive(self._pending, send_by_proxy)
 
     async def open(self) -> GatewayRouter:
         """Reads the configuration, once however many wait for it; not at import, which
@@ -77,6 +86,7 @@ class Gateway(CustomLogger):
 
     async def close(self) -> None:
         """Books what is still under way, as left by its client."""
+        self._alive.stop_all()
         await self._give_up(self._pending.all())
 
     async def async_pre_call_hook(
@@ -129,6 +139,13 @@ class Gateway(CustomLogger):
             setting_out.add_done_callback(self._nobody_waits)
             raise
         self._pending.add(data["litellm_call_id"], route)
+        if router.keeps_alive and route.purpose is Purpose.TURN:
+            self._alive.stop(call.session_id)
+            route.bodies = {
+                key: body
+                for key, target in zip(route.order, (first, *others), strict=True)
+                if (body := prompt_of(call.wire, {**data, **target})) is not None
+            }
         data.update(first, fallbacks=others, num_retries=0)
 
     async def async_post_call_response_headers_hook(
@@ -153,15 +170,20 @@ class Gateway(CustomLogger):
         if route is None or self._router is None:
             return
         logged = kwargs.get("standard_logging_object") or {}
+        key = _key(logged)
         await in_thread(
             self._router.answered,
             route,
-            _key(logged),
+            key,
             usage=_usage(logged),
             cost=logged.get("response_cost"),
             first_token=_first_token(kwargs),
             response_id=getattr(response_obj, "id", None),
         )
+        body = route.bodies.get(key)
+        if body is not None and _usage(logged).cached:
+            sent = Sent(call=route.call, key=key, body=body)
+            self._alive.follow(self._router, sent, asked=leaves_turn(response_obj))
 
     async def async_log_failure_event(
         self,

@@ -7,6 +7,7 @@ an SDK conversation's calls do.
 from __future__ import annotations
 
 import logging
+import os
 from collections import OrderedDict
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field, replace
@@ -24,7 +25,12 @@ from openhands_tiered_router.calls.steps import Blocking, Reply, Step
 from openhands_tiered_router.gateway.arrival import Arrivals, left_out
 from openhands_tiered_router.gateway.call import GatewayCall
 from openhands_tiered_router.gateway.clients import Client
+from openhands_tiered_router.gateway.settings import WORKERS
 from openhands_tiered_router.policy.decision import Decision, Reason
+from openhands_tiered_router.policy.economics.keep_alive import (
+    due_after,
+    worth_pinging,
+)
 from openhands_tiered_router.policy.outcome import Attempt, ErrorKind, Usage
 from openhands_tiered_router.policy.request import Purpose, RoutingRequest
 from openhands_tiered_router.policy.session import CHARS_PER_TOKEN, SessionState
@@ -35,6 +41,10 @@ logger = logging.getLogger(__name__)
 
 MAX_RESPONSES: Final = 10_000
 """Answers of the Responses API of which it is remembered who gave them."""
+
+
+class PingRefused(Exception):
+    """A cache is not to be kept alive."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -49,6 +59,8 @@ class Route(Call):
     permits: dict[str, Permit] = field(default_factory=dict)
     """By endpoint key, what the breaker said when the request set out."""
     sent_at: float = 0.0
+    bodies: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """By endpoint key, what was sent, where its cache may have to be kept alive."""
 
 
 class GatewayRouter:
@@ -103,6 +115,11 @@ class GatewayRouter:
         Raises:
             MaxBudgetReached: A budget does not allow the call; says how to go on.
         """
+        return self._set_out(call)
+
+    def _set_out(
+        self, call: GatewayCall, purpose: Purpose | None = None, only: str | None = None
+    ) -> Route:
         setup, session = self._setup(), SessionRecord()
         if call.client is not None:
             budgets = (*setup.budgets, *call.client.budgets())
@@ -114,12 +131,15 @@ class GatewayRouter:
             call=call,
             session_id=call.session_id,
             conversation=call.conversation,
-            purpose=_purpose(call, session),
+            purpose=purpose or _purpose(call, session),
             session=session,
         )
         able = _carry_out(
-            route.admit(partial(self._read, route), partial(self._bound, route))
+            route.admit(partial(self._read, route), partial(self._bound, only, route))
         )
+        cap = route.decision.cap
+        if only is not None and cap is not None and setup.endpoint(only).tier > cap:
+            raise PingRefused  # the next turn will go elsewhere
         route.order = self._admitted(route, [e.key for e in able])
         try:
             _carry_out(route.spending.reserve(route.order[0]))
@@ -128,6 +148,44 @@ class GatewayRouter:
             raise
         route.sent_at = clock.now()
         return route
+
+    @property
+    def keeps_alive(self) -> bool:
+        """Whether caches are kept alive: by ``[cache] keep_alive``, in one process."""
+        return self._setup().cache.keep_alive and not os.environ.get(WORKERS)
+
+    def ping_due(self, call: GatewayCall, key: str) -> float | None:
+        """When the endpoint's cache of a conversation is to be used again, epoch
+        seconds; ``None``: it holds none, or the configuration has no such endpoint."""
+        setup = self._setup()
+        if call.session_id is None or key not in setup.endpoints:
+            return None
+        endpoint = setup.endpoint(key)
+        warm = setup.fleet.session(call.session_id).state.warm.get(endpoint.cache_id)
+        return None if warm is None else warm.used_at + due_after(endpoint)
+
+    def worth_pinging(
+        self, call: GatewayCall, key: str, *, pings: int, asked: bool
+    ) -> bool:
+        """See ``policy.economics.keep_alive``; now is when it is due."""
+        due = self.ping_due(call, key)
+        if due is None or clock.now() < due or call.session_id is None:
+            return False  # a request of the conversation came meanwhile
+        setup = self._setup()
+        endpoint = setup.endpoint(key)
+        state = setup.fleet.session(call.session_id).state
+        if clock.now() - due > endpoint.cache_ttl - due_after(endpoint):
+            return False  # too late: it is dead
+        return worth_pinging(state, endpoint, pings=pings, asked=asked)
+
+    def set_out_ping(self, call: GatewayCall, key: str) -> Route:
+        """Books a ping like any request; it goes to that endpoint alone.
+
+        Raises:
+            MaxBudgetReached: A budget does not allow it.
+            PingRefused: A budget has the conversation go on below that tier.
+        """
+        return self._set_out(call, Purpose.KEEP_ALIVE, key)
 
     def failed(self, route: Route, key: str, error: Exception) -> None:
         """An endpoint failed; another may be tried. LiteLLM tells of some twice."""
@@ -163,7 +221,12 @@ class GatewayRouter:
             self._gave[response_id] = route.call.client, key
             if len(self._gave) > MAX_RESPONSES:
                 self._gave.popitem(last=False)
-        route.learn(route.setup.endpoint(key), usage, sent_at=sent_at)
+        endpoint = route.setup.endpoint(key)
+        route.learn(endpoint, usage, sent_at=sent_at)
+        if route.purpose is Purpose.KEEP_ALIVE:
+            with route.session.lock:
+                state = route.session.state.kept_alive(endpoint.cache_id, sent_at)
+                route.session.state = state
         self._settle(route, key, usage, cost, first_token, response_id)
 
     def gave_up(self, route: Route, *, left: bool = False) -> None:
@@ -225,12 +288,14 @@ class GatewayRouter:
         inside = (workspace.rstrip("/") + "/").startswith(root)
         return workspace if inside and ".." not in workspace.split("/") else None
 
-    def _bound(self, route: Route, decision: Decision) -> Decision:
-        """A history that a provider keeps can go on nowhere else."""
+    def _bound(self, only: str | None, route: Route, decision: Decision) -> Decision:
+        """A history that a provider keeps can go on nowhere else, nor can a ping."""
         _, key = self._gave.get(route.call.continues or "", (None, ""))
+        reason = Reason("continues", "its provider keeps the history")
+        if only is not None:
+            key, reason = only, Reason("keep-alive", "its provider caches the prompt")
         if key not in route.setup.endpoints:
             return decision
-        reason = Reason("continues", "its provider keeps the history")
         return replace(
             decision,
             tier=route.setup.endpoint(key).tier,

@@ -14,7 +14,13 @@ from typing import Any, Final
 from openhands_tiered_router.config import ConfigSource
 from openhands_tiered_router.config.find import VARIABLE as CONFIG_VARIABLE
 from openhands_tiered_router.gateway.proxy_config import ProxyConfig
-from openhands_tiered_router.gateway.settings import BUDGETED, KEY, NO_KEY, SERVED
+from openhands_tiered_router.gateway.settings import (
+    BUDGETED,
+    KEY,
+    NO_KEY,
+    SERVED,
+    WORKERS,
+)
 from openhands_tiered_router.record.metrics.settings import MULTIPROCESS
 
 
@@ -101,6 +107,7 @@ def serve(
     os.environ[SERVED] = "litellm" if managed else "keys"
     os.environ.pop(NO_KEY, None)
     os.environ.pop(BUDGETED, None)
+    os.environ.pop(WORKERS, None)
     if proxy.budgeted:
         os.environ[BUDGETED] = "1"
     if key is None:
@@ -112,6 +119,7 @@ def serve(
     with _file(settings) as path:
         os.environ["CONFIG_FILE_PATH"] = str(path)
         if binding.workers > 1:
+            os.environ[WORKERS] = str(binding.workers)
             os.environ.setdefault(MULTIPROCESS, str(path.parent))
         _run(binding)
 

@@ -18,5 +18,7 @@ ANY_MODEL: Final = "TIERED_ROUTER_ANY_MODEL"
 WORKSPACES: Final = "TIERED_ROUTER_WORKSPACES"
 """Directory below which clients' workspaces may be read for the code graph; unset:
 none is."""
+WORKERS: Final = "TIERED_ROUTER_WORKERS"
+"""Set: several processes serve, so none knows all requests of a conversation."""
 CLIENT_FIELD: Final = "tiered_router_client"
 """Where LiteLLM's record of a request's key holds the client."""

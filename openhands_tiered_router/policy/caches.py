@@ -7,7 +7,7 @@ provider reads it, and what the answer and the tools take comes on top.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 
@@ -30,6 +30,18 @@ class WarmPrefix:
     long_tokens: int = 0
     """Tokens at its beginning that are kept for ``long_ttl``."""
     long_ttl: float = 0.0
+    asked_at: float | None = None
+    """Start of the conversation's own last request, where ``used_at`` is that of one
+    which only kept the cache alive."""
+
+    @property
+    def requested_at(self) -> float:
+        """Start of the conversation's own last request."""
+        return self.used_at if self.asked_at is None else self.asked_at
+
+    def kept_alive(self, at: float) -> WarmPrefix:
+        """The prefix after a request at that time which only kept it."""
+        return replace(self, used_at=at, asked_at=self.requested_at)
 
     def alive(self, now: float, ttl: float) -> int:
         """Tokens that are still cached at ``now``.

@@ -60,6 +60,11 @@ class Usage:
     cache_write: int = 0
     reasoning: int = 0
 
+    @property
+    def cached(self) -> bool:
+        """Whether the provider said that it has the prompt, or wrote it."""
+        return bool(self.cache_read or self.cache_write)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:

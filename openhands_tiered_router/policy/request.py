@@ -17,6 +17,8 @@ class Purpose(StrEnum):
     """Condensation, title, hook: in a conversation, but not a step of it."""
     ASK = "ask"
     """A question about the conversation that leaves no trace in it."""
+    KEEP_ALIVE = "keep-alive"
+    """A prompt sent again so that its cache does not die; a turn that was."""
     SINGLE = "single"
     """A call outside any conversation."""
 

@@ -229,7 +229,7 @@ class SessionState:
             served=tier,
             answered_by=cache_id,
             pace=self.pace.answered(now, waited=self.after_user),
-            **self._gap(cache_id, at - before.used_at if before else None),
+            **self._gap(cache_id, at - before.requested_at if before else None),
         )
         if not usage.prompt:
             return state
@@ -253,6 +253,13 @@ class SessionState:
             chars_at_prompt=self.chars,
             warm={**self.warm, cache_id: prefix},
         )
+
+    def kept_alive(self, cache_id: str, at: float) -> SessionState:
+        """The state after a request that only kept a cache alive, begun at ``at``."""
+        before = self.warm.get(cache_id)
+        if before is None:
+            return self
+        return changed(self, warm={**self.warm, cache_id: before.kept_alive(at)})
 
     def _gap(self, cache_id: str, seconds: float | None) -> dict[str, Any]:
         """What changes with a gap of so many seconds; ``None``: there was none."""

@@ -64,6 +64,10 @@ class CacheSettings(Section):
     one_hour: bool = True
     """Buy the one-hour cache (2 x the input price instead of 1.25 x) where a pause
     that five minutes do not outlive is likely enough; see docs/tokens.md."""
+    keep_alive: bool = False
+    """In a gateway of one process, send a prompt again for one token before its cache
+    dies, while a return is likely enough to pay for it; at most six times. Off: it
+    spends while nobody asks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,25 +188,61 @@ def chance_of_pause(session: SessionState, endpoint: Endpoint) -> float:
     shows, and averaged over what is not known of its pace (normal, conjugate prior).
     Gaps in which the user speaks are counted apart.
     """
+    middles, scale, goes_on = _pace(session, endpoint)
+    waits = _chance_of_long_wait(session)
+    shorter, longer = math.log(max(endpoint.cache_ttl, 1.0)), math.log(HOUR)
+    chance = 0.0
+    for middle, weight in middles:
+        each = _above(shorter, middle, scale) - _above(longer, middle, scale)
+        each += waits * (1.0 - each)
+        chance += weight * goes_on * each / (1.0 - goes_on * (1.0 - each))
+    return chance
+
+
+def returns_after(
+    session: SessionState, endpoint: Endpoint, seconds: float, *, asked: bool
+) -> float:
+    """P(the next request to that cache comes, and later than so many seconds after the
+    last one began).
+
+    Args:
+        session: The conversation so far.
+        endpoint: Whose cache it is.
+        seconds: From the start of the last request.
+        asked: Whether the model has left the turn to the user, who may never come back:
+            then it is the user's waits that count, and how often the user came back.
+    """
+    log = math.log(max(seconds, 1.0))
+    if asked:
+        waits = session.waits
+        if not waits.count:
+            return 0.0  # nobody has ever come back here
+        comes = waits.count / (session.user_messages + 1.0)
+        mean = waits.log_sum / waits.count
+        return comes * _above(log, mean, SPREAD * _LOGISTIC)
+    middles, scale, goes_on = _pace(session, endpoint)
+    return goes_on * sum(w * _above(log, middle, scale) for middle, w in middles)
+
+
+def _pace(
+    session: SessionState, endpoint: Endpoint
+) -> tuple[list[tuple[float, float]], float, float]:
+    """Middles of the logarithm of the gaps with their weights, its scale, and P(the
+    session goes on)."""
     gaps = session.gaps.get(endpoint.cache_id, Gaps())
     count = PACE_WEIGHT + gaps.count
     pace = (PACE_WEIGHT * _typical(session) + gaps.log_sum) / count
     freedom = SPREAD_WEIGHT + gaps.count
     spread = math.sqrt((SPREAD_WEIGHT * SPREAD**2 + gaps.spread) / freedom)
     unsure = spread / math.sqrt(count)
-    waits = _chance_of_long_wait(session)
     # Requests to this cache are fewer than turns where others serve some.
     goes_on = CONTINUES ** max((session.turns + 1) / (gaps.count + 2), 1.0)
-    shorter, longer = math.log(max(endpoint.cache_ttl, 1.0)), math.log(HOUR)
-    scale = spread * _LOGISTIC
-    chance = 0.0
-    for point, weight in _NODES:
-        for sign in (-1.0, 1.0):
-            middle = pace + sign * point * unsure
-            each = _above(shorter, middle, scale) - _above(longer, middle, scale)
-            each += waits * (1.0 - each)
-            chance += weight * goes_on * each / (1.0 - goes_on * (1.0 - each))
-    return chance
+    middles = [
+        (pace + sign * point * unsure, weight)
+        for point, weight in _NODES
+        for sign in (-1.0, 1.0)
+    ]
+    return middles, spread * _LOGISTIC, goes_on
 
 
 def _typical(session: SessionState) -> float:
