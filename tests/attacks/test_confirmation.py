@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from openhands_tiered_router.guards.confirm.commands import judge_command
 from openhands_tiered_router.guards.confirm.paths import Place, Places
 from openhands_tiered_router.guards.confirm.queue import waiting
-from openhands_tiered_router.guards.confirm.shell import judge_command
 from openhands_tiered_router.guards.confirm.verdict import Level
+from openhands_tiered_router.guards.confirm.writes import place_of_edit
 from openhands_tiered_router.loopback import Reply, ToolCall
 from tests.guards.confirm.test_queue import calls, ran, start
 from tests.routed.conftest import World
@@ -112,8 +113,8 @@ def test_4_no_git_under_settings_that_name_programs(work: Path, setting: str) ->
 def test_4_an_edit_that_would_make_a_repository_asks(work: Path) -> None:
     places = Places(str(work))
     for path in ("x/HEAD", "x/head", "rust-toolchain.toml", "-exec", "a/-x/b"):
-        assert places.write(path) is Place.OBEYED, path
-    assert places.write("x/config") is Place.INSIDE
+        assert place_of_edit(path, places) is Place.OBEYED, path
+    assert place_of_edit("x/config", places) is Place.INSIDE
 
 
 @pytest.mark.parametrize(
@@ -150,19 +151,19 @@ def test_7_an_edit_goes_by_its_real_directory(work: Path) -> None:
     (work / "venv-like").mkdir()
     (work / "venv-like" / "pyvenv.cfg").write_text("")
     places = Places(str(work))
-    assert places.write("g/hooks/x") is Place.OBEYED
-    assert places.write("g/config") is not Place.INSIDE
-    assert places.write("g/hooks/../config") is not Place.INSIDE
-    assert places.write("far/x") is Place.OUTSIDE
-    assert places.write("venv-like/lib/x.pth") is Place.OBEYED
-    assert places.write("s/x.py") is Place.INSIDE
+    assert place_of_edit("g/hooks/x", places) is Place.OBEYED
+    assert place_of_edit("g/config", places) is not Place.INSIDE
+    assert place_of_edit("g/hooks/../config", places) is not Place.INSIDE
+    assert place_of_edit("far/x", places) is Place.OUTSIDE
+    assert place_of_edit("venv-like/lib/x.pth", places) is Place.OBEYED
+    assert place_of_edit("s/x.py", places) is Place.INSIDE
 
 
 def test_7_an_edit_of_a_program_on_the_path_asks(
     work: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", f"{work / 's'}{os.pathsep}/usr/bin")
-    assert Places(str(work)).write("s/ls") is Place.OBEYED
+    assert place_of_edit("s/ls", Places(str(work))) is Place.OBEYED
 
 
 @pytest.mark.parametrize(
@@ -228,17 +229,60 @@ def test_12_no_comparison_of_trees_follows_links(work: Path) -> None:
 
 
 def test_12_no_search_of_tracked_secrets(work: Path) -> None:
-    def git(*arguments: str) -> None:
-        subprocess.run(["git", *arguments], cwd=work, check=True)
-
-    git("init", "-q")
-    (work / ".env").write_text("KEY=1\n")
-    git("add", "a.txt")
+    subprocess.run(["git", "init", "-q"], cwd=work, check=True)
     assert level("git grep KEY", work) is Level.LOW
-    git("add", "-f", ".env")
+    assert level("cd s && git grep KEY", work) is Level.LOW
+    (work / ".env").write_text("KEY=1\n")
     assert level("git grep KEY", work) > Level.LOW
-    git("update-index", "--index-version", "4")
-    assert level("git grep KEY", work) > Level.LOW
+    assert level("git grep KEY -- s", work) > Level.LOW
+    assert level("cd s && git grep KEY", work) > Level.LOW
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "od -c -w .env",
+        "grep -e -5 /etc/passwd",
+        "grep -e '' /etc/passwd a.txt",
+        "grep -e -- /etc/passwd",
+        "grep -e -- --f /etc/passwd",
+        "git grep -e '' -- .env",
+        "sed -n -e -5 /etc/passwd",
+        "head -n -- /etc/passwd",
+        "find . -newer -- -delete",
+        "find -- -delete",
+        "od -w /etc/passwd",
+        "xxd -ps /etc/passwd",
+        "xxd -bc /etc/passwd",
+        "git log -p -U .env",
+        "git log -p --pretty .env",
+        "git log -p --unified .env",
+        "git for-each-ref --format='%(signature)'",
+        "rg --files /etc",
+        "paste -s .env",
+        "fold -s .env",
+    ],
+)
+def test_12_no_value_that_may_be_left_out_hides_a_path(
+    work: Path, command: str
+) -> None:
+    """``od -w FILE`` reads the file: the width of ``-w`` is optional."""
+    subprocess.run(["git", "init", "-q"], cwd=work, check=True)
+    assert level(command, work) > Level.LOW
+
+
+def test_2_a_line_is_judged_in_time_that_grows_with_its_length(work: Path) -> None:
+    """A pattern that tries each way to part a word would never end here."""
+    for text in ("a" * 1900, "a'b'" * 400, "a*" * 900, "a~" * 900, "a=" * 900):
+        assert level(f"ls {text}>", work) > Level.LOW
+        assert level(f"sed -n '{text}>' a.txt", work) > Level.LOW
+        assert level(f"awk '{{print {text}>}}' a.txt", work) > Level.LOW
+    fields = '$1, "x" ' * 200
+    for script in (f"{{print {fields}>}}", f"NR==1 && {'NR==1 && ' * 150}>"):
+        assert level(f"awk '{script}' a.txt", work) > Level.LOW
+    for script in (f"{'1,2p;' * 300}w", f"s/{'a' * 900}/b/w", f"{'/a/p;' * 300}w"):
+        assert level(f"sed -n '{script}' a.txt", work) > Level.LOW
+    assert level(f"jq '{'.a' * 600}>' a.txt", work) > Level.LOW
 
 
 def test_4_no_signature_is_checked(work: Path) -> None:

@@ -13,10 +13,11 @@ from openhands.sdk.event import ActionEvent
 from openhands.sdk.security import SecurityRisk
 from openhands.sdk.security.analyzer import SecurityAnalyzerBase
 
+from openhands_tiered_router.guards.confirm.commands import first_words, judge_command
 from openhands_tiered_router.guards.confirm.paths import Place, Places
 from openhands_tiered_router.guards.confirm.settings import ConfirmSettings
-from openhands_tiered_router.guards.confirm.shell import first_words, judge_command
 from openhands_tiered_router.guards.confirm.verdict import Level, Verdict
+from openhands_tiered_router.guards.confirm.writes import place_of_edit
 
 
 RiskOf = Callable[[str, str], str | None]
@@ -122,7 +123,7 @@ class Judge:
         return max((self._edit(path) for path in paths), key=lambda v: v.level)
 
     def _edit(self, path: str) -> Verdict:
-        place = self._places.write(path)
+        place = place_of_edit(path, self._places)
         if place is not Place.INSIDE:
             return Verdict(Level.HIGH, f"edits {place}")
         # By the real directory: a link may lead to a sensitive one.

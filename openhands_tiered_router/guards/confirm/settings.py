@@ -32,7 +32,7 @@ class Mode(StrEnum):
 
 
 def _command(value: str) -> str:
-    from openhands_tiered_router.guards.confirm.shell import first_words  # tree-sitter
+    from openhands_tiered_router.guards.confirm.commands import first_words
 
     if first_words(value) is None:
         remedy = "Write its first words, such as pytest or npm test"

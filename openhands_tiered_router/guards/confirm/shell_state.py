@@ -10,7 +10,7 @@ from openhands.sdk.event import (
     UserRejectObservation,
 )
 
-from openhands_tiered_router.guards.confirm.shell import may_move
+from openhands_tiered_router.guards.confirm.commands import may_move
 
 
 def shell_of(state: ConversationState, event: ActionEvent) -> tuple[str | None, bool]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from openhands_tiered_router.guards.confirm.commands import first_words, judge_command
 from openhands_tiered_router.guards.confirm.paths import Places
-from openhands_tiered_router.guards.confirm.shell import first_words, judge_command
 from openhands_tiered_router.guards.confirm.verdict import Level
 
 from .conftest import commands
