@@ -59,6 +59,7 @@ _DECIDING: Final = frozenset(
 _MADE: Final = frozenset({"object_creation_expression", "new_expression"})
 _SIMPLE: Final = re.compile(r"(?:[\w$]+(?:\.|::))*([A-Za-z_$][\w$]*)")
 _VARIABLE: Final = re.compile(r"[A-Za-z_$][\w$]*\Z")
+_FIELD: Final = re.compile(r"[A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*)+\Z")
 _GENERIC: Final = re.compile(r"<.*>", re.DOTALL)
 _RECEIVER: Final = re.compile(
     r"(?:async )?def \w+\( ?\w+ ?: ?[\"']?(?:(?:typing\.)?[tT]ype\[)?[\"']?(\w+)"
@@ -274,6 +275,9 @@ def _argument(source: bytes, node: "Node") -> str:
     if kind in CALL_KINDS:
         text = text_of(source, node)
         return text if text.endswith("()") and "?" not in text else ""
+    if kind in ("field_access", "member_expression"):
+        text = text_of(source, node)
+        return text if _FIELD.match(text) else ""
     text = _text(source, node) if kind == "simple_identifier" else ""
     return text if _VARIABLE.match(text) else ""
 

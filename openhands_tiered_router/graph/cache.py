@@ -21,9 +21,9 @@ from openhands_tiered_router.graph.model import FORMAT, FileEdge, FileFacts, Fil
 from openhands_tiered_router.graph.resolve.link import Linked
 
 
-EXTRACTOR: Final = 8
+EXTRACTOR: Final = 9
 """Version of queries and rules; bump it when the same bytes give other facts."""
-RESOLVER: Final = 8
+RESOLVER: Final = 9
 """Version of resolution; bump it when the same facts give other edges."""
 
 _SCHEMA: Final = """

@@ -29,7 +29,7 @@ from openhands_tiered_router.graph.model import (
 from openhands_tiered_router.graph.resolve.index import Index, Key, directory_of
 from openhands_tiered_router.graph.resolve.modules import PACKAGE
 from openhands_tiered_router.graph.resolve.names import Names
-from openhands_tiered_router.graph.resolve.overloads import UNIVERSAL
+from openhands_tiered_router.graph.resolve.overloads import FINAL, UNIVERSAL, USUAL
 from openhands_tiered_router.graph.resolve.scopes import Scopes
 from openhands_tiered_router.graph.texts import ITEMS, NATIVE, WRAPPED, bare
 
@@ -260,6 +260,9 @@ class _File(Scopes):
             return f"{label}:{self._argument(scope, rest)}"
         if text.endswith("()"):
             return self._result(scope, text[:-2].split("."))
+        if "." in text:
+            *before, name = text.split(".")
+            return self._field(self.owner(scope, before), name)
         while True:
             variable = self.variables.get((scope, text))
             if variable is not None:
@@ -272,19 +275,29 @@ class _File(Scopes):
                 return ""
             scope = self.parents[scope]
 
+    def _field(self, owner: str | None, name: str) -> str:
+        """Return the simple name of the type that a field is declared to have."""
+        for node in (owner and self.names.lineage(owner)) or ():
+            key = f"{node.partition('::')[2].partition('#')[0]}.{name}"
+            symbol = self.names.read(path_of(node), key)
+            if symbol is not None and symbol.kind == "v" and not symbol.is_value:
+                return simple_type(symbol.text)
+        return ""
+
     def _result(self, scope: int, parts: list[str]) -> str:
         """Return the simple name of the type that a call declares to give."""
         *before, name = parts
         if name in UNIVERSAL:
             return UNIVERSAL[name]
-        if before == ["String"]:  # String.valueOf, String.format, String.join
-            return "String"
         if before:
             node = self.chain(scope, before, name)
         else:
             node = self._callee(scope, name)[0]
         path, _, qualname = (node or "").partition("::")
         symbol = self.names.read(path, qualname.partition("#")[0]) if qualname else None
+        if node is None and self.language.name == "java":
+            boxed = name == "valueOf" and len(before) == 1 and before[0] in FINAL
+            return before[0] if boxed else USUAL.get(name, "")
         if symbol is None or symbol.kind != "f":
             return ""
         return "" if symbol.name.startswith("=") else simple_type(symbol.name)

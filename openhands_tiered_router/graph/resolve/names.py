@@ -32,6 +32,8 @@ _DOTTED: Final = re.compile(r"[A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*)*\Z")
 _ITEM: Final = re.compile(r"\[(\d+)\]")
 _OWN: Final = frozenset({"Self", "this", "Self()"})
 """Result types that mean the type of the receiver."""
+_ENUM: Final = frozenset({"valueOf", "values"})
+"""Methods that every enumeration of the JVM has, and that give its objects."""
 _WORDS: Final = frozenset({"Self", "Any", "None", "Optional", "list", "dict", "str"})
 
 
@@ -210,7 +212,8 @@ class Names(Members):
         if found is None and not (last and (callee or "()" in part)):
             found = self.attribute(node, name)
         if found is None and "()" in part and not callee:
-            found = node if name in language.transparent else None
+            enum = name in _ENUM and language.family == "jvm"
+            found = node if enum or name in language.transparent else None
         return found
 
     def _entered(self, node: str) -> str:

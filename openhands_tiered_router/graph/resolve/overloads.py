@@ -22,6 +22,33 @@ _NUMBERS: Final = frozenset(_NUMERIC.split())
 _WIDER: Final = ("byte", "short", "int", "long", "float", "double")
 """What Java and C# convert a number to unasked, the nearest first."""
 _EXACT: Final = 8
+_NAMED: Final = 4
+_BOXED: Final = 2
+_BOXES: Final = {
+    "byte": "Byte",
+    "short": "Short",
+    "int": "Integer",
+    "long": "Long",
+    "float": "Float",
+    "double": "Double",
+    "boolean": "Boolean",
+    "char": "Character",
+}
+FINAL: Final = frozenset((*_BOXES, *_BOXES.values(), "String"))
+"""Types of Java that no other type is."""
+_OF: Final = {
+    "Number": frozenset(_BOXES) | frozenset(_BOXES.values()),
+    **{kind: frozenset({"char"}) for kind in ("int", "long", "float", "double")},
+}
+"""What converts to a type unasked, beyond `_WIDER` and boxing."""
+_COLLECTIONS: Final = ("List", "Set", "Queue", "Deque", "Collection")
+_KINDS: Final = {
+    "Iterable": _COLLECTIONS,
+    "Collection": _COLLECTIONS,
+    "Appendable": ("Writer", "StringBuilder", "StringBuffer", "PrintStream"),
+    "CharSequence": ("StringBuilder", "StringBuffer", "String"),
+}
+"""Endings of the names of a type's subtypes, where that is not its own name."""
 UNIVERSAL: Final = {
     "toString": "String",
     "ToString": "String",
@@ -34,6 +61,14 @@ UNIVERSAL: Final = {
     "isEmpty": "boolean",
     "hashCode": "int",
 }
+USUAL: Final = {
+    **dict.fromkeys(["length", "size", "indexOf", "compareTo", "compare"], "int"),
+    **{f"{kind}Value": kind for kind in (*_BOXES, "char")},
+    **dict.fromkeys(["lineSeparator", "format", "join", "concat", "replace"], "String"),
+    **dict.fromkeys(["contains", "startsWith", "endsWith", "hasNext"], "boolean"),
+    **{"charAt": "char", "toPath": "Path", "toFile": "File", "asList": "List"},
+}
+"""What methods of Java's own types give, where the workspace has none."""
 """What methods that every object has give, in any language with overloads."""
 _TEXTS: Final = frozenset({"String", "CharSequence", "char", "Character", "Char"})
 _TRUTHS: Final = frozenset({"boolean", "Boolean"})
@@ -132,17 +167,37 @@ def _fit(parameter: str, argument: str, strict: bool = False) -> int:
     if parameter == argument:
         return _EXACT
     if argument in _UNTYPED:
-        return -1 if parameter in _UNTYPED[argument] else 0
+        # where there is a functional type, too, that is preferred to a type variable
+        variable = argument == "lambda" and len(parameter) == 1
+        return -1 if variable or parameter in _UNTYPED[argument] else 0
     if parameter in _WIDER and argument in _WIDER:
         wider = _WIDER.index(parameter) - _WIDER.index(argument)
         return _EXACT - wider if wider > 0 else -1
     if parameter in _ANYTHING or len(parameter) == 1:
         return 0
+    if strict and (parameter in FINAL or argument in FINAL):
+        return _converted(parameter, argument)
+    if _is_like(argument, parameter):
+        return _NAMED
     for group in _CLOSED:
         if argument in group:
             takes = parameter in group or not strict and _open(parameter)
             return 0 if takes or parameter.isupper() else -1
     return 0
+
+
+def _converted(parameter: str, argument: str) -> int:
+    """Return how well a type of Java fits that is not extended: by boxing, or not."""
+    if _BOXES.get(argument) == parameter or _BOXES.get(parameter) == argument:
+        return _BOXED
+    is_text = argument == "String" and parameter == "CharSequence"
+    return _NAMED if is_text or argument in _OF.get(parameter, ()) else -1
+
+
+def _is_like(argument: str, parameter: str) -> bool:
+    """Whether a name says that a type is of another: ``StringReader``, ``Reader``."""
+    kinds = _KINDS.get(parameter, (parameter,))
+    return argument[:1].isupper() and argument.endswith(kinds)
 
 
 def _open(parameter: str) -> bool:

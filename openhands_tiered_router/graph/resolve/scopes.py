@@ -76,8 +76,17 @@ class Scopes:
                 mark = MACRO if definition.returns == DEFINES_MACRO else ""
                 key = definition.parent, definition.name + mark
                 known = key in self.inner or key in self.imports
-                if not (known and definition.signature.startswith(IMPLS)):
+                block = known and definition.signature.startswith(IMPLS)
+                if not block and not self._is_constructor(index):
                     self.inner[key] = index
+
+    def _is_constructor(self, index: int) -> bool:
+        """Whether a function is called as the class that it is in, and means that."""
+        definition = self.facts.definitions[index]
+        around = self.facts.definitions[definition.parent]
+        kinds = (definition.kind, around.kind)
+        named = definition.name == around.name
+        return named and kinds == (NodeKind.FUNCTION, NodeKind.CLASS)
 
     def module(self, entry: Import) -> str:
         """Return an import's module; ``super`` in an inline module is the file."""
@@ -87,7 +96,7 @@ class Scopes:
         return entry.module[len("super") :].removeprefix("::")
 
     def types(self, scope: int, text: str) -> list[str]:
-        local = self.local(scope, text.strip("\"' *&"))
+        local = self.local(scope, text.strip("\"' *&").partition("<")[0])
         if local is not None:
             return [local]
         return self.names.types_in(self.path, text)
@@ -146,6 +155,16 @@ class Scopes:
 
     def chain(self, scope: int, parts: list[str], name: str) -> str | None:
         """Resolve ``a.b().name`` as seen from a scope."""
+        owner = self.receiver = self.owner(scope, parts)
+        found = self.names.follow(owner, [name], callee=True)
+        if found is None and parts == ["self"] and self.language.name == "rust":
+            # a method of an impl block in another file than its type
+            own = enclosing_type(self.facts, scope)
+            found = self.names.own(f"{self.path}::{own}", name) if own else None
+        return found
+
+    def owner(self, scope: int, parts: list[str]) -> str | None:
+        """Return what ``a.b()`` gives as seen from a scope."""
         owner, rest, known = self.head(scope, parts)
         if not known:
             owner, rest = self.outside(parts)
@@ -155,13 +174,7 @@ class Scopes:
                 # `self` in Rust's `impl A for u8`
                 given = self.names.given(NATIVES[owner.rpartition("::")[2]], rest)
             owner = given
-        self.receiver = owner
-        found = self.names.follow(owner, [name], callee=True)
-        if found is None and parts == ["self"] and self.language.name == "rust":
-            # a method of an impl block in another file than its type
-            own = enclosing_type(self.facts, scope)
-            found = self.names.own(f"{self.path}::{own}", name) if own else None
-        return found
+        return owner
 
     def outside(self, parts: list[str]) -> tuple[str | None, list[str]]:
         """Resolve a chain's head from the top of the file."""

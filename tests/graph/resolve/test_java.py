@@ -63,3 +63,70 @@ def calls(tmp_path):
 )  # fmt: skip
 def test_calls(calls, body, callees):
     assert calls(body) == callees
+
+
+NEST = """
+class U {
+    static final U FIRST = new U();
+    static final char MARK = ',';
+    enum Kind { A; void named() {} }
+    static class Inner<T> {
+        Inner(U from) {}
+        Inner<T> one() { return this; }
+        static Inner<?> made() { return new Inner<>(null).one(); }
+        static U get() { return null; }
+    }
+    U(Inner<?> from) { from.one(); }
+    void put(char c) {}
+    void put(Character c) {}
+    void put(String s) {}
+    void put(CharSequence s, int n) {}
+    void put(char c, int n) {}
+    void all(Iterable<?> i) {}
+    void all(java.io.Reader r) {}
+    <T> T late(T value, int n) { return value; }
+    <T> T late(java.util.function.Supplier<T> value, int n) { return null; }
+    BODY
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "callee"),
+    [
+        ("put(MARK)", "U.put"),
+        ("put(U.MARK)", "U.put"),
+        ("put(Character.valueOf(MARK))", "U.put#1"),
+        ("put(System.lineSeparator())", "U.put#2"),
+        ('put("a", 1)', "U.put#3"),
+        ("put(MARK, 1)", "U.put#4"),
+        ("all(new java.util.ArrayList<>())", "U.all"),
+        ("all(new java.io.StringReader(null))", "U.all#1"),
+        ("late(() -> 1, 1)", "U.late#1"),
+        ('Kind.valueOf("A").named()', "U.Kind.named"),
+    ],
+)
+def test_overloads_are_chosen_by_the_types_of_java(graph_of, body, callee):
+    graph = graph_of({"U.java": NEST.replace("BODY", f"void f() {{ {body}; }}")})
+    found = {
+        edge.target.partition("::")[2]
+        for edge in graph.edges_from("U.java")
+        if edge.source.endswith("::U.f")
+        and edge.kinds & EdgeKind.CALLS
+        and edge.confidence >= 0.95
+    }
+    assert callee in found
+    assert {name for name in found if name.startswith(callee.partition("#")[0])} == {
+        callee
+    }
+
+
+def test_a_constructor_does_not_hide_its_class(graph_of):
+    graph = graph_of({"U.java": NEST.replace("BODY", "")})
+    found = {
+        (e.source, e.target)
+        for e in graph.edges_from("U.java")
+        if e.kinds & EdgeKind.CALLS
+    }
+    for source in ("U.Inner.made", "U.U"):
+        assert (f"U.java::{source}", "U.java::U.Inner.one") in found
