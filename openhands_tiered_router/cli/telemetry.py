@@ -74,10 +74,9 @@ def stats(telemetry: Path | None, as_json: bool) -> None:
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["jsonl", "csv", "parquet"]),
+    type=click.Choice(["jsonl", "csv"]),
     default="jsonl",
     show_default=True,
-    help="Parquet needs pyarrow.",
 )
 @click.option(
     "--out",
@@ -97,10 +96,8 @@ def export(
     """Write one row a decision: its numbers, its costs, what came of it."""
     from openhands_tiered_router.record.telemetry.export import (
         Format,
-        MissingLibrary,
         flat,
         with_texts,
-        write_parquet,
         write_text,
     )
     from openhands_tiered_router.record.telemetry.lookup import UnknownIdError, find_id
@@ -117,16 +114,12 @@ def export(
             conversation = find_id(path, conversation, "conversations")
         calls = file.calls(since, conversation_id=conversation)
         rows = with_texts(file, calls) if texts else map(flat, calls)
-        if form == Format.PARQUET:
-            if out is None:
-                raise click.UsageError("name a file with --out: Parquet is no text")
-            count = write_parquet(rows, out, texts=texts)
-        elif out is None:
+        if out is None:
             count = write_text(rows, Format(form), sys.stdout)
         else:
             with out.open("w", encoding="utf-8", newline="") as written:
                 count = write_text(rows, Format(form), written)
-    except (TelemetryReadError, UnknownIdError, MissingLibrary, OSError) as error:
+    except (TelemetryReadError, UnknownIdError, OSError) as error:
         raise Failure(str(error)) from None
     click.echo(f"{counted(count, 'decision')}", err=True)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import sys
 import time
 from pathlib import Path
 
@@ -105,25 +104,6 @@ def test_an_export_goes_to_a_file_and_takes_one_conversation(
     assert ask("export", "--telemetry", file, "--days", "1").stdout == ""
 
 
-def test_parquet_without_its_library_is_an_error_that_says_so(
-    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "pyarrow", None)
-    out = tmp_path / "out.parquet"
-    failed = ask("export", "--telemetry", file, "--format", "parquet", "--out", out)
-    assert failed.exit_code == 2
-    assert "needs pyarrow" in failed.stderr
-    assert not out.exists()
-
-
-def test_parquet_holds_what_json_lines_do(file: Path, tmp_path: Path) -> None:
-    parquet = pytest.importorskip("pyarrow.parquet")
-    out = tmp_path / "out.parquet"
-    ask("export", "--telemetry", file, "--format", "parquet", "--out", out)
-    lines = ask("export", "--telemetry", file).stdout.splitlines()
-    assert parquet.read_table(out).to_pylist() == [json.loads(n) for n in lines]
-
-
 def test_texts_are_exported_where_asked_for_and_can_be_removed(
     file: Path, tmp_path: Path
 ) -> None:
@@ -144,17 +124,6 @@ def test_texts_are_exported_where_asked_for_and_can_be_removed(
     done = ask("purge", "--texts", "--telemetry", file)
     assert done.stdout == "Removed the texts of 1 call\n"
     assert "please" not in ask("export", "--texts", "--telemetry", file).stdout
-
-
-def test_texts_come_into_parquet_too(file: Path, tmp_path: Path) -> None:
-    parquet = pytest.importorskip("pyarrow.parquet")
-    store = Store(file)
-    store.write([TextRecord(decision_id="a1", request="please", answer=None)])
-    store.close()
-    out = tmp_path / "out.parquet"
-    ask("export", "--texts", "--telemetry", file, "--format", "parquet", "--out", out)
-    lines = ask("export", "--texts", "--telemetry", file).stdout.splitlines()
-    assert parquet.read_table(out).to_pylist() == [json.loads(n) for n in lines]
 
 
 def test_purge_removes_one_and_knows_when_there_is_none(file: Path) -> None:

@@ -1,4 +1,4 @@
-"""Decisions for other programs: JSON lines, CSV, Parquet."""
+"""Decisions for other programs: JSON lines and CSV."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import csv
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
-from itertools import batched
-from pathlib import Path
 from typing import Any, Final, TextIO
 
 from openhands_tiered_router.record.telemetry.query import TelemetryFile
@@ -21,11 +19,7 @@ class Format(StrEnum):
 
     JSONL = "jsonl"
     CSV = "csv"
-    PARQUET = "parquet"
 
-
-_ROWS: Final = 50_000
-"""Rows of a Parquet row group: some 20 MB in memory."""
 
 COLUMNS: Final = ("key", "id", "conversation_id", "parent_id", *CALL_COLUMNS)
 
@@ -33,10 +27,6 @@ TEXTS: Final = ("request", "answer")
 """Columns that stand for what was said."""
 
 _TEXTS: Final = "SELECT request, answer FROM texts WHERE decision = ?"
-
-
-class MissingLibrary(Exception):
-    """A format needs a library that is not installed; says which."""
 
 
 def flat(call: Call) -> dict[str, Any]:
@@ -78,49 +68,3 @@ def _cell(value: Any) -> Any:
         return value
     text = visible(value, keep="\n")
     return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
-
-
-def write_parquet(
-    rows: Iterable[Mapping[str, Any]], path: Path, *, texts: bool = False
-) -> int:
-    """Writes a Parquet file.
-
-    Args:
-        rows: Calls.
-        path: Where to.
-        texts: Whether the rows are ``with_texts``.
-
-    Returns:
-        How many decisions.
-
-    Raises:
-        MissingLibrary: ``pyarrow`` is not installed.
-    """
-    try:
-        import pyarrow  # pyright: ignore[reportMissingImports]
-        import pyarrow.parquet  # pyright: ignore[reportMissingImports]
-    except ImportError:
-        raise MissingLibrary(
-            "Parquet needs pyarrow: install it, or export jsonl or csv"
-        ) from None
-    said = [(name, pyarrow.string()) for name in TEXTS if texts]
-    schema, count = pyarrow.schema([*_arrow_fields(pyarrow), *said]), 0
-    with pyarrow.parquet.ParquetWriter(path, schema) as writer:
-        for group in batched(rows, _ROWS):
-            table = pyarrow.Table.from_pylist(list(group), schema=schema)
-            writer.write_table(table)
-            count += len(group)
-    return count
-
-
-def _arrow_fields(pyarrow: Any) -> Iterator[tuple[str, Any]]:
-    """Types stated, for a column that is empty in the first group may not stay so."""
-    kinds = {
-        "int": pyarrow.int64(),
-        "float": pyarrow.float64(),
-        "bool": pyarrow.bool_(),
-    }
-    hints = Call.__annotations__
-    for name in COLUMNS:
-        kind = str(hints[name]).partition(" ")[0]
-        yield name, kinds.get(kind, pyarrow.string())

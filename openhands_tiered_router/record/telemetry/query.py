@@ -6,7 +6,6 @@ import sqlite3
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -38,24 +37,6 @@ from openhands_tiered_router.tiers import TierSet
 
 
 __all__ = ["TelemetryFile", "TelemetryReadError"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConversationTotals:
-    """One conversation in short."""
-
-    conversation_id: str | None
-    parent_id: str | None
-    first: float
-    """Time of its first call, seconds since the epoch."""
-    last: float
-    calls: int
-    failed: int
-    """Calls that no endpoint answered."""
-    unpriced: int
-    """Answered calls whose cost is not known: ``cost`` lacks them."""
-    cost: float
-    """USD."""
 
 
 class TelemetryFile:
@@ -197,21 +178,6 @@ class TelemetryFile:
             ),
         )
 
-    def conversations(self, since: float = 0.0) -> list[ConversationTotals]:
-        """Those that had a call since then, the latest first.
-
-        Args:
-            since: Seconds since the epoch. A conversation's totals are over all of
-                its calls, older ones too.
-        """
-        return self._rows(
-            _CONVERSATIONS,
-            {"since": since},
-            lambda r: ConversationTotals(
-                **{**dict(r), "conversation_id": r["conversation_id"] or None}
-            ),
-        )
-
     def turns_to_finish(self) -> dict[str, list[int]]:
         """Turns of each conversation that was finished, up to then, unordered.
 
@@ -342,18 +308,6 @@ _CALLS: Final = f"SELECT d.*, c.id AS conversation_id, c.parent_id, c.config {_O
 _EXPLAINED: Final = f"""
     SELECT d.*, c.id AS conversation_id, c.parent_id, c.config, e.body {_OF}
     LEFT JOIN explanations e ON e.decision = d.key
-"""
-
-_CONVERSATIONS: Final = """
-    SELECT c.id AS conversation_id, c.parent_id,
-        min(time) AS first, max(time) AS last, count(*) AS calls,
-        count(*) FILTER (WHERE answered = 0) AS failed,
-        count(*) FILTER (WHERE answered = 1 AND cost IS NULL) AS unpriced,
-        total(cost) AS cost
-    FROM decisions d JOIN conversations c ON c.key = d.conversation
-    WHERE c.key IN (SELECT conversation FROM decisions WHERE time >= :since)
-    GROUP BY c.key
-    ORDER BY max(time) DESC
 """
 
 _TO_FINISH: Final = """

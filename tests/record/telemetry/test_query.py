@@ -182,7 +182,6 @@ def test_any_decision_comes_back_as_it_was(
 def test_a_missing_file_has_no_rows(path: Path) -> None:
     file = TelemetryFile(path)
     assert file.turns("c") == []
-    assert file.conversations() == []
     assert file.lost() == 0
     assert not path.parent.exists()
 
@@ -229,11 +228,11 @@ def test_a_lost_decision_still_counts_with_its_cost(path: Path) -> None:
     file = TelemetryFile(path)
     (turn,) = file.turns("c")
     assert (turn.decision, turn.time) == (None, 20.0)
-    (conversation,) = file.conversations()
-    assert conversation.cost == 0.25
+    (call,) = file.calls()
+    assert call.cost == 0.25
 
 
-def test_totals_tell_failures_and_unknown_prices_apart(path: Path) -> None:
+def test_calls_tell_failures_and_unknown_prices_apart(path: Path) -> None:
     unpriced = Outcome(endpoint="simple", attempts=(), usage=Usage(prompt=5))
     failed = Outcome(
         endpoint=None,
@@ -245,30 +244,15 @@ def test_totals_tell_failures_and_unknown_prices_apart(path: Path) -> None:
     outcomes = (ANSWERED, unpriced, failed)
     write(path, *(made(SIMPLE, turn=n) for n in range(4)))
     write(path, *(finished(o, turn=n) for n, o in enumerate(outcomes)))
-    (totals,) = TelemetryFile(path).conversations()
-    assert (totals.calls, totals.failed, totals.unpriced) == (4, 1, 1)
-    assert totals.cost == 0.25
-    kinds = [call.error_kind for call in TelemetryFile(path).calls()]
-    assert kinds == [None, None, "rate_limit", None]
+    calls = list(TelemetryFile(path).calls())
+    assert [c.answered for c in calls] == [True, True, False, None]
+    assert [c.cost for c in calls] == [0.25, None, None, None]
+    assert [c.error_kind for c in calls] == [None, None, "rate_limit", None]
 
 
 def test_calls_take_a_span_of_time(path: Path) -> None:
     write(path, *(made(SIMPLE, turn=n) for n in range(4)))
     assert [c.turn for c in TelemetryFile(path).calls(since=11, until=13)] == [1, 2]
-
-
-def test_conversations_since_a_time_have_their_whole_totals(path: Path) -> None:
-    old = decided(decision_id="old", conversation_id=None, time=1.0, decision=SIMPLE)
-    write(path, old, *(made(SIMPLE, turn=n) for n in range(3)))
-    (conversation,) = TelemetryFile(path).conversations(since=12)
-    assert conversation.conversation_id == "c"
-    assert conversation.parent_id == "p"
-    assert (conversation.first, conversation.last) == (10.0, 12.0)
-    assert conversation.calls == 3
-    assert [c.conversation_id for c in TelemetryFile(path).conversations()] == [
-        "c",
-        None,
-    ]
 
 
 def test_losses_add_up(path: Path) -> None:

@@ -75,7 +75,7 @@ def conversation(
 
 
 def names(path: Path) -> set[str | None]:
-    return {c.conversation_id for c in TelemetryFile(path).conversations()}
+    return {c.conversation_id for c in TelemetryFile(path).calls()}
 
 
 def on_disk(path: Path) -> bytes:
