@@ -4,28 +4,24 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from openhands_tiered_router.record.telemetry.calls import JUDGED
+from openhands_tiered_router.record.telemetry.calls import JUDGED, Call
 from openhands_tiered_router.record.telemetry.costs import Row, turn_costs
 from openhands_tiered_router.record.telemetry.opening import NO_CONVERSATION, reading
 from openhands_tiered_router.record.telemetry.quality import (
-    JudgedTool,
-    JudgedTurn,
-    Quality,
     assess as judge,
 )
 from openhands_tiered_router.record.telemetry.records import (
     AGENT_TURN,
-    ToolStatus,
+    ToolResult,
 )
 from openhands_tiered_router.record.telemetry.sums import summarise
 from openhands_tiered_router.record.telemetry.tier_sets import decode_tier_set
-from openhands_tiered_router.tiers import Tier
 
 
 DEFAULT_SECONDS: Final = 2.0
@@ -122,69 +118,29 @@ def judged_turns(connection: sqlite3.Connection, conversation: int) -> list[Row]
     cursor = connection.cursor()
     cursor.row_factory = sqlite3.Row
     values = {"key": conversation, "purpose": AGENT_TURN}
-    turns = [dict(row) for row in cursor.execute(_TURNS, values)]
-    sets = {t["tier_set"]: t["endpoints"] for t in turns}
-    tiers = {k: decode_tier_set(e) if e else None for k, e in sets.items()}
-    qualities = _qualities(connection, conversation, turns)
-    costs = turn_costs(turns, tiers)
+    rows = [dict(row) for row in cursor.execute(_TURNS, values)]
+    sets = connection.execute(_TIER_SETS, values)
+    tiers = {None: None} | {key: decode_tier_set(text) for key, text in sets}
+    tools = _tools(connection, conversation)
+    turns = [Call(**row, tools=tuple(tools.get(row["response"], ()))) for row in rows]
+    verdict = connection.execute(_VERDICT, values).fetchone()
+    accepted = None if verdict is None else bool(verdict[0])
+    found = zip(rows, judge(turns, accepted), turn_costs(rows, tiers), strict=True)
     return [
-        {"key": t["key"], **_fields(q), **c}
-        for t, q, c in zip(turns, qualities, costs, strict=True)
+        {"key": row["key"], **q._asdict(), "signs": " ".join(q.signs), **costs}
+        for row, q, costs in found
     ]
 
 
-def _fields(quality: Quality) -> dict[str, Any]:
-    return {
-        "hard": quality.hard,
-        "moved": quality.moved,
-        "quality": quality.score,
-        "provision": quality.provision,
-        "signs": " ".join(quality.signs),
-    }
-
-
-def _qualities(
-    connection: sqlite3.Connection, key: int, turns: Iterable[Row]
-) -> list[Quality]:
-    tools: dict[Any, list[JudgedTool]] = {}
-    values = {"key": key, "invalid": ToolStatus.INVALID}
-    for row in connection.execute(_TOOLS, values):
-        response, kind, failed, invalid, target, failure = row
-        tool = JudgedTool(
-            kind=kind,
-            failed=None if failed is None else bool(failed),
-            invalid=bool(invalid),
-            target=target,
-            failure=failure,
-        )
-        tools.setdefault(response, []).append(tool)
-    verdict = connection.execute(_VERDICT, {"key": key}).fetchone()
-    accepted = None if verdict is None else bool(verdict[0])
-    return judge([_turn(t, tools.get(t["response"], ())) for t in turns], accepted)
-
-
-def _turn(row: Row, tools: Sequence[JudgedTool]) -> JudgedTurn:
-    return JudgedTurn(
-        served=row["served_endpoint"] if row["answered"] else None,
-        level=_level(row["served_tier"]),
-        must_be_hard=row["p_mechanical"] == 0,
-        floor=_level(row["floor"]),
-        estimate=_total(row["estimated_now"], row["estimated_return"]),
-        other_estimate=_total(row["weighed_now"], row["weighed_return"]),
-        other_level=_level(row["weighed_tier"]),
-        tools=tuple(tools),
-    )
-
-
-_LEVELS: Final = {str(tier): int(tier) for tier in Tier}
-
-
-def _level(tier: str | None) -> int | None:
-    return None if tier is None else _LEVELS.get(tier)
-
-
-def _total(now: float | None, later: float | None) -> float | None:
-    return None if now is None else now + (later or 0.0)
+def _tools(connection: sqlite3.Connection, key: int) -> dict[str, list[ToolResult]]:
+    """By the answer that asked for them."""
+    cursor = connection.cursor()
+    cursor.row_factory = sqlite3.Row
+    found: dict[str, list[ToolResult]] = {}
+    for row in cursor.execute(_TOOLS, {"key": key}):
+        tool = ToolResult(conversation_id=None, **row)
+        found.setdefault(row["response_id"], []).append(tool)
+    return found
 
 
 _STALE: Final = """
@@ -201,18 +157,23 @@ _UPDATE: Final = f"""
 """
 
 _TURNS: Final = """
-    SELECT d.key, d.time, d.tier_set, s.endpoints, d.floor, d.p_mechanical,
-        d.estimated_now, d.estimated_return, d.weighed_tier, d.weighed_now,
-        d.weighed_return, d.answered, d.served_tier, d.served_endpoint,
-        d.prompt_tokens, d.completion_tokens, d.cache_read_tokens,
-        d.response
-    FROM decisions d LEFT JOIN tier_sets s ON s.key = d.tier_set
-    WHERE d.conversation = :key AND d.purpose = :purpose AND d.time IS NOT NULL
-    ORDER BY d.time, d.key
+    SELECT id, key, time, tier_set, floor, p_mechanical, estimated_now,
+        estimated_return, weighed_tier, weighed_now, weighed_return, answered,
+        served_tier, served_endpoint, prompt_tokens, completion_tokens,
+        cache_read_tokens, response
+    FROM decisions
+    WHERE conversation = :key AND purpose = :purpose AND time IS NOT NULL
+    ORDER BY time, key
+"""
+
+_TIER_SETS: Final = """
+    SELECT key, endpoints FROM tier_sets
+    WHERE key IN (SELECT tier_set FROM decisions WHERE conversation = :key)
 """
 
 _TOOLS: Final = """
-    SELECT response, action_kind, failed, status = :invalid, target, failure
+    SELECT response AS response_id, call AS tool_call_id, tool_name, time, status,
+        action_kind, failed, target, failure
     FROM tool_results WHERE conversation = :key
 """
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from openhands_tiered_router.policy.kinds import MECHANICAL
+from openhands_tiered_router.record.telemetry.calls import Call
+from openhands_tiered_router.record.telemetry.tools import ToolStatus
+from openhands_tiered_router.tiers import Tier
 
 
 class Provision(StrEnum):
@@ -69,89 +71,58 @@ SOON: Final = 5
 these are two runs."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JudgedTool:
-    """A tool call, as far as it matters here."""
+class Quality(NamedTuple):
+    """What is known of a turn afterwards: columns of ``decisions``."""
 
-    kind: str | None
-    failed: bool | None
-    invalid: bool = False
-    target: int | None = None
-    failure: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JudgedTurn:
-    """An agent's turn, as far as it matters here. Costs are estimates, USD."""
-
-    served: str | None
-    """Endpoint; ``None``: none answered."""
-    level: int | None
-    """Tier that served, 0 to 3."""
-    must_be_hard: bool
-    """It opened the work on a request, or answered a failure."""
-    floor: int | None = None
-    estimate: float | None = None
-    """What the choice was expected to cost, now and later."""
-    other_estimate: float | None = None
-    """What it was weighed against, likewise."""
-    other_level: int | None = None
-    tools: tuple[JudgedTool, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Quality:
-    """What is known of a turn afterwards."""
-
-    score: int | None
-    """0 to 100; ``None``: nothing is known of what came of it."""
-    provision: Provision | None
-    signs: tuple[Sign, ...]
     hard: bool | None
     """Whether it was more than mechanical; ``None``: no tool call was seen."""
     moved: bool | None
     """Whether another endpoint served than the turn before; ``None``: not known."""
+    quality: int | None
+    """0 to 100; ``None``: nothing is known of what came of it."""
+    provision: Provision | None
+    signs: tuple[Sign, ...]
 
 
-def assess(turns: Sequence[JudgedTurn], accepted: bool | None) -> list[Quality]:
+def assess(turns: Sequence[Call], accepted: bool | None) -> list[Quality]:
     """Judges a conversation's turns, each by itself and by the few that follow it.
 
     Never by whether the provider answered: that says nothing of the work.
 
     Args:
-        turns: In order.
+        turns: The agent's of a conversation, in order, with their tools.
         accepted: The last verdict on the conversation's work; ``None``: there is none.
     """
     return [_assess(turns, i, accepted) for i in range(len(turns))]
 
 
-def _assess(turns: Sequence[JudgedTurn], i: int, accepted: bool | None) -> Quality:
+def _assess(turns: Sequence[Call], i: int, accepted: bool | None) -> Quality:
     turn = turns[i]
     hard = is_hard(turn)
     signs = _signs(turns, i, accepted, hard)
-    known = turn.served is not None and (
+    known = _served(turn) is not None and (
         accepted is not None or any(t.failed is not None for t in turn.tools)
     )
-    before = turns[i - 1].served if i else None
-    unknown = before is None or turn.served is None
+    before, served = _served(turns[i - 1]) if i else None, _served(turn)
     return Quality(
-        score=_score(turn, signs) if known else None,
+        hard=hard,
+        moved=None if None in (before, served) else before != served,
+        quality=_score(turn, signs) if known else None,
         provision=_provision(signs, hard, known),
         signs=signs,
-        hard=hard,
-        moved=None if unknown else before != turn.served,
     )
 
 
-def is_hard(turn: JudgedTurn) -> bool | None:
-    """By the measure of ``core.session.is_hard``, from what is recorded."""
+def is_hard(turn: Call) -> bool | None:
+    """By the measure of ``policy.session.is_hard``, from what is recorded."""
     if not turn.tools:
         return None
-    return turn.must_be_hard or any(t.kind not in MECHANICAL for t in turn.tools)
+    must_be = turn.p_mechanical == 0  # it opened the work, or answered a failure
+    return must_be or any(t.action_kind not in MECHANICAL for t in turn.tools)
 
 
 def _signs(
-    turns: Sequence[JudgedTurn], i: int, accepted: bool | None, hard: bool | None
+    turns: Sequence[Call], i: int, accepted: bool | None, hard: bool | None
 ) -> tuple[Sign, ...]:
     turn = turns[i]
     tools = turn.tools
@@ -159,18 +130,21 @@ def _signs(
         (Sign.ACCEPTED, accepted is True),
         (Sign.REJECTED, accepted is False),
         (Sign.WORKED, {t.failed for t in tools} == {False}),
-        (Sign.FAILED, any(t.failed and not t.invalid for t in tools)),
-        (Sign.INVALID, any(t.invalid for t in tools)),
+        (Sign.FAILED, any(t.failed and t.status != _INVALID for t in tools)),
+        (Sign.INVALID, any(t.status == _INVALID for t in tools)),
         (Sign.REWORK, _reworked(turns[i : i + SOON + 1])),
         (Sign.REPEATED, _repeated(turns[max(i - SOON, 0) : i + 1])),
         (Sign.ESCALATED, _escalated(turns[i : i + 2])),
         (Sign.OVERPAID, hard is False and _overpaid(turn) > 0.0),
-        (Sign.UNDER_ROUTED, hard is True and (turn.other_level or 0) > _level(turn)),
+        (
+            Sign.UNDER_ROUTED,
+            hard is True and _weighed_above(turn),
+        ),
     )
     return tuple(sign for sign, held in holds if held)
 
 
-def _reworked(turns: Sequence[JudgedTurn]) -> bool:
+def _reworked(turns: Sequence[Call]) -> bool:
     first, *rest = turns
     changed = {t.target for t in first.tools} - {None}
     if not changed:
@@ -183,40 +157,52 @@ def _reworked(turns: Sequence[JudgedTurn]) -> bool:
     return False
 
 
-def _repeated(turns: Sequence[JudgedTurn]) -> bool:
+def _repeated(turns: Sequence[Call]) -> bool:
     *before, last = turns
     mine = {t.failure for t in last.tools} - {None}
     return bool(mine) and any(mine & {t.failure for t in turn.tools} for turn in before)
 
 
-def _escalated(turns: Sequence[JudgedTurn]) -> bool:
+def _escalated(turns: Sequence[Call]) -> bool:
     turn, after = turns[0], turns[1:]
-    asked = any(
-        t.floor is not None and t.floor > max(_level(turn), turn.floor or 0)
-        for t in after
-    )
-    return turn.level is not None and asked
+    allowed = max(_level(turn.served_tier), _level(turn.floor))
+    asked = any(_level(t.floor) > allowed for t in after)
+    return turn.served_tier is not None and asked
 
 
-def _overpaid(turn: JudgedTurn) -> float:
+def _overpaid(turn: Call) -> float:
     """The share of what it was expected to cost that a weaker tier would have saved."""
-    mine, other, level = turn.estimate, turn.other_estimate, turn.other_level
-    if mine is None or other is None or level is None or level >= _level(turn):
+    if turn.estimated_now is None or turn.weighed_now is None:
         return 0.0
-    return max(1.0 - other / mine, 0.0) if mine > 0 else 0.0
+    weaker = _level(turn.weighed_tier) < _level(turn.served_tier)
+    mine = turn.estimated_now + (turn.estimated_return or 0.0)
+    other = turn.weighed_now + (turn.weighed_return or 0.0)
+    return max(1.0 - other / mine, 0.0) if weaker and mine > 0 else 0.0
 
 
-def _level(turn: JudgedTurn) -> int:
-    return 0 if turn.level is None else turn.level
+def _weighed_above(turn: Call) -> bool:
+    return _level(turn.weighed_tier) > _level(turn.served_tier)
 
 
-def _score(turn: JudgedTurn, signs: Iterable[Sign]) -> int:
+def _served(turn: Call) -> str | None:
+    return turn.served_endpoint if turn.answered else None
+
+
+def _level(tier: str | None) -> int:
+    """0, the weakest, to 3; what is not known counts as the weakest."""
+    return _LEVELS.get(tier, 0)
+
+
+def _score(turn: Call, signs: Iterable[Sign]) -> int:
     points = BASE
     for sign in signs:
         share = _overpaid(turn) if sign is Sign.OVERPAID else 1.0
         points += POINTS[sign] * share
     return round(min(max(points, 0.0), 100.0))
 
+
+_LEVELS: Final[dict[str | None, int]] = {str(tier): int(tier) for tier in Tier}
+_INVALID: Final = ToolStatus.INVALID
 
 _WRONG: Final = frozenset(
     {Sign.FAILED, Sign.INVALID, Sign.REWORK, Sign.REPEATED, Sign.ESCALATED}

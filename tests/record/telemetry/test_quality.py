@@ -2,52 +2,72 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given, strategies as st
 
 from openhands_tiered_router.record.telemetry.quality import (
-    JudgedTool,
-    JudgedTurn,
     Provision,
     Quality,
     Sign,
     assess,
 )
+from openhands_tiered_router.record.telemetry.records import (
+    Call,
+    ToolResult,
+    ToolStatus,
+    replace,
+)
 
 
-GOOD = JudgedTool(kind="read", failed=False)
-BAD = JudgedTool(kind="test", failed=True, failure=7)
-EDIT = JudgedTool(kind="edit", failed=False, target=3)
-TURN = JudgedTurn(served="simple", level=0, must_be_hard=False, tools=(GOOD,))
+GOOD = ToolResult(
+    conversation_id="c",
+    response_id="r",
+    tool_call_id="t",
+    tool_name="terminal",
+    time=1.0,
+    status=ToolStatus.DONE,
+    action_kind="read",
+    failed=False,
+)
+BAD = replace(GOOD, action_kind="test", failed=True, failure=7)
+EDIT = replace(GOOD, action_kind="edit", target=3)
+TURN = Call(
+    id="d",
+    answered=True,
+    served_endpoint="simple",
+    served_tier="simple",
+    p_mechanical=0.5,
+    tools=(GOOD,),
+)
 STRONG = replace(
     TURN,
-    served="complex",
-    level=2,
-    estimate=4.0,
-    other_estimate=1.0,
-    other_level=0,
+    served_endpoint="complex",
+    served_tier="complex",
+    estimated_now=3.0,
+    estimated_return=1.0,
+    weighed_now=1.0,
+    weighed_tier="simple",
 )
-WEAK = replace(TURN, estimate=1.0, other_estimate=4.0, other_level=2)
+WEAK = replace(TURN, estimated_now=1.0, weighed_now=4.0, weighed_tier="complex")
+LOST = replace(TURN, answered=False, served_endpoint=None, served_tier=None)
 
 
-def one(turn: JudgedTurn, *after: JudgedTurn, accepted: bool | None = None) -> Quality:
+def one(turn: Call, *after: Call, accepted: bool | None = None) -> Quality:
     return assess([turn, *after], accepted)[0]
 
 
 def test_a_call_that_was_answered_and_nothing_more_is_not_judged() -> None:
     found = one(replace(TURN, tools=()))
-    assert (found.score, found.provision, found.hard) == (None, None, None)
+    assert (found.quality, found.provision, found.hard) == (None, None, None)
 
 
 def test_a_call_that_nobody_answered_is_not_judged() -> None:
-    assert one(replace(TURN, served=None), accepted=True).score is None
+    assert one(LOST, accepted=True).quality is None
 
 
 def test_tools_that_worked_and_accepted_work_are_the_best_there_is() -> None:
     found = one(TURN, accepted=True)
-    assert (found.score, found.provision) == (100, Provision.RIGHT)
+    assert (found.quality, found.provision) == (100, Provision.RIGHT)
     assert found.signs == (Sign.ACCEPTED, Sign.WORKED)
 
 
@@ -57,26 +77,26 @@ def test_tools_that_worked_and_accepted_work_are_the_best_there_is() -> None:
         (GOOD, None, 70, (Sign.WORKED,)),
         (GOOD, False, 40, (Sign.REJECTED, Sign.WORKED)),
         (BAD, None, 40, (Sign.FAILED,)),
-        (replace(BAD, invalid=True), None, 30, (Sign.INVALID,)),
+        (replace(BAD, status=ToolStatus.INVALID), None, 30, (Sign.INVALID,)),
         (replace(GOOD, failed=None), True, 80, (Sign.ACCEPTED,)),
     ],
 )
 def test_each_sign_has_its_points(
-    tool: JudgedTool, accepted: bool | None, score: int, signs: tuple[Sign, ...]
+    tool: ToolResult, accepted: bool | None, score: int, signs: tuple[Sign, ...]
 ) -> None:
     found = one(replace(TURN, tools=(tool,)), accepted=accepted)
-    assert (found.score, found.signs) == (score, signs)
+    assert (found.quality, found.signs) == (score, signs)
 
 
 def test_a_mechanical_turn_on_a_dear_tier_got_too_much() -> None:
     found = one(STRONG)
     assert found.provision is Provision.OVER
     assert found.signs == (Sign.WORKED, Sign.OVERPAID)
-    assert found.score == 50 + 20 - 15
+    assert found.quality == 50 + 20 - 15
 
 
 def test_a_dear_tier_that_costs_less_in_the_end_is_right() -> None:
-    warm = replace(STRONG, estimate=1.0, other_estimate=2.0)
+    warm = replace(STRONG, estimated_now=0.5, estimated_return=0.5, weighed_now=2.0)
     assert one(warm).provision is Provision.RIGHT
 
 
@@ -117,52 +137,60 @@ def test_the_same_failure_again_counts_against_the_second() -> None:
 
 
 def test_a_floor_above_it_right_after_is_escalation() -> None:
-    assert Sign.ESCALATED in one(TURN, replace(TURN, floor=2)).signs
-    assert Sign.ESCALATED not in one(TURN, replace(TURN, floor=0)).signs
-    assert Sign.ESCALATED not in one(replace(TURN, level=2), TURN, TURN).signs
+    assert Sign.ESCALATED in one(TURN, replace(TURN, floor="complex")).signs
+    assert Sign.ESCALATED not in one(TURN, replace(TURN, floor="simple")).signs
+    assert (
+        Sign.ESCALATED
+        not in one(replace(TURN, served_tier="complex"), TURN, TURN).signs
+    )
 
 
 def test_the_opening_turn_is_hard_whatever_it_does() -> None:
-    assert one(replace(TURN, must_be_hard=True)).hard is True
+    assert one(replace(TURN, p_mechanical=0.0)).hard is True
     assert one(TURN).hard is False
 
 
 def test_moved_is_told_from_the_turn_before() -> None:
-    found = assess([TURN, TURN, STRONG, replace(TURN, served=None), TURN], None)
+    found = assess([TURN, TURN, STRONG, LOST, TURN], None)
     assert [q.moved for q in found] == [None, False, True, None, None]
 
 
+tiers = st.sampled_from(["simple", "medium", "complex", "reasoning", None])
+dollars = st.none() | st.floats(0, 10)
 tools = st.builds(
-    JudgedTool,
-    kind=st.sampled_from(["read", "edit", "test", None]),
+    lambda **known: replace(GOOD, **known),
+    action_kind=st.sampled_from(["read", "edit", "test", None]),
     failed=st.none() | st.booleans(),
-    invalid=st.booleans(),
+    status=st.sampled_from(ToolStatus),
     target=st.none() | st.integers(0, 2),
     failure=st.none() | st.integers(0, 2),
 )
 turns = st.builds(
-    JudgedTurn,
-    served=st.sampled_from(["simple", "complex", None]),
-    level=st.none() | st.integers(0, 3),
-    must_be_hard=st.booleans(),
-    floor=st.none() | st.integers(0, 3),
-    estimate=st.none() | st.floats(0, 10),
-    other_estimate=st.none() | st.floats(0, 10),
-    other_level=st.none() | st.integers(0, 3),
+    lambda **known: Call(id="d", **known),
+    answered=st.none() | st.booleans(),
+    served_endpoint=st.sampled_from(["simple", "complex", None]),
+    served_tier=tiers,
+    p_mechanical=st.sampled_from([0.0, 0.5, None]),
+    floor=tiers,
+    estimated_now=dollars,
+    estimated_return=dollars,
+    weighed_now=dollars,
+    weighed_return=dollars,
+    weighed_tier=tiers,
     tools=st.lists(tools, max_size=3).map(tuple),
 )
 
 
 @given(st.lists(turns, max_size=8), st.none() | st.booleans())
 def test_scores_stay_in_range_and_a_better_verdict_is_never_worse(
-    found: list[JudgedTurn], accepted: bool | None
+    found: list[Call], accepted: bool | None
 ) -> None:
     qualities = assess(found, accepted)
     best = assess(found, True)
     assert len(qualities) == len(found)
     for quality, with_verdict in zip(qualities, best, strict=True):
-        assert quality.score is None or 0 <= quality.score <= 100
-        assert (with_verdict.score or 0) >= (quality.score or 0)
+        assert quality.quality is None or 0 <= quality.quality <= 100
+        assert (with_verdict.quality or 0) >= (quality.quality or 0)
         assert (quality.provision is None) == (
-            quality.score is None or quality.hard is None
+            quality.quality is None or quality.hard is None
         )
