@@ -11,6 +11,7 @@ from openhands_tiered_router.policy.difficulty.escalation import trouble
 from openhands_tiered_router.policy.economics.cache_model import warm_tokens
 from openhands_tiered_router.policy.economics.costs import rates
 from openhands_tiered_router.policy.economics.dynamics import default_dynamics
+from openhands_tiered_router.policy.economics.lifetime import HOUR, sells_hour
 from openhands_tiered_router.policy.engine import Draft
 from openhands_tiered_router.policy.ranking import best
 from openhands_tiered_router.policy.request import Purpose
@@ -74,9 +75,7 @@ def worth(draft: Draft) -> Draft:
     # A text tells of a task before it is worked on, and of no turn.
     before = Belief.prior(draft.difficulty) if belief is PRIOR else belief
     draft, way = _started(draft, known, odds, before)
-    # Nothing is cached yet and the prompt's size is a guess: the task decides.
-    begins = way is not None and not draft.session.turns
-    if begins or draft.request.purpose is Purpose.SINGLE:
+    if draft.request.purpose is Purpose.SINGLE:
         return draft
     return _turn(draft, known, odds, belief, way)
 
@@ -280,9 +279,16 @@ def _arm(
     draft: Draft, endpoint: Endpoint, prices: Prices, loss: tuple[float, float]
 ) -> Arm:
     prompt = draft.request.prompt_tokens
+    rate = rates(prices, prompt)
+    longer = None
+    if prices.cache_write_1h and sells_hour(endpoint) and draft.request.marks_cache:
+        # In proportion, for long prompts too; see `for_an_hour`.
+        dearer = prices.cache_write_1h / prices.cache_write
+        longer = rate.cache_write * dearer, HOUR
     return Arm(
         key=endpoint.key,
-        rates=rates(prices, prompt),
+        rates=rate,
+        longer=longer,
         warm=warm_tokens(
             draft.session,
             endpoint,

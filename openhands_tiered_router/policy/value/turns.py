@@ -52,6 +52,9 @@ class Arm:
     """USD that are expected to be lost if it serves a hard turn."""
     mechanical: float
     """The same for a mechanical turn."""
+    longer: tuple[float, float] | None = None
+    """Price of a token's write that lives longer, and for how many seconds it does;
+    ``None``: not sold. Later turns may buy that though the coming one does not."""
 
     def loss(self, p_mechanical: float) -> float:
         return p_mechanical * self.mechanical + (1.0 - p_mechanical) * self.hard
@@ -185,24 +188,33 @@ def _plan(
     """With the upkeep of the caches of those that serve such shares of the turns."""
     uses = []
     for arm, share in used:
-        rates = arm.rates
-        refill = (rates.cache_write - rates.cache_read) * size
-        turn += rates.cache_write * seen.growth
-        turn += share * refill * _dies(arm, share, seen)
+        write = arm.rates.cache_write
+        upkeep = _upkeep(arm, write, arm.lifetime, share, size, seen)
+        if arm.longer is not None:
+            upkeep = min(upkeep, _upkeep(arm, *arm.longer, share, size, seen))
+        turn += upkeep
         uses.append((arm, 1.0 - (1.0 - share) ** TURNS_AHEAD))
     return _Plan(tuple(uses), TURNS_AHEAD * turn)
 
 
-def _dies(arm: Arm, share: float, seen: Situated) -> float:
-    """P(its cache is dead when the next turn comes to it), serving that share.
+def _upkeep(
+    arm: Arm, write: float, lifetime: float, share: float, size: float, seen: Situated
+) -> float:
+    """USD a turn to keep its cache: what is new, and all of it where it has died."""
+    refill = (write - arm.rates.cache_read) * size
+    return write * seen.growth + share * refill * _dies(lifetime, share, seen)
+
+
+def _dies(lifetime: float, share: float, seen: Situated) -> float:
+    """P(a cache is dead when the next turn comes to it), serving that share.
 
     Absences are taken to be geometric: the chance that it stays away for as many
     turns as a lifetime has room for, or that one turn alone outlasts it.
     """
-    slow = outlasts(arm.lifetime, seen.pace, seen.dynamics)
+    slow = outlasts(lifetime, seen.pace, seen.dynamics)
     if share >= 1.0:
         return slow
-    turns = arm.lifetime / (seen.pace * seen.dynamics.mean_time)
+    turns = lifetime / (seen.pace * seen.dynamics.mean_time)
     return 1.0 - (1.0 - slow) * (1.0 - (1.0 - share) ** turns)
 
 

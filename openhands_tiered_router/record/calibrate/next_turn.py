@@ -289,30 +289,37 @@ def _tree(tree: Any) -> dict[str, list[Any]]:
 def _dynamics(
     samples: Sequence[Sample], held_out: Mapping[tuple[str, int], float]
 ) -> dict[str, Any]:
-    """How outlooks follow each other, their hard share, output and times."""
+    """How outlooks follow each other, their hard share, output and times.
+
+    Agents count alike, as in the trees; else the one with the most recorded turns
+    would say what the others' turns are like. Times are relative to a session's own.
+    """
     import numpy as np
 
     chain = np.full((OUTLOOKS, OUTLOOKS), 0.5)
-    of: list[list[Sample]] = [[] for _ in range(OUTLOOKS)]
+    of: list[list[int]] = [[] for _ in range(OUTLOOKS)]
     pace = _paces(samples)
+    weights = np.array(agent_weights([s.agent for s in samples]))
     before: tuple[str, int] | None = None
-    for s in samples:
+    for i, s in enumerate(samples):
         seen = outlook(held_out[s.session, s.turn], s.forced)
-        of[seen].append(s)
+        of[seen].append(i)
         if before and before[0] == s.session:
-            chain[before[1], seen] += 1
+            chain[before[1], seen] += weights[i]
         before = (s.session, seen)
+    hard = np.array([float(s.hard) for s in samples])
+    output = np.array([s.output for s in samples])
+    times = np.array([s.seconds / pace[s.session] for s in samples])
     middle = (np.arange(_QUANTILES) + 0.5) / _QUANTILES
     return {
         "next": (chain / chain.sum(axis=1, keepdims=True)).round(_DIGITS).tolist(),
-        "hard": [round(sum(s.hard for s in g) / len(g), _DIGITS) for g in of],
-        "output": [round(sum(s.output for s in g) / len(g), 1) for g in of],
-        "times": [
-            np.quantile([s.seconds / pace[s.session] for s in g], middle)
-            .round(_DIGITS)
-            .tolist()
-            for g in of
+        "hard": [
+            round(float(np.average(hard[g], weights=weights[g])), _DIGITS) for g in of
         ],
+        "output": [
+            round(float(np.average(output[g], weights=weights[g])), 1) for g in of
+        ],
+        "times": [np.quantile(times[g], middle).round(_DIGITS).tolist() for g in of],
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from itertools import permutations
+from math import log
 
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -16,6 +17,7 @@ from openhands_tiered_router.policy.policy import Policy
 from openhands_tiered_router.policy.request import Purpose, RoutingRequest
 from openhands_tiered_router.policy.rules import standard_rules
 from openhands_tiered_router.policy.session import SessionState, Turn
+from openhands_tiered_router.policy.tally import Pace
 from openhands_tiered_router.policy.value.table import Work
 from openhands_tiered_router.tiers import Endpoint, Prices, Tier, TierSet
 
@@ -152,6 +154,31 @@ def test_equal_models_are_one(value: float, p: float, tier: Tier) -> None:
         replace(FOUR[2], key="reasoning", tier=Tier.REASONING),
     )
     assert decide(twice, value=value, p=p).tier == decide(single, value=value, p=p).tier
+
+
+def test_the_first_turn_of_a_conversation_is_weighed_like_any_other() -> None:
+    opening = SessionState(user_messages=1)
+    short = decide(session=opening, p=0.0, prompt=1_500)
+    long = decide(session=opening, p=0.0, prompt=40_000)
+    assert short.way == long.way == (Tier.MEDIUM,)
+    assert (short.tier, long.tier) == (Tier.COMPLEX, Tier.MEDIUM)
+
+
+def test_a_lifetime_that_is_sold_keeps_slow_turns_on_the_model_that_is_worth_more() -> (
+    None
+):
+    """At five minutes alone its cache would be written anew all the time."""
+    slow = replace(SEEN, pace=Pace(0.0, 20 * log(400.0), 20))
+    hour = tuple(
+        replace(e, prices=replace(e.prices, cache_write_1h=2 * e.prices.input))
+        if e.tier is Tier.COMPLEX and e.prices
+        else e
+        for e in FOUR
+    )
+    tiers = [
+        decide(endpoints, slow, value=8.0, p=0.0).tier for endpoints in (FOUR, hour)
+    ]
+    assert tiers == [Tier.MEDIUM, Tier.COMPLEX]
 
 
 def test_tiers_that_share_a_model_share_its_cache() -> None:
