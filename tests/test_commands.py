@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 NOT_HERE = {
     "serve": "does not end; tests/cli/test_serve.py",
-    "watch": "does not end; tests/cli/test_report.py",
+    "watch": "does not end; tests/cli/test_status.py",
     "metrics": "does not end; tests/record/metrics",
     "resolve": "needs a forge; tests/cli/test_resolve.py",
     "calibrate": "needs data; tests/cli/test_calibrate.py",

@@ -23,9 +23,9 @@ DEFECTS: tuple[tuple[str, str], ...] = (
     ),
     (
         "status showed runs that had ended, and other configurations'",
-        "cli/test_report.py::test_what_ended_does_not_run "
-        "cli/test_report.py::test_only_what_this_configuration_routes_is_alive_here "
-        "cli/test_report.py::test_watch_shows_what_runs",
+        "cli/test_status.py::test_what_ended_does_not_run "
+        "cli/test_status.py::test_only_what_this_configuration_routes_is_alive_here "
+        "cli/test_status.py::test_watch_shows_what_runs",
     ),
     (
         "run showed neither thoughts nor results, and --json no answer",
@@ -80,7 +80,7 @@ DEFECTS: tuple[tuple[str, str], ...] = (
     (
         "turns counted from 1 in the demo, from 0 elsewhere",
         "cli/test_run.py::test_json_lines "
-        "cli/test_report.py::test_watch_shows_what_runs "
+        "cli/test_status.py::test_watch_shows_what_runs "
         "cli/test_report.py::test_every_command_that_is_printed_beside_a_mistake_works",
     ),
     (

@@ -1,152 +1,30 @@
-"""``report``, ``watch`` and ``status``: what they say, and what they do not."""
+"""``report``: what it says, and what it does not."""
 
 import base64
 import hashlib
 import json
 import re
-import sqlite3
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 
 from openhands_tiered_router.calls.state.settings import StateSettings
 from openhands_tiered_router.calls.state.stores import durable_store_for, forget_stores
 from openhands_tiered_router.cli import tiered_router
-from openhands_tiered_router.cli.here import CONFIG_SUFFIXES, config_here
-from openhands_tiered_router.config.find import find_config
-from openhands_tiered_router.config.parse import PARSERS
 from openhands_tiered_router.guards.budget.ledger import Entry, reserve
 from openhands_tiered_router.guards.budget.limits import NANO, Spend
-from openhands_tiered_router.policy.decision import Candidate, Decision, Reason
-from openhands_tiered_router.policy.outcome import Attempt, Outcome, Usage
-from openhands_tiered_router.record.telemetry.process import config_fingerprint
+from openhands_tiered_router.policy.decision import Reason
 from openhands_tiered_router.record.telemetry.records import (
     Call,
     GuardEvent,
     Record,
-    ToolResult,
-    ToolStatus,
-    Verdict,
-    decided,
-    ended,
     replace,
 )
 from openhands_tiered_router.record.telemetry.store import Store
-from openhands_tiered_router.tiers import Endpoint, Prices, Tier, TierSet
-
-
-KEY = "sk-ant-api03-" + "Zq7" * 20
-NAME = "01977d5f-35c9-7000-8be1-5f560fb96e35"
-DEAR = Prices(input=5e-6, output=2.5e-5, cache_read=5e-7, cache_write=6e-6)
-CHEAP = Prices(input=1e-6, output=5e-6, cache_read=1e-7, cache_write=1.2e-6)
-TIERS = TierSet(
-    (
-        Endpoint(key="simple", tier=Tier.SIMPLE, model="m/small", prices=CHEAP),
-        Endpoint(key="complex", tier=Tier.COMPLEX, model="m/<b>large", prices=DEAR),
-    )
-)
-
-
-def records(now: float) -> Iterator[Record]:
-    """One hard turn that the weak tier served and failed; a breaker that opened."""
-    decision = Decision(
-        tier=Tier.SIMPLE,
-        endpoint="simple",
-        fallbacks=("complex",),
-        required=Tier.SIMPLE,
-        score=0.4,
-        p_mechanical=0.8,
-        candidates=(
-            Candidate(
-                endpoint="simple", tier=Tier.SIMPLE, cost_now=0.001, cost_return=0.0
-            ),
-            Candidate(
-                endpoint="complex", tier=Tier.COMPLEX, cost_now=0.01, cost_return=0.0
-            ),
-        ),
-        reasons=(Reason("value", f"cheaper; {KEY}"),),
-        dimensions=(),
-        policy="rules",
-    )
-    yield decided(
-        decision_id=NAME,
-        conversation_id="talk",
-        turn=1,
-        time=now,
-        model="m/small",
-        overhead_us=200.0,
-        decision=decision,
-        tiers=TIERS,
-    )
-    outcome = Outcome(
-        endpoint="simple",
-        attempts=(Attempt(endpoint="simple", error=None, seconds=2.0),),
-        usage=Usage(prompt=1_000, completion=100, cache_read=0, cache_write=1_000),
-        cost=0.0017,
-        seconds=2.0,
-        first_token_seconds=0.5,
-        response_id="answer",
-    )
-    yield ended(
-        decision_id=NAME,
-        conversation_id="talk",
-        time=now,
-        outcome=outcome,
-        tier=Tier.SIMPLE,
-        model="m/small",
-    )
-    yield ToolResult(
-        conversation_id="talk",
-        response_id="answer",
-        tool_call_id="call",
-        tool_name=f"terminal {KEY}",
-        time=now + 1,
-        status=ToolStatus.DONE,
-        action_kind="edit",
-        exit_code=1,
-        is_error=True,
-        failed=True,
-        seconds=0.1,
-    )
-    yield Verdict(
-        conversation_id="talk",
-        time=now + 2,
-        accepted=False,
-        reason="tests_fail",
-        tests=1,
-    )
-    yield GuardEvent(
-        conversation_id="talk",
-        time=now + 2,
-        guard="breaker",
-        kind="opened",
-        detail={"endpoint": "complex", "error": "overloaded"},
-    )
-    yield GuardEvent(
-        conversation_id="talk",
-        time=now + 2,
-        guard="budget",
-        kind="soft_limit",
-        detail={"limit": "day:team:usd:18000000000"},
-    )
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    path = tmp_path / "telemetry.sqlite3"
-    store = Store(path)
-    store.write(list(records(time.time() - 30)))
-    store.close()
-    return path
-
-
-def run(*args: object) -> Result:
-    return CliRunner(env={"COLUMNS": "200"}).invoke(tiered_router, [*map(str, args)])
+from tests.cli.recorded import records, run
 
 
 def test_the_first_line_is_one_sentence(file: Path) -> None:
@@ -385,122 +263,3 @@ def test_a_time_that_is_none(since: str) -> None:
     result = run("report", f"--since={since}")
     assert result.exit_code == 2
     assert "neither like 7d" in result.stderr
-
-
-def test_watch_shows_what_runs(file: Path) -> None:
-    said = run("watch", "--telemetry", file, "--once").stdout
-    assert "soft limit: $18 per day (team)" in said
-    assert "not called now: complex" in said
-    line = json.loads(run("watch", "--telemetry", file, "--once", "--json").stdout)
-    (running,) = line["running"]
-    assert running["cost"] == pytest.approx(0.0017)
-    assert running["instead"] == "complex"
-    assert running["instead_usd"] == pytest.approx(0.0085)
-    assert (line["turns"][0]["decision"], line["turns"][0]["turn"]) == (NAME, 1)
-    assert run("watch", "--telemetry", file, "--once", "--within", 1).stdout.endswith(
-        "Nothing is running.\n"
-    )
-
-
-def test_status_is_one_line(file: Path) -> None:
-    result = run("status", "--telemetry", file)
-    assert result.exit_code == 0
-    assert result.stdout.count("\n") == 1
-    for part in (
-        "simple turn 1 $0.0017",
-        "80% below always complex",
-        "not called now: complex",
-    ):
-        assert part in result.stdout
-    found = json.loads(run("status", "--telemetry", file, "--json").stdout)
-    assert found["running"][0]["turn"] == 1
-    assert found["line"] == result.stdout.strip()
-
-
-def test_what_ended_does_not_run(file: Path) -> None:
-    """Neither when its process is gone, nor when its last word was to finish."""
-    change = "UPDATE conversations SET process = ?"
-    with sqlite3.connect(file) as connection:
-        (alive,) = connection.execute("SELECT process FROM conversations").fetchone()
-        ended = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"],
-                               capture_output=True, text=True, check=True)  # fmt: skip
-        connection.execute(change, (ended.stdout.strip() + ":1",))
-    assert run("status", "--telemetry", file).stdout.startswith("idle | today $0.00")
-    assert "not called" not in run("watch", "--telemetry", file, "--once").stdout
-    with sqlite3.connect(file) as connection:
-        connection.execute(change, (alive,))
-    assert "turn 1" in run("status", "--telemetry", file).stdout
-    with sqlite3.connect(file) as connection:
-        connection.execute("UPDATE tool_results SET action_kind = 'finish'")
-    assert run("status", "--telemetry", file).stdout.startswith("idle")
-
-
-def test_only_what_this_configuration_routes_is_alive_here(
-    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    mine, other = tmp_path / "mine.toml", tmp_path / "other.toml"
-    with sqlite3.connect(file) as connection:
-        sql = "UPDATE conversations SET config = ?"
-        connection.execute(sql, (config_fingerprint(mine),))
-    monkeypatch.setenv("TIERED_ROUTER_CONFIG", str(mine))
-    assert "turn 1" in run("status", "--telemetry", file).stdout
-    monkeypatch.setenv("TIERED_ROUTER_CONFIG", str(other))
-    assert run("status", "--telemetry", file).stdout == "idle | today $0.00\n"
-    assert "Nothing is running." in run("watch", "--telemetry", file, "--once").stdout
-    assert "turn 1" in run("status", "--telemetry", file, "--all").stdout
-    said = run("status", "--telemetry", file, "--config", mine).stdout
-    assert "turn 1" in said
-
-
-def test_a_conversation_without_a_turn_is_starting(tmp_path: Path) -> None:
-    path = tmp_path / "t.sqlite3"
-    title = Decision(tier=Tier.SIMPLE, endpoint="simple", required=Tier.SIMPLE)
-    store = Store(path)
-    store.write(
-        [decided(title, decision_id="d", conversation_id="c", time=time.time(),
-                 purpose="title")]
-    )  # fmt: skip
-    store.close()
-    assert run("status", "--telemetry", path).stdout.startswith("starting $0.0000 |")
-
-
-def test_the_configuration_is_looked_for_where_the_router_does(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / ".openhands").mkdir()
-    for place in (".openhands/tiered-router.yaml", "tiered-router.json",
-                  "tiered-router.toml"):  # fmt: skip
-        (tmp_path / place).touch()
-        found = find_config().path
-        assert found is not None
-        assert config_here(None) == config_fingerprint(found)
-    assert tuple(PARSERS) == CONFIG_SUFFIXES
-
-
-def test_status_never_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    broken = tmp_path / "broken.sqlite3"
-    broken.write_bytes(b"no database, " * 100)
-    other = tmp_path / "other.sqlite3"
-    with sqlite3.connect(other) as connection:
-        connection.execute("CREATE TABLE t (x)")
-    for path, said in (
-        (tmp_path / "none", "nothing recorded yet"),
-        (broken, "unreadable"),
-        (other, "unreadable"),
-        (tmp_path, "unreadable"),
-    ):
-        result = run("status", "--telemetry", path)
-        assert result.exit_code == 0
-        assert said in result.stdout
-    monkeypatch.setenv("TIERED_ROUTER_TELEMETRY", "off")
-    assert run("status").stdout == "telemetry off\n"
-
-
-def test_unreadable_files_are_named(tmp_path: Path) -> None:
-    broken = tmp_path / "broken.sqlite3"
-    broken.write_bytes(b"no database, " * 100)
-    for command in ("report", "watch"):
-        result = run(command, "--telemetry", broken)
-        assert result.exit_code == 2
-        assert str(broken) in result.stderr

@@ -1,4 +1,4 @@
-"""A routed call as it is recorded.
+"""A routed call and its tools as they are recorded.
 
 A record in the queue, a row in the file and a fact in a report are the same type:
 ``schema`` makes the table of these fields.
@@ -6,6 +6,7 @@ A record in the queue, a row in the file and a fact in a report are the same typ
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Final
 
 from msgspec import Struct
@@ -17,12 +18,60 @@ from openhands_tiered_router.policy.decision import (
     Reason,
 )
 from openhands_tiered_router.policy.outcome import Attempt, ErrorKind, Outcome, Usage
-from openhands_tiered_router.record.telemetry.tools import ToolResult
 from openhands_tiered_router.tiers import Tier, TierSet
 
 
 AGENT_TURN: Final = "agent"
 """Purpose of a call that the agent's own loop made; others name a side request."""
+
+
+class ToolStatus(StrEnum):
+    """How far a tool call got."""
+
+    PENDING = "pending"
+    """Asked for by the model; no result was seen."""
+    DONE = "done"
+    """It ran: well or badly."""
+    INVALID = "invalid"
+    """It could not run: unknown tool, unreadable arguments, or a crash of the tool."""
+    REJECTED = "rejected"
+    """The user said no."""
+    BLOCKED = "blocked"
+    """A hook said no."""
+    CANCELLED = "cancelled"
+    """A pause or interrupt came before its end."""
+
+
+class ToolResult(Struct, frozen=True, kw_only=True):
+    """What one tool call came to; never its arguments or result.
+
+    Providers reuse tool-call ids within a conversation, and some reuse response
+    ids across conversations, so a result is known by all three ids together.
+    """
+
+    conversation_id: str | None
+    response_id: str | None
+    """``None``: not known; the newest pending call of that tool-call id is meant."""
+    tool_call_id: str
+    tool_name: str
+    time: float
+    """Of the last thing known of it, seconds since the epoch."""
+    status: ToolStatus = ToolStatus.PENDING
+    action_kind: str | None = None
+    """What the call was for, such as ``search`` or ``edit``; ``None``: not judged."""
+    exit_code: int | None = None
+    """Of a terminal command; -1: still running when the tool returned."""
+    is_error: bool | None = None
+    """What the tool said of itself: ``False`` for a command that exits with 2."""
+    failed: bool | None = None
+    """Error, invalid call, exit code other than 0, or tests that say so; ``None``: it
+    has not run."""
+    seconds: float | None = None
+    """From the model's answer to the result, waiting for sibling calls included."""
+    target: int | None = None
+    """Stands for the file that it changed, equal within a process; not the path."""
+    failure: int | None = None
+    """Stands for how it failed, equal within a process; not what was said."""
 
 
 class Explanation(Struct, frozen=True, omit_defaults=True):

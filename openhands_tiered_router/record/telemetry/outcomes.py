@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
 
 from openhands_tiered_router.policy.actions import (
@@ -14,10 +16,10 @@ from openhands_tiered_router.policy.actions import (
     action_of,
     observed_exit_code,
     result_of,
+    steady,
 )
 from openhands_tiered_router.policy.entry import Entry, ToolCall
 from openhands_tiered_router.policy.kinds import CHANGES, ActionKind
-from openhands_tiered_router.record.telemetry.fingerprints import fingerprint
 from openhands_tiered_router.record.telemetry.recorder import TelemetryRecorder
 from openhands_tiered_router.record.telemetry.records import (
     ToolResult,
@@ -33,6 +35,12 @@ if TYPE_CHECKING:
 
 MAX_PENDING: Final = 1_000
 """Calls remembered while they have no result; some never get one."""
+
+_KEY: Final = os.urandom(16)
+"""Of this process and never stored: who has the file cannot try texts against it."""
+
+_READ: Final = 4_000
+"""Characters from the end of a text: where tests and compilers say what is wrong."""
 
 _log = logging.getLogger(__name__)
 
@@ -184,3 +192,14 @@ def _target(action: Action) -> int | None:
     if action.kind not in CHANGES or not action.paths:
         return None
     return fingerprint(*action.paths[:1])
+
+
+def fingerprint(*texts: str) -> int:
+    """31 bits that are equal for equal texts within a process and its forks.
+
+    Times, durations and addresses do not count."""
+    hashed = blake2b(digest_size=4, key=_KEY)
+    for text in texts:
+        hashed.update(steady(text[-_READ:]).encode(errors="replace"))
+        hashed.update(b"\0")
+    return int.from_bytes(hashed.digest()) >> 1

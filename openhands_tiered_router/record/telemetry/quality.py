@@ -7,8 +7,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from openhands_tiered_router.policy.kinds import MECHANICAL
-from openhands_tiered_router.record.telemetry.calls import Call
-from openhands_tiered_router.record.telemetry.tools import ToolStatus
+from openhands_tiered_router.record.telemetry.calls import Call, ToolStatus
 from openhands_tiered_router.tiers import Tier
 
 
@@ -136,10 +135,7 @@ def _signs(
         (Sign.REPEATED, _repeated(turns[max(i - SOON, 0) : i + 1])),
         (Sign.ESCALATED, _escalated(turns[i : i + 2])),
         (Sign.OVERPAID, hard is False and _overpaid(turn) > 0.0),
-        (
-            Sign.UNDER_ROUTED,
-            hard is True and _weighed_above(turn),
-        ),
+        (Sign.UNDER_ROUTED, hard is True and _weighed_above(turn)),
     )
     return tuple(sign for sign, held in holds if held)
 

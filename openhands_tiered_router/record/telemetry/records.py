@@ -11,10 +11,11 @@ from msgspec import Struct
 from openhands_tiered_router.record.telemetry.calls import (
     AGENT_TURN,
     Call,
+    ToolResult,
+    ToolStatus,
     decided,
     ended,
 )
-from openhands_tiered_router.record.telemetry.tools import ToolResult, ToolStatus
 
 
 __all__ = [
