@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -211,27 +211,48 @@ def hubs(root: Path, as_json: bool, limit: int) -> None:
 @command.command()
 @common
 @click.option(
-    "--format", "form", type=click.Choice(("graphml", "json")), default="json"
+    "--format", "form", type=click.Choice(("graphml", "json", "scip")), default="json"
 )
 @click.option("--definitions", is_flag=True, help="Classes and functions as well.")
-@click.option("--output", "-o", type=click.File("w", lazy=True), default="-")
+@click.option("--output", "-o", type=click.Path(dir_okay=False, allow_dash=True))
 def export(
-    root: Path, as_json: bool, form: str, definitions: bool, output: Any
+    root: Path, as_json: bool, form: str, definitions: bool, output: str | None
 ) -> None:
     """Write the graph for other tools.
 
-    Formats are GraphML and networkx' node-link JSON (also by --json).
+    Formats are GraphML, networkx' node-link JSON (also by --json), and SCIP, an index
+    of definitions and uses, whose usual name is index.scip.
     """
     from openhands_tiered_router.graph.export import export as lines
 
+    form = "json" if as_json else form
+    if form == "scip":
+        _export_scip(root, output)
+        return
     try:
-        written = lines(
-            open_graph(root), "json" if as_json else form, definitions=definitions
-        )
+        written = lines(open_graph(root), form, definitions=definitions)
     except ValueError as error:
         raise click.ClickException(str(error)) from None
-    for line in written:
-        output.write(line + "\n")
+    with click.open_file(output or "-", "w", lazy=True) as file:
+        for line in written:
+            file.write(line + "\n")
+
+
+def _export_scip(root: Path, output: str | None) -> None:
+    from openhands_tiered_router.graph.scip import Left, index
+
+    if output in (None, "-") and sys.stdout.isatty():
+        raise click.UsageError("a SCIP index is binary: add -o index.scip")
+    left = Left()
+    graph = open_graph(root)
+    with click.open_file(output or "-", "wb", lazy=True) as file:
+        for part in index(graph, left):
+            file.write(part)
+    click.echo(
+        f"left out: {left.ambiguous:,} uses that may mean several definitions, "
+        f"{left.unread:,} files that could not be read",
+        err=True,
+    )
 
 
 @command.command()

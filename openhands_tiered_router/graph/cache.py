@@ -1,5 +1,6 @@
 """What was read and linked before, in one SQLite file a workspace.
 
+Caches that nobody opened for a while are deleted when a new one is made.
 It lies in the user's cache directory, never in the workspace, and holds only
 data: msgpack that is checked against the record types when it is read. A file
 that is corrupt, of another version or of another workspace is deleted and made
@@ -8,7 +9,9 @@ again; one that cannot be written is done without.
 
 import contextlib
 import os
+import re
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 from pathlib import Path
@@ -25,6 +28,13 @@ EXTRACTOR: Final = 9
 """Version of queries and rules; bump it when the same bytes give other facts."""
 RESOLVER: Final = 9
 """Version of resolution; bump it when the same facts give other edges."""
+
+UNUSED_S: Final = 30 * 86_400
+"""After which a cache that nobody opened is deleted."""
+MOST_BYTES: Final = 2 << 30
+"""Of all caches together; the ones opened longest ago are deleted first. About 100
+workspaces of 1,000 files."""
+_OURS: Final = re.compile(r"([0-9a-f]{32})(?:\.where)?\.sqlite(?:-wal|-shm)?\Z")
 
 _SCHEMA: Final = """
 create table meta(key text primary key, value text) without rowid;
@@ -76,6 +86,32 @@ def default_path(root: Path) -> Path:
     return folder / "graphs" / f"{key}.sqlite"
 
 
+def prune(folder: Path, kept: Path) -> None:
+    """Delete the caches in a folder that are old, or too many.
+
+    Args:
+        folder: Where they lie; what is not named like one stays.
+        kept: One that stays in any case.
+    """
+    groups: dict[str, list[tuple[Path, os.stat_result]]] = {}
+    with contextlib.suppress(OSError):
+        for file in folder.iterdir():
+            name = _OURS.match(file.name)
+            if name and name[1] not in kept.name:
+                groups.setdefault(name[1], []).append((file, file.lstat()))
+
+    def opened(group: list[tuple[Path, os.stat_result]]) -> float:
+        return max(found.st_mtime for _, found in group)
+
+    left, oldest = MOST_BYTES, time.time() - UNUSED_S
+    for group in sorted(groups.values(), key=opened, reverse=True):
+        left -= sum(found.st_size for _, found in group)
+        if left < 0 or opened(group) < oldest:
+            for file, _ in group:
+                with contextlib.suppress(OSError):
+                    file.unlink()
+
+
 class Cache:
     """One workspace's cache; threads may share it."""
 
@@ -109,12 +145,14 @@ class Cache:
         with contextlib.ExitStack() as undo:
             undo.callback(db.close)
             os.chmod(self.path, 0o600)
+            os.utime(self.path)  # says when it was last opened; see `prune`
             db.execute("pragma journal_mode=wal")
             db.execute("pragma synchronous=normal")
             if new:
                 db.executescript(_SCHEMA)
                 db.executemany("insert into meta values (?,?)", self._identity.items())
                 db.commit()
+                prune(self.path.parent, self.path)
             known = dict(db.execute("select key, value from meta"))
             if all(known.get(k) == v for k, v in self._identity.items()):
                 undo.pop_all()

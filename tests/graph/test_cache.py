@@ -2,10 +2,11 @@
 
 import os
 import sqlite3
+import time
 
 import pytest
 
-from openhands_tiered_router.graph import pool
+from openhands_tiered_router.graph import cache as cache_module, pool
 from openhands_tiered_router.graph.cache import Cache, default_path
 from openhands_tiered_router.graph.refresh import Refresher
 
@@ -149,3 +150,37 @@ def test_a_save_that_fails_half_way_leaves_the_state_before(tree, tmp_path):
     db.close()
     assert b"g" not in facts
     assert state(build(tree, path)) == state(writer.graph)
+
+
+def test_a_new_cache_deletes_those_that_nobody_opened_for_long(tmp_path, monkeypatch):
+    monkeypatch.setattr(cache_module, "MOST_BYTES", 2_500)
+    now = time.time()
+    ages = {"a": 31, "b": 29, "c": 1, "d": 2}
+    for letter, days in ages.items():
+        for ending in (".sqlite", ".where.sqlite", ".sqlite-wal"):
+            file = tmp_path / f"{letter * 32}{ending}"
+            file.write_bytes(b"x" * 300)
+            os.utime(file, (now, now - days * 86_400))
+    other = tmp_path / "notes.sqlite"
+    other.touch()
+    os.utime(other, (now, 0))
+    path = tmp_path / f"{'e' * 32}.sqlite"
+
+    assert Cache(path, tmp_path).open()
+
+    left = {file.name[0] for file in tmp_path.iterdir()}
+    # a is old; c and d fill what is allowed, so that b goes, too
+    assert left == {"c", "d", "e", "n"}
+
+
+def test_opening_a_cache_keeps_it(tmp_path):
+    path = tmp_path / f"{'a' * 32}.sqlite"
+    first = Cache(path, tmp_path)
+    assert first.open()
+    first.close()
+    os.utime(path, (0, 0))
+    again = Cache(path, tmp_path)
+    assert again.open()
+    assert Cache(tmp_path / f"{'b' * 32}.sqlite", tmp_path).open()
+
+    assert path.exists()
