@@ -42,6 +42,7 @@ from openhands_tiered_router.guards.verify.agent import VerifiesFinish
 from openhands_tiered_router.guards.verify.finish import Finish
 from openhands_tiered_router.guards.verify.settings import VerifySettings
 from openhands_tiered_router.router import ComplexityRouter
+from openhands_tiered_router.sdk.answers_kept import answers_of, with_kept_explorations
 from openhands_tiered_router.sdk.arrival import with_filter
 from openhands_tiered_router.sdk.histories import recall_authors
 from openhands_tiered_router.sdk.masking import ColdCacheCondenser, longest_lifetime
@@ -49,6 +50,7 @@ from openhands_tiered_router.sdk.memory import recall_for
 from openhands_tiered_router.sdk.tool_choice import ToolChoice, choice_for
 from openhands_tiered_router.sdk.verification import finish_of
 from openhands_tiered_router.skill_kit.context import CappedContext
+from openhands_tiered_router.skill_kit.package import EXPLORER
 from openhands_tiered_router.skill_kit.relevance import by_relevance
 from openhands_tiered_router.skill_kit.settings import SkillSettings
 
@@ -175,6 +177,13 @@ class RoutedAgent(VerifiesFinish, Agent):
         super()._initialize(state)
         if first and isinstance(llm, ComplexityRouter) and llm.settings.tokens.filter:
             self._tools = with_filter(self._tools)
+        if first and isinstance(llm, ComplexityRouter):
+            answers = answers_of(llm.settings.tokens)
+            if answers is not None:
+                models = sorted((k, m.model) for k, m in llm.llms_for_routing.items())
+                self._tools = with_kept_explorations(
+                    self._tools, EXPLORER, answers, models, llm.recorder
+                )
 
     def init_state(
         self, state: ConversationState, on_event: ConversationCallbackType

@@ -31,6 +31,7 @@ from openhands_tiered_router.policy.outcome import Attempt, Outcome, Usage
 from openhands_tiered_router.policy.request import Purpose, RoutingRequest
 from openhands_tiered_router.policy.session import CHARS_PER_TOKEN, SessionState
 from openhands_tiered_router.sdk import (
+    answers_kept,
     caching,
     histories,
     messages as sdk_messages,
@@ -93,6 +94,10 @@ class CallFlow:
         call = self.call
         order = yield from call.admit(self._read)
         spending = call.spending
+        kept = yield from answers_kept.found(self, order[0].key)
+        if kept is not None:
+            self._record(Outcome(endpoint=order[0].key, attempts=(), cost=0.0), kept)
+            return kept
         yield from spending.reserve(order[0].key)
         failover = Failover(
             order=order,
@@ -112,7 +117,10 @@ class CallFlow:
             if isinstance(error, LLMNoResponseError) and self._silent is not None:
                 return self._silent
             raise
-        yield from spending.settle(self._settle(failover, response))
+        outcome = self._settle(failover, response)
+        yield from spending.settle(outcome)
+        if outcome is not None and outcome.endpoint is not None:
+            yield from answers_kept.kept(self, outcome.endpoint, response)
         return response
 
     def call_kwargs(self, step: Send) -> dict[str, Any]:

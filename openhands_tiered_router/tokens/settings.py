@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from openhands_tiered_router.fields import Count, Section, fault
+from openhands_tiered_router.fields import Count, Number, Section, fault
 
 
 class TokenSettings(Section):
@@ -26,6 +26,14 @@ class TokenSettings(Section):
     """Tokens of MCP servers' schemas that a conversation is offered, chosen by its
     first request; the other tools are found by ``find_tool``. Unset: all are offered.
     For a ``RoutedAgent``."""
+    answers: bool = False
+    """Answer side requests without tools (titles, summaries), and what ``explorer`` was
+    asked about the same files, from a cache of exact repetitions. Off: it keeps what
+    models say, and few requests are the same. Not in the gateway."""
+    answers_path: str | None = Field(default=None, min_length=1)
+    """SQLite file; by default in the user's cache directory."""
+    answers_hours: Annotated[Number, Field(gt=0)] = 168.0
+    """Hours after which an answer is asked for anew: a week of a branch's CI runs."""
 
     @model_validator(mode="after")
     def _one_way_to_the_past(self) -> Self:
