@@ -271,6 +271,32 @@ def test_12_no_value_that_may_be_left_out_hides_a_path(
     assert level(command, work) > Level.LOW
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "awk '{print $1}' -F .env",
+        "awk '{print $1}' -F /etc/passwd",
+        "head a.txt -n .env",
+        "cut a.txt -d .env",
+        "sort a.txt -k /etc/passwd",
+        "xxd a.txt -b",
+        "uniq a.txt -c",
+    ],
+)
+def test_12_an_option_behind_words_may_be_a_file(work: Path, command: str) -> None:
+    """gawk and the BSDs' programs look for no options there; ``xxd`` writes to it."""
+    assert level(command, work) > Level.LOW
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["head a.txt -n 5", "grep -rn x . --include '*.py'", "ls . -la", "uniq -c a.txt"],
+)
+def test_12_other_options_behind_words_only_read(work: Path, command: str) -> None:
+    (work / ".env").unlink(missing_ok=True)
+    assert level(command, work) is Level.LOW
+
+
 def test_2_a_line_is_judged_in_time_that_grows_with_its_length(work: Path) -> None:
     """A pattern that tries each way to part a word would never end here."""
     for text in ("a" * 1900, "a'b'" * 400, "a*" * 900, "a~" * 900, "a=" * 900):

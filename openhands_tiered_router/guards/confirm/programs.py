@@ -18,7 +18,7 @@ import itertools
 import os
 import re
 from collections.abc import Iterator, Sequence
-from getopt import GetoptError, gnu_getopt
+from getopt import GetoptError, getopt, gnu_getopt
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from openhands_tiered_router.guards.confirm.paths import Word
@@ -257,6 +257,12 @@ def _read(row: Row, words: Sequence[Word]) -> tuple[set[str], list[Word]]:
     options, positional = gnu_getopt([*left, *words[end:]], row.short, long)
     kinds, least, most, *_ = row
     found: list[tuple[str, str]] = []
+    # Not every program looks for options behind its words: awk and the BSDs' take them
+    # for files, and so the values of options.
+    early, behind = getopt(left, row.short, long)
+    late = [] if dash else options[len(early) :]
+    if row.kinds == ["path"] and most == 1 and any(w[:1] == "-" for w in behind):
+        raise Unclear("an option that may be the name of a file to write")
     for option, value in options:
         if getattr(value, "glob", False):
             raise Unclear(f"a glob as the value of {option}")
@@ -270,7 +276,8 @@ def _read(row: Row, words: Sequence[Word]) -> tuple[set[str], list[Word]]:
     if not least <= len(positional) <= most:
         raise Unclear("its number of words")
     found += zip([*kinds, *kinds[-1:] * len(positional)], positional, strict=False)
-    paths = [path for kind, word in found for path in _paths(kind, word, row)]
+    paths = [value for _, value in late if isinstance(value, Word)]
+    paths += [path for kind, word in found for path in _paths(kind, word, row)]
     return {option for option, _ in options}, paths
 
 
