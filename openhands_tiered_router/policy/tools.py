@@ -101,12 +101,14 @@ KNOWN: Final[Mapping[str, Mapping[str, str]]] = {
     "Cline and Roo Code": {
         SHELL: "execute_command",
         MAKER: "write_to_file",
-        "read": "read_file access_mcp_resource fetch_instructions",
+        PATCH: "apply_patch",
+        "read": "read_file read_command_output access_mcp_resource fetch_instructions",
         "list": "list_files list_code_definition_names",
         "search": "search_files codebase_search",
-        "edit": "replace_in_file apply_diff insert_content search_and_replace",
-        "plan": "plan_mode_respond update_todo_list switch_mode",
-        "delegate": "new_task",
+        "edit": "replace_in_file apply_diff insert_content search_and_replace "
+        "edit_file search_replace",
+        "plan": "plan_mode_respond act_mode_respond update_todo_list switch_mode",
+        "delegate": "new_task use_subagents",
         "browse": "browser_action web_fetch",
         "message": "ask_followup_question",
         "finish": "attempt_completion",
@@ -217,7 +219,7 @@ def facts_of(tools: Iterable[Any]) -> dict[str, ToolFacts]:
         function = tool.get("function")
         own = function if isinstance(function, Mapping) else tool
         name = own.get("name") or own.get("title")  # the SDK persists it as the title
-        if not isinstance(name, str) or _plain(name) in _TOOLS:
+        if not isinstance(name, str) or tool_name(name) in _TOOLS:
             continue
         hints = own.get("annotations") or tool.get("annotations")
         hints = hints if isinstance(hints, Mapping) else {}
@@ -232,12 +234,12 @@ def facts_of(tools: Iterable[Any]) -> dict[str, ToolFacts]:
 
 def is_shell(name: str) -> bool:
     """Whether the tool runs command lines."""
-    return _TOOLS.get(_plain(name)) == SHELL
+    return _TOOLS.get(tool_name(name)) == SHELL
 
 
 def is_known(name: str) -> bool:
     """Whether ``KNOWN`` has the tool."""
-    return _plain(name) in _TOOLS
+    return tool_name(name) in _TOOLS
 
 
 def kind_of(
@@ -254,7 +256,7 @@ def kind_of(
         root: The directory that the agent works in, as far as it is known.
         facts: What the tool's definition declares, if that is known.
     """
-    does = _TOOLS.get(_plain(name))
+    does = _TOOLS.get(tool_name(name))
     if does is None:
         return judged(name, arguments, facts)
     if does == SHELL:
@@ -324,7 +326,8 @@ def path_of(arguments: Mapping[str, Any]) -> str:
     return ""
 
 
-def _plain(name: str) -> str:
+def tool_name(name: str) -> str:
+    """The name as ``KNOWN`` writes it, or in lower case where it has none such."""
     return name if name in _TOOLS else _folded(name)
 
 

@@ -37,7 +37,7 @@ def read_tables() -> None:
     Some 30 ms of files and parsing, which the first decision would else take on an
     event loop.
     """
-    next_turn.default_model().of_row([0.0] * len(next_turn.NAMES))
+    next_turn.default_model().mean([0.0] * len(next_turn.NAMES))
     default_weights()
     default_dynamics()
     default_table()

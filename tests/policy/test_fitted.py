@@ -27,7 +27,9 @@ LEAF = {"feature": [-1], "threshold": [0.9], "right": [0]}
 
 
 def model(*trees: dict[str, Any]) -> dict[str, Any]:
-    return {"features": list(NAMES), "slope": 1, "intercept": 0, "trees": trees}
+    known = {"slope": 1, "habit": 0, "intercept": 0}
+    file = {"features": list(NAMES), "known": known, "unknown": None, "agents": []}
+    return {**file, "trees": trees}
 
 
 def fitted(**parts: Any) -> dict[str, Any]:

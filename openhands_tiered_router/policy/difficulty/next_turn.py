@@ -15,20 +15,17 @@ from functools import cache, cached_property
 from importlib.resources import files
 from typing import Any, Final, Protocol
 
-from openhands_tiered_router.policy.difficulty.next_turn_features import NAMES, features
+from openhands_tiered_router.policy.difficulty.next_turn_features import (
+    NAMES,
+    features,
+    habit,
+)
 from openhands_tiered_router.policy.session import SessionState
+from openhands_tiered_router.policy.tools import tool_name
 
 
 LEAF: Final = -1
 """In a tree's ``feature``: the node is a leaf, and ``threshold`` its probability."""
-OWN_WEIGHT: Final = 0.1
-"""What the log odds of the session's own share of mechanical turns after such a turn
-add. They make up for what trees that were fitted to other agents get wrong throughout
-a session. Chosen on held-out turns: more helps agents that were left out of the fit and
-costs those that were in it."""
-_OWN: Final = NAMES.index("kind_rate")
-_OWN_LIMITS: Final = (0.05, 0.95)
-"""Kept from the ends, where a few turns would weigh more than all trees."""
 
 
 class ModelFileError(ValueError):
@@ -54,14 +51,35 @@ class PredictsTurns(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """From the trees' mean to a probability, by logistic regression (Platt 1999)."""
+
+    slope: float
+    """Of the log odds of that mean."""
+    habit: float
+    """Of the session's own log odds, see ``next_turn_features.habit``."""
+    intercept: float
+
+    def __call__(self, mean: float, row: Sequence[float]) -> float:
+        mean = min(max(mean, 0.001), 0.999)
+        odds = self.slope * math.log(mean / (1 - mean))
+        odds += self.habit * habit(row) + self.intercept
+        return 1 / (1 + math.exp(-odds))
+
+
 @dataclass(frozen=True, kw_only=True)
 class NextTurnModel:
-    """Trees, their calibration, and how it was measured."""
+    """Trees, their calibrations, and how they were measured."""
 
     trees: tuple[Tree, ...]
-    slope: float
-    intercept: float
-    """Of the logistic calibration (Platt 1999) of the trees' mean, beside ``own``."""
+    known: Calibration
+    """For the agents that the trees were fitted to."""
+    unknown: Calibration | None = None
+    """For others, fitted to agents that were left out of the trees: these believe the
+    trees less and what the session itself shows more. ``None``: as for the known."""
+    agents: tuple[frozenset[str], ...] = ()
+    """Names of the tools of each agent that the trees were fitted to."""
     fitted: Mapping[str, Any] = field(default_factory=dict)
     """Sample, cross-validated figures and version of the fit."""
 
@@ -72,31 +90,36 @@ class NextTurnModel:
         """
         if session.must_be_hard:
             return 0.0
-        return self.of_row(features(session))
+        row = features(session)
+        calibration = self.known
+        if self.unknown is not None and not self._knows(session):
+            calibration = self.unknown
+        return calibration(self.mean(row), row)
+
+    def _knows(self, session: SessionState) -> bool:
+        """Whether it uses the tools of one of the agents of the fit, and no others."""
+        used = tools_of(session)
+        return any(used <= tools for tools in self.agents)
 
     @cached_property
     def _roots(self) -> list[Any]:
         """The trees as nested tuples, which are walked a third faster than lists."""
         return [_nested(tree) for tree in self.trees]
 
-    def of_row(self, row: Sequence[float]) -> float:
-        """The probability for the numbers of ``NAMES``."""
+    def mean(self, row: Sequence[float]) -> float:
+        """What the trees say on average to the numbers of ``NAMES``, in [0, 1]."""
         total = 0.0
         for node in self._roots:
             while node.__class__ is tuple:
                 feature, threshold, left, right = node
                 node = left if row[feature] <= threshold else right
             total += node
-        mean = min(max(total / len(self.trees), 0.001), 0.999)
-        logit = self.slope * math.log(mean / (1 - mean)) + own(row) + self.intercept
-        return 1 / (1 + math.exp(-logit))
+        return total / len(self.trees)
 
 
-def own(row: Sequence[float]) -> float:
-    """What the session's own habit adds to the log odds."""
-    low, high = _OWN_LIMITS
-    share = min(max(row[_OWN], low), high)
-    return OWN_WEIGHT * math.log(share / (1 - share))
+def tools_of(session: SessionState) -> frozenset[str]:
+    """Names of the tools that were called lately, as ``tools.KNOWN`` writes them."""
+    return frozenset(tool_name(a.tool) for turn in session.recent for a in turn.actions)
 
 
 def _nested(tree: Tree) -> Any:
@@ -139,8 +162,9 @@ def model_of(data: Mapping[str, Any]) -> NextTurnModel:
             trees=tuple(
                 Tree(t["feature"], t["threshold"], t["right"]) for t in data["trees"]
             ),
-            slope=float(data["slope"]),
-            intercept=float(data["intercept"]),
+            known=_calibration(data["known"]),
+            unknown=_calibration(data["unknown"]) if data["unknown"] else None,
+            agents=tuple(frozenset(map(str, names)) for names in data["agents"]),
             fitted=data.get("fitted", {}),
         )
     except (KeyError, TypeError, ValueError) as error:
@@ -148,3 +172,8 @@ def model_of(data: Mapping[str, Any]) -> NextTurnModel:
             f"{type(error).__name__}: {error}; fit the model anew with "
             "'tiered-router calibrate'"
         ) from None
+
+
+def _calibration(data: Mapping[str, Any]) -> Calibration:
+    names = ("slope", "habit", "intercept")
+    return Calibration(*(float(data[name]) for name in names))

@@ -29,6 +29,7 @@ _USUAL: Final = 0.5
 """Share of mechanical turns of recorded agents, .33 to .56: the prior of a session's
 own shares."""
 _PRIOR_TURNS: Final = 2.0
+"""How many turns of its own outweigh that."""
 _PRIOR_RATE: Final = 10.0
 _FADING: Final = 0.8
 """Weight of a turn against the one after it, where the newest count most."""
@@ -121,6 +122,10 @@ def _names() -> tuple[str, ...]:
 
 NAMES: Final = _names()
 """What each number is, in order; ``@1`` is the last turn, ``@2`` the one before."""
+_KIND_RATE: Final = NAMES.index("kind_rate")
+_KIND_SEEN: Final = NAMES.index("kind_seen")
+_HABIT_LIMITS: Final = (0.05, 0.95)
+"""Kept from the ends, where a few turns would weigh more than all trees."""
 
 
 def features(session: SessionState) -> list[float]:
@@ -139,6 +144,19 @@ def features(session: SessionState) -> list[float]:
     row += _of_session(session)
     row += _of_lately(session.recent)
     return row
+
+
+def habit(row: Sequence[float]) -> float:
+    """Log odds of a mechanical turn in this session, after such a turn as the last.
+
+    By its own turns alone, with half a turn added to either side (Haldane 1956), so
+    that none or all of them have finite odds; 0 where there was no such turn.
+    """
+    seen = row[_KIND_SEEN]
+    mechanical = row[_KIND_RATE] * (seen + _PRIOR_TURNS) - _USUAL * _PRIOR_TURNS
+    low, high = _HABIT_LIMITS
+    share = min(max((mechanical + 0.5) / (seen + 1.0), low), high)
+    return math.log(share / (1 - share))
 
 
 def _action(turn: Turn) -> Action | None:

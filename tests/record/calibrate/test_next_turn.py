@@ -7,7 +7,11 @@ from itertools import pairwise
 
 import pytest
 
-from openhands_tiered_router.policy.difficulty.next_turn import NextTurnModel, Tree
+from openhands_tiered_router.policy.difficulty.next_turn import (
+    Calibration,
+    NextTurnModel,
+    Tree,
+)
 from openhands_tiered_router.policy.difficulty.next_turn_features import NAMES
 from openhands_tiered_router.record.calibrate.agents import (
     Predicted,
@@ -19,11 +23,14 @@ from openhands_tiered_router.record.calibrate.agents import (
     reliability,
 )
 from openhands_tiered_router.record.calibrate.next_turn import (
-    Sample,
     _dynamics,
-    _tree,
-    _trees,
     fit_next_turn,
+)
+from openhands_tiered_router.record.calibrate.trees import (
+    Sample,
+    TurnData,
+    exported,
+    fitted_trees,
 )
 
 
@@ -34,14 +41,14 @@ def test_exported_trees_agree_with_the_library() -> None:
     draw = random.Random(0)
     x = [[draw.randint(0, 1), draw.uniform(0, 9), draw.gauss(0, 1)] for _ in range(400)]
     y = [int(row[1] + row[2] + draw.gauss(0, 1) > 5 - row[0]) for row in x]
-    forest = _trees(x, y)
+    forest = fitted_trees(x, y)
     trees = tuple(
         Tree(t["feature"], t["threshold"], t["right"])
-        for t in (_tree(e.tree_) for e in forest.estimators_)
+        for t in (exported(e.tree_) for e in forest.estimators_)
     )
-    model = NextTurnModel(trees=trees, slope=1.0, intercept=0.0)
+    model = NextTurnModel(trees=trees, known=Calibration(1.0, 0.0, 0.0))
     theirs = forest.predict_proba(x)[:, 1]
-    ours = [model.of_row([*row, *[0.5] * (len(NAMES) - 3)]) for row in x]
+    ours = [model.mean([*row, *[0.5] * (len(NAMES) - 3)]) for row in x]
     gaps = [abs(a - b) for a, b in zip(ours, theirs, strict=True)]
     # Thresholds are rounded to four digits, so a row in ten thousand may turn off.
     assert max(gaps) < 0.02
@@ -62,6 +69,7 @@ def test_dynamics_follow_the_turns_in_their_sessions() -> None:
             session="s",
             turn=n,
             row=None,
+            tools=frozenset(),
             hard=n % 2 == 0,
             forced=n == 0,
             output=100.0,
@@ -117,3 +125,41 @@ def test_figures_come_by_agent_with_their_intervals() -> None:
         assert low < value < high
         assert bottom <= value <= top
     assert figures["good"]["ece"][0] < figures["blind"]["ece"][0]
+
+
+def turn(agent: str, n: int, tools: str, draw: random.Random) -> Sample:
+    """A turn of an agent that goes on as it did, whatever else the row says."""
+    often = agent in ("a", "c")
+    row = [draw.random() for _ in NAMES]
+    row[NAMES.index("kind_rate")] = 0.9 if often else 0.1
+    row[NAMES.index("kind_seen")] = 20.0
+    return Sample(
+        agent=agent,
+        task=f"{agent}{n % 4}",
+        session=f"{agent}{n % 4}",
+        turn=n,
+        row=row,
+        tools=frozenset(tools.split()),
+        hard=draw.random() > (0.8 if often else 0.2),
+        forced=False,
+        output=1.0,
+        seconds=1.0,
+    )
+
+
+def test_an_agent_left_out_is_believed_by_its_own_habits() -> None:
+    draw = random.Random(0)
+    agents = {"a": "x", "b": "y", "c": "z", "d": "z w"}
+    turns = [turn(a, n, t, draw) for a, t in agents.items() for n in range(80)]
+    data = TurnData.of(turns)
+    pooled, apart = data.held_out(data.folds()), data.held_out(data.families())
+    rows = range(len(turns))
+    assert data.calibration(apart, rows).habit > 0.1
+    # ``c`` uses none but a tool of ``d``: taken for it, as it will be when it runs.
+    alone = data.left_out(pooled, apart)
+    of_c = [i for i, s in enumerate(turns) if s.agent == "c"]
+    of_a = [i for i, s in enumerate(turns) if s.agent == "a"]
+    fitted = data.calibration(pooled, data.rest(of_c))
+    assert alone[of_c] == pytest.approx(data.probabilities(apart, of_c, fitted))
+    fitted = data.calibration(apart, data.rest(of_a))
+    assert alone[of_a] == pytest.approx(data.probabilities(apart, of_a, fitted))
