@@ -103,9 +103,10 @@ def command(
     """Show what routing would have cost on recorded sessions.
 
     SESSIONS is a file or a directory: persisted OpenHands conversations or exported
-    events, transcripts of Claude Code or Codex CLI, OpenHands' output.jsonl,
-    SWE-agent's .traj, a log of OpenAI's or Anthropic's messages, or a session a line
-    (see the page below). No model is called; no key and no configuration is needed.
+    events, transcripts of Claude Code, Codex CLI, Gemini CLI, pi, Cline or Roo Code,
+    OpenHands' output.jsonl, SWE-agent's .traj, a log of OpenAI's or Anthropic's
+    messages, or a session a line (see the page below). Without it, recordings on this
+    machine are named. No model is called; no key and no configuration is needed.
 
     With --outcomes it tells what tasks would come to whose success and cost with each
     model are known: the configured policy beside every fixed order of tiers and the
@@ -121,8 +122,10 @@ def command(
     from openhands_tiered_router.record.replay.recordings import read_recordings
     from openhands_tiered_router.record.replay.sessions import SessionError
 
-    if (sessions is None) == (outcomes is None):
+    if sessions and outcomes:
         raise click.UsageError("give either SESSIONS or --outcomes")
+    if not (sessions or outcomes):
+        raise click.UsageError(_what_there_is())
     if sessions is None:
         asked = (outcomes, issues, config, work, value)
         context.exit(_outcomes(*asked, as_json, plot))
@@ -136,6 +139,17 @@ def command(
     except (SessionError, UnknownPriceError, ConfigError) as error:
         click.echo(f"Error: {error}", err=True)
         context.exit(UNUSABLE)
+
+
+def _what_there_is() -> str:
+    """What could be replayed, for who named nothing."""
+    from openhands_tiered_router.record.replay.found import found_transcripts
+
+    lines = ["give SESSIONS or --outcomes"]
+    for found in found_transcripts():
+        held = f"{counted(found.sessions, 'session')} of {found.agent}"
+        lines.append(f"  tiered-router replay {found.path}  # {held}")
+    return "\n".join(lines)
 
 
 def _outcomes(

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final
+from typing import Any
 
-from openhands_tiered_router.policy.entry import Entry, ToolCall
-
-
-_REMINDER: Final = re.compile(r"\s*(?:<system-reminder>.*</system-reminder>\s*)?", re.S)
-"""What Claude Code adds to results in the user's name: it opens no request."""
+from openhands_tiered_router.policy.entry import ADDED, Entry, ToolCall
 
 
 def entries_of(messages: Iterable[Any]) -> Iterator[Entry]:
@@ -46,7 +41,7 @@ def _entries(message: Mapping[str, Any]) -> Iterator[Entry]:
         yield Entry(role="assistant", text=text, calls=tuple(_calls(blocks)))
     elif message.get("role") == "system":
         yield Entry(role="system", text=text)
-    elif images or any(not _REMINDER.fullmatch(said) for said in _texts(blocks)):
+    elif images or any(not ADDED.fullmatch(said) for said in _texts(blocks)):
         yield Entry(role="user", text=text, images=images)
     elif text:
         yield Entry(role="system", text=text)

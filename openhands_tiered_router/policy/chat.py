@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from openhands_tiered_router.policy.entry import Entry, Role, ToolCall
+from openhands_tiered_router.policy.entry import ADDED, Entry, Role, ToolCall
 
 
 _ROLES: dict[str, Role] = {
@@ -41,6 +41,8 @@ def _entry(index: int, message: Mapping[str, Any]) -> Entry:
         known = ", ".join(_ROLES)
         raise ChatFormatError(f"messages[{index}].role: expected one of {known}")
     text, images = _content(index, message.get("content"))
+    if role == "user" and text and not images and ADDED.fullmatch(text):
+        role = "system"
     return Entry(
         role=role,
         text=text,

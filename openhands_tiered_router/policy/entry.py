@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 
 Role = Literal["system", "user", "assistant", "tool"]
+ADDED: Final = re.compile(
+    r"\s*(?:<(system-reminder|environment_details)>.*</\1>\s*)?", re.S
+)
+"""What Claude Code, Cline and Roo Code add to results in the user's name: it opens no
+request."""
 
 
 @dataclass(frozen=True, slots=True)

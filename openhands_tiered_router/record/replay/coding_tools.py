@@ -1,9 +1,10 @@
-"""Transcripts of Claude Code and Codex CLI as recorded sessions.
+"""Transcripts of Claude Code, Codex CLI, pi and Gemini CLI as recorded sessions.
 
-Both write a JSON Lines file a session: Claude Code under ``~/.claude/projects``, one
+Each writes a JSON Lines file a session: Claude Code under ``~/.claude/projects``, one
 line for each block of a message, with the message's id and usage on each of them;
 Codex under ``~/.codex/sessions``, one line for each item of the Responses API, with
-the usage in an event that follows the answer.
+the usage in an event that follows the answer; pi under ``~/.pi/agent/sessions`` and
+Gemini CLI under ``~/.gemini/tmp/*/chats``, one line for each message.
 """
 
 from __future__ import annotations
@@ -19,11 +20,12 @@ from openhands_tiered_router.record.replay.sessions import RecordedSession
 from openhands_tiered_router.record.replay.steps import (
     Step,
     arguments,
-    count,
     mapping,
     seconds_of,
+    sequence,
     session_of,
     texts,
+    usage_of,
 )
 
 
@@ -70,7 +72,7 @@ def _claude_steps(rows: Iterable[Row]) -> Iterator[Step]:
             step = Step(
                 entry=next(iter(anthropic.entries_of([message])), _NOTHING),
                 at=at,
-                usage=_claude_usage(mapping(message.get("usage"))),
+                usage=usage_of(mapping(message.get("usage"))),
             )
             id = message.get("id")
             if id is not None and id in answers:
@@ -95,20 +97,6 @@ def _joined(one: Step, other: Step) -> Step:
     said = "\n".join(filter(None, (one.entry.text, other.entry.text)))
     entry = replace(one.entry, text=said, calls=(*one.entry.calls, *other.entry.calls))
     return Step(entry=entry, at=other.at or one.at, usage=other.usage or one.usage)
-
-
-def _claude_usage(usage: Row) -> Usage | None:
-    read = count(usage.get("cache_read_input_tokens"))
-    written = count(usage.get("cache_creation_input_tokens"))
-    prompt = count(usage.get("input_tokens")) + read + written
-    if not prompt:
-        return None
-    return Usage(
-        prompt=prompt,
-        completion=count(usage.get("output_tokens")),
-        cache_read=read,
-        cache_write=written,
-    )
 
 
 @dataclass(slots=True)
@@ -187,7 +175,7 @@ class _Counts:
     waiting: Usage | None = None
 
     def add(self, info: Row, answer: _Answer) -> None:
-        usage = _codex_usage(mapping(info.get("last_token_usage")))
+        usage = usage_of(mapping(info.get("last_token_usage")))
         total = info.get("total_token_usage") or usage
         if usage is None or total == self.total:
             return
@@ -239,12 +227,98 @@ def _given(item: Row, at: float | None) -> Step:
 _ADDED: Final = ("<environment_context>", "<user_instructions>", "# AGENTS.md", "<INST")
 
 
-def _codex_usage(usage: Row) -> Usage | None:
-    prompt = count(usage.get("input_tokens"))
-    if not prompt:
-        return None
-    return Usage(
-        prompt=prompt,
-        completion=count(usage.get("output_tokens")),
-        cache_read=count(usage.get("cached_input_tokens")),
-    )
+def is_pi(row: Row) -> bool:
+    """Whether a line is the first of a session of pi."""
+    return row.get("type") == "session" and "cwd" in row
+
+
+def pi(name: str, rows: Iterable[Row]) -> RecordedSession:
+    """The session of pi's file, with the branches that were left: they were paid."""
+    return session_of(name, name, _pi_steps(rows))
+
+
+def _pi_steps(rows: Iterable[Row]) -> Iterator[Step]:
+    for row in rows:
+        message = mapping(row.get("message"))
+        role, content = message.get("role"), message.get("content")
+        at = seconds_of(row.get("timestamp"))
+        if role == "assistant":
+            calls = tuple(
+                ToolCall(
+                    id=str(block.get("id") or ""),
+                    name=str(block.get("name") or ""),
+                    arguments=arguments(block.get("arguments")),
+                )
+                for block in map(mapping, sequence(content))
+                if block.get("type") == "toolCall"
+            )
+            usage = usage_of(mapping(message.get("usage")))
+            if content or usage:  # else the request was aborted or refused
+                entry = Entry(role="assistant", text=texts(content), calls=calls)
+                yield Step(entry=entry, at=at, usage=usage)
+        elif role == "toolResult":
+            entry = Entry(
+                role="tool",
+                text=texts(content),
+                call_id=str(message.get("toolCallId") or ""),
+                is_error=message.get("isError") is True,
+            )
+            yield Step(entry=entry, at=at)
+        elif role == "user":
+            yield Step(entry=Entry(role="user", text=texts(content)), at=at)
+        elif role == "bashExecution":  # by the user, for the model to see
+            said = str(message.get("output") or "")
+            yield Step(entry=Entry(role="system", text=said), at=at)
+
+
+def is_gemini(row: Row) -> bool:
+    """Whether an object is a session of Gemini CLI, or the first line of one."""
+    return "sessionId" in row and "projectHash" in row
+
+
+def gemini(name: str, rows: Iterable[Row]) -> RecordedSession:
+    """The session of a file under ``chats``: one object, or since 2026 a line each."""
+    return session_of(name, name, _gemini_steps(rows))
+
+
+def _gemini_steps(rows: Iterable[Row]) -> Iterator[Step]:
+    messages: dict[Any, Row] = {}
+    for row in rows:
+        whole = {**row, **mapping(row.get("$set"))}
+        for message in map(mapping, sequence(whole.get("messages")) or [row]):
+            if message.get("type") in ("user", "gemini"):
+                # It is written again with each result that comes in.
+                messages[message.get("id", len(messages))] = message
+    for message in messages.values():
+        at, said = seconds_of(message.get("timestamp")), texts(message.get("content"))
+        if message.get("type") == "user":
+            yield Step(entry=Entry(role="user", text=said), at=at)
+            continue
+        made = [mapping(call) for call in sequence(message.get("toolCalls"))]
+        calls = tuple(
+            ToolCall(
+                id=str(call.get("id") or number),
+                name=str(call.get("name") or ""),
+                arguments=arguments(call.get("args")),
+            )
+            for number, call in enumerate(made)
+        )
+        usage = usage_of(mapping(message.get("tokens")))
+        entry = Entry(role="assistant", text=said, calls=calls)
+        yield Step(entry=entry, at=at, usage=usage)
+        for call, own in zip(calls, made, strict=True):
+            entry = Entry(
+                role="tool",
+                text=_gemini_result(own),
+                call_id=call.id,
+                is_error=own.get("status") == "error",
+            )
+            yield Step(entry=entry, at=seconds_of(own.get("timestamp")))
+
+
+def _gemini_result(call: Row) -> str:
+    found = []
+    for part in map(mapping, sequence(call.get("result"))):
+        response = mapping(mapping(part.get("functionResponse")).get("response"))
+        found.append(response.get("output") or response.get("error") or part)
+    return "\n".join(said if isinstance(said, str) else texts([said]) for said in found)

@@ -10,19 +10,26 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from openhands_tiered_router.policy.entry import Entry, ToolCall
 from openhands_tiered_router.policy.outcome import Usage
-from openhands_tiered_router.policy.session import CHARS_PER_TOKEN
 from openhands_tiered_router.record.replay.sessions import (
     RecordedSession,
-    RecordedTurn,
     SessionError,
+)
+from openhands_tiered_router.record.replay.steps import (
+    Step,
+    arguments,
+    mapping,
+    seconds_of,
+    sequence,
+    session_of,
+    texts,
+    usage_of,
 )
 
 
@@ -64,17 +71,9 @@ def session_of_events(
         events: As the SDK writes them.
         usages: Token counts by response id.
     """
-    builder = _Builder(usages)
-    for event in events:
-        builder.add(event)
-    turns = builder.finish()
-    return RecordedSession(
-        id=name,
-        task=name,
-        turns=turns,
-        tools=tuple(builder.tools),
-        estimated=builder.estimated,
-    )
+    tools: list[Any] = []
+    steps = _joined(_steps(events, usages, tools))
+    return replace(session_of(name, name, steps), tools=tuple(tools))
 
 
 def _event_files(folder: Path) -> Iterator[Path]:
@@ -103,9 +102,9 @@ def _usages(file: Path) -> dict[str, Usage]:
     """Token counts by response id; empty where there is no state file."""
     if not file.is_file():
         return {}
-    stats = _mapping(_json(file).get("stats"))
+    stats = mapping(_json(file).get("stats"))
     # The betas counted by service.
-    metrics = _mapping(stats.get("usage_to_metrics") or stats.get("service_to_metrics"))
+    metrics = mapping(stats.get("usage_to_metrics") or stats.get("service_to_metrics"))
     return usages_of(metrics.values())
 
 
@@ -113,132 +112,88 @@ def usages_of(metrics: Iterable[Any]) -> dict[str, Usage]:
     """Token counts by response id, of metrics as the SDK writes them."""
     found: dict[str, Usage] = {}
     for metric in metrics:
-        for row in _list(_mapping(metric).get("token_usages")):
-            row = _mapping(row)
-            found[str(row.get("response_id"))] = Usage(
-                prompt=_count(row.get("prompt_tokens")),
-                completion=_count(row.get("completion_tokens")),
-                cache_read=_count(row.get("cache_read_tokens")),
-                cache_write=_count(row.get("cache_write_tokens")),
-            )
+        for row in map(mapping, sequence(mapping(metric).get("token_usages"))):
+            if usage := usage_of(row):
+                found[str(row.get("response_id"))] = usage
     return found
 
 
-@dataclass(slots=True)
-class _Open:
-    """A model's answer whose events are still being read."""
-
-    response: str
-    before: tuple[Entry, ...]
-    start: float
-    end: float
-    chars: int
-    text: str = ""
-    calls: list[ToolCall] = field(default_factory=list)
-
-
-class _Builder:
-    """Puts a conversation's events together to turns."""
-
-    def __init__(self, usages: Mapping[str, Usage]) -> None:
-        self.estimated = False
-        self.tools: list[Any] = []
-        self._usages = usages
-        self._turns: list[RecordedTurn] = []
-        self._new: list[Entry] = []
-        self._open: _Open | None = None
-        self._chars = 0
-        self._last = 0.0
-
-    def add(self, event: Mapping[str, Any]) -> None:
-        kind = event.get("kind")
-        at = _time(event.get("timestamp"), self._last)
-        if kind == "ActionEvent":
-            self._answer(event, at, _texts(event.get("thought")))
-            assert self._open is not None
-            self._open.calls.append(_call(event))
-        elif kind == "MessageEvent":
-            message = _mapping(event.get("llm_message"))
-            text = _texts(message.get("content"))
-            if event.get("source") == "agent":
-                self._answer(event, at, text)
-            else:
-                self._message(Entry(role="user", text=text), at)
-        elif kind == "SystemPromptEvent":
-            text = str(_mapping(event.get("system_prompt")).get("text") or "")
-            self.tools += _list(event.get("tools"))
-            # The tools' schemas are part of each prompt.
-            self._chars += len(json.dumps(event.get("tools") or []))
-            self._message(Entry(role="system", text=text), at)
-        elif kind in ("ObservationEvent", "AgentErrorEvent", "UserRejectObservation"):
-            self._message(_result(event), at)
-        self._last = at
-
-    def finish(self) -> tuple[RecordedTurn, ...]:
-        self._close()
-        return tuple(self._turns)
-
-    def _answer(self, event: Mapping[str, Any], at: float, text: str) -> None:
+def _steps(
+    events: Iterable[Mapping[str, Any]], usages: Mapping[str, Usage], tools: list[Any]
+) -> Iterator[tuple[str, Step]]:
+    """The events' messages, each with the id of the response that it is a part of."""
+    for event in events:
+        kind, at = event.get("kind"), seconds_of(event.get("timestamp"))
         response = str(event.get("llm_response_id") or event.get("id"))
-        if self._open is None or self._open.response != response:
-            self._close()
-            new, self._new = tuple(self._new), []
-            self._open = _Open(response, new, self._last or at, at, self._chars)
-        self._open.end = max(self._open.end, at)
-        self._open.text = self._open.text or text
+        if kind == "ActionEvent":
+            said = texts(event.get("thought"))
+            entry = Entry(role="assistant", text=said, calls=(_call(event),))
+            yield response, Step(entry=entry, at=at, usage=usages.get(response))
+        elif kind == "MessageEvent":
+            said = texts(mapping(event.get("llm_message")).get("content"))
+            if event.get("source") == "agent":
+                entry = Entry(role="assistant", text=said)
+                yield response, Step(entry=entry, at=at, usage=usages.get(response))
+            else:
+                yield "", Step(entry=Entry(role="user", text=said), at=at)
+        elif kind == "SystemPromptEvent":
+            given = sequence(event.get("tools"))
+            tools += given
+            said = str(mapping(event.get("system_prompt")).get("text") or "")
+            # The tools' schemas are part of each prompt.
+            schemas = len(json.dumps(given))
+            entry = Entry(role="system", text=said)
+            yield "", Step(entry=entry, at=at, extra_chars=schemas)
+        elif kind in ("ObservationEvent", "AgentErrorEvent", "UserRejectObservation"):
+            yield "", Step(entry=_result(event), at=at)
 
-    def _message(self, entry: Entry, at: float) -> None:
-        if self._open and entry.role == "tool":
-            self._open.end = max(self._open.end, at)
-        self._new.append(entry)
-        self._chars += len(entry.text)
 
-    def _close(self) -> None:
-        done, self._open = self._open, None
-        if done is None:
-            return
-        length = len(done.text) + sum(len(c.arguments) for c in done.calls)
-        usage = self._usages.get(done.response)
-        if usage is None or not usage.prompt:
-            self.estimated = True
-            usage = Usage(
-                prompt=done.chars // CHARS_PER_TOKEN,
-                completion=length // CHARS_PER_TOKEN,
-            )
-        self._chars += length
-        answer = Entry(role="assistant", text=done.text, calls=tuple(done.calls))
-        self._turns.append(
-            RecordedTurn(
-                before=done.before,
-                answer=answer,
-                usage=usage,
-                start=done.start,
-                end=done.end,
-            )
-        )
+def _joined(steps: Iterable[tuple[str, Step]]) -> Iterator[Step]:
+    """The steps, those that are parts of one response put together.
+
+    Results of its first calls may come before its last: they are kept behind it.
+    """
+    last, answer, results = "", None, []
+    for response, step in steps:
+        if not response and step.entry.role == "tool":
+            results.append(step)
+            continue
+        if answer and response == last:
+            text = answer.entry.text or step.entry.text
+            calls = (*answer.entry.calls, *step.entry.calls)
+            entry = replace(answer.entry, text=text, calls=calls)
+            answer = replace(answer, entry=entry, at=step.at)
+            continue
+        if answer:
+            yield answer
+        yield from results
+        last, answer, results = response, step if response else None, []
+        if not response:
+            yield step
+    if answer:
+        yield answer
+    yield from results
 
 
 def _call(event: Mapping[str, Any]) -> ToolCall:
     """The call of an action; the betas of 1.0 nested it as the provider sends it."""
-    call = _mapping(event.get("tool_call"))
-    own = _mapping(call.get("function")) or call
-    arguments = own.get("arguments")
-    if not arguments:
-        action = _mapping(event.get("action"))
-        arguments = {k: v for k, v in action.items() if k != "kind"}
+    call = mapping(event.get("tool_call"))
+    own = mapping(call.get("function")) or call
+    action = mapping(event.get("action"))
+    given = own.get("arguments") or {k: v for k, v in action.items() if k != "kind"}
     return ToolCall(
         id=str(call.get("id") or event.get("tool_call_id") or ""),
         name=str(own.get("name") or event.get("tool_name") or ""),
-        arguments=arguments if isinstance(arguments, str) else json.dumps(arguments),
+        arguments=arguments(given),
     )
 
 
 def _result(event: Mapping[str, Any]) -> Entry:
-    seen = _mapping(event.get("observation"))
+    seen = mapping(event.get("observation"))
     error = seen.get("error")
     said = error if isinstance(error, str) else event.get("error")
-    text = _texts(seen.get("content")) or _texts(seen.get("output")) or str(said or "")
-    code = seen.get("exit_code", _mapping(seen.get("metadata")).get("exit_code"))
+    text = texts(seen.get("content")) or texts(seen.get("output")) or str(said or "")
+    code = seen.get("exit_code", mapping(seen.get("metadata")).get("exit_code"))
     return Entry(
         role="tool",
         text=text,
@@ -248,30 +203,3 @@ def _result(event: Mapping[str, Any]) -> Entry:
         or seen.get("is_error") is True
         or event.get("kind") == "AgentErrorEvent",
     )
-
-
-def _time(stamp: Any, before: float) -> float:
-    try:
-        return max(before, datetime.fromisoformat(str(stamp)).timestamp())
-    except (ValueError, OverflowError):
-        return before
-
-
-def _texts(parts: Any) -> str:
-    if isinstance(parts, str):
-        return parts
-    found = (_mapping(part).get("text") for part in _list(parts))
-    return "\n".join(text for text in found if isinstance(text, str))
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _list(value: Any) -> Sequence[Any]:
-    return value if isinstance(value, list) else ()
-
-
-def _count(value: Any) -> int:
-    is_count = isinstance(value, int) and not isinstance(value, bool)
-    return max(value, 0) if is_count else 0

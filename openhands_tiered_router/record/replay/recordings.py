@@ -5,10 +5,8 @@ from __future__ import annotations
 import gzip
 import json
 import logging
-import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,8 +34,9 @@ from openhands_tiered_router.record.replay.sessions import (
 _LOG: Final = logging.getLogger(__name__)
 _FORMS: Final = (
     "a session a line ({session, messages}), a directory of OpenHands conversations, "
-    "a transcript of Claude Code or Codex CLI, OpenHands' output.jsonl or exported "
-    "events, SWE-agent's .traj, or a log of messages"
+    "a transcript of Claude Code, Codex CLI, Gemini CLI, pi, Cline or Roo Code, "
+    "OpenHands' output.jsonl or exported events, SWE-agent's .traj, or a log of "
+    "messages"
 )
 _SUFFIXES: Final = (".jsonl", ".jsonl.gz", ".traj", ".json")
 _FEW: Final = 10
@@ -98,6 +97,8 @@ def read_file(path: Path) -> list[RecordedSession]:
 
 _LISTS: Final = (
     (coding_tools.is_codex, coding_tools.codex),
+    (coding_tools.is_gemini, coding_tools.gemini),
+    (coding_tools.is_pi, coding_tools.pi),
     (coding_tools.is_claude_code, coding_tools.claude_code),
     (is_event, lambda name, rows: session_of_events(name, rows, {})),
     (
@@ -210,51 +211,3 @@ def _check(path: Path, sessions: Sequence[RecordedSession]) -> None:
             f"them of the tool {name!r} ({times}); all of these would count as hard. "
             f"Known tools, and how to declare one: {doc_page('tools')}"
         )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Transcripts:
-    """Recordings that an agent left on this machine."""
-
-    agent: str
-    path: Path
-    """What ``read_recordings`` and ``tiered-router replay`` take."""
-    sessions: int
-    newest: float
-    """When the newest of them was last written, epoch seconds."""
-
-
-def found_transcripts(home: Path | None = None) -> list[Transcripts]:
-    """The directories of agents' recordings on this machine, newest first.
-
-    Only names and times are looked at; nothing is read.
-
-    Args:
-        home: The user's directory; by default that of this process. The agents' own
-            variables, such as ``CODEX_HOME``, count only without it.
-    """
-    own = {} if home else os.environ
-    home = home or Path.home()
-    claude = Path(own.get("CLAUDE_CONFIG_DIR") or home / ".claude")
-    codex = Path(own.get("CODEX_HOME") or home / ".codex")
-    places = (
-        ("OpenHands", home / ".openhands" / "conversations", "*/base_state.json"),
-        ("Claude Code", claude / "projects", "*/*.jsonl"),
-        ("Codex CLI", codex / "sessions", "**/rollout-*.jsonl"),
-    )
-    found = [_transcripts(*place) for place in places]
-    there = [one for one in found if one is not None]
-    return sorted(there, key=lambda one: -one.newest)
-
-
-def _transcripts(agent: str, path: Path, pattern: str) -> Transcripts | None:
-    times = []
-    try:
-        for file in path.glob(pattern):
-            if not file.name.startswith("agent-"):
-                times.append(file.stat().st_mtime)
-    except OSError:
-        pass  # unreadable or gone meanwhile: what was found counts
-    if not times:
-        return None
-    return Transcripts(agent=agent, path=path, sessions=len(times), newest=max(times))

@@ -132,6 +132,51 @@ def texts(parts: Any) -> str:
     return "\n".join(text for text in found if isinstance(text, str))
 
 
+def usage_of(given: Mapping[str, Any]) -> Usage | None:
+    """Token counts in any known form; ``None`` if there are none.
+
+    By the names of OpenAI, Anthropic, OpenHands, Codex CLI, Gemini CLI, pi, Cline.
+    """
+    details = mapping(
+        given.get("prompt_tokens_details") or given.get("input_tokens_details")
+    )
+    read = _first(given, _READ) or count(details.get("cached_tokens"))
+    written = _first(given, _WRITTEN)
+    prompt = _first(given, ("prompt_tokens", "prompt"))
+    if not prompt:
+        prompt = _first(given, ("input_tokens", "input"))
+        if not _APART.isdisjoint(given):
+            prompt += read + written
+    if not prompt:
+        return None
+    completion = _first(given, _ANSWER)
+    return Usage(
+        prompt=prompt,
+        completion=completion + count(given.get("thoughts")),
+        cache_read=read,
+        cache_write=written,
+    )
+
+
+def _first(given: Mapping[str, Any], names: Iterable[str]) -> int:
+    return next(filter(None, (count(given.get(name)) for name in names)), 0)
+
+
+_READ: Final = (
+    "cached_tokens", "cache_read_tokens", "cache_read_input_tokens",
+    "cached_input_tokens", "cacheRead", "cached",
+)  # fmt: skip
+_ANSWER: Final = ("completion_tokens", "output_tokens", "output", "completion")
+_WRITTEN: Final = (
+    "cache_write_tokens", "cache_creation_input_tokens", "cacheWrite",
+)  # fmt: skip
+_APART: Final = frozenset(
+    {"cache_read_input_tokens", "cache_creation_input_tokens", "cacheRead"}
+)
+"""Names of those whose input leaves out what the cache is concerned with: Anthropic
+and pi."""
+
+
 def arguments(value: Any) -> str:
     """A call's arguments as JSON text."""
     return value if isinstance(value, str) else json.dumps(value or {})

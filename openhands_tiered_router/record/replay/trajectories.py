@@ -16,6 +16,7 @@ from typing import Any, Final
 from openhands_tiered_router.policy import anthropic, chat
 from openhands_tiered_router.policy.entry import Entry, ToolCall
 from openhands_tiered_router.policy.outcome import Usage
+from openhands_tiered_router.policy.tools import KNOWN
 from openhands_tiered_router.record.replay.conversations import (
     is_event,
     session_of_events,
@@ -28,12 +29,12 @@ from openhands_tiered_router.record.replay.sessions import (
 from openhands_tiered_router.record.replay.steps import (
     Step,
     arguments,
-    count,
     mapping,
     seconds_of,
     sequence,
     session_of,
     texts,
+    usage_of,
 )
 
 
@@ -57,8 +58,13 @@ _BLOCK: Final = re.compile(r"```(?:bash|sh|mswea_bash_command)\n(.*?)\n```", re.
 _FUNCTION: Final = re.compile(r"<function=([\w.-]+)>(.*?)</function>", re.S)
 _PARAMETER: Final = re.compile(r"<parameter=(\w+)>(.*?)</parameter>", re.S)
 """How OpenHands calls a model that has no function calling: in the answer's text."""
+_CLINE_TOOLS: Final = " ".join(KNOWN["Cline and Roo Code"].values()).split()
+_CLINE: Final = re.compile(rf"<({'|'.join(_CLINE_TOOLS)})>(.*?)</\1>", re.S)
+_ELEMENT: Final = re.compile(r"<(\w+)>(.*?)</\1>", re.S)
+"""How Cline and Roo Code call: the tool's name and its arguments are elements."""
 _OBSERVED: Final = re.compile(
-    r"\s*(?:<(?:returncode|output|exception)>|OBSERVATION:|EXECUTION RESULT of )"
+    r"\s*(?:<(?:returncode|output|exception)>|OBSERVATION:|EXECUTION RESULT of "
+    r"|\[\w+[^\]\n]*\] Result:)"
 )
 
 
@@ -90,7 +96,7 @@ def openhands(name: str, row: Row) -> RecordedSession:
         events = map(mapping, sequence(row["history"]))
         return session_of_events(task, events, usages_of([metrics]))
     usages = {
-        str(mapping(u).get("response_id")): _usage(mapping(u))
+        str(mapping(u).get("response_id")): usage_of(mapping(u))
         for u in sequence(metrics.get("token_usages"))
     }
     events = chain.from_iterable(
@@ -117,7 +123,7 @@ def _v0_steps(
                 yield Step(entry=Entry(role="system", text=said), at=at)
             elif key not in answered:
                 answered.add(key)
-                usage = _usage(mapping(response.get("usage"))) or usages.get(key)
+                usage = usage_of(mapping(response.get("usage"))) or usages.get(key)
                 yield Step(entry=_v0_answer(event, called), at=at, usage=usage)
         elif event.get("action") == "message":
             said = str(mapping(event.get("args")).get("content") or "")
@@ -203,12 +209,14 @@ def message_log(name: str, row: Row) -> RecordedSession:
 def _log_steps(where: str, messages: Sequence[Row]) -> Iterator[Step]:
     asked: str | None = None
     for number, message in enumerate(messages):
-        at = seconds_of(message.get("timestamp"))
-        usage = _usage(mapping(message.get("usage")))
+        at = seconds_of(message.get("timestamp") or message.get("ts"))
+        tokens = message.get("usage") or mapping(message.get("metrics")).get("tokens")
+        usage = usage_of(mapping(tokens))
         for entry in _log_entries(f"{where}: messages[{number}]", message):
-            if entry.role == "assistant" and not entry.calls:
-                entry = _called_in_text(entry, str(number))
-                asked = str(number) if entry.calls else None
+            if entry.role == "assistant":
+                if not entry.calls:
+                    entry = _called_in_text(entry, str(number))
+                asked = entry.calls[-1].id if entry.calls else None
             elif entry.role == "user" and asked and _OBSERVED.match(entry.text):
                 entry = Entry(role="tool", text=entry.text, call_id=asked)
                 asked = None
@@ -222,6 +230,9 @@ def _called_in_text(entry: Entry, id: str) -> Entry:
         call = ToolCall(id, match[1], arguments(given))
     elif match := _BLOCK.search(entry.text):
         call = ToolCall(id, "bash", arguments({"command": match[1]}))
+    elif match := _CLINE.search(entry.text):
+        given = {k: v.strip("\n") for k, v in _ELEMENT.findall(match[2])}
+        call = ToolCall(id, match[1], arguments(given))
     else:
         return entry
     said = entry.text[: match.start()]
@@ -239,27 +250,3 @@ def _log_entries(where: str, message: Row) -> list[Entry]:
         return chat.entries_of([message])
     except chat.ChatFormatError as error:
         raise SessionError(f"{where}: {error}") from None
-
-
-def _usage(usage: Row) -> Usage | None:
-    """By OpenAI's names, Anthropic's, or OpenHands'."""
-    details = mapping(usage.get("prompt_tokens_details"))
-    read = count(
-        usage.get("cached_tokens")
-        or usage.get("cache_read_tokens")
-        or usage.get("cache_read_input_tokens")
-        or details.get("cached_tokens")
-    )
-    written = count(
-        usage.get("cache_write_tokens") or usage.get("cache_creation_input_tokens")
-    )
-    prompt = count(usage.get("prompt_tokens"))
-    if not prompt:  # Anthropic's input leaves out what the cache is concerned with
-        prompt = count(usage.get("input_tokens"))
-        prompt += (read + written) if prompt else 0
-    if not prompt:
-        return None
-    completion = count(usage.get("completion_tokens") or usage.get("output_tokens"))
-    return Usage(
-        prompt=prompt, completion=completion, cache_read=read, cache_write=written
-    )
