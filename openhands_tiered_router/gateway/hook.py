@@ -52,6 +52,8 @@ from openhands_tiered_router.policy.request import Purpose
 
 logger = logging.getLogger(__name__)
 
+NOTED_SECONDS: Final = 1.0
+"""Within which another worker has noted whose an answer is that a client has got."""
 CLIENT_LEFT: Final = 499
 """Status by which the proxy says that the client went away."""
 
@@ -128,7 +130,7 @@ class Gateway(CustomLogger):
             why = "Only chat, messages and responses are routed and counted."
             raise _refusal(400, why)
         router = await self.open()
-        if router.is_anothers(call):
+        if call.continues and not await _may_continue(router, call):
             raise _refusal(404, "There is no such previous_response_id.")
         await self._give_up(self._pending.overdue(time.time()))
         setting_out = begun(asyncio.to_thread(_set_out, router, call, data))
@@ -239,6 +241,19 @@ class Gateway(CustomLogger):
         assert self._router is not None
         route, _ = setting_out.result()
         begun(asyncio.to_thread(self._router.gave_up, route))
+
+
+async def _may_continue(router: GatewayRouter, call: GatewayCall) -> bool:
+    """Whether the answer that it continues is its client's: what nobody is known to
+    have got may be anybody's, so only calls without a client's key continue it."""
+    until = time.monotonic() + NOTED_SECONDS
+    while (sure := await in_thread(router.may_continue, call)) is None:
+        if call.client is None:
+            return True
+        if time.monotonic() > until:
+            return False
+        await asyncio.sleep(NOTED_SECONDS / 10)
+    return sure
 
 
 def _check_other(model: Any) -> None:

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import logging
 import os
-from collections import OrderedDict
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from openhands_tiered_router.calls import clock, folding
 from openhands_tiered_router.calls.errors import kind_of, retry_after
@@ -21,9 +20,11 @@ from openhands_tiered_router.calls.flow import Call
 from openhands_tiered_router.calls.health.endpoint import EndpointHealth
 from openhands_tiered_router.calls.health.transitions import Permit
 from openhands_tiered_router.calls.state.settings import StateSettings
+from openhands_tiered_router.calls.state.stores import durable_store_for
 from openhands_tiered_router.calls.steps import Blocking, Reply, Step
+from openhands_tiered_router.gateway.answers import Answer, Answers
 from openhands_tiered_router.gateway.arrival import Arrivals, left_out
-from openhands_tiered_router.gateway.call import GatewayCall
+from openhands_tiered_router.gateway.call import GatewayCall, Wire
 from openhands_tiered_router.gateway.clients import Client
 from openhands_tiered_router.gateway.settings import WORKERS
 from openhands_tiered_router.policy.decision import Decision, Reason
@@ -38,9 +39,6 @@ from openhands_tiered_router.sdk.setup import RouterSetup
 
 
 logger = logging.getLogger(__name__)
-
-MAX_RESPONSES: Final = 10_000
-"""Answers of the Responses API of which it is remembered who gave them."""
 
 
 class PingRefused(Exception):
@@ -78,8 +76,7 @@ class GatewayRouter:
         """
         self._setup = setup
         self._workspaces = workspaces
-        self._gave: OrderedDict[str, tuple[Client | None, str]] = OrderedDict()
-        """Who got a response, and from which endpoint, by its id."""
+        self._answers = Answers(lambda: durable_store_for(self.state))
         self._arrivals = Arrivals()
 
     @property
@@ -87,10 +84,11 @@ class GatewayRouter:
         """Where processes share what they count, and the clients' keys are."""
         return self._setup().state
 
-    def is_anothers(self, call: GatewayCall) -> bool:
-        """Whether the call continues an answer that another client got."""
-        owner, _ = self._gave.get(call.continues or "", (call.client, ""))
-        return _name(owner) != _name(call.client)
+    def may_continue(self, call: GatewayCall) -> bool | None:
+        """Whether the answer that the call continues is its client's; ``None``: it is
+        not known whose it is."""
+        given = self._answers.find(call.continues or "")
+        return None if given is None else given.client == _name(call.client)
 
     def shortened(self, route: Route, body: Mapping[str, Any]) -> dict[str, Any]:
         """The fields of a request to send instead with ``[tokens] filter``; none on a
@@ -217,10 +215,8 @@ class GatewayRouter:
             health.latency.streamed(now, max(0.0, first_token - route.sent_at))
         self._release(route)
         self._attempted(route, key, None, now)
-        if response_id is not None:
-            self._gave[response_id] = route.call.client, key
-            if len(self._gave) > MAX_RESPONSES:
-                self._gave.popitem(last=False)
+        if response_id is not None and route.call.wire is Wire.RESPONSES:
+            self._answers.gave(response_id, Answer(_name(route.call.client), key))
         endpoint = route.setup.endpoint(key)
         route.learn(endpoint, usage, sent_at=sent_at)
         if route.purpose is Purpose.KEEP_ALIVE:
@@ -290,7 +286,9 @@ class GatewayRouter:
 
     def _bound(self, only: str | None, route: Route, decision: Decision) -> Decision:
         """A history that a provider keeps can go on nowhere else, nor can a ping."""
-        _, key = self._gave.get(route.call.continues or "", (None, ""))
+        continues = route.call.continues
+        given = self._answers.find(continues) if continues else None
+        key = given.endpoint if given else ""
         reason = Reason("continues", "its provider keeps the history")
         if only is not None:
             key, reason = only, Reason("keep-alive", "its provider caches the prompt")

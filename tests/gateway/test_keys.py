@@ -163,6 +163,26 @@ def test_clients_do_not_share_sessions(gateway: Gateway) -> None:
     assert httpx.get(f"{gateway.address}/metrics", headers=metrics).status_code == 403
 
 
+def test_nobody_continues_anothers_answer(gateway: Gateway) -> None:
+    """Whichever worker is asked: a new connection reaches either."""
+
+    def respond(key: str, **more: Any) -> httpx.Response:
+        return httpx.post(
+            f"{gateway.address}/v1/responses",
+            headers={"authorization": f"Bearer {key}"},
+            json={"model": "complexity-router", "input": "Hi.", **more},
+            timeout=120,
+        )
+
+    alice, bob = made(gateway, "alice-2"), made(gateway, "bob-2")
+    first = respond(alice).json()["id"]
+    for _ in range(8):
+        assert respond(alice, previous_response_id=first).status_code == 200
+        assert respond(bob, previous_response_id=first).status_code == 404
+    assert respond(alice, previous_response_id="resp_x").status_code == 404
+    assert respond(KEY, previous_response_id=first).status_code == 404
+
+
 def used_today(gateway: Gateway, name: str) -> float:
     """USD that the client has spent today; a greeting costs less than is printed."""
     rows = json.loads(keys(gateway, "list", "--json").stdout)

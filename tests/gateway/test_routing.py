@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from openhands_tiered_router.calls.fleet import fleet
+from openhands_tiered_router.gateway import hook
 from openhands_tiered_router.gateway.call import MODEL, GatewayCall, call_of
+from openhands_tiered_router.gateway.clients import Client
 from openhands_tiered_router.gateway.opening import open_router
 from openhands_tiered_router.gateway.routing import GatewayRouter, Route
 from openhands_tiered_router.guards.budget.errors import MaxBudgetReached
@@ -190,14 +192,48 @@ def test_a_client_that_leaves_frees_the_probe(
     assert router._health(probing, "complex").breaker.acquire(later)
 
 
-def test_who_keeps_the_history_goes_on(router: GatewayRouter) -> None:
-    route = router.set_out(call(model=f"{MODEL}/complex"))
-    answer(router, route, response_id="resp_1")
-    found = call_of(
-        {"model": MODEL, "input": "hi", "previous_response_id": "resp_1"}, "aresponses"
-    )
+def responses(
+    model: str = MODEL, client: Client | None = None, **data: Any
+) -> GatewayCall:
+    found = call_of({"model": model, "input": "hi", **data}, "aresponses", client)
     assert found is not None
-    assert router.set_out(found).order == ["complex"]
+    return found
+
+
+def test_who_keeps_the_history_goes_on(router: GatewayRouter) -> None:
+    route = router.set_out(responses(f"{MODEL}/complex"))
+    answer(router, route, response_id="resp_1")
+    later = responses(previous_response_id="resp_1")
+    assert router.set_out(later).order == ["complex"]
+
+
+def test_another_worker_knows_whose_an_answer_is(config: Path) -> None:
+    here, there = (open_router({"OPENAI_API_KEY": "sk-x"}, None) for _ in range(2))
+    alice, bob = Client(name="alice"), Client(name="bob")
+    route = here.set_out(responses(f"{MODEL}/complex", alice))
+    answer(here, route, response_id="resp_1")
+
+    def may_continue(client: Client | None, name: str = "resp_1") -> bool | None:
+        return there.may_continue(responses(client=client, previous_response_id=name))
+
+    assert may_continue(alice) is True
+    assert may_continue(bob) is False
+    assert may_continue(None) is False
+    assert may_continue(alice, "resp_2") is None
+    assert may_continue(alice, "\ud800" * 9_000) is None
+    later = responses(client=alice, previous_response_id="resp_1")
+    assert there.set_out(later).order == ["complex"]
+
+
+async def test_an_answer_that_nobody_noted_is_no_clients(
+    router: GatewayRouter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hook, "NOTED_SECONDS", 0.05)
+    unknown: dict[str, Any] = {"previous_response_id": "resp_9"}
+    assert await hook._may_continue(router, responses(**unknown))
+    assert not await hook._may_continue(
+        router, responses(client=Client(name="alice"), **unknown)
+    )
 
 
 def test_a_budget_that_is_spent_ends_the_call(config: Path) -> None:
