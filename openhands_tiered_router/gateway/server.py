@@ -127,9 +127,11 @@ def serve(
 def _run(binding: Binding) -> None:
     import uvicorn
 
+    from openhands_tiered_router.gateway.headers import BoundedHeaders
     from openhands_tiered_router.gateway.workers import Workers
 
     options: dict[str, Any] = {
+        "http": BoundedHeaders,
         "host": binding.host,
         "port": binding.port,
         "log_level": "warning",

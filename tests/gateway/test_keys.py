@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -181,6 +182,19 @@ def test_nobody_continues_anothers_answer(gateway: Gateway) -> None:
         assert respond(bob, previous_response_id=first).status_code == 404
     assert respond(alice, previous_response_id="resp_x").status_code == 404
     assert respond(KEY, previous_response_id=first).status_code == 404
+
+
+def test_half_sent_requests_hold_up_nobody(gateway: Gateway) -> None:
+    """Half a head, and half a body, two hundred times each."""
+    port = int(gateway.address.rpartition(":")[2])
+    head = b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\n"
+    body = b"Content-Type: application/json\r\nContent-Length: 900\r\n\r\n{"
+    with contextlib.ExitStack() as slow:
+        for sent in (head, head + body) * 200:
+            client = socket.create_connection(("127.0.0.1", port), timeout=60)
+            slow.enter_context(client).sendall(sent)
+        for _ in range(4):
+            assert ask(gateway, KEY).status_code == 200
 
 
 def used_today(gateway: Gateway, name: str) -> float:
