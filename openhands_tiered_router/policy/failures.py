@@ -17,6 +17,7 @@ _EXIT_CODE: Final = re.compile(
     r"\[(?:The )?[Cc]ommand (?:finished|completed) with exit code (-?\d+)"  # OpenHands
     r"|<returncode>(-?\d+)</returncode>"  # mini-swe-agent
     r"|^(?:Exit [Cc]ode:?|Process exited with code|Command exited with code) (-?\d+)"
+    r"|^<exit_code>(-?\d+)</exit_code>"  # Claude Code, of what ran in the background
     r"|\"exit_code\": ?(-?\d+)[,}]",  # Codex CLI, of old as JSON
     re.M,
 )

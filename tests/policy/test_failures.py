@@ -7,8 +7,12 @@ import json
 import pytest
 
 from openhands_tiered_router.policy.actions import action_of, with_result
+from openhands_tiered_router.policy.difficulty.escalation import escalation
+from openhands_tiered_router.policy.difficulty.next_turn import default_model
 from openhands_tiered_router.policy.entry import Entry, ToolCall
+from openhands_tiered_router.policy.policy import Policy
 from openhands_tiered_router.policy.session import SessionState
+from openhands_tiered_router.policy.tools import EDITOR, KNOWN, SHELL
 
 
 def outcome(tool: str, arguments: dict[str, str], text: str) -> tuple[bool | None, int]:
@@ -46,26 +50,32 @@ def test_a_tool_error_is_a_failure_whatever_the_tool_does(text: str) -> None:
         "Process exited with code 2",
         '{"output":"boom","metadata":{"exit_code":2,"duration_seconds":0.1}}',
         "boom\n\nCommand exited with code 2",
+        "<status>completed</status>\n<exit_code>2</exit_code>\n<output>boom</output>",
     ],
 )
 def test_an_exit_code_is_read_in_every_form(text: str) -> None:
     assert outcome("bash", {"command": "ls"}, text) == (True, 2)
 
 
-@pytest.mark.parametrize(
-    ("tool", "arguments"),
-    [
-        ("Read", {"file_path": "/w/log.txt"}),
-        ("Grep", {"pattern": "Error:"}),
-        ("bash", {"command": "grep -rn Error: src"}),
-        ("bash", {"command": "cat build.log"}),
-        ("bash", {"command": "ls"}),
-    ],
-)
+LOOKS = [
+    (agent, tool)
+    for agent, rows in KNOWN.items()
+    for does in (SHELL, EDITOR, "read", "list", "search")
+    for tool in rows.get(does, "").split()
+]
+
+
+@pytest.mark.parametrize(("agent", "tool"), LOOKS)
+@pytest.mark.parametrize("command", ["grep -rn Error: src", "cat build.log", "ls"])
 def test_words_of_failure_in_what_was_only_looked_at_are_none(
-    tool: str, arguments: dict[str, str]
+    agent: str, tool: str, command: str
 ) -> None:
+    """Whatever the agent: no turn is hard because of what a file says."""
+    rows = KNOWN[agent]
+    if tool not in rows.get(SHELL, "").split():
+        command = "view"
     text = "src/a.py:9: raise ValueError('Error: 3 tests FAILED')"
+    arguments = {"command": command, "path": "src/a.py"}
     assert outcome(tool, arguments, text)[0] is False
     call = ToolCall("1", tool, json.dumps(arguments))
     state = SessionState().fold(
@@ -76,6 +86,8 @@ def test_words_of_failure_in_what_was_only_looked_at_are_none(
         ]
     )
     assert not state.must_be_hard
+    assert escalation(state, Policy()) is None
+    assert default_model().probability(state) > 0.0
 
 
 @pytest.mark.parametrize("command", ["pytest -q | tail", "python repro.py", "make"])
