@@ -13,6 +13,8 @@ import statistics
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from graph_machine import machine
 from openhands.sdk.context.view import View
@@ -24,10 +26,17 @@ from tool_schemas import LIMIT, NOUNS, VERBS, tool
 from openhands_tiered_router import ColdCacheCondenser
 from openhands_tiered_router.gateway.arrival import Arrivals
 from openhands_tiered_router.gateway.call import GatewayCall, Wire
+from openhands_tiered_router.memory.lessons import Lessons
+from openhands_tiered_router.policy.economics.keep_alive import worth_pinging
+from openhands_tiered_router.policy.entry import Entry
+from openhands_tiered_router.policy.outcome import Usage
+from openhands_tiered_router.policy.session import SessionState
 from openhands_tiered_router.sdk.messages import left_out_of
 from openhands_tiered_router.sdk.tool_choice import ToolChoice, choose
 from openhands_tiered_router.skill_kit.relevance import by_relevance
+from openhands_tiered_router.tiers import Endpoint, Prices, Tier
 from openhands_tiered_router.tokens import left_out
+from openhands_tiered_router.tokens.answers import Answers, digest
 from openhands_tiered_router.tokens.filter import arrived
 from openhands_tiered_router.tokens.repeats import Seen
 
@@ -111,6 +120,36 @@ def offering() -> Callable[[], Callable[[], object]]:
     return lambda: lambda: choice.offered(tools)
 
 
+def remembering() -> Callable[[], Callable[[], object]]:
+    lessons = Lessons()
+    for number in range(TURNS):
+        lessons.said("Always run the linter before you finish.")
+        lessons.ran(f"tool{number} --go", 127, f"tool{number}: command not found")
+    output = result(TURNS)
+    return lambda: lambda: lessons.ran("cat notes.txt", 1, output)
+
+
+def pinging() -> Callable[[], Callable[[], object]]:
+    prices = Prices(input=5e-6, cache_read=5e-7, cache_write=6.25e-6, output=25e-6)
+    opus = Endpoint(key="complex", tier=Tier.COMPLEX, model="a/b", prices=prices)
+    state = SessionState()
+    for number in range(TURNS):
+        state = state.fold([Entry(role="user", text="Go on.")])
+        at, usage = 400.0 * number, Usage(prompt=50_000, completion=100)
+        state = state.after_call(opus.cache_id, usage, at + 5.0, started=at)
+        state = state.fold([Entry(role="assistant", text="Done.")])
+    return lambda: lambda: worth_pinging(state, opus, pings=0, asked=True)
+
+
+def looking_up() -> Callable[[], Callable[[], object]]:
+    home = TemporaryDirectory()
+    answers = Answers(Path(home.name, "answers.sqlite3"), hours=1.0)
+    prompt = "\n".join(map(result, range(TURNS)))
+    answers.keep(digest({"prompt": prompt}), "A title.")
+    # The directory lives as long as what is returned.
+    return lambda: lambda: (home, answers.find(digest({"prompt": prompt})))
+
+
 def gateway() -> Callable[[], Callable[[], object]]:
     messages: list[dict[str, object]] = []
     for number in range(TURNS):
@@ -148,11 +187,16 @@ def main() -> None:
         "masking, after three pauses": masking(),
         "shortening a result of 120 lines": filtering(),
         "offering few tools of 80": offering(),
+        "following a command for the memory": remembering(),
         "counting what 100 results lack": counting(),
     }
     taken = {name: milliseconds(case) for name, case in cases.items()}
     total = sum(median for median, _, _ in taken.values())
     taken["in the gateway, shortening instead"] = milliseconds(gateway())
+    taken["in the gateway, whether a ping pays (between turns)"] = milliseconds(
+        pinging()
+    )
+    taken["a side request of 100 results, looked up"] = milliseconds(looking_up())
     print(machine())
     for name, (median, low, high) in taken.items():
         print(f"{name}: {median:.3f} ms [{low:.3f}, {high:.3f}]")

@@ -15,8 +15,10 @@ from openhands.sdk.subagent import registry
 
 from openhands_tiered_router import ComplexityRouter, routed_conversation
 from openhands_tiered_router.loopback import Reply, Request, ToolCall
+from openhands_tiered_router.policy.outcome import Usage
 from openhands_tiered_router.policy.rules import RULES
 from openhands_tiered_router.sdk.answers_kept import NAME, is_whole
+from openhands_tiered_router.sdk.usage import usage_of
 from openhands_tiered_router.settings import RouterSettings
 from openhands_tiered_router.skill_kit.settings import SkillSettings
 from openhands_tiered_router.tokens.settings import TokenSettings
@@ -62,7 +64,7 @@ def test_the_same_side_request_is_answered_once(world, on: TokenSettings) -> Non
     assert said(response) == "A title."
     assert len(world.provider.requests) == 1
     assert again.metrics.accumulated_cost == 0
-    assert response.raw_response.usage.prompt_tokens == 0
+    assert usage_of(response) == Usage()
     call = again.calls("one")[-1]
     assert (call.outcome.cost, call.outcome.usage.prompt) == (0.0, 0)
 
