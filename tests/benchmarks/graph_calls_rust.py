@@ -153,7 +153,18 @@ class Crates:
             for body in self.methods.get((trait, owner, name), ())
         }
         crate = place.partition("::")[0]
-        near = [m for m in found if m.partition("::")[0] == crate]
+        # a file that defines a type of that name implements the trait for its own,
+        # which modules above may export
+        own = re.compile(rf"\b(?:struct|enum|union)\s+{re.escape(owner)}\b")
+        near = [
+            module
+            for module, body in found.items()
+            if module.partition("::")[0] == crate
+            and (
+                module.startswith(place)
+                or not any(map(own.search, source(self.root / self.bodies[body][0])))
+            )
+        ]
         if place in found or len(near) == 1:
             return found[place if place in found else near[0]]
         return None

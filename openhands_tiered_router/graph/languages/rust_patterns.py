@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from openhands_tiered_router.graph.expressions import HELD, UNKNOWN, placed
+from openhands_tiered_router.graph.expressions import HELD, PATH, UNKNOWN, placed
 from openhands_tiered_router.graph.languages.bound import FOR_GOOD, Bound
 from openhands_tiered_router.graph.texts import split_types
 
@@ -74,6 +74,16 @@ _WRAPPING: Final = frozenset(
 _LEAVING: Final = frozenset(
     {"return_expression", "break_expression", "continue_expression"}
 )
+_INNERMOST: Final = frozenset(
+    {
+        "block",
+        "unsafe_block",
+        "else_clause",
+        "reference_expression",
+        "parenthesized_expression",
+    }
+)
+"""Expressions whose last part is what they give."""
 DEPTH: Final = 8
 """Nested patterns or branches that are looked into."""
 
@@ -307,39 +317,45 @@ class _Reader:
 
     def value(self, node: "Node | None", depth: int = DEPTH) -> _Given:
         """Return an expression as the text that it is resolved by."""
-        if node is not None and node.type == "tuple_expression":
-            items = tuple(self.value(child, depth - 1) for child in node.named_children)
-            return _Given(UNKNOWN, True, items)
+        for child in self._results(node, depth):
+            if child.type == "tuple_expression":
+                items = tuple(self.value(n, depth - 1) for n in child.named_children)
+                return _Given(UNKNOWN, True, items)
         found = [text for text in self._values(node, depth) if text != UNKNOWN]
         return _Given("|".join(dict.fromkeys(found)) or UNKNOWN)
 
     def _values(self, node: "Node | None", depth: int) -> Iterator[str]:
+        for child in self._results(node, depth):
+            if child.type == "array_expression":
+                first = child.named_children[0] if child.named_child_count else None
+                for text in self._values(first, depth - 1):
+                    yield text + HELD
+            elif child.type == "call_expression" and self._only_wraps(child):
+                listed = child.child_by_field_name("arguments")
+                first = listed.named_child(0) if listed else None
+                yield from self._values(first, depth - 1)
+            else:
+                yield placed(self.source, child)
+
+    def _results(self, node: "Node | None", depth: int) -> "Iterator[Node]":
+        """Yield the expressions that a ``match``, an ``if`` or a block may give."""
         if node is None or depth == 0 or node.type in _LEAVING:
             return
         kind = node.type
+        inner: list[Node | None] = []
         if kind == "match_expression":
             body = node.child_by_field_name("body")
-            for arm in body.named_children if body else ():
-                yield from self._values(arm.child_by_field_name("value"), depth - 1)
+            arms = body.named_children if body else ()
+            inner = [arm.child_by_field_name("value") for arm in arms]
         elif kind == "if_expression":
-            for field in ("consequence", "alternative"):
-                yield from self._values(node.child_by_field_name(field), depth - 1)
-        elif kind in ("block", "unsafe_block", "else_clause"):
-            last = node.named_children[-1] if node.named_child_count else None
-            yield from self._values(last, depth - 1)
-        elif kind == "array_expression":
-            first = node.named_children[0] if node.named_child_count else None
-            for text in self._values(first, depth - 1):
-                yield text + HELD
-        elif kind in ("reference_expression", "parenthesized_expression"):
-            inner = node.named_children[-1] if node.named_child_count else None
-            yield from self._values(inner, depth - 1)
-        elif kind == "call_expression" and self._only_wraps(node):
-            listed = node.child_by_field_name("arguments")
-            first = listed.named_child(0) if listed else None
-            yield from self._values(first, depth - 1)
+            branches = ("consequence", "alternative")
+            inner = [node.child_by_field_name(branch) for branch in branches]
+        elif kind in _INNERMOST:
+            inner = list(node.named_children[-1:])
         else:
-            yield placed(self.source, node)
+            yield node
+        for child in inner:
+            yield from self._results(child, depth - 1)
 
     def _only_wraps(self, call: "Node") -> bool:
         name = self.text(call.child_by_field_name("function"))
@@ -356,7 +372,7 @@ def _member(kind: str, field: str) -> _Given:
     path = re.sub(r"<.*?>", "", kind).split("::")
     if not path[-1][:1].isupper():
         return _NOTHING
-    whole = ".".join([*path, field])
     if len(path) == 1:
-        return _Given(whole)
-    return _Given(f"{'.'.join(path)}${field}|{whole}")
+        return _Given(f"{path[0]}.{field}")
+    head = PATH + ".".join(path)  # a variable may have the name of the module
+    return _Given(f"{head}${field}|{head}.{field}")

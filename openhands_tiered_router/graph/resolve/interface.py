@@ -245,6 +245,8 @@ def _bounds(facts: FileFacts, local: Locals) -> dict[tuple[str, str], str]:
     Rust often binds them in the ``impl`` blocks only, under the same name.
     """
     found: dict[tuple[str, str], str] = {}
+    if facts.language != "rust":
+        return found
     bounds = [v for v in local.values() if v.scope >= 0 and v.name.startswith("<")]
     if not bounds:
         return found

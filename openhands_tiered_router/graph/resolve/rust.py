@@ -56,6 +56,8 @@ _GIVEN: Final = {
 """What methods of Rust's own types give, where a type of the workspace has none."""
 _APART: Final = (WRAPPED, NATIVE, ITEMS)
 _SUBSCRIPT: Final = re.compile(r"(\[(\d*)\]|\{\})")
+_STANDARD: Final = "Vec VecDeque HashMap HashSet BTreeMap BTreeSet String Iterator"
+_FOREIGN: Final = _HOLDING | _POINTERS | frozenset(_STANDARD.split())
 _FUNCTIONS: Final = frozenset({"Fn", "FnMut", "FnOnce", "fn", "PhantomData"})
 
 
@@ -116,7 +118,11 @@ class RustNames(Bindings):
         """Whether a node is a type, and not an ``impl`` block of one from elsewhere."""
         path, _, qualname = node.partition("::")
         symbol = self.read(path, qualname.partition("#")[0]) if qualname else None
-        return symbol is not None and symbol.kind in "cm" and symbol.name != IMPL
+        if symbol is None or symbol.kind not in "cm":
+            return False
+        # a macro may define the type that a block is of
+        name = qualname.rpartition(".")[2]
+        return symbol.name != IMPL or not (len(name) == 1 or name in _FOREIGN)
 
     def tuple_of(self, path: str, text: str) -> str | None:
         """Return a tuple of types, of which at least one is known."""

@@ -64,7 +64,9 @@ class Scopes:
         self.ids = [facts.node_id(index) for index in range(len(facts.definitions))]
         self.parents = [definition.parent for definition in facts.definitions]
         self.variables: Locals = local_variables(facts)
-        self.generic = any(name.startswith("<") for _, name in self.variables)
+        self.generic = self.language.name == "rust" and any(
+            name.startswith("<") for _, name in self.variables
+        )
         """Whether any type parameter has a bound."""
         self.inner: dict[tuple[int, str], int] = {}
         self.imports: dict[tuple[int, str], Import] = {}

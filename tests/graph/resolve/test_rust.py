@@ -243,6 +243,8 @@ def test_traits_give_their_members_to_what_they_bind(calls, text, callees):
         ),
         ("<A>::new(); <A as Clone>::new();", {"A.new"}),
         ("self::g();", {"lib.rs::g"}),
+        ("let (x, y) = if c { (a.b, a) } else { return }; y.go();", {"A.go"}),
+        ("((a.len() + 1) as u32).done();", {"A.len"}),
         ("let g = g(a); g.done();", {"lib.rs::g", "B.done"}),
     ],
 )
