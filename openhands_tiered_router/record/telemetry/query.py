@@ -242,7 +242,8 @@ def _span(
 
 
 def _fields(row: sqlite3.Row, names: tuple[str, ...], struct: type) -> dict[str, Any]:
-    fields = {name: row[name] for name in names}
+    known = dict(zip(row.keys(), row, strict=True))  # a row looks each name up anew
+    fields = {name: known[name] for name in names}
     for name in flags(struct).intersection(names):
         if fields[name] is not None:
             fields[name] = bool(fields[name])
