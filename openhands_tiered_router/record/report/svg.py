@@ -21,7 +21,7 @@ _LEFT: Final = 52
 _BOTTOM: Final = 26
 _RIGHT: Final = 8
 _TOP: Final = 12
-_WIDEST: Final = 48
+_WIDEST: Final = 96
 """Of a column: few days are no walls."""
 
 
@@ -41,13 +41,13 @@ def days(
     """
     tops = [max(sum(parts.values()), other or 0.0) for _, parts, other in columns]
     most = _round_up(max(tops, default=0.0) or 1.0)
-    step = min((width - _LEFT - _RIGHT) / max(len(columns), 1), _WIDEST + 6)
-    wide = max(step - min(6, step / 4), 0.5)
+    step = (width - _LEFT - _RIGHT) / max(len(columns), 1)
+    wide = max(min(step - min(6, step / 4), _WIDEST), 0.5)
     drawn = [_grid(k / 4, f"${most * k / 4:.3g}", width) for k in range(5)]
     every = -(-len(columns) * 50 // int(width - _LEFT))
     every = max(every, 1)
     for i, (name, parts, other) in enumerate(columns):
-        x = _LEFT + 4 + i * step
+        x = _LEFT + (i + 0.5) * step - wide / 2
         drawn.append(f"<g><title>{escape(_told(name, parts, other))}</title>")
         at = 0.0
         for kind in kinds:

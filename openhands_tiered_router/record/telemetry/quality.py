@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from openhands_tiered_router.policy.kinds import MECHANICAL
+from openhands_tiered_router.policy.kinds import MECHANICAL, ActionKind
 from openhands_tiered_router.record.telemetry.calls import Call, ToolStatus
 from openhands_tiered_router.tiers import Tier
 
@@ -107,7 +107,7 @@ def _assess(turns: Sequence[Call], i: int, accepted: bool | None) -> Quality:
         hard=hard,
         moved=None if None in (before, served) else before != served,
         quality=_score(turn, signs) if known else None,
-        provision=_provision(signs, hard, known),
+        provision=_provision(turn, signs, hard, known),
         signs=signs,
     )
 
@@ -200,18 +200,22 @@ def _score(turn: Call, signs: Iterable[Sign]) -> int:
 _LEVELS: Final[dict[str | None, int]] = {str(tier): int(tier) for tier in Tier}
 _INVALID: Final = ToolStatus.INVALID
 
-_WRONG: Final = frozenset(
-    {Sign.FAILED, Sign.INVALID, Sign.REWORK, Sign.REPEATED, Sign.ESCALATED}
-)
+_WRONG: Final = frozenset({Sign.INVALID, Sign.REWORK, Sign.REPEATED, Sign.ESCALATED})
+
+
+def _went_wrong(turn: Call, signs: Iterable[Sign]) -> bool:
+    """Tests that fail are what a turn was to find out, not its fault."""
+    failed = (t for t in turn.tools if t.failed and t.action_kind != ActionKind.TEST)
+    return not _WRONG.isdisjoint(signs) or any(failed)
 
 
 def _provision(
-    signs: Iterable[Sign], hard: bool | None, known: bool
+    turn: Call, signs: Iterable[Sign], hard: bool | None, known: bool
 ) -> Provision | None:
     if hard is None or not known:
         return None
     if Sign.OVERPAID in signs:
         return Provision.OVER
-    if Sign.UNDER_ROUTED in signs and not _WRONG.isdisjoint(signs):
+    if Sign.UNDER_ROUTED in signs and _went_wrong(turn, signs):
         return Provision.UNDER
     return Provision.RIGHT

@@ -106,9 +106,17 @@ def test_a_hard_turn_on_a_dear_tier_is_right() -> None:
 
 
 def test_a_hard_turn_on_a_weak_tier_got_too_little_if_it_went_wrong() -> None:
-    found = one(replace(WEAK, tools=(BAD,)))
+    found = one(replace(WEAK, tools=(replace(EDIT, failed=True),)))
     assert found.provision is Provision.UNDER
     assert found.signs == (Sign.FAILED, Sign.UNDER_ROUTED)
+
+
+def test_tests_that_fail_are_no_fault_of_the_turn_that_ran_them() -> None:
+    found = one(replace(WEAK, tools=(BAD,)))
+    assert found.provision is Provision.RIGHT
+    assert found.signs == (Sign.FAILED, Sign.UNDER_ROUTED)
+    again = replace(WEAK, tools=(BAD,))
+    assert assess([again, again], None)[1].provision is Provision.UNDER
 
 
 def test_a_hard_turn_on_a_weak_tier_that_went_well_is_right() -> None:
