@@ -12,7 +12,7 @@ from typing import Final
 APPLICATION_ID: Final = 0x54524F55
 """Marks a file as ours (``PRAGMA application_id``); spells "TROU"."""
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Of the schema (``PRAGMA user_version``). Whoever changes a table of a release counts
 it up: files of another version are refused, never converted."""
 
