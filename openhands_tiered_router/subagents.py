@@ -99,9 +99,13 @@ class OnTier:
     def __call__(self, llm: LLM) -> Agent:
         if not isinstance(llm, ComplexityRouter):
             return self.make(llm)
-        # What a sub-agent hands in is its parent's to verify.
-        verify = llm.settings.verify.model_copy(update={"enabled": False})
-        settings = llm.settings.model_copy(update={"verify": verify})
+        # What a sub-agent hands in is its parent's to verify, and what it is told are
+        # a model's words, not a user's decisions.
+        off = {
+            name: getattr(llm.settings, name).model_copy(update={"enabled": False})
+            for name in ("verify", "memory")
+        }
+        settings = llm.settings.model_copy(update=off)
         router = llm.model_copy(update={"settings": settings})
         if self.tier <= Tier.parse(router.default_tier):
             router.pin(self.tier)

@@ -36,6 +36,14 @@ def limited(router: ComplexityRouter, usd: float) -> ComplexityRouter:
     return _with(router, budgets=budgets)
 
 
+def forgetful(router: ComplexityRouter) -> ComplexityRouter:
+    """A copy without memory: an issue's author is a stranger, whose words are no user's
+    decisions, and whose commands are nothing to tell the next conversation."""
+    memory = router.settings.memory.model_copy(update={"enabled": False})
+    settings = router.settings.model_copy(update={"memory": memory})
+    return router.model_copy(update={"settings": settings})
+
+
 def _with(router: ComplexityRouter, **given: object) -> ComplexityRouter:
     """A copy with these settings, which no change of the file takes away again."""
     update = {**given, "follows_file": False}

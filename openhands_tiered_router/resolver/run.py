@@ -32,7 +32,7 @@ from openhands_tiered_router.resolver.resolution import (
     Resolution,
     forget_conversation,
 )
-from openhands_tiered_router.resolver.routers import limited, router_of
+from openhands_tiered_router.resolver.routers import forgetful, limited, router_of
 from openhands_tiered_router.resolver.sandbox import opening
 from openhands_tiered_router.resolver.sandbox.docker import SESSION_KEY
 from openhands_tiered_router.resolver.sandbox.opening import Place
@@ -222,6 +222,7 @@ def _worker(
     labelled = min(wishes.usd, settings.max_usd) if wishes.usd else settings.usd
     usd = request.budget or labelled
     router = router_of(request.config, request.verify, request.task_value)
+    router = forgetful(router)
     tier = Tier.parse(request.tier) if request.tier else wishes.tier
     if plan.sandbox is not Sandbox.LOCAL:
         return _remote(plan, router, progress, resolution, usd, tier)

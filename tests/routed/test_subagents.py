@@ -20,6 +20,7 @@ from openhands_tiered_router import ComplexityRouter, RoutedAgent, routed_conver
 from openhands_tiered_router.agent import register_subagents
 from openhands_tiered_router.loopback import Reply, Request, ToolCall
 from openhands_tiered_router.loopback.faults import server_error
+from openhands_tiered_router.memory.settings import MemorySettings
 from openhands_tiered_router.policy.rules import RULES
 from openhands_tiered_router.settings import RouterSettings
 from openhands_tiered_router.skill_kit.settings import SkillSettings
@@ -194,6 +195,16 @@ def test_off_by_default(world, tmp_path: Path) -> None:
     assert TaskToolSet.name not in names
     with pytest.raises(ValueError, match="Unknown agent"):
         get_agent_factory("explorer")
+
+
+def test_it_has_no_memory_since_a_model_tells_it_what_to_do(world) -> None:
+    settings = RouterSettings(memory=MemorySettings(enabled=True))
+    router = world.router(settings=settings)
+    register_subagents(world.workspace)
+    llm = get_agent_factory("explorer").factory_func(router).llm
+    assert isinstance(llm, ComplexityRouter)
+    assert not llm.settings.memory.enabled
+    assert router.settings.memory.enabled
 
 
 def test_verification_is_left_to_the_parent(world) -> None:

@@ -130,6 +130,8 @@ class Served:
                     ("telemetry", "path"),
                     ("policy", "fitted"),
                     ("state", "path"),
+                    ("memory", "path"),
+                    ("tokens", "answers_path"),
                 )
             }
         settings = router.settings.model_copy(update=update)
