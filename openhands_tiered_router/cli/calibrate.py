@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from openhands_tiered_router.policy.difficulty.task_weights import TaskWeights
     from openhands_tiered_router.record.calibrate.task import Calibration
+    from openhands_tiered_router.record.replay.sessions import RecordedSession
 
 UNUSABLE: Final = 2
 
@@ -63,7 +64,7 @@ Examples:
   tiered-router calibrate --from issues.jsonl --clones ~/src -o my.json
   tiered-router route --profile my.json < requests.jsonl
   tiered-router calibrate --from sessions.jsonl.gz -o next_turn.json
-  tiered-router calibrate --from sessions.jsonl.gz --fitted fitted.json
+  tiered-router calibrate --from ~/.claude/projects ~/.codex --fitted fitted.json
   tiered-router calibrate --from outcomes.jsonl --as-of "June 2026" -o m.json
   tiered-router calibrate --undo fitted.json
 
@@ -78,14 +79,15 @@ Exit code:  0  fitted
     "--from",
     "sources",
     multiple=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Prompts, issues, outcomes or sessions (JSON Lines, plain or gzipped).",
+    type=click.Path(exists=True, path_type=Path),
+    help="Prompts, issues or outcomes (JSON Lines, plain or gzipped), or sessions as "
+    "replay reads them: a path for each agent.",
 )
 @click.argument(
     "more",
     nargs=-1,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    metavar="[FILE]...",
+    type=click.Path(exists=True, path_type=Path),
+    metavar="[PATH]...",
 )
 @click.option(
     "--clones",
@@ -150,17 +152,17 @@ def command(
     """Fit the weights of decisions to data, and say how good the fit is.
 
     Each line of a file is a labelled prompt ({"prompt", "tier", "lang"}), an issue with
-    outcomes ({"problem_statement", "repo", "base_commit", "outcomes"}), the outcomes
-    alone ({"benchmark", "instance_id", "outcomes"}) or a recorded session ({"session",
-    "messages"}). Prompts and issues give a profile of the task score, in which what
-    they hold no samples for stays as it is; sessions give the model of the next turn,
-    outcomes alone the table of models; neither can be mixed with the others. No text
-    is kept.
+    outcomes ({"problem_statement", "repo", "base_commit", "outcomes"}) or the outcomes
+    alone ({"benchmark", "instance_id", "outcomes"}); or a path holds recorded sessions,
+    in any form that replay reads. Prompts and issues give a profile of the task score,
+    in which what they hold no samples for stays as it is; sessions give the model of
+    the next turn, outcomes alone the table of models; neither can be mixed with the
+    others. No text is kept.
     """
     from openhands_tiered_router.record.calibrate.numeric import MissingExtraError
     from openhands_tiered_router.record.calibrate.samples import (
         holds_outcomes,
-        holds_sessions,
+        holds_recordings,
     )
 
     paths, into = (*sources, *more), _Output(output, fitted, plot, as_json)
@@ -170,7 +172,7 @@ def command(
         if undo is not None:
             _go_back(undo)
             return
-        if all(map(holds_sessions, paths)):
+        if all(map(holds_recordings, paths)):
             _fit_sessions(paths, into)
         elif all(map(holds_outcomes, paths)):
             _tabulate(paths, leave_out, as_of, into)
@@ -264,11 +266,15 @@ def _fit_sessions(paths: Sequence[Path], into: _Output) -> None:
         fit_next_turn,
         write_next_turn,
     )
-    from openhands_tiered_router.record.replay.sessions import read_sessions
+    from openhands_tiered_router.record.replay.recordings import read_recordings
 
     with _progress(quiet=into.as_json) as report:
         report("sessions")
-        fit = fit_next_turn({_agent(path): read_sessions(path) for path in paths})
+        agents: dict[str, list[RecordedSession]] = {}
+        for path in paths:
+            name = _agent(path)
+            agents[str(path) if name in agents else name] = read_recordings(path)
+        fit = fit_next_turn(agents)
     if into.output is not None:
         write_next_turn(fit, into.output)
     into.take_up("next_turn", fit.data, fit.data["fitted"])
@@ -284,8 +290,8 @@ def _fit_sessions(paths: Sequence[Path], into: _Output) -> None:
 
 
 def _agent(path: Path) -> str:
-    """The agent whose sessions a file holds: its name up to the first dot."""
-    return path.name.split(".")[0]
+    """The agent whose sessions a path holds: its name up to the first dot."""
+    return path.name.lstrip(".").split(".")[0]
 
 
 @contextmanager

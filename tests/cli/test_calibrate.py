@@ -9,6 +9,8 @@ from click.testing import CliRunner, Result
 
 from openhands_tiered_router.cli.calibrate import command
 from openhands_tiered_router.cli.route import command as route
+from openhands_tiered_router.policy.difficulty.next_turn import model_of
+from tests.record.replay.recorded import CODEX, item, lines
 
 
 def samples(path: Path, count: int) -> Path:
@@ -64,11 +66,15 @@ def test_help_imports_no_numerics() -> None:
 
 def test_sessions_are_recognised_and_too_few_are_refused(tmp_path: Path) -> None:
     file = tmp_path / "sessions.jsonl"
-    row = {"session": "s", "instance_id": "t", "messages": []}
+    answer = {"role": "assistant", "content": "Done", "usage": {"prompt_tokens": 9}}
+    asked = {"role": "user", "content": "Fix it"}
+    row = {"session": "s", "instance_id": "t", "messages": [asked, answer]}
     file.write_text(json.dumps(row) + "\n")
-    result = CliRunner().invoke(command, ["--from", str(file)])
+    result = calibrate("--from", file)
     assert result.exit_code == 2
     assert "tasks or more are needed" in result.stderr
+    file.write_text(json.dumps({**row, "messages": []}) + "\n")
+    assert "no session with a model's answer" in calibrate("--from", file).stderr
 
 
 def test_sessions_and_prompts_do_not_mix(tmp_path: Path) -> None:
@@ -120,3 +126,38 @@ def test_a_fitted_file_is_written_used_and_taken_back(tmp_path: Path) -> None:
     assert again.exit_code == 2
     assert "remove the key fitted" in again.stderr
     assert score() == one
+
+
+def test_a_model_is_fitted_to_a_directory_of_transcripts(tmp_path: Path) -> None:
+    pytest.importorskip("sklearn")
+    home = tmp_path / ".mine"
+    look = {"name": "shell", "arguments": json.dumps({"command": ["ls"]})}
+    edit = {"name": "apply_patch", "arguments": "{}"}
+
+    def record(kinds: list[dict[str, str]]) -> None:
+        for number in range(8):
+            rows = [*CODEX[:5]]
+            for turn in range(12):
+                call = {**kinds[(turn + number) % len(kinds)], "call_id": str(turn)}
+                rows.append(item(20 + 2 * turn, "function_call", **call))
+                done = {"call_id": str(turn), "output": "a.py"}
+                rows.append(item(21 + 2 * turn, "function_call_output", **done))
+            lines(home / f"rollout-{number}.jsonl", rows)
+
+    record([edit])
+    assert "there is nothing to learn" in calibrate("--from", home).stderr
+    record([look, look, edit])
+    out = tmp_path / "model.json"
+    result = calibrate("--from", home, "-o", out)
+    assert result.exit_code == 0, result.stderr
+    model = model_of(json.loads(out.read_text()))
+    assert model.fitted["tasks"] == 8
+    assert list(model.fitted["agents"]) == ["mine"]
+    again = home.rename(tmp_path / "sessions")
+    home = tmp_path / "other" / "sessions"
+    record([look, edit])
+    two = json.loads(calibrate("--from", again, "--from", home, "--json").stdout)
+    assert set(two["fitted"]["agents"]) == {"sessions", str(home)}
+    assert model.fitted["left_out"] == {}
+    assert model.unknown is None
+    assert model.agents[0] >= {"apply_patch", "shell"}

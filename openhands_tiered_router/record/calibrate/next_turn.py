@@ -91,7 +91,7 @@ def fit_next_turn(agents: Mapping[str, Sequence[RecordedSession]]) -> NextTurnFi
 
     Raises:
         MissingExtraError: scikit-learn is not installed.
-        ValueError: There are fewer tasks than folds.
+        ValueError: There are fewer tasks than folds, or all turns are of one kind.
     """
     samples = [s for name, found in agents.items() for s in samples_of(found, name)]
     tasks = len({s.task for s in samples})
@@ -99,6 +99,11 @@ def fit_next_turn(agents: Mapping[str, Sequence[RecordedSession]]) -> NextTurnFi
         raise ValueError(
             f"next-turn model: {FOLDS} tasks or more are needed to check a fit, got "
             f"{tasks}; record more sessions"
+        )
+    if len({s.hard for s in samples if s.row is not None}) < 2:
+        raise ValueError(
+            "next-turn model: all turns that could be predicted are of one kind, so "
+            "there is nothing to learn; record sessions with looks and edits"
         )
     with numerics():
         return _fit(samples, sum(map(len, agents.values())))
@@ -193,6 +198,8 @@ def _dynamics(
         if before and before[0] == s.session:
             chain[before[1], seen] += weights[i]
         before = (s.session, seen)
+    # An outlook that nobody had is taken for a turn like any other.
+    of = [group or list(range(len(samples))) for group in of]
     hard = np.array([float(s.hard) for s in samples])
     output = np.array([s.output for s in samples])
     times = np.array([s.seconds / pace[s.session] for s in samples])

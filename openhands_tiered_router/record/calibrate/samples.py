@@ -80,14 +80,21 @@ def with_outcomes(
     ]
 
 
-def holds_sessions(path: Path) -> bool:
-    """Whether a file's first line is a recorded session, not a sample.
+def holds_recordings(path: Path) -> bool:
+    """Whether a path can only hold what agents did: no prompts, issues or outcomes.
+
+    A directory, one JSON document, or lines of which the first is no sample.
 
     Raises:
         SampleError: The file cannot be read.
     """
+    if path.is_dir() or path.name.endswith((".json", ".traj")):
+        return True
     raw = _first(path)
-    return isinstance(raw, dict) and "session" in raw and "messages" in raw
+    return isinstance(raw, dict) and bool(raw) and _SAMPLES.isdisjoint(raw)
+
+
+_SAMPLES: Final = frozenset({"prompt", "problem_statement", "outcomes"})
 
 
 def json_lines(path: Path) -> Iterator[tuple[Any, str]]:

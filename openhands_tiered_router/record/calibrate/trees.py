@@ -121,7 +121,9 @@ class TurnData:
         if len(parts) > 1:
             for part in parts:
                 trees = self.trees(self.rest(part))
-                means[part] = trees.predict_proba(self.x[part])[:, 1]
+                shares = trees.predict_proba(self.x[part])
+                # One column: all that they were fitted to was of one kind.
+                means[part] = shares[:, 1] if shares.shape[1] > 1 else trees.classes_[0]
         means = np.clip(means, 0.001, 0.999)
         return np.log(means / (1 - means))
 
