@@ -99,7 +99,8 @@ def _object(where: str, line: str) -> Mapping[str, Any]:
         kind = SessionError if line.endswith("\n") else CutLineError
         raise kind(f"{where}: not JSON; expected a session a line") from None
     if not isinstance(row, dict):
-        raise SessionError(f"{where}: expected an object, got {type(row).__name__}")
+        kind = type(row).__name__
+        raise SessionError(f"{where}: expected an object, got {kind}; leave it out")
     return row
 
 

@@ -249,4 +249,5 @@ def _log_entries(where: str, message: Row) -> list[Entry]:
     try:
         return chat.entries_of([message])
     except chat.ChatFormatError as error:
-        raise SessionError(f"{where}: {error}") from None
+        said = str(error).removeprefix("messages[0]")  # of one message
+        raise SessionError(f"{where}{said}; mend or leave out the message") from None

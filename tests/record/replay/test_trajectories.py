@@ -11,6 +11,7 @@ import pytest
 
 from openhands_tiered_router.policy.session import SessionState
 from openhands_tiered_router.record.replay.recordings import read_recordings
+from openhands_tiered_router.record.replay.sessions import SessionError
 from tests.record.replay.recorded import (
     failures,
     kinds,
@@ -228,6 +229,13 @@ def test_a_log_of_requests_holds_each_conversation_once(tmp_path: Path) -> None:
     requests = [OPENAI[:2], OPENAI[:4], other, OPENAI]
     path = lines(tmp_path / "a.jsonl", [{"messages": m} for m in requests])
     assert [len(session.turns) for session in read_recordings(path)] == [1, 2]
+
+
+def test_a_message_of_no_known_form_is_named_with_the_remedy(tmp_path: Path) -> None:
+    path = lines(tmp_path / "a.jsonl", [{"messages": [*OPENAI, {"role": "what"}]}])
+    problem = r"a.jsonl:1: messages\[5\]\.role: expected one of .*; mend or leave out"
+    with pytest.raises(SessionError, match=problem):
+        read_recordings(path)
 
 
 ADDED = {"type": "text", "text": "<environment_details>x</environment_details>"}
