@@ -13,12 +13,8 @@ from hashlib import blake2b
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
-from openhands_tiered_router.graph.arguments import (
-    arguments_of,
-    parameters_of,
-    result_of,
-)
-from openhands_tiered_router.graph.comments import comment_before
+from openhands_tiered_router.graph.arguments import arguments_of
+from openhands_tiered_router.graph.drafts import TEXT_LIMIT, Draft, Finisher
 from openhands_tiered_router.graph.expressions import (
     PATH,
     UNKNOWN,
@@ -28,9 +24,7 @@ from openhands_tiered_router.graph.expressions import (
 from openhands_tiered_router.graph.grammar import captures
 from openhands_tiered_router.graph.languages import Language
 from openhands_tiered_router.graph.model import (
-    DEFINES_MACRO,
     MACRO,
-    TRAIT,
     Call,
     Definition,
     FileFacts,
@@ -44,15 +38,12 @@ from openhands_tiered_router.graph.model import (
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-TEXT_LIMIT: Final = 240
-"""Characters kept of a signature or a docstring's first line."""
 ANONYMOUS_DEPTH: Final = 4
 """Nodes between a definition and the function that it names: ``x = memo(() =>``"""
 TYPE_LIMIT: Final = 400
 """Characters kept of a type expression."""
 
 _FILE: Final = -1
-_SPACE: Final = re.compile(r"\s+")
 _UNSAFE: Final = re.compile(r"[\s:#]+")
 _KINDS: Final = {
     "d.f": NodeKind.FUNCTION,
@@ -64,7 +55,6 @@ _CAPTURES: Final = (
 )
 _ORDER: Final = tuple(_CAPTURES.split())
 _ANONYMOUS: Final = frozenset({"arrow_function", "function_expression", "func_literal"})
-_MARKED: Final = {"macro_definition": DEFINES_MACRO, "trait_item": TRAIT}
 _HEAD: Final = re.compile(r"[a-z_]\w*")
 _PLACED: Final = re.compile(r"(\w+)@(\d+)")
 _by_position: Final = itemgetter(0, 1, 2)
@@ -126,23 +116,11 @@ def extract(path: str, source: bytes, language: Language) -> FileFacts:
 
 
 @dataclass(slots=True)
-class _Draft:
-    """A definition whose parts are still coming in."""
-
-    node: "Node"
-    kind: NodeKind
-    parent: int
-    name: str = ""
-    docstring: str = ""
-    returns: str = ""
-
-
-@dataclass(slots=True)
 class _Sweep:
     source: bytes
     language: Language
     is_test: bool
-    drafts: list[_Draft] = field(default_factory=list)
+    drafts: list[Draft] = field(default_factory=list)
     decisions: list[int] = field(default_factory=list)
     outside: int = 0
     """Decision points outside of every definition."""
@@ -228,7 +206,7 @@ class _Sweep:
         if scope >= 0 and self.drafts[scope].node == node:
             return
         index = len(self.drafts)
-        self.drafts.append(_Draft(node, kind, scope))
+        self.drafts.append(Draft(node, kind, scope))
         self.decisions.append(0)
         self.stack.append((end, index))
         self.unnamed.append(index)
@@ -422,76 +400,6 @@ class _Sweep:
             self.decisions[scope] += step
 
     def definitions(self) -> tuple[Definition, ...]:
-        """Finish the drafts: qualified names, headers, doc comments."""
-        bases: list[str] = []
-        seen: dict[str, int] = {}
-        done: list[Definition] = []
-        for draft, decisions in zip(self.drafts, self.decisions, strict=True):
-            name = draft.name or "anonymous"
-            header = self._header(draft.node)
-            owner = self._owner(draft, header, bases)
-            base = f"{owner}.{name}" if owner else name
-            bases.append(base)
-            count = seen[base] = seen.get(base, -1) + 1
-            comment, marked = self._comment(draft)
-            done.append(
-                Definition(
-                    name=name,
-                    qualname=f"{base}#{count}" if count else base,
-                    kind=draft.kind,
-                    parent=draft.parent,
-                    start_line=draft.node.start_point[0] + 1,
-                    end_line=draft.node.end_point[0] + 1,
-                    complexity=1 + decisions,
-                    signature=header,
-                    docstring=draft.docstring or comment,
-                    is_test=self._tests(draft, name, header, marked),
-                    returns=self._result(draft, header),
-                    parameters=self._parameters(draft),
-                    has_body=not draft.node.type.endswith("_signature"),
-                )
-            )
-        return tuple(done)
-
-    def _result(self, draft: _Draft, header: str) -> str:
-        if draft.node.type in _MARKED:
-            return _MARKED[draft.node.type]
-        return result_of(header, draft.returns)
-
-    def _parameters(self, draft: _Draft) -> tuple[str, ...] | None:
-        if draft.kind != NodeKind.FUNCTION or not self.language.overloads:
-            return None
-        return parameters_of(self.source, draft.node)
-
-    def _owner(self, draft: _Draft, header: str, bases: list[str]) -> str:
-        """Return the qualified name that a definition's own is appended to."""
-        if draft.parent >= 0:
-            return bases[draft.parent]
-        finder = self.language.receiver_types
-        match = finder.match(header) if finder and draft.kind == "function" else None
-        return match[1] if match else ""
-
-    def _header(self, node: "Node") -> str:
-        """Return what precedes the body, in one line."""
-        start = node.start_byte
-        body = node.child_by_field_name("body")
-        end = body.start_byte if body else self.source.find(b"\n", start)
-        limit = start + 2 * TEXT_LIMIT
-        end = min(end if end >= 0 else limit, limit, node.end_byte)
-        text = _SPACE.sub(" ", self._text(start, end)).strip(" {")
-        return text[:TEXT_LIMIT]
-
-    def _comment(self, draft: _Draft) -> tuple[str, str]:
-        """Return the doc comment's first line, and the attribute lines above."""
-        if draft.docstring and self.language.test_marker is None:
-            return "", ""
-        comment, attributes = comment_before(self.source, draft.node.start_byte)
-        return comment[:TEXT_LIMIT], attributes
-
-    def _tests(self, draft: _Draft, name: str, header: str, marked: str) -> bool:
-        if draft.kind != NodeKind.FUNCTION:
-            return False
-        marker, pattern = self.language.test_marker, self.language.test_name
-        if marker and marker.search(f"{marked} {header}"):
-            return True
-        return bool(self.is_test and pattern and pattern.match(name))
+        """Finish the drafts."""
+        finisher = Finisher(self.source, self.language, self.is_test)
+        return finisher.finished(self.drafts, self.decisions)
