@@ -2,8 +2,9 @@
 
     python tests/benchmarks/turn_value.py sessions.jsonl.gz router.toml [TIME_SCALE]
 
-Prints USD a session at 1, 5 and 20 USD a solved task, for the router and for each
-tier's model on every turn. Success is the model of docs/value.md, not a measurement:
+Prints USD a session at 1, 5 and 20 USD a solved task, for the router and for the best
+single model on every turn, at the cache lifetime that is best for it of those that
+its provider sells. Success is the model of docs/value.md, not a measurement:
 each hard turn on a model keeps the task solvable with (R / best) ** (1 / 37). The
 configuration's endpoints need prices and ``success``.
 """
@@ -17,6 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from openhands_tiered_router.config import load_config, policy_of, tier_set
+from openhands_tiered_router.policy.economics.lifetime import for_an_hour, sells_hour
 from openhands_tiered_router.policy.engine import Engine
 from openhands_tiered_router.policy.rules import RULES
 from openhands_tiered_router.policy.value.turns import losses
@@ -47,20 +49,21 @@ def main() -> None:
     scale = float(sys.argv[3]) if len(sys.argv) > 3 else 1.0
     tiers = tier_set(config)
     best = max(e.success or 0.0 for e in tiers.endpoints)
-    by_key = {e.key: e for e in tiers.endpoints}
+    hours = [for_an_hour(e) for e in tiers.endpoints if sells_hour(e)]
+    singles = (*tiers.endpoints, *hours)
     for value in VALUES:
         policy = policy_of(config).model_copy(update={"task_value": value})
         replayed = [replay(Engine(tiers, RULES, policy), s, scale) for s in sessions]
-        served = [[by_key[t.decision.endpoint] for t in turns] for turns in replayed]
+        served = [[t.served for t in turns] for turns in replayed]
         routed = statistics.fmean(
             worth(turns, chosen, value, best)
             for turns, chosen in zip(replayed, served, strict=True)
         )
         alone = {
-            e.key: statistics.fmean(
+            f"{e.key} ({e.cache_ttl:g} s)": statistics.fmean(
                 worth(turns, [e] * len(turns), value, best) for turns in replayed
             )
-            for e in tiers.endpoints
+            for e in singles
         }
         single = max(alone, key=lambda key: alone[key])
         counts = Counter(str(e.tier) for chosen in served for e in chosen)

@@ -72,8 +72,9 @@ def strengths_of(
     """How strong each endpoint's model is, by the endpoint's key.
 
     The user's own figures go before the table's, and are taken as they are; verdicts
-    move the table's. A model that neither knows is bounded by the endpoints of the
-    tiers around it. Empty if nothing is known of any of them.
+    move the table's. A model that neither knows is taken for the version before it, if
+    the table has that, and else bounded by the endpoints of the tiers around it. Empty
+    if nothing is known of any of them.
 
     Args:
         endpoints: The router's endpoints.
@@ -83,7 +84,7 @@ def strengths_of(
     table = table or default_table()
     found: dict[str, Strength] = {}
     for endpoint in endpoints:
-        strength = _own(endpoint, work, table)
+        strength = _own(endpoint, work, table) or _before(endpoint, work, table)
         if strength is None:
             continue
         if endpoint.success is None:
@@ -106,6 +107,16 @@ def _own(endpoint: Endpoint, work: Work, table: Table) -> Strength | None:
         return Strength(endpoint.success, usd, GIVEN)
     rate = table.success(name, work) if name is not None else None
     return None if rate is None else Strength(rate, usd, f"{name}, published")
+
+
+def _before(endpoint: Endpoint, work: Work, table: Table) -> Strength | None:
+    """That of the version before it: a newer one is not taken to be better without a
+    figure that says so. What it spends is its own price's business."""
+    name = table.before(endpoint.model)
+    rate = table.success(name, work) if name is not None else None
+    if rate is None:
+        return None
+    return Strength(rate, endpoint.task_usd, f"{BOUNDED} {name}, a version before it")
 
 
 def _bounded(endpoint: Endpoint, known: Sequence[tuple[Tier, Strength]]) -> Strength:

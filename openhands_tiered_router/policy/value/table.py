@@ -16,6 +16,7 @@ from enum import StrEnum
 from functools import cached_property, lru_cache
 from importlib.resources import files
 from pathlib import Path
+from string import ascii_lowercase
 from typing import Any, Final
 
 
@@ -94,6 +95,16 @@ class Table:
     def find(self, model: str) -> str | None:
         """The table's name for a litellm model string; ``None``: not in it."""
         return self._names.get(plain_name(model))
+
+    def before(self, model: str) -> str | None:
+        """The table's name for the version before a model that it does not know.
+
+        The latest of the same family: ``claude-opus-4-8`` for ``claude-opus-5-5``.
+        """
+        family, version = _versioned(plain_name(model))
+        known = [(_versioned(plain), name) for plain, name in self._names.items()]
+        older = [(v, name) for (f, v), name in known if f == family and v < version]
+        return max(older)[1] if older else None
 
     def success(self, name: str, work: Work) -> float | None:
         """Share of tasks that the model solves, smoothed; ``None``: not known."""
@@ -182,6 +193,8 @@ def table_of(raw: Any, source: str) -> Table:
         raise TableError(f"{source}: not as calibrate writes it: {error!r}") from None
 
 
+_VERSION: Final = re.compile(r"[a-z]?\d{1,2}")
+"""A part of a name that counts versions: ``5``, ``v4``, ``k2``; no size, no date."""
 _VENDOR: Final = re.compile(
     r"^(?:[a-z-]{2,6}\.)?(?:anthropic|deepseek|google|minimax|minimaxai|moonshot"
     r"|moonshotai|nvidia|openai|qwen|zai|zai-org)\."
@@ -223,3 +236,11 @@ def plain_name(model: str) -> str:
     if sized := _SIZES.match(name):
         name = next(group for group in sized.groups() if group)
     return name
+
+
+def _versioned(plain: str) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """What a model's versions share, and which one it is."""
+    parts = plain.split("-")
+    counts = [part for part in parts if _VERSION.fullmatch(part)]
+    family = tuple(part for part in parts if part not in counts)
+    return family, tuple(int(part.lstrip(ascii_lowercase)) for part in counts)

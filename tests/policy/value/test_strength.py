@@ -51,6 +51,16 @@ def test_the_table_speaks_for_each_kind_of_work() -> None:
         assert found.known
 
 
+def test_a_new_version_is_no_better_than_the_one_before_it() -> None:
+    new = endpoint("anthropic/claude-opus-5-5", Tier.COMPLEX)
+    weak = endpoint("x/a", Tier.MEDIUM, success=0.1)
+    found = strengths_of([weak, new])["complex"]
+    assert found.success == default_table().success("claude-opus-4-8", Work.BUGS)
+    assert found.task_usd is None
+    assert not found.known
+    assert found.source == "bounded by claude-opus-4-8, a version before it"
+
+
 def test_an_unknown_model_is_no_better_than_the_tiers_below_it() -> None:
     below = endpoint("x/a", Tier.MEDIUM, success=0.5)
     above = endpoint("x/b", Tier.REASONING, success=0.8)

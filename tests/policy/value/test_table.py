@@ -101,6 +101,24 @@ def test_another_model_of_the_family_is_not_taken_for_it(model: str) -> None:
     assert default_table().find(model) is None
 
 
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [
+        ("anthropic/claude-opus-5-5", "claude-opus-4-8"),
+        ("openrouter/anthropic/claude-sonnet-5.5", "claude-sonnet-4-6"),
+        ("openai/gpt-5.6", "GPT-5.5"),
+        ("deepseek/deepseek-v5-pro", "DeepSeek-V4-Pro"),
+        ("kimi-k3", "Kimi-K2.6"),
+        ("anthropic/claude-haiku-5-5", None),
+        ("claude-opus-4-1", None),
+        ("openai/gpt-6-luna", None),
+        ("llama-3-70b", None),
+    ],
+)
+def test_the_version_before_is_of_the_same_family(model: str, name: str | None) -> None:
+    assert default_table().before(model) == name
+
+
 @given(st.text(max_size=60))
 def test_any_name_has_a_plain_form_that_stays_as_it_is(model: str) -> None:
     assert plain_name(plain_name(model)) == plain_name(model)
