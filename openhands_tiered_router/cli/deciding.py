@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -135,6 +135,7 @@ def _configured(path: Path | None) -> _Configured | None:
         tier_set,
     )
     from openhands_tiered_router.config.rules import rules_of
+    from openhands_tiered_router.record.telemetry.verdicts import moved_by_verdicts
 
     try:
         found = find_config(path)
@@ -144,7 +145,10 @@ def _configured(path: Path | None) -> _Configured | None:
         config = found.load()
         rules = partial(rules_of, config)
         rules()  # reports a fitted file that cannot be used
-        configured = _Configured(tier_set(config), policy_of(config), rules)
+        tiers = tier_set(config)
+        moved = moved_by_verdicts(tiers.endpoints, config.telemetry)
+        tiers = replace(tiers, endpoints=moved)
+        configured = _Configured(tiers, policy_of(config), rules)
     except ConfigError as error:
         raise DecidingError(str(error)) from None
     if path is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -88,10 +88,13 @@ def _check(path: Path | None) -> tuple[str, Checked, list[Finding]]:
         worst_first,
     )
     from openhands_tiered_router.policy.economics.price_book import default_price_book
+    from openhands_tiered_router.record.telemetry.verdicts import moved_by_verdicts
 
     source = find_config(path)
     book = default_price_book()
     checked = Checked.of(source.load(), os.environ, book, date.today())
+    moved = moved_by_verdicts(checked.tiers.endpoints, checked.config.telemetry)
+    checked = replace(checked, tiers=replace(checked.tiers, endpoints=moved))
     found = [*run_checks(checked), *local_findings(checked)]
     return str(source), checked, worst_first(found)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
@@ -180,10 +181,14 @@ def _engine(config: Path | None) -> Engine:
     from openhands_tiered_router.config.rules import rules_of
     from openhands_tiered_router.policy.difficulty.next_turn import default_model
     from openhands_tiered_router.policy.engine import Engine
+    from openhands_tiered_router.record.telemetry.verdicts import moved_by_verdicts
 
     opened = _configuration(config)
     default_model()  # read before the first decision is timed
-    return Engine(tier_set(opened), rules_of(opened), policy_of(opened))
+    tiers = tier_set(opened)
+    moved = moved_by_verdicts(tiers.endpoints, opened.telemetry)
+    tiers = replace(tiers, endpoints=moved)
+    return Engine(tiers, rules_of(opened), policy_of(opened))
 
 
 def _configuration(path: Path | None) -> RouterConfig:

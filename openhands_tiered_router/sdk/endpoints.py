@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Mapping
-from dataclasses import replace
-from pathlib import Path
 from typing import Final
 
 from openhands.sdk.llm import LLM
 
 from openhands_tiered_router.policy.economics.price_book import default_price_book
 from openhands_tiered_router.policy.economics.providers import cache_terms, with_hour
-from openhands_tiered_router.record.telemetry.location import path_from
-from openhands_tiered_router.record.telemetry.opening import TelemetryReadError
-from openhands_tiered_router.record.telemetry.verdicts import verdicts_by_model
+from openhands_tiered_router.record.telemetry.verdicts import moved_by_verdicts
 from openhands_tiered_router.settings import RouterSettings
 from openhands_tiered_router.tiers import Endpoint, Prices, Tier, TierSet
 
-
-logger = logging.getLogger(__name__)
 
 _SALT: Final = os.urandom(16)
 
@@ -37,20 +30,8 @@ def tier_set(llms: Mapping[str, LLM], settings: RouterSettings) -> TierSet:
 
 
 def with_verdicts(settings: RouterSettings) -> RouterSettings:
-    """The settings with what people and CI said of each model's work, as telemetry has
-    it. Reads a file."""
-    telemetry = settings.telemetry
-    path = (telemetry.path or path_from(os.environ)) if telemetry.enabled else None
-    if path is None:
-        return settings
-    try:
-        found = verdicts_by_model(Path(path))
-    except TelemetryReadError as error:
-        logger.warning("verdicts do not move success rates: %s", error)
-        return settings
-    endpoints = tuple(
-        replace(e, verdicts=found.get(e.model, e.verdicts)) for e in settings.endpoints
-    )
+    """The settings with the verdicts that telemetry has; see ``moved_by_verdicts``."""
+    endpoints = moved_by_verdicts(settings.endpoints, settings.telemetry)
     return settings.model_copy(update={"endpoints": endpoints})
 
 

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 import math
-from dataclasses import dataclass
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from openhands_tiered_router.record.telemetry.calls import AGENT_TURN
-from openhands_tiered_router.record.telemetry.opening import reading
+from openhands_tiered_router.record.telemetry.location import path_from
+from openhands_tiered_router.record.telemetry.opening import (
+    TelemetryReadError,
+    reading,
+)
 from openhands_tiered_router.record.telemetry.records import VERIFIER
+from openhands_tiered_router.record.telemetry.settings import TelemetrySettings
+from openhands_tiered_router.tiers import Endpoint
 
+
+logger = logging.getLogger(__name__)
 
 ALONE: Final = 0.9
 """Share of a conversation's turns from which a model is taken to have done it alone:
@@ -95,6 +106,24 @@ def verdicts_by_model(path: Path) -> dict[str, tuple[int, int]]:
             return {}
         rows = connection.execute(_BY_MODEL, (VERIFIER, AGENT_TURN, ALONE))
         return {m: (int(solved), int(count - solved)) for m, solved, count in rows}
+
+
+def moved_by_verdicts(
+    endpoints: Sequence[Endpoint], telemetry: TelemetrySettings
+) -> tuple[Endpoint, ...]:
+    """The endpoints with what people and CI said of each model's work.
+
+    Reads the telemetry file. One that cannot be read is warned of, and moves nothing.
+    """
+    path = (telemetry.path or path_from(os.environ)) if telemetry.enabled else None
+    if path is None:
+        return tuple(endpoints)
+    try:
+        found = verdicts_by_model(Path(path))
+    except TelemetryReadError as error:
+        logger.warning("verdicts do not move success rates: %s", error)
+        return tuple(endpoints)
+    return tuple(replace(e, verdicts=found.get(e.model, e.verdicts)) for e in endpoints)
 
 
 # SQLite takes the other columns of a group from the row that has its maximum.

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from openhands_tiered_router.cli.deciding import decider
 from openhands_tiered_router.policy.decision import Decision
 from openhands_tiered_router.policy.outcome import Attempt, Outcome, Usage
 from openhands_tiered_router.record.telemetry.records import (
@@ -15,9 +16,13 @@ from openhands_tiered_router.record.telemetry.records import (
     decided,
     ended,
 )
+from openhands_tiered_router.record.telemetry.settings import TelemetrySettings
 from openhands_tiered_router.record.telemetry.store import Store
-from openhands_tiered_router.record.telemetry.verdicts import verdicts_by_model
-from openhands_tiered_router.tiers import Tier
+from openhands_tiered_router.record.telemetry.verdicts import (
+    moved_by_verdicts,
+    verdicts_by_model,
+)
+from openhands_tiered_router.tiers import Endpoint, Tier
 
 
 OUTCOME = Outcome(
@@ -92,3 +97,30 @@ def test_the_verifier_is_no_judge_of_models(path: Path) -> None:
 
 def test_a_file_that_is_missing_tells_nothing(path: Path) -> None:
     assert verdicts_by_model(path) == {}
+
+
+def test_they_move_the_endpoints_of_their_model_alone(path: Path) -> None:
+    write(path, conversation("a", ["x/one"], ("ci", True)))
+    both = [Endpoint(key=m, tier=Tier.SIMPLE, model=m) for m in ("x/one", "x/two")]
+    found = moved_by_verdicts(both, TelemetrySettings(path=str(path)))
+    assert [e.verdicts for e in found] == [(1, 0), (0, 0)]
+    off = TelemetrySettings(enabled=False, path=str(path))
+    assert moved_by_verdicts(both, off) == tuple(both)
+
+
+def test_a_file_that_cannot_be_read_moves_nothing(path: Path) -> None:
+    path.write_bytes(b"no database" * 100)
+    one = Endpoint(key="x/one", tier=Tier.SIMPLE, model="x/one")
+    assert moved_by_verdicts([one], TelemetrySettings(path=str(path))) == (one,)
+
+
+def test_what_decides_for_commands_counts_them(path: Path, tmp_path: Path) -> None:
+    model = "anthropic/claude-opus-4-8"
+    write(path, conversation("a", [model], ("user", False)))
+    config = tmp_path / "router.toml"
+    config.write_text(
+        f'[telemetry]\npath = "{path}"\n[[tiers.complex.endpoints]]\n'
+        f'model = "{model}"\n'
+    )
+    (endpoint,) = decider(config, None).engine.tiers.endpoints
+    assert endpoint.verdicts == (0, 1)
