@@ -1,4 +1,4 @@
-"""Anthropic's messages in neutral form."""
+"""Anthropic's and OpenAI's messages in neutral form."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ from typing import Any
 
 import pytest
 
+from openhands_tiered_router.policy import chat
 from openhands_tiered_router.policy.anthropic import entries_of
 from openhands_tiered_router.policy.session import SessionState
 
 
 REMINDER = "<system-reminder>The list of tasks is empty.</system-reminder>"
+ENVIRONMENT = "\n<environment_details>\n# Time\n9:00\n</environment_details>"
+"""What Cline and Roo Code add."""
 ASKED = {"role": "user", "content": "Fix it"}
 READ = {
     "role": "assistant",
@@ -28,7 +31,12 @@ def answered(*texts: str, is_error: bool = False) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     ("texts", "opens"),
-    [((), False), ((REMINDER,), False), ((REMINDER, "Now test it"), True)],
+    [
+        ((), False),
+        ((REMINDER,), False),
+        ((ENVIRONMENT,), False),
+        ((REMINDER, "Now test it"), True),
+    ],
 )
 def test_a_reminder_beside_a_result_opens_no_request(
     texts: tuple[str, ...], opens: bool
@@ -37,6 +45,23 @@ def test_a_reminder_beside_a_result_opens_no_request(
     assert state.after_user is opens
     assert state.must_be_hard is opens
     assert state.chars == len("Fix it") + 1 + len("\n".join(texts))
+
+
+@pytest.mark.parametrize(
+    ("added", "opens"),
+    [(ENVIRONMENT, False), (REMINDER, False), (ENVIRONMENT + "\nNow test it", True)],
+)
+def test_what_a_program_adds_opens_no_request_in_chat_messages(
+    added: str, opens: bool
+) -> None:
+    call = {"id": "1", "function": {"name": "read_file", "arguments": "{}"}}
+    messages: list[dict[str, Any]] = [
+        ASKED,
+        {"role": "assistant", "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "1", "content": "x"},
+        {"role": "user", "content": [{"type": "text", "text": added}]},
+    ]
+    assert SessionState().fold(chat.entries_of(messages)).must_be_hard is opens
 
 
 def test_the_flag_of_an_error_makes_a_failure() -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+from openhands_tiered_router.record.replay.sessions import open_text
 from openhands_tiered_router.tiers import Tier
 
 
@@ -136,10 +136,7 @@ def _first(path: Path) -> Any:
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    with path.open("rb") as head:
-        zipped = head.read(2) == b"\x1f\x8b"
-    opener = gzip.open if zipped else open
-    with opener(path, "rt", encoding="utf-8") as lines:
+    with open_text(path) as lines:
         number = 0
         while line := lines.readline(_MOST_LINE):
             number += 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import logging
 from collections import Counter
@@ -26,6 +25,7 @@ from openhands_tiered_router.record.replay.sessions import (
     CutLineError,
     RecordedSession,
     SessionError,
+    open_text,
     read_rows,
     session_of_row,
 )
@@ -139,9 +139,7 @@ def _rows(path: Path) -> list[tuple[int, Any]]:
     """The file's objects with their lines; a file that is one object is one of them."""
     if path.name.endswith((".json", ".traj")):
         try:
-            with path.open("rb") as probe:
-                packed = probe.read(2) == b"\x1f\x8b"
-            with (gzip.open if packed else open)(path, "rt", encoding="utf-8") as file:
+            with open_text(path) as file:
                 return [(1, json.load(file))]
         except (OSError, ValueError, RecursionError, EOFError) as error:
             raise SessionError(

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 from openhands_tiered_router.policy.chat import ChatFormatError, entries_of
 from openhands_tiered_router.policy.entry import Entry
@@ -79,9 +79,7 @@ def read_rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
     """
     number = 0
     try:
-        with path.open("rb") as probe:
-            packed = probe.read(2) == b"\x1f\x8b"
-        with (gzip.open if packed else open)(path, "rt", encoding="utf-8") as lines:
+        with open_text(path) as lines:
             for number, line in enumerate(lines, 1):
                 if len(line) > _MOST_LINE:
                     raise SessionError(f"{path}:{number}: line too long for a session")
@@ -90,6 +88,15 @@ def read_rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
     except (OSError, EOFError, UnicodeDecodeError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or error
         raise SessionError(f"{path}: cannot be read: {reason}") from None
+
+
+def open_text(path: Path) -> TextIO:
+    """A text file, plain or gzipped, whatever its name says."""
+    with path.open("rb") as probe:
+        packed = probe.read(2) == b"\x1f\x8b"
+    if packed:
+        return gzip.open(path, "rt", encoding="utf-8")
+    return path.open(encoding="utf-8")
 
 
 def _object(where: str, line: str) -> Mapping[str, Any]:
