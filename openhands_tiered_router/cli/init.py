@@ -147,7 +147,9 @@ def _tiers(preset: str | None, models: Mapping[str, str]) -> dict[Tier, PresetEn
     from openhands_tiered_router.tiers import Tier
 
     tiers = dict(PRESETS[preset].tiers) if preset else {}
-    servers = local_servers() if preset == "local" else []
+    servers = local_servers() if preset in ("local", "ollama") else []
+    if preset == "ollama":
+        servers = [server for server in servers if server.name == "Ollama"]
     if servers and not _has_models(tiers.values(), servers):
         tiers = dict(from_server(servers[0]).tiers)
     own = {Tier.parse(name): PresetEndpoint(model) for name, model in models.items()}

@@ -72,6 +72,14 @@ def _ollama(model: str) -> PresetEndpoint:
     )
 
 
+_OLLAMA: Final = {
+    Tier.SIMPLE: _ollama("qwen3:8b"),
+    Tier.MEDIUM: _ollama("qwen3-coder:30b"),
+    Tier.COMPLEX: _ollama("qwen3-coder:30b"),
+    Tier.REASONING: _ollama("gpt-oss:120b"),
+}
+
+
 def from_server(server: LocalServer) -> Preset:
     """The models of a server on this machine, the first in all tiers."""
     keys: dict[str, Any] = {"base_url": server.base_url, "max_input_tokens": WINDOW}
@@ -93,19 +101,8 @@ PRESETS: Final[Mapping[str, Preset]] = {
             Tier.REASONING: _openai("gpt-6-astra"),
         },
     ),
-    "ollama": Preset(
-        "a local model for the simple tier, Claude above",
-        {**_CLAUDE, Tier.SIMPLE: _ollama("qwen3-coder:30b")},
-    ),
-    "local": Preset(
-        "Ollama in all tiers: no key, costs nothing a token",
-        {
-            Tier.SIMPLE: _ollama("qwen3:8b"),
-            Tier.MEDIUM: _ollama("qwen3-coder:30b"),
-            Tier.COMPLEX: _ollama("qwen3-coder:30b"),
-            Tier.REASONING: _ollama("gpt-oss:120b"),
-        },
-    ),
+    "ollama": Preset("Ollama in all tiers: no key, costs nothing a token", _OLLAMA),
+    "local": Preset("whatever serves models on this machine: no key", _OLLAMA),
     "openrouter": Preset(
         "Claude and GPT through OpenRouter",
         {

@@ -5,11 +5,15 @@ import os
 import re
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from openhands.sdk.llm import Message, TextContent, content_to_str
 
+from openhands_tiered_router import ComplexityRouter
 from openhands_tiered_router.cli import init as init_module
 from openhands_tiered_router.cli.init import PRESET_NAMES, command
 from openhands_tiered_router.config import load_config, reach, tier_set
@@ -154,6 +158,65 @@ def test_a_local_server_is_found_and_serves_all_tiers(output: Path) -> None:
     assert {e.model for e in tiers.endpoints} == {"hosted_vllm/mine"}
     assert {e.prices and e.prices.output for e in tiers.endpoints} == {0.0}
     assert "export" not in result.output
+
+
+class Ollama(BaseHTTPRequestHandler):
+    """Enough of Ollama for a conversation."""
+
+    def do_GET(self) -> None:
+        self._answer({"models": [{"name": "qwen3:8b"}]})
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        assert "sk-" not in (self.headers["authorization"] or "")
+        message = {"role": "assistant", "content": "Hello."}
+        counts = {"prompt_eval_count": 20, "eval_count": 3}
+        self._answer({"model": "m", "message": message, "done": True, **counts})
+
+    def _answer(self, body: dict[str, object]) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps(body).encode())
+
+    def log_message(self, format: str, *args: object) -> None: ...
+
+
+@pytest.mark.parametrize("preset", ["ollama", "local"])
+def test_23_a_local_preset_needs_no_key_and_works_whole(
+    output: Path, monkeypatch: pytest.MonkeyPatch, preset: str
+) -> None:
+    for name in [name for name in os.environ if name.endswith("_API_KEY")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(reach, "local_servers", list)  # none answers yet
+    result = run(output, "--preset", preset, "--json")
+    assert json.loads(result.output)["variables"] == {}
+    assert "api_key_env" not in output.read_text()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Ollama)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    address = f"http://127.0.0.1:{server.server_address[1]}"
+    output.write_text(output.read_text().replace("http://localhost:11434", address))
+    try:
+        router = ComplexityRouter.from_config(output)
+        hello = Message(role="user", content=[TextContent(text="Hello.")])
+        for tier in Tier:
+            answer = router.generate([hello], tier=tier)
+            assert content_to_str(answer.message.content) == ["Hello."]
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert router.metrics.accumulated_cost == 0.0
+    assert router.metrics.accumulated_token_usage is not None
+    assert router.metrics.accumulated_token_usage.prompt_tokens == 80
+
+
+def test_the_ollama_preset_takes_the_models_that_ollama_has(output: Path) -> None:
+    vllm = LocalServer("vLLM", "http://localhost:8000/v1", "hosted_vllm", ("mine",))
+    own = LocalServer("Ollama", "http://localhost:11434", "ollama_chat", ("own:1b",))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reach, "local_servers", lambda: [vllm, own])
+        run(output, "--preset", "ollama")
+    endpoints = load_config(output).endpoints().values()
+    assert {endpoint.model for endpoint in endpoints} == {"ollama_chat/own:1b"}
 
 
 @pytest.mark.parametrize("model", ["foo/bar", "anthropic/claude-opus-5-6"])
