@@ -56,7 +56,6 @@ class TelemetryFile:
     def calls(
         self,
         since: float = 0.0,
-        until: float = float("inf"),
         conversation_id: str | None = None,
     ) -> Iterator[Call]:
         """Calls without their explanations, by conversation and time; the file stays
@@ -64,11 +63,10 @@ class TelemetryFile:
 
         Args:
             since: Seconds since the epoch, included.
-            until: Seconds since the epoch, not included.
             conversation_id: Only this one's; ``None``: all.
         """
-        values: dict[str, Any] = {"since": since, "until": until}
-        where = "d.time >= :since AND d.time < :until"
+        values: dict[str, Any] = {"since": since}
+        where = "d.time >= :since"
         if conversation_id is not None:
             where += " AND c.id = :id"
             values["id"] = stored_id(conversation_id)
@@ -129,29 +127,12 @@ class TelemetryFile:
         found = self._rows(sql, {"id": stored_id(decision_id)}, dict)
         return {k: said for row in found for k, said in row.items() if said}
 
-    def events(
-        self,
-        since: float = 0.0,
-        until: float = float("inf"),
-        *,
-        guard: str | None = None,
-        conversation_id: str | None = None,
-    ) -> list[GuardEvent]:
-        """What guards did, in order of time.
-
-        Args:
-            since: Seconds since the epoch, included.
-            until: Seconds since the epoch, not included.
-            guard: Only this one's.
-            conversation_id: Only this conversation's.
-        """
-        where, values = _span(since, until, conversation_id)
-        if guard is not None:
-            where += " AND e.guard = :guard"
-            values["guard"] = guard
+    def events(self, since: float, until: float) -> list[GuardEvent]:
+        """What guards did from the one time to before the other, epoch seconds, in
+        order of time."""
         return self._rows(
-            f"SELECT e.*, c.id FROM guard_events e {_JOIN} {where} {_ORDER}",
-            values,
+            f"SELECT e.*, c.id FROM guard_events e {_BETWEEN}",
+            {"since": since, "until": until},
             lambda r: GuardEvent(
                 conversation_id=r["id"] or None,
                 time=r["time"],
@@ -161,18 +142,11 @@ class TelemetryFile:
             ),
         )
 
-    def verdicts(
-        self,
-        since: float = 0.0,
-        until: float = float("inf"),
-        *,
-        conversation_id: str | None = None,
-    ) -> list[Verdict]:
-        """What judges said, in order of time; the arguments are those of ``events``."""
-        where, values = _span(since, until, conversation_id)
+    def verdicts(self, since: float, until: float) -> list[Verdict]:
+        """What judges said; the arguments are those of ``events``."""
         return self._rows(
-            f"SELECT e.*, c.id FROM verdicts e {_JOIN} {where} {_ORDER}",
-            values,
+            f"SELECT e.*, c.id FROM verdicts e {_BETWEEN}",
+            {"since": since, "until": until},
             lambda r: Verdict(
                 conversation_id=r["id"] or None, **_fields(r, VERDICT_COLUMNS, Verdict)
             ),
@@ -231,14 +205,6 @@ class TelemetryFile:
             if connection is None:
                 return []
             return [make(row) for row in connection.execute(sql, values)]
-
-
-def _span(
-    since: float, until: float, conversation_id: str | None
-) -> tuple[str, dict[str, Any]]:
-    one = "" if conversation_id is None else " AND c.id = :id"
-    where = f"WHERE e.time >= :since AND e.time < :until{one}"
-    return where, {"since": since, "until": until, "id": stored_id(conversation_id)}
 
 
 def _fields(row: sqlite3.Row, names: tuple[str, ...], struct: type) -> dict[str, Any]:
@@ -301,8 +267,10 @@ _TABLES: Final = {
     "texts": "texts",
 }
 
-_JOIN: Final = "JOIN conversations c ON c.key = e.conversation"
-_ORDER: Final = "ORDER BY e.time, e.key"
+_BETWEEN: Final = """
+    JOIN conversations c ON c.key = e.conversation
+    WHERE e.time >= :since AND e.time < :until ORDER BY e.time, e.key
+"""
 
 _OF: Final = "FROM decisions d JOIN conversations c ON c.key = d.conversation"
 _CALLS: Final = f"SELECT d.*, c.id AS conversation_id, c.parent_id, c.config {_OF}"
