@@ -14,10 +14,12 @@ from openhands.sdk.llm.utils.metrics import Metrics
 from openhands.sdk.subagent import registry
 
 from openhands_tiered_router import ComplexityRouter, routed_conversation
+from openhands_tiered_router.guards.budget.limits import Budget, Scope
 from openhands_tiered_router.loopback import Reply, Request, ToolCall
 from openhands_tiered_router.policy.outcome import Usage
 from openhands_tiered_router.policy.rules import RULES
 from openhands_tiered_router.sdk.answers_kept import NAME, is_whole
+from openhands_tiered_router.sdk.budgets_left import budgets_left
 from openhands_tiered_router.sdk.usage import usage_of
 from openhands_tiered_router.settings import RouterSettings
 from openhands_tiered_router.skill_kit.settings import SkillSettings
@@ -67,6 +69,19 @@ def test_the_same_side_request_is_answered_once(world, on: TokenSettings) -> Non
     assert usage_of(response) == Usage()
     call = again.calls("one")[-1]
     assert (call.outcome.cost, call.outcome.usage.prompt) == (0.0, 0)
+
+
+def test_a_kept_answer_is_in_no_budget(world, on: TokenSettings) -> None:
+    world.provider.script = lambda _: Reply(text="A title.")
+    limit = Budget(name="t", scope=Scope.CONVERSATION, usd=0.5)
+    first = router(world, on, budgets=(limit,))
+    title(first)
+    (before,) = budgets_left((limit,), first.settings.state, "one")
+    title(first)
+    assert len(world.provider.requests) == 1
+    (after,) = budgets_left((limit,), first.settings.state, "one")
+    assert after == before
+    assert after.used > 0
 
 
 async def test_so_it_is_by_the_async_entry(world, on: TokenSettings) -> None:
