@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 UNKNOWN: Final = "?"
 HELD: Final = "{}"
 """Behind what an object holds: ``a{}`` is Rust's ``Some(a)`` or an iterator of it."""
+TAKEN: Final = ">"
+"""Behind a function: what it calls a closure with, ``f>[0]`` the first of it (Rust)."""
 PATH: Final = ":"
 """Before a Rust path such as ``ast::visit``, whose head is never a variable."""
 LONGEST: Final = 160

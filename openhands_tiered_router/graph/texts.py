@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from openhands_tiered_router.graph.expressions import PATH
+from openhands_tiered_router.graph.expressions import PATH, TAKEN
 
 
 TOKEN: Final = re.compile(r"[A-Za-z_$][\w$]*(?:(?:\.|::)[A-Za-z_$][\w$]*)*")
@@ -22,7 +22,8 @@ def bare(part: str) -> str:
     """Return a component's name without its call or subscript."""
     part = part.removeprefix(PATH)
     if "(" in part or "[" in part or "{" in part:
-        return part.partition("(")[0].partition("[")[0].partition("{")[0]
+        part = part.partition("(")[0].partition("[")[0].partition("{")[0]
+        return part.removesuffix(TAKEN)
     return part
 
 

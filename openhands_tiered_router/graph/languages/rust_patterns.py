@@ -9,7 +9,13 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from openhands_tiered_router.graph.expressions import HELD, PATH, UNKNOWN, placed
+from openhands_tiered_router.graph.expressions import (
+    HELD,
+    PATH,
+    TAKEN,
+    UNKNOWN,
+    placed,
+)
 from openhands_tiered_router.graph.languages.bound import FOR_GOOD, Bound
 from openhands_tiered_router.graph.texts import split_types
 
@@ -157,24 +163,34 @@ class _Reader:
     def _closure_expression(self, node: "Node") -> Iterator[Bound]:
         listed = node.child_by_field_name("parameters")
         children = listed.named_children if listed else ()
-        name, given = self._receiver(node)
+        name, given, callee = self._receiver(node)
         for index, child in enumerate(children):
             if child.type == "parameter":
                 continue  # it comes by itself, with its type
             bound = _NOTHING if name in _FOLDS and index == 0 else given
+            if callee != UNKNOWN and not bound.items:
+                declared = f"{callee}{TAKEN}[{index}]"
+                text = declared if bound == _NOTHING else f"{declared}|{bound.text}"
+                bound = _Given(text) if bound.is_value else bound
             yield from self.pattern(child, bound, node.start_byte, node.end_byte)
 
-    def _receiver(self, closure: "Node") -> "tuple[str, _Given]":
-        """Return the method that a closure is handed to, and what it is called with."""
+    def _receiver(self, closure: "Node") -> "tuple[str, _Given, str]":
+        """Return the method that a closure is handed to, and what it is called with.
+
+        The last is the function's text, which may declare what it calls it with.
+        """
         listed = closure.parent
         call = listed.parent if listed and listed.type == "arguments" else None
         function = call.child_by_field_name("function") if call else None
-        if function is None or function.type != "field_expression":
-            return "", _NOTHING
+        if function is None:
+            return "", _NOTHING, UNKNOWN
+        callee = placed(self.source, function)
+        if function.type != "field_expression":
+            return "", _NOTHING, callee
         name = self.text(function.child_by_field_name("field"))
         if name not in _ELEMENT and name not in _FOLDS:
-            return name, _NOTHING
-        return name, self._elements(function.child_by_field_name("value"))
+            return name, _NOTHING, callee
+        return name, self._elements(function.child_by_field_name("value")), callee
 
     def _elements(self, node: "Node | None") -> _Given:
         """Return what iterating over an expression gives."""

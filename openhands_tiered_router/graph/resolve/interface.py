@@ -11,7 +11,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from openhands_tiered_router.graph.expressions import UNKNOWN
+from openhands_tiered_router.graph.expressions import TAKEN, UNKNOWN
 from openhands_tiered_router.graph.languages import language_named
 from openhands_tiered_router.graph.model import (
     DEFINES_MACRO,
@@ -44,6 +44,7 @@ ELSEWHERE: Final = "+"
 type Locals = dict[tuple[int, str], Variable]
 """(scope, name) to the first binding of a variable in that scope."""
 
+_CLOSURE: Final = re.compile(r"\bFn(?:Mut|Once)?\(((?:[^()]|\([^()]*\))*)\)")
 _WORD: Final = re.compile(r"(?<![\w:'])[A-Z]\w*")
 _SIMPLE: Final = re.compile(r"[A-Za-z_$][\w$.]*\Z")
 
@@ -106,7 +107,7 @@ def interface_of(facts: FileFacts) -> Interface:
             symbols[name + ELSEWHERE] = symbol
         symbols[name] = symbol
     if facts.language == "rust":
-        for name, symbol in _used_inside(facts):
+        for name, symbol in (*_closures(facts, local), *_used_inside(facts)):
             symbols.setdefault(name, symbol)
         symbols.update(_extensions(facts, symbols))
     return Interface(
@@ -155,6 +156,22 @@ def _definitions(facts: FileFacts, local: Locals) -> Iterator[tuple[str, Symbol]
             if kind == "m" and definition.signature.startswith(IMPLS):
                 alias = IMPL
             yield key, Symbol(kind, name, alias, False, bases.get(key, ()), inner)
+
+
+def _closures(facts: FileFacts, local: Locals) -> Iterator[tuple[str, Symbol]]:
+    """Yield what Rust's functions declare to call a closure with, as types."""
+    bounds: dict[tuple[str, str], str] | None = None
+    for (scope, name), variable in local.items():
+        if scope < 0 or variable.is_value or name.startswith("<"):
+            continue
+        kind = variable.type.rpartition(" ")[2].lstrip("&")
+        generic = local.get((scope, f"<{kind}>"))
+        match = _CLOSURE.search(generic.type if generic else variable.type)
+        if match:
+            bounds = _bounds(facts, local) if bounds is None else bounds
+            function = facts.definitions[scope].qualname.partition("#")[0]
+            text = _bounded(match[1], function, bounds)
+            yield function + TAKEN, Symbol("v", text)
 
 
 def _used_inside(facts: FileFacts) -> Iterator[tuple[str, Symbol]]:

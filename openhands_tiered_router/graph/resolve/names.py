@@ -8,7 +8,7 @@ the same place, and calling a class gives an instance.
 import re
 from typing import Final
 
-from openhands_tiered_router.graph.expressions import PATH
+from openhands_tiered_router.graph.expressions import PATH, TAKEN
 from openhands_tiered_router.graph.languages import language_named
 from openhands_tiered_router.graph.model import path_of
 from openhands_tiered_router.graph.resolve.interface import FIELD, Symbol
@@ -21,6 +21,7 @@ from openhands_tiered_router.graph.texts import (
     TOKEN,
     WRAPPED,
     bare,
+    split_types,
     tuple_items,
 )
 
@@ -201,6 +202,8 @@ class Names(Members):
             return None if last and callee else self.native(node, part)
         if "::" not in node:
             return self.symbol(node, name) if last else self.holds(node, name)
+        if TAKEN in part and self._is_rust(node):
+            return self.member(node, name)
         if not self.is_type(node):
             return None
         if name == "__enter__":
@@ -231,6 +234,8 @@ class Names(Members):
         """
         if node.startswith((WRAPPED, NATIVE, ITEMS)):
             return self.unwound(node, part)
+        if TAKEN in part and self._is_rust(node):
+            return self._closure_argument(node, part)
         _, call, rest = part.partition("()")
         rust = bool(rest) and self._is_rust(node)
         index = _ITEM.search(rest) if call and rest and not rust else None
@@ -250,6 +255,20 @@ class Names(Members):
             node.startswith((WRAPPED, NATIVE, ITEMS))
             or self.outline(path_of(node)).language == "rust"
         )
+
+    def _closure_argument(self, node: str, part: str) -> str | None:
+        """Return what a function of Rust declares to call a closure with."""
+        path, _, qualname = node.partition("::")
+        key = qualname.partition("#")[0]
+        symbol = self.read(path, key + TAKEN) if key else None
+        listed = split_types(symbol.text) if symbol else []
+        index = _ITEM.search(part)
+        at = int(index[1]) if index else 0
+        owner = key.rpartition(".")[0]
+        if at >= len(listed):
+            return None
+        text = SELF.sub(owner.replace(".", "::"), listed[at]) if owner else listed[at]
+        return self._seen_from(path, owner, text)
 
     def item(self, node: str, index: int) -> str | None:
         """Return the type of one item of the tuple that a function gives."""

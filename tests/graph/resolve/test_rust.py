@@ -274,3 +274,29 @@ def test_imported_variants_bind_what_they_hold(calls):
     body = "match k { One(x) => x.done(), _ => {} }"
     text = f"use crate::t::Kind::*;\nfn f(k: Kind) {{ {body} }}"
     assert calls(text) == {"A.done"}
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [
+        "fn g<F>(a: A, go: F) where F: Fn(A, B) -> u8 {}",
+        "fn g<F: FnOnce(A, B)>(a: A, go: F) {}",
+        "fn g(a: A, go: impl FnMut(A, B) + Send) {}",
+        "fn g(a: A, go: &mut dyn FnMut(A, B)) {}",
+    ],
+)
+def test_a_function_declares_what_a_closure_is_called_with(calls, declared):
+    assert calls(f"{declared}\nfn f(a: A) {{ g(a, |x, y| y.done()); }}") == {
+        "lib.rs::g",
+        "B.done",
+    }
+
+
+def test_a_method_declares_what_a_closure_is_called_with(calls):
+    text = (
+        "pub struct C;\nimpl C {"
+        " fn map(&self, go: impl Fn(&Self, A)) {} fn me(&self) {} }\n"
+        "fn f(c: C) { c.map(|x, y| { x.me(); y.done(); }); }"
+    )
+    found = {name.removeprefix("lib.rs::") for name in calls(text)}
+    assert found == {"C.map", "C.me", "A.done"}
