@@ -279,9 +279,7 @@ def interval(rows: Sequence[Row], hit: str) -> tuple[float, float, float]:
     """
     groups: dict[str, list[bool]] = {}
     for row in rows:
-        groups.setdefault(row.repository, []).append(
-            (row.after == "passed") == (hit == "passed")
-        )
+        groups.setdefault(row.repository, []).append(_hit(row, hit))
     chance, found = random.Random(1), []
     for _ in range(2_000):
         drawn = [
@@ -293,6 +291,13 @@ def interval(rows: Sequence[Row], hit: str) -> tuple[float, float, float]:
     rate, trials = sum(every) / len(every), len({r.commit for r in rows})
     low, high = wilson(rate, trials)
     return rate, min(found[49], low), max(found[1949], high)
+
+
+def _hit(row: Row, wanted: str) -> bool:
+    """Caught is what does not pass; rejected, what is not left unjudged either."""
+    if wanted == "rejected":
+        return row.after not in ("passed", "not_shown")
+    return (row.after == "passed") == (wanted == "passed")
 
 
 def wilson(rate: float, trials: int) -> tuple[float, float]:
@@ -318,6 +323,7 @@ def report(rows: Sequence[Row]) -> None:
         ("caught: partial", ("partial",), "caught"),
         ("caught: mutant", ("mutant",), "caught"),
         ("caught: partial + mutant", ("partial", "mutant"), "caught"),
+        ("rejected: partial + mutant", ("partial", "mutant"), "rejected"),
     )
     for title, works, hit in lines:
         mine = [r for r in rows if r.work in works]
