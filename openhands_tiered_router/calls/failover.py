@@ -334,6 +334,10 @@ class Failover:
         """Full jitter, so that conversations do not come back all at once."""
         most = self.settings.backoff_base * 2**round_
         backoff = random.uniform(0, min(most, self.settings.backoff_max))
+        lately = self._errors[-len(self._left) :] if self._left else []
+        if lately and all(is_misaddressed(error) for _, error in lately):
+            # Not past the moment at which they are given up.
+            backoff = min(backoff, max(_NAMES - self._elapsed(), 0.05))
         return max(self._wait_asked(), backoff)
 
     def _elapsed(self) -> float:

@@ -55,6 +55,20 @@ def test_a_short_retry_after_is_waited_for() -> None:
     assert bench.pauses == [1.5]
 
 
+@pytest.mark.parametrize("luck", [0.0, 0.5, 1.0])
+def test_a_wrong_name_is_given_up_at_two_seconds(
+    monkeypatch: pytest.MonkeyPatch, luck: float
+) -> None:
+    """However the jitter falls; each attempt takes a second here."""
+    monkeypatch.setattr("random.uniform", lambda low, high: low + luck * (high - low))
+    wrong = LLMServiceUnavailableError("getaddrinfo failed")
+    bench = Bench({"simple": always(wrong)})
+    with pytest.raises(LLMServiceUnavailableError):
+        bench.run()
+    assert 1 < len(bench.sent) <= 3
+    assert sum(bench.pauses) + len(bench.sent) <= 2 + 1 + 0.1
+
+
 def test_an_open_breaker_is_passed_by() -> None:
     bench = Bench({"simple": always(DOWN), "medium": well})
     bench.run()
