@@ -1,5 +1,6 @@
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -44,7 +45,7 @@ FIELDS = {
 """The messages of scip.proto that are written, by the numbers that it gives them."""
 
 
-def index_type():
+def index_type() -> Any:
     """Return the class of ``Index`` as the protobuf library makes it."""
     file = descriptor_pb2.FileDescriptorProto(
         name="scip.proto", package="scip", syntax="proto3"
@@ -70,7 +71,7 @@ def index_type():
     return message_factory.GetMessageClass(pool.FindMessageTypeByName("scip.Index"))
 
 
-def decoded(data):
+def decoded(data: bytes) -> Any:
     """Decode an index, which must hold no other fields than ours."""
     found = index_type()()
     found.ParseFromString(data)
