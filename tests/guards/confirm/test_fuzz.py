@@ -2,8 +2,8 @@
 
 Each generated line that is called safe runs in an interactive bash under ``strace``: it
 may execute only the programs that stand in it, open no secret and nothing outside the
-workspace that a user planted, and change no file. ``CONFIRM_FUZZ=20000 pytest -n 0
-tests/guards/confirm/test_fuzz.py --hypothesis-seed=1`` for more than the default.
+workspace that a user planted, and change no file. ``CONFIRM_FUZZ=20000`` for more than
+the default, always the same; ``--hypothesis-profile=default`` for others.
 """
 
 from __future__ import annotations
