@@ -107,6 +107,8 @@ route --config {top}/tiered-router.toml
 replay {top}/sessions.jsonl -c {top}/tiered-router.toml
 replay {top}/sessions.jsonl -c {top}/tiered-router.toml --json
 replay {top}/no{evil}.jsonl
+memory list --workspace {top} --config {top}/tiered-router.toml
+memory show --workspace {top} --request {evil} --config {top}/bad.toml
 report --since 2020-01-01 --telemetry {t}
 report --since 2020-01-01 --telemetry {t} --details
 report --since 2020-01-01 --telemetry {t} --conversations
