@@ -64,7 +64,7 @@ Examples:
   tiered-router calibrate --from issues.jsonl --clones ~/src -o my.json
   tiered-router route --profile my.json < requests.jsonl
   tiered-router calibrate --from sessions.jsonl.gz -o next_turn.json
-  tiered-router calibrate --from ~/.claude/projects ~/.codex --fitted fitted.json
+  tiered-router calibrate --from ~/.codex ~/.claude/projects --fitted my.json
   tiered-router calibrate --from outcomes.jsonl --as-of "June 2026" -o m.json
   tiered-router calibrate --undo fitted.json
 

@@ -11,6 +11,9 @@ import pytest
 from click.testing import CliRunner
 
 from openhands_tiered_router.cli import _COMMANDS, tiered_router
+from openhands_tiered_router.memory.lessons import Kind, Lesson
+from openhands_tiered_router.memory.repository import Repository
+from openhands_tiered_router.memory.store import Memory
 from tests.record.report.conftest import record
 
 
@@ -44,7 +47,22 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (top / "messages.json").write_text(json.dumps(messages))
     session = {"session": EVIL, "messages": messages}
     (top / "sessions.jsonl").write_text(json.dumps(session) + "\n")
+    (top / "memory.toml").write_text(
+        f"memory.path = {json.dumps(str(_remembered(top)))}\n"
+        '[[tiers.complex.endpoints]]\nmodel = "openai/gpt-4o"\n'
+    )
     return top
+
+
+def _remembered(top: Path) -> Path:
+    """A memory in which every word is one, as another program may have written it."""
+    path, where = top / "memory.sqlite3", Repository("key", "name", top)
+    Memory(path).learn(where, Lesson(Kind.MENDS, "make check", "not found"))
+    with sqlite3.connect(path) as connection:
+        connection.execute(
+            "UPDATE entries SET name = ?, text = ?, error = ?", [EVIL] * 3
+        )
+    return path
 
 
 @pytest.fixture(scope="module")
@@ -129,6 +147,11 @@ advise --model openai/{evil}
 advise --table {top}/messages.json
 calibrate {top}/sessions.jsonl
 calibrate {top}/no{evil}.jsonl
+memory list --all --config {top}/memory.toml
+memory list --all --json --config {top}/memory.toml
+memory export --all --config {top}/memory.toml
+memory show --workspace {top} --config {top}/memory.toml
+memory list --config {top}/no{evil}.toml
 conversations list
 conversations show x{evil}
 skills list {top}
@@ -191,6 +214,7 @@ def test_the_names_are_shown(place: Path, telemetry: Path, tmp_path: Path) -> No
         f"report|--since|2020-01-01|--details|--telemetry|{telemetry}",
         f"telemetry|export|--format|csv|--telemetry|{telemetry}",
         f"doctor|-c|{place}/tiered-router.toml",
+        f"memory|list|--all|--config|{place}/memory.toml",
     ):
         # At 80 columns a name is cut short.
         wide = CliRunner(env={"COLUMNS": "200"})

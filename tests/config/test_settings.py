@@ -41,6 +41,7 @@ def test_every_section_arrives() -> None:
         "skills": {"max_triggered": 5},
         "metrics": {"port": 9100},
         "tokens": {"filter": True},
+        "memory": {"enabled": True},
         "reload": {"interval": 3.0},
     }
     assert raw.keys() == Sections.model_fields.keys()
