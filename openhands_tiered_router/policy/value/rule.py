@@ -80,6 +80,8 @@ def worth(draft: Draft) -> Draft:
     draft, way = _started(draft, known, odds, before)
     if draft.request.purpose is Purpose.SINGLE:
         return draft
+    if way is not None and not draft.session.turns:
+        known = _paid_for(draft, known, odds, before, way)
     return _turn(draft, known, odds, belief, way)
 
 
@@ -157,6 +159,20 @@ def _left(draft: Draft) -> float | None:
     """What the budgets leave, to two digits: equal sums are remembered."""
     left = draft.request.left_usd
     return None if left is None else float(f"{left:.1e}")
+
+
+def _paid_for(
+    draft: Draft, known: Known, odds: Odds, belief: Belief, way: Way
+) -> Known:
+    """Those that begin: what the budgets leave pays for the whole task on them, or they
+    are on the way. A prefix is not written on a model that cannot go on."""
+    left = _left(draft)
+    if left is None:
+        return known
+    alone = {r.tier: best_way((r,), odds, belief).usd for r in known.runners}
+    paid = {*way.tiers, *(tier for tier, usd in alone.items() if usd <= left)}
+    endpoints = tuple(e for e in known.endpoints if e.tier in paid)
+    return replace(known, endpoints=endpoints)
 
 
 def _again(
