@@ -101,8 +101,9 @@ class World:
         """Requests, so many seconds apart, each with another word of the user."""
         for gap in (0.0, *gaps):
             self.now += gap
-            self.asleep.clear()
-            await self.succeed(await self.ask(**fields), read=0)
+            data = await self.ask(**fields)
+            self.asleep.clear()  # the one before is stopped by now
+            await self.succeed(data, read=0)
 
     @property
     def followed(self) -> int:
