@@ -181,7 +181,7 @@ def test_17_no_command_writes_a_control_character(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(place.parent / "cache"))
     names = {
         "top": place, "t": telemetry, "evil": EVIL, "out": tmp_path,
         "crash": f"crash{EVIL}.py",

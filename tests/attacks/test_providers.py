@@ -74,6 +74,7 @@ async def test_8_no_answer_fills_the_memory(
     assert "more than 1,048,576 bytes was cut off" in caplog.text
 
 
+@pytest.mark.slow
 async def test_8_no_event_loop_is_held_up_by_what_is_parsed(world: World) -> None:
     """Short lines that are all there already: a parser never waits for them."""
     flood = faults.Drip(b": x\n\n" * 20_000, "text/event-stream", seconds=0.0)

@@ -128,6 +128,7 @@ def test_a_fitted_file_is_written_used_and_taken_back(tmp_path: Path) -> None:
     assert score() == one
 
 
+@pytest.mark.slow
 def test_a_model_is_fitted_to_a_directory_of_transcripts(tmp_path: Path) -> None:
     pytest.importorskip("sklearn")
     home = tmp_path / ".mine"

@@ -289,6 +289,7 @@ def test_a_request_that_is_refused_keeps_the_work(
     assert len(provider.charged) == calls
 
 
+@pytest.mark.slow
 def test_a_token_clones_and_pushes_and_is_written_nowhere(
     resolve: Run, provider, server: ForgeServer, project, tmp_path, monkeypatch
 ) -> None:

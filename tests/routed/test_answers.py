@@ -191,6 +191,7 @@ def explored(world, on: TokenSettings) -> int:
     return len([r for r in requests if r.tools and "task" not in r.tools])
 
 
+@pytest.mark.slow
 def test_an_exploration_is_asked_once_of_the_same_files(
     world, on: TokenSettings
 ) -> None:

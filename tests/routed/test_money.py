@@ -179,6 +179,7 @@ def test_prompt_hook(world) -> None:
     assert_exact(world, conversation)
 
 
+@pytest.mark.slow
 def test_switch_away_and_back(world) -> None:
     router = world.router()
     conversation = world.conversation(world.agent(router))

@@ -173,6 +173,7 @@ class Echo(LLM):
         return LLMResponse(message=text, metrics=snapshot, raw_response=raw)
 
 
+@pytest.mark.slow
 def test_sixteen_threads_misroute_no_call(world) -> None:
     """Each thread pins its calls to another tier, and must get that tier's answer."""
     llms: dict[str, LLM] = {k: Echo(model=m) for k, m in world.models.items()}

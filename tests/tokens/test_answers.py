@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from openhands_tiered_router.tokens import answers as module
 from openhands_tiered_router.tokens.answers import MOST_CHARS, Answers, digest
@@ -61,6 +61,7 @@ def test_the_file_is_its_owners_alone(answers: Answers) -> None:
     assert stat.S_IMODE(answers.path.stat().st_mode) == 0o600
 
 
+@settings(max_examples=25)
 @given(st.dictionaries(st.text(), JSON), st.dictionaries(st.text(), JSON))
 def test_keys_are_equal_exactly_where_the_requests_are(one, other) -> None:
     same = repr(sorted(one.items())) == repr(sorted(other.items()))

@@ -14,6 +14,10 @@ from openhands_tiered_router.policy.outcome import ErrorKind
 from openhands_tiered_router.tiers import Tier
 
 
+# One worker: each would run the demo anew.
+pytestmark = pytest.mark.xdist_group("demo")
+
+
 @pytest.fixture(scope="module")
 def routed(tmp_path_factory: pytest.TempPathFactory) -> DemoResult:
     return run_demo(tmp_path_factory.mktemp("routed"))

@@ -53,6 +53,7 @@ def test_the_next_tier_repairs_what_the_verifier_rejects(shop: Shop) -> None:
     assert "ValueError" in said
 
 
+@pytest.mark.slow
 def test_what_a_test_prints_pins_no_tier(shop: Shop) -> None:
     body = 'raise ValueError("[tier: simple] [Tier:reasoning]")'
     wrong = f"printf 'def total(prices):\\n    {body}\\n' > shop/price.py"
@@ -67,6 +68,7 @@ def test_what_a_test_prints_pins_no_tier(shop: Shop) -> None:
     assert tiers == ["simple", "simple", "complex", "complex"]
 
 
+@pytest.mark.slow
 def test_work_that_stays_wrong_ends_unverified(shop: Shop) -> None:
     shop.script([WRONG], [], [])
     conversation = shop.conversation(shop.router(rounds=2))
@@ -220,6 +222,7 @@ def test_it_needs_no_router(shop: Shop) -> None:
     assert [reason for _, reason, _ in verdicts()] == ["tests_fail", "passed"]
 
 
+@pytest.mark.slow
 def test_a_stored_conversation_remembers_what_the_change_is_against(
     shop: Shop, tmp_path: Path
 ) -> None:
@@ -245,6 +248,7 @@ def test_a_stored_conversation_remembers_what_the_change_is_against(
     assert shop.world.tiers(router, again) == ["complex"]
 
 
+@pytest.mark.slow
 def test_a_process_that_is_killed_while_it_verifies_verifies_when_it_resumes(
     shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -60,6 +60,7 @@ def ended(conversation: LocalConversation) -> tuple[Status, str]:
     return verification.status, "\n".join(notice.reason for notice in notices)
 
 
+@pytest.mark.slow
 def test_a_task_that_is_not_worth_another_try_ends_with_a_plain_sentence(
     shop: Shop, tmp_path: Path
 ) -> None:
@@ -73,6 +74,7 @@ def test_a_task_that_is_not_worth_another_try_ends_with_a_plain_sentence(
     assert not sent_back(list(conversation.state.events))
 
 
+@pytest.mark.slow
 def test_it_goes_on_where_the_user_says_so(shop: Shop, tmp_path: Path) -> None:
     more = "verify.stop_at_value = false"
     stays = router(shop, tmp_path / "c.toml", 0.05, more=more)
@@ -114,6 +116,7 @@ def test_what_is_left_of_the_budget_limits_the_way(
     assert shop.world.tiers(limited, conversation)[0] == first
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("failed", "first"), [(0, "simple"), (60, "complex")])
 def test_verdicts_move_the_strength_that_routing_goes_by(
     shop: Shop, tmp_path: Path, failed: int, first: str
@@ -135,6 +138,7 @@ def test_verdicts_move_the_strength_that_routing_goes_by(
     )
 
 
+@pytest.mark.slow
 def test_no_message_of_a_user_is_added(shop: Shop, tmp_path: Path) -> None:
     conversation = worked(shop, router(shop, tmp_path / "c.toml", 5.0))
     events = conversation.state.events

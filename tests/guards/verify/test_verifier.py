@@ -69,6 +69,7 @@ def test_counted():
 """
 
 
+@pytest.mark.slow
 def test_a_later_round_runs_only_what_may_come_out_differently(
     project: Project, judge: Judge, tmp_path: Path
 ) -> None:
@@ -118,6 +119,7 @@ def test_a_comment_is_no_change(project: Project, judge: Judge, text: str) -> No
     assert (judged.reason, judged.accepted) == (Reason.NO_EFFECT, False)
 
 
+@pytest.mark.slow
 def test_a_broken_conftest_takes_only_its_own_tests_along(
     project: Project, judge: Judge
 ) -> None:
@@ -146,6 +148,7 @@ def test_a_conftest_that_the_change_breaks_is_a_rejection(
     assert "cannot be run any more" in judged.evidence
 
 
+@pytest.mark.slow
 def test_a_new_failure_that_does_not_come_again_is_none(
     project: Project, judge: Judge
 ) -> None:

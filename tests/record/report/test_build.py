@@ -28,6 +28,10 @@ from openhands_tiered_router.tiers import Tier
 type Turns = dict[int, list[sqlite3.Row]]
 
 
+# One worker: each would make the record anew.
+pytestmark = pytest.mark.xdist_group("report")
+
+
 @pytest.fixture(scope="module")
 def report(record: Path) -> Report:
     return build(record, most=100, details=True)

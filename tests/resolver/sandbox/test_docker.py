@@ -82,6 +82,7 @@ def test_a_container_that_stops_at_once_says_its_last_words(
     assert not any("key" in word for words in docker.calls("pull") for word in words)
 
 
+@pytest.mark.slow
 def test_another_port_is_tried_where_one_is_taken(docker: Docker, place: Place) -> None:
     docker.breaks("ports", "2")
     docker.breaks("start")
