@@ -130,6 +130,9 @@ def test_shipped_model_says_how_it_was_measured_on_each_agent() -> None:
     fitted = default_model().fitted
     agents, left_out = fitted["agents"], fitted["left_out"]
     assert agents.keys() == left_out.keys() >= {"openhands_v0", "openhands_v1"}
+    # Four tasks of OpenHands V1 cannot hold a bound of their own; see benchmarks.md.
+    others = [f["ece"][0] for agent, f in agents.items() if agent != "openhands_v1"]
+    assert max(others) <= 0.04
     # What is left of the error above what chance alone shows in so many turns.
     for least, most, measured in ((0.83, 0.02, agents), (0.78, 0.055, left_out)):
         for figures in measured.values():
