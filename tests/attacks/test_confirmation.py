@@ -281,6 +281,7 @@ def test_12_no_value_that_may_be_left_out_hides_a_path(
         "sort a.txt -k /etc/passwd",
         "xxd a.txt -b",
         "uniq a.txt -c",
+        "sed -n 'w out' -e p",
     ],
 )
 def test_12_an_option_behind_words_may_be_a_file(work: Path, command: str) -> None:

@@ -263,6 +263,8 @@ def _read(row: Row, words: Sequence[Word]) -> tuple[set[str], list[Word]]:
     late = [] if dash else options[len(early) :]
     if row.kinds == ["path"] and most == 1 and any(w[:1] == "-" for w in behind):
         raise Unclear("an option that may be the name of a file to write")
+    if row.kinds[:1] == ["SED"] and _GIVES_TEXT & {option for option, _ in late}:
+        raise Unclear("a word that may be the script")
     for option, value in options:
         if getattr(value, "glob", False):
             raise Unclear(f"a glob as the value of {option}")
