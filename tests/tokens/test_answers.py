@@ -13,10 +13,16 @@ from openhands_tiered_router.tokens import answers as module
 from openhands_tiered_router.tokens.answers import MOST_CHARS, Answers, digest
 
 
+# Small values: unbounded ones nest so deep that making 25 of them takes ten seconds.
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
+    max_leaves=8,
 )
+REQUESTS = st.dictionaries(st.text(max_size=5), JSON, max_size=4)
 
 
 @pytest.fixture
@@ -62,7 +68,7 @@ def test_the_file_is_its_owners_alone(answers: Answers) -> None:
 
 
 @settings(max_examples=25)
-@given(st.dictionaries(st.text(), JSON), st.dictionaries(st.text(), JSON))
+@given(REQUESTS, REQUESTS)
 def test_keys_are_equal_exactly_where_the_requests_are(one, other) -> None:
     same = repr(sorted(one.items())) == repr(sorted(other.items()))
     if same:
