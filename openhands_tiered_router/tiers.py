@@ -93,17 +93,12 @@ class LongContextPrices:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How much an endpoint may be used, and how slow it may be. ``None``: no limit."""
+    """How much an endpoint may be used. ``None``: no limit."""
 
     rpm: int | None = None
     """Requests in any 60 seconds."""
     tpm: int | None = None
     """Tokens in any 60 seconds, of prompts and answers together."""
-    max_first_token: float | None = None
-    """Seconds to the first token of streamed answers, 95th percentile, past which
-    equals of its tier are preferred."""
-    max_token_time: float | None = None
-    """The same in seconds per token, for answers that come in one piece."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

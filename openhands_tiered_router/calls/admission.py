@@ -11,8 +11,7 @@ from functools import partial
 from typing import Final, Protocol
 
 from openhands_tiered_router.calls.health.breaker import Breaker, Permit
-from openhands_tiered_router.calls.health.fair_queue import Ticket
-from openhands_tiered_router.calls.health.limiter import Limiter
+from openhands_tiered_router.calls.health.limiter import Limiter, Ticket
 from openhands_tiered_router.calls.steps import Pause, Reply, Step, blocking
 
 
@@ -97,34 +96,22 @@ def admitted(
     ticket: Ticket,
     clock: Callable[[], float],
     longest: float,
-    *,
-    insist: bool = False,
 ) -> Generator[Step, Reply, bool]:
     """Waits until the call may be sent; ``False``: not within ``longest`` seconds, or
     too many wait already. A call that is given up leaves the line.
-
-    ``insist``: then it is sent, unless the line is full.
     """
     until = clock() + longest
     try:
-        while wait := (yield from _take(limiter, ticket, clock(), insist=False)):
-            late = clock() + wait > until
-            if late and not insist:
-                return False
-            if ticket.turn is None and not limiter.join(ticket):
-                return False
-            if late:
-                yield from _take(limiter, ticket, clock(), insist=True)
+        while True:
+            work = partial(limiter.take, ticket, clock())
+            wait = yield from ask(limiter, work, 0.0)
+            if not wait:
                 return True
+            if clock() + wait > until:
+                return False
+            if not ticket.waits and not limiter.join(ticket):
+                return False
             # The jitter keeps processes that share a rate from asking in step.
             yield Pause(min(wait, POLL) * random.uniform(1.0, 1.1))
-        return True
     finally:
         limiter.leave(ticket)
-
-
-def _take(
-    limiter: Limiter, ticket: Ticket, now: float, *, insist: bool
-) -> Generator[Step, Reply, float]:
-    work = partial(limiter.take, ticket, now, insist=insist)
-    return (yield from ask(limiter, work, 0.0))

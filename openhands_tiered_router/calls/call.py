@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from openhands.sdk.llm import LLMResponse
 
-from openhands_tiered_router.calls.health.fair_queue import ANYONE
 from openhands_tiered_router.policy.outcome import Usage
 from openhands_tiered_router.tiers import Endpoint
 
@@ -27,14 +26,10 @@ class CallFacts:
     ``usage`` and ``first_token`` must not raise.
     """
 
-    session: str = ANYONE
-    """Whose turn it is, where calls wait."""
     prompt_tokens: int = 0
     """Estimate."""
     answer_tokens: int = 0
     """Estimate: limits on tokens count answers too, some as soon as they are begun."""
-    warm_tokens: Callable[[Endpoint], int] = lambda _: 0
-    """Of these, what the endpoint's provider is expected to have cached."""
     streams: Callable[[Endpoint], bool] = lambda _: False
     usage: Callable[[LLMResponse], Usage] = _nothing_used
     first_token: Callable[[], float | None] = lambda: None

@@ -217,14 +217,6 @@ def retry_after(error: BaseException) -> float | None:
     return None
 
 
-def headers_of(error: BaseException) -> Mapping[str, str]:
-    """The headers of the provider's answer, if the error has them."""
-    for cause in _causes(error):
-        if headers := getattr(cause, "litellm_response_headers", None):
-            return headers
-    return {}
-
-
 def sdk_error(kind: ErrorKind, message: str) -> sdk_errors.LLMError:
     """The SDK's own error for a class of failure."""
     return _SDK_TYPES.get(kind, sdk_errors.LLMServiceUnavailableError)(message)

@@ -30,7 +30,7 @@ from openhands_tiered_router.calls.errors import (
     sdk_error,
 )
 from openhands_tiered_router.calls.health.endpoint import EndpointHealth
-from openhands_tiered_router.calls.health.fair_queue import Ticket
+from openhands_tiered_router.calls.health.limiter import Ticket
 from openhands_tiered_router.calls.health.transitions import Permit
 from openhands_tiered_router.calls.settings import DispatchSettings
 from openhands_tiered_router.calls.steps import Pause, Reply, Send, Step, Steps
@@ -63,8 +63,6 @@ class _Try:
     """Seconds that it may wait for the rate limit."""
     force: bool = False
     """Though the breaker is open."""
-    insist: bool = False
-    """Send it in the end, whatever the provider said."""
     full: bool = False
     """It did not get past the rate limit."""
 
@@ -155,7 +153,7 @@ class Failover:
         endpoint = min(full, key=lambda e: self.health(e).limiter.wait(now))
         limiter = self.health(endpoint).limiter
         left = self.settings.total_timeout - self._elapsed()
-        at = _Try(endpoint, left, force=force, insist=not limiter.configured)
+        at = _Try(endpoint, left, force=force)
         response = yield from self._endpoint(at)
         if response is None and at.full and not sent:
             raise sdk_error(
@@ -207,16 +205,8 @@ class Failover:
         The breaker is asked last, so that nobody holds its probe while waiting.
         """
         health, facts = self.health(at.endpoint), self.facts
-        ticket = Ticket(
-            session=facts.session,
-            tokens=facts.prompt_tokens + facts.answer_tokens,
-            uncached=facts.prompt_tokens - facts.warm_tokens(at.endpoint),
-        )
-        if not (
-            yield from admitted(
-                health.limiter, ticket, self.clock, at.longest, insist=at.insist
-            )
-        ):
+        ticket = Ticket(facts.prompt_tokens + facts.answer_tokens)
+        if not (yield from admitted(health.limiter, ticket, self.clock, at.longest)):
             at.full = True
             return None
         permit = yield from permitted(health.breaker, self.clock())
@@ -275,7 +265,7 @@ class Failover:
         return any(
             e.tier == endpoint.tier
             and e is not endpoint
-            and self.health(e).health(now, short_wait) <= Health.SLOW
+            and self.health(e).health(now, short_wait) is Health.HEALTHY
             for e in self._left
         )
 

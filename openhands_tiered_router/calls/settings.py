@@ -34,11 +34,6 @@ class DispatchSettings(Section):
     and only once that is known. 0: never."""
     queue: Annotated[Count, Field(ge=0, le=100_000)] = 100
     """Calls that may wait for an endpoint's rate limit; further ones fail at once."""
-    rate_headers: bool = True
-    """Keep to what a provider's rate-limit headers say is left."""
-    slow_rest: Seconds = 300.0
-    """Seconds for which equals of an endpoint past ``max_first_token`` or
-    ``max_token_time`` are preferred; then it is measured afresh."""
 
 
 class BreakerSettings(Section):

@@ -11,11 +11,9 @@ from openhands.sdk.llm import LLMResponse
 
 from openhands_tiered_router.calls.admission import ask, give_back
 from openhands_tiered_router.calls.call import CallFacts
-from openhands_tiered_router.calls.errors import headers_of, retry_after
-from openhands_tiered_router.calls.headers import said_in, said_in_answer
-from openhands_tiered_router.calls.health.allowance import Said
+from openhands_tiered_router.calls.errors import retry_after
 from openhands_tiered_router.calls.health.endpoint import EndpointHealth
-from openhands_tiered_router.calls.health.fair_queue import Ticket
+from openhands_tiered_router.calls.health.limiter import Ticket
 from openhands_tiered_router.calls.health.transitions import Permit
 from openhands_tiered_router.calls.steps import Reply, Send, Step
 from openhands_tiered_router.policy.outcome import ErrorKind, Usage
@@ -58,9 +56,13 @@ class Watch:
         breaker = self.health.breaker
         work = partial(breaker.succeeded, now, began=self.began, permit=self.permit)
         closed = yield from ask(breaker, work, False)
-        usage, said = self._read(response)
-        self._time(now, usage.completion)
-        yield from self._settle(now, usage.prompt + usage.completion or None, said)
+        self._time(now)
+        usage = self._read(response)
+        # Where no usage is stated, the estimate stands.
+        if tokens := usage.prompt + usage.completion:
+            limiter = self.health.limiter
+            work = partial(limiter.settle, self.ticket, tokens)
+            yield from ask(limiter, work, None)
         return closed
 
     def failed(
@@ -71,32 +73,24 @@ class Watch:
         work = partial(breaker.failed, kind, now, retry_after(error), self.permit)
         opened = yield from ask(breaker, work, False)
         if kind is ErrorKind.TIMEOUT and self.send.timeout is not None:
-            self.health.latency.cut(self.send.timeout, streamed=self.streamed)
-        yield from self._settle(now, None, said_in(headers_of(error)))
+            self.health.latency.took(self.send.timeout, streamed=self.streamed)
         return opened
 
-    def _read(self, response: LLMResponse) -> tuple[Usage, Said]:
+    def _read(self, response: LLMResponse) -> Usage:
         """Must not raise: the answer is paid for."""
         try:
-            return self.facts.usage(response), said_in_answer(response.raw_response)
+            return self.facts.usage(response)
         except Exception as error:
             logger.error("answer not read: %s", type(error).__name__)
-            return Usage(), Said()
+            return Usage()
 
     def cancelled(self) -> None:
         """Must not wait: the generator is being closed, maybe by an event loop."""
         give_back(self.health.breaker, self.permit)
 
-    def _time(self, now: float, tokens: int) -> None:
-        first_token = self.facts.first_token()
+    def _time(self, now: float) -> None:
+        first_token, latency = self.facts.first_token(), self.health.latency
         if first_token is None:
-            self.health.latency.answered(now, now - self.began, tokens)
+            latency.took(now - self.began, streamed=False)
         else:
-            self.health.latency.streamed(now, first_token)
-
-    def _settle(
-        self, now: float, tokens: int | None, said: Said
-    ) -> Generator[Step, Reply, None]:
-        limiter = self.health.limiter
-        work = partial(limiter.settle, self.ticket, now, tokens, said)
-        yield from ask(limiter, work, None)
+            latency.took(first_token, streamed=True)

@@ -32,8 +32,8 @@ _LONG_CONTEXT: Final = re.compile(
 )
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _BESIDE_PROFILE: Final = {
-    "profile", "weight", "rpm", "tpm", "max_first_token", "max_token_time", "cache_ttl",
-    "vision", "tools", "max_input_tokens", "success", "task_usd",
+    "profile", "weight", "rpm", "tpm", "cache_ttl", "vision",
+    "tools", "max_input_tokens", "success", "task_usd",
     "input_cost_per_token", "output_cost_per_token", "cache_read_input_token_cost",
     "cache_creation_input_token_cost",
     "cache_creation_input_token_cost_above_1hr", "long_context",
@@ -67,11 +67,6 @@ class EndpointConfig(Section):
     """Requests that it may get in any 60 seconds."""
     tpm: Annotated[Count, Field(ge=1)] | None = None
     """Tokens that it may get and give in any 60 seconds, cached ones included."""
-    max_first_token: Annotated[Number, Field(gt=0)] | None = None
-    """Seconds to the first token of streamed answers, 95th percentile, past which
-    equals of its tier are preferred."""
-    max_token_time: Annotated[Number, Field(gt=0)] | None = None
-    """The same in seconds per token, for answers that come in one piece."""
     vision: bool | None = None
     """Whether the model sees images; litellm's table says if unset."""
     tools: bool | None = None
@@ -191,13 +186,8 @@ class EndpointConfig(Section):
         )
 
     def limits(self) -> Limits:
-        """The rates and times of this table."""
-        return Limits(
-            rpm=self.rpm,
-            tpm=self.tpm,
-            max_first_token=self.max_first_token,
-            max_token_time=self.max_token_time,
-        )
+        """The rates of this table."""
+        return Limits(rpm=self.rpm, tpm=self.tpm)
 
     def _long_context_prices(self) -> LongContextPrices | None:
         if not self.long_context:

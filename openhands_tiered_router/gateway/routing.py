@@ -209,10 +209,6 @@ class GatewayRouter:
         permit = route.permits.pop(key, Permit.FREE)
         health = self._health(route, key)
         health.breaker.succeeded(now, began=route.sent_at, permit=permit)
-        if first_token is None:
-            health.latency.answered(now, now - route.sent_at, usage.completion)
-        else:
-            health.latency.streamed(now, max(0.0, first_token - route.sent_at))
         self._release(route)
         self._attempted(route, key, None, now)
         if response_id is not None and route.call.wire is Wire.RESPONSES:

@@ -10,13 +10,11 @@ class Health(IntEnum):
     """How far an endpoint can be trusted right now; higher is worse."""
 
     HEALTHY = 0
-    SLOW = 1
-    """Its 95th percentile of latency passed its limit: equals go first."""
-    BUSY = 2
+    BUSY = 1
     """At its rate limit: a call would have to wait."""
-    SUSPECT = 3
+    SUSPECT = 2
     """Failed lately, but not often enough to be left out."""
-    OPEN = 4
+    OPEN = 3
     """Its breaker is open: only as a last resort."""
 
 

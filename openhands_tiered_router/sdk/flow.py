@@ -22,7 +22,6 @@ from openhands_tiered_router.calls.errors import CallbackFailed, scrub
 from openhands_tiered_router.calls.failover import Failover
 from openhands_tiered_router.calls.fleet import RoutedCall
 from openhands_tiered_router.calls.flow import Call
-from openhands_tiered_router.calls.health.fair_queue import ANYONE
 from openhands_tiered_router.calls.steps import Reply, Send, Step, Steps
 from openhands_tiered_router.calls.watch import BreakerChange
 from openhands_tiered_router.policy.decision import Decision
@@ -192,12 +191,9 @@ class CallFlow:
         return {"timeout": httpx.Timeout(seconds, connect=connect)}
 
     def _facts(self) -> CallFacts:
-        warm = {c.endpoint: c.warm_tokens for c in self.call.decision.candidates}
         return CallFacts(
-            session=self.call.session_id or ANYONE,
             prompt_tokens=self.call.prompt_tokens,
             answer_tokens=round(longest_answer()),
-            warm_tokens=lambda endpoint: warm.get(endpoint.key, 0),
             streams=lambda e: bool(self.arguments.on_token and self.llms[e.key].stream),
             usage=usage.usage_of,
             first_token=self._first_token,

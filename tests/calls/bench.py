@@ -25,13 +25,11 @@ type Behaviour = Callable[[int], LLMResponse | Exception | None]
 """What an endpoint does at its n-th call, from 0; ``None``: it answers."""
 
 
-def answer(headers: dict[str, str] | None = None) -> LLMResponse:
-    raw = ModelResponse()
-    raw._hidden_params = {"additional_headers": headers or {}}
+def answer() -> LLMResponse:
     return LLMResponse(
         message=Message(role="assistant"),
         metrics=Metrics().get_snapshot(),
-        raw_response=raw,
+        raw_response=ModelResponse(),
     )
 
 
@@ -128,7 +126,7 @@ class Bench:
         tie = count()
         waiting: list[tuple[float, int, str, Steps, object]] = []
         for session in sessions:
-            steps = self.failover(CallFacts(session=session)).run()
+            steps = self.failover().run()
             heapq.heappush(waiting, (self.now, next(tie), session, steps, None))
         while waiting:
             self.now, _, session, steps, reply = heapq.heappop(waiting)

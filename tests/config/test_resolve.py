@@ -167,14 +167,14 @@ def test_a_limit_never_falls_below_the_one_before(book: PriceBook) -> None:
     assert [limits[tier] for tier in Tier] == [0.7, 0.7, 0.85, 1.0]
 
 
-def test_rates_and_times_reach_the_endpoint(book: PriceBook) -> None:
-    limits = {"rpm": 50, "tpm": 40_000, "max_first_token": 8.0, "max_token_time": 0.1}
+def test_rates_reach_the_endpoint(book: PriceBook) -> None:
+    limits = {"rpm": 50, "tpm": 40_000}
     table = {"model": "openai/known", **limits}
     config = parse_config({"tiers": {"simple": {"endpoints": [table]}}}, "x")
     assert tier_set(config, book).endpoints[0].limits == Limits(**limits)
 
 
-@pytest.mark.parametrize("key", ["rpm", "tpm", "max_first_token", "max_token_time"])
+@pytest.mark.parametrize("key", ["rpm", "tpm"])
 def test_a_rate_of_nothing_is_an_error_that_names_it(key: str) -> None:
     table = {"model": "openai/known", key: 0}
     with pytest.raises(ConfigError, match=rf"endpoints\[0\]\.{key}"):

@@ -43,8 +43,8 @@ class EndpointHealth:
         return cls(
             # Two attempts: longer than any probe that is still alive.
             Breaker(breaker, state, 2 * dispatch.attempt_timeout),
-            Limiter(limits, dispatch.queue, counts, heed=dispatch.rate_headers),
-            Latency(limits.max_first_token, limits.max_token_time, dispatch.slow_rest),
+            Limiter(limits, dispatch.queue, counts),
+            Latency(),
         )
 
     def health(self, now: float, short_wait: float) -> Health:
@@ -55,6 +55,5 @@ class EndpointHealth:
         health = self.breaker.health(now)
         if health is not Health.HEALTHY:
             return health
-        if self.limiter.wait(now) > short_wait:
-            return Health.BUSY
-        return Health.SLOW if self.latency.slow(now) else Health.HEALTHY
+        busy = self.limiter.wait(now) > short_wait
+        return Health.BUSY if busy else Health.HEALTHY

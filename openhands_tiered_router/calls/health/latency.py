@@ -1,10 +1,9 @@
-"""How long an endpoint takes to answer, over its last answers."""
+"""How long an endpoint takes to answer, over its last answers: to tell what hangs."""
 
 from __future__ import annotations
 
 import math
 from collections import deque
-from dataclasses import dataclass, field
 from typing import Final
 
 
@@ -13,77 +12,27 @@ SAMPLES: Final = 64
 ENOUGH: Final = 20
 """Answers below which there is no percentile: from here one outlier is not it."""
 SHARE: Final = 0.95
-MIN_TOKENS: Final = 50
-"""Tokens of an answer from which its time per token says something: below, what takes
-time is mostly the prompt."""
-
-
-@dataclass(slots=True)
-class Percentile:
-    """The 95th percentile of the last ``SAMPLES`` values, in constant memory."""
-
-    value: float | None = None
-    """``None``: too few values yet."""
-    _last: deque[float] = field(default_factory=lambda: deque(maxlen=SAMPLES))
-
-    def add(self, sample: float) -> None:
-        self._last.append(sample)
-        if len(self._last) >= ENOUGH:
-            place = math.ceil(SHARE * len(self._last)) - 1
-            self.value = sorted(self._last)[place]
-
-    def clear(self) -> None:
-        self._last.clear()
-        self.value = None
 
 
 class Latency:
-    """What is comparable is kept apart: streamed answers by their first token, others
-    by their time per token; and their whole time, to tell what hangs."""
+    """The 95th percentile of the last answers' seconds of silence, in constant memory.
 
-    def __init__(
-        self, max_first_token: float | None, max_token_time: float | None, rest: float
-    ) -> None:
-        self._limits = max_first_token, max_token_time
-        self._rest = rest
-        self._slow_until = 0.0
-        self.first_token = Percentile()
-        """Seconds."""
-        self.token_time = Percentile()
-        """Seconds per token."""
-        self.whole = Percentile()
-        """Seconds, of answers that came in one piece."""
+    Streamed answers, by their first token, are kept apart from those in one piece.
+    """
 
-    def slow(self, now: float) -> bool:
-        """Whether a percentile passed its limit not long ago."""
-        return now < self._slow_until
+    def __init__(self) -> None:
+        # By whether they were streamed.
+        self._last = {True: deque[float](maxlen=SAMPLES), False: deque(maxlen=SAMPLES)}
 
-    def streamed(self, now: float, first_token: float) -> None:
-        """Notes a streamed answer; seconds."""
-        self.first_token.add(first_token)
-        self._judge(now)
-
-    def answered(self, now: float, seconds: float, tokens: int) -> None:
-        """Notes an answer that came in one piece."""
-        self.whole.add(seconds)
-        if tokens >= MIN_TOKENS:
-            self.token_time.add(seconds / tokens)
-            self._judge(now)
-
-    def cut(self, seconds: float, *, streamed: bool) -> None:
-        """Notes a call that was given up: it would have taken longer than that."""
-        (self.first_token if streamed else self.whole).add(seconds)
+    def took(self, seconds: float, *, streamed: bool) -> None:
+        """Notes an answer; or a call that was given up after so long: it would have
+        taken longer than that."""
+        self._last[streamed].append(seconds)
 
     def usual(self, *, streamed: bool) -> float | None:
-        """95th percentile of the seconds of silence before an answer, or its part."""
-        return (self.first_token if streamed else self.whole).value
-
-    def _judge(self, now: float) -> None:
-        """Past its limit, an endpoint rests, and is then measured afresh: while it is
-        avoided there are no answers to judge it by."""
-        series = self.first_token, self.token_time
-        for limit, percentile in zip(self._limits, series, strict=True):
-            value = percentile.value
-            if limit is not None and value is not None and value > limit:
-                self._slow_until = now + self._rest
-                percentile.clear()
+        """95th percentile of the seconds before an answer, or its first part; ``None``:
+        too few answers yet."""
+        last = self._last[streamed]
+        if len(last) < ENOUGH:
+            return None
+        return sorted(last)[math.ceil(SHARE * len(last)) - 1]

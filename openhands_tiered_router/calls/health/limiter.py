@@ -3,43 +3,51 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass
 from typing import Final
 
-from openhands_tiered_router.calls.health.allowance import MINUTE, Allowance, Said
 from openhands_tiered_router.calls.health.counts import SLOTS, Counts
-from openhands_tiered_router.calls.health.fair_queue import FairQueue, Ticket
 from openhands_tiered_router.calls.health.shared_value import AtomicValue
 from openhands_tiered_router.tiers import Limits
 
 
-SPAN: Final = MINUTE
+SPAN: Final = 60.0
 """Seconds of the window that requests and tokens are counted over."""
 
 
+@dataclass(slots=True, eq=False)
+class Ticket:
+    """One call that wants to be sent."""
+
+    tokens: int
+    """Estimate of what it will use of a limit on tokens."""
+    slot: int = 0
+    """Slot of the rate's window that it was counted in."""
+    waits: bool = False
+    """Whether it is in the line."""
+
+
 class Limiter:
-    """Keeps to the rates that are configured and to what the provider says is left.
+    """Keeps to the rates that are configured, first come, first served.
 
     A call takes a ticket, asks with ``take`` until that returns 0, and returns what it
     used with ``settle``; one that gives up must ``leave``. Nothing here sleeps.
     """
 
     def __init__(
-        self,
-        limits: Limits,
-        queue: int,
-        value: AtomicValue[Counts] | None = None,
-        *,
-        heed: bool = True,
+        self, limits: Limits, queue: int, value: AtomicValue[Counts] | None = None
     ) -> None:
+        """
+        Args:
+            limits: Requests and tokens in any 60 seconds.
+            queue: Calls that may wait.
+            value: The window's counts, if processes share them.
+        """
         self._limits = limits
         self._queue = queue
-        self._heed = heed
         self._value = value or AtomicValue(Counts())
         self._counting = limits.rpm is not None or limits.tpm is not None
-        self._line = FairQueue()
-        self._allowance = Allowance()
-        self._sent = 0
-        self._spent = 0
+        self._line: list[Ticket] = []
         self._lock = threading.Lock()
 
     @property
@@ -48,116 +56,64 @@ class Limiter:
         return self._value.local or not self._counting
 
     @property
-    def idle(self) -> bool:
-        """Whether nothing limits the endpoint, as far as is known."""
-        return not self._counting and not self._allowance.said
-
-    @property
-    def configured(self) -> bool:
-        """Whether a user set a rate; else all that is known is what headers said."""
-        return self._counting
-
-    @property
     def waiting(self) -> int:
         """Calls of this process in the line."""
         return len(self._line)
 
     def wait(self, now: float) -> float:
         """Seconds until a small call could be sent, as far as this process knows."""
-        if self.idle:
+        if not self._counting:
             return 0.0
-        probe = Ticket(session="", tokens=1, uncached=1)
-        with self._lock:
-            need = self._need(probe)
-            return max(
-                self._allowed(probe, now),
-                self._refused(self._value.last, need, now),
-            )
+        need = self._need(Ticket(tokens=1))
+        return self._refused(self._value.last, need, now)
 
-    def take(self, ticket: Ticket, now: float, *, insist: bool = False) -> float:
+    def take(self, ticket: Ticket, now: float) -> float:
         """Sends the call off, and returns 0; or the seconds to expect to wait.
 
-        What is ahead of it in the queue goes first, though it may still sleep: so
-        much is kept free for it. ``insist``: whatever the provider said.
+        What is ahead of it in the line goes first, though it may still sleep: so much
+        is kept free for it.
         """
-        with self._lock:
-            need = self._need(ticket)
-            if not insist and (wait := self._allowed(ticket, now)):
-                return wait
-            ticket.used = self._uses(ticket)
-            self._sent += 1
-            self._spent += ticket.used
-            ticket.number, ticket.spent = self._sent, self._spent
-        if self._counting and (wait := self._count(ticket, need, now)):
-            self._unspend(ticket)
+        if self._counting and (wait := self._count(ticket, self._need(ticket), now)):
             return wait
-        if ticket.turn is not None:
-            with self._lock:
-                self._line.leave(ticket, served=True)
+        self.leave(ticket)
         return 0.0
 
     def join(self, ticket: Ticket) -> bool:
         """Puts it into the line; whether there was room."""
         with self._lock:
-            if len(self._line) >= self._queue:
-                return False
-            self._line.join(ticket)
-            return True
+            ticket.waits = len(self._line) < self._queue
+            if ticket.waits:
+                self._line.append(ticket)
+            return ticket.waits
 
     def leave(self, ticket: Ticket) -> None:
-        """Gives up waiting."""
-        with self._lock:
-            self._line.leave(ticket, served=False)
+        """Takes it out of the line, if it waits there."""
+        if ticket.waits:
+            with self._lock:
+                self._line.remove(ticket)
+                ticket.waits = False
 
     def give_back(self, ticket: Ticket) -> None:
         """A call that was let go was not sent after all."""
-        self._unspend(ticket)
+        self._correct(ticket, -1, -ticket.tokens)
+
+    def settle(self, ticket: Ticket, tokens: int) -> None:
+        """A call that was sent used so many tokens of the limit."""
+        if self._limits.tpm is not None:
+            self._correct(ticket, 0, tokens - ticket.tokens)
+
+    def _correct(self, ticket: Ticket, calls: int, tokens: int) -> None:
         if self._counting:
             self._value.change(
-                lambda counts: (counts.corrected(ticket.slot, -1, -ticket.tokens), None)
+                lambda counts: (counts.corrected(ticket.slot, calls, tokens), None)
             )
-
-    def settle(
-        self, ticket: Ticket, now: float, tokens: int | None, said: Said
-    ) -> None:
-        """A call that was sent is over.
-
-        Args:
-            tokens: What it used of the limit; ``None``: not known, the estimate stands.
-            said: What the provider's headers say is left.
-        """
-        if self._heed and said:
-            with self._lock:
-                self._allowance = self._allowance.hearing(
-                    said, now, ticket.number, ticket.spent
-                )
-        if self._limits.tpm is not None and tokens is not None:
-            more = tokens - ticket.tokens
-            self._value.change(
-                lambda counts: (counts.corrected(ticket.slot, 0, more), None)
-            )
-
-    def _unspend(self, ticket: Ticket) -> None:
-        with self._lock:
-            self._sent -= 1
-            self._spent -= ticket.used
 
     def _need(self, ticket: Ticket) -> tuple[int, int]:
         """Requests and tokens, of the ticket and of all before it."""
-        ahead = self._line.ahead(ticket)
+        with self._lock:
+            place = self._line.index(ticket) if ticket.waits else len(self._line)
+            ahead = self._line[:place]
         return 1 + len(ahead), ticket.tokens + sum(t.tokens for t in ahead)
-
-    def _uses(self, ticket: Ticket) -> int:
-        free = self._allowance.said.cached_free
-        return ticket.uncached if free else ticket.tokens
-
-    def _allowed(self, ticket: Ticket, now: float) -> float:
-        """Seconds until the provider takes the ticket and all before it."""
-        if not self._allowance.said:
-            return 0.0
-        calls = [ticket, *self._line.ahead(ticket)]
-        tokens = sum(map(self._uses, calls))
-        return self._allowance.wait(now, len(calls), tokens, self._sent, self._spent)
 
     def _count(self, ticket: Ticket, need: tuple[int, int], now: float) -> float:
         def step(counts: Counts) -> tuple[Counts, float]:
@@ -179,6 +135,7 @@ class Limiter:
             at, requests, tokens = leaves, requests - fewer, tokens - less
             if self._fits(need, requests, tokens):
                 return at - now
+        # More than one window holds: so many windows later, but a slot at least.
         windows = max(need[0] / (self._limits.rpm or need[0]),
                       need[1] / (self._limits.tpm or need[1] or 1))  # fmt: skip
         return at - now + SPAN * max(windows - 1, 1 / SLOTS)

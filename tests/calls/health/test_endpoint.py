@@ -1,20 +1,16 @@
 from __future__ import annotations
 
 from openhands_tiered_router.calls.health.endpoint import EndpointHealth
-from openhands_tiered_router.calls.health.fair_queue import Ticket
-from openhands_tiered_router.calls.health.latency import ENOUGH
+from openhands_tiered_router.calls.health.limiter import Ticket
 from openhands_tiered_router.policy.fleet import Health
 from openhands_tiered_router.policy.outcome import ErrorKind
 from openhands_tiered_router.tiers import Limits
 
 
 def test_the_worst_that_can_be_said_is_said() -> None:
-    known = EndpointHealth.of("m", Limits(rpm=1, max_token_time=0.1))
+    known = EndpointHealth.of("m", Limits(rpm=1))
     assert known.health(0, 2.0) is Health.HEALTHY
-    for _ in range(ENOUGH):
-        known.latency.answered(0, 60.0, 100)
-    assert known.health(0, 2.0) is Health.SLOW
-    known.limiter.take(Ticket(session="", tokens=1, uncached=1), 0)
+    known.limiter.take(Ticket(1), 0)
     assert known.health(1, 2.0) is Health.BUSY
     known.breaker.failed(ErrorKind.OVERLOADED, 1)
     assert known.health(2, 2.0) is Health.SUSPECT
@@ -24,6 +20,6 @@ def test_the_worst_that_can_be_said_is_said() -> None:
 
 def test_a_wait_that_is_short_enough_does_not_matter() -> None:
     known = EndpointHealth.of("m", Limits(rpm=1))
-    known.limiter.take(Ticket(session="", tokens=1, uncached=1), 0)
+    known.limiter.take(Ticket(1), 0)
     assert known.health(62, 2.0) is Health.BUSY
     assert known.health(63.5, 2.0) is Health.HEALTHY

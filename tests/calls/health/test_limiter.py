@@ -3,18 +3,14 @@ from __future__ import annotations
 import random
 import threading
 
-import pytest
 from hypothesis import given, settings, strategies as st
 
-from openhands_tiered_router.calls.health.allowance import Level, Said
-from openhands_tiered_router.calls.health.fair_queue import Ticket
-from openhands_tiered_router.calls.health.limiter import Limiter
+from openhands_tiered_router.calls.health.limiter import Limiter, Ticket
 from openhands_tiered_router.tiers import Limits
 
 
-def ticket(session: str = "s", tokens: int = 10, uncached: int | None = None) -> Ticket:
-    free = tokens if uncached is None else uncached
-    return Ticket(session=session, tokens=tokens, uncached=free)
+def ticket(tokens: int = 10) -> Ticket:
+    return Ticket(tokens)
 
 
 def worst(times: list[tuple[float, int]], span: float = 60.0) -> tuple[int, int]:
@@ -28,7 +24,7 @@ def worst(times: list[tuple[float, int]], span: float = 60.0) -> tuple[int, int]
 
 def test_without_a_limit_everything_passes() -> None:
     limiter = Limiter(Limits(), queue=0)
-    assert limiter.idle
+    assert limiter.wait(0) == 0.0
     assert [limiter.take(ticket(), 0) for _ in range(1000)] == [0.0] * 1000
 
 
@@ -45,7 +41,7 @@ def test_tokens_are_counted_as_estimated_and_then_as_used() -> None:
     first = ticket(tokens=80)
     assert limiter.take(first, 1) == 0.0
     assert limiter.take(ticket(tokens=30), 2) > 0
-    limiter.settle(first, 3, 60, Said())
+    limiter.settle(first, 60)
     assert limiter.take(ticket(tokens=30), 4) == 0.0
     assert limiter.take(ticket(tokens=20), 4) > 0
 
@@ -90,30 +86,42 @@ def test_who_waits_behind_others_keeps_room_for_them() -> None:
     assert limiter.take(first, 66) == 0.0
 
 
+def test_the_line_is_served_in_the_order_of_arrival() -> None:
+    limiter = Limiter(Limits(rpm=1), queue=10)
+    limiter.take(ticket(), 0)
+    line = [ticket() for _ in range(4)]
+    assert all(map(limiter.join, line))
+    for number, first in enumerate(line):
+        now = 66.0 * (number + 1)
+        assert all(limiter.take(other, now) > 0 for other in line[number + 1 :])
+        assert limiter.take(first, now) == 0.0
+    assert limiter.waiting == 0
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     rpm=st.integers(1, 20),
     tpm=st.integers(50, 500),
     calls=st.lists(
-        st.tuples(st.sampled_from("abc"), st.integers(1, 50), st.floats(0, 5)),
+        st.tuples(st.integers(1, 50), st.floats(0, 5)),
         min_size=1,
         max_size=60,
     ),
 )
 def test_no_minute_has_more_than_the_limit(
-    rpm: int, tpm: int, calls: list[tuple[str, int, float]]
+    rpm: int, tpm: int, calls: list[tuple[int, float]]
 ) -> None:
     """On a clock of its own; each caller asks again when it was told to."""
     limiter, now, sent = Limiter(Limits(rpm=rpm, tpm=tpm), queue=100), 0.0, []
     asking: list[tuple[float, int, Ticket]] = []
-    for number, (session, tokens, wait) in enumerate(calls):
+    for number, (tokens, wait) in enumerate(calls):
         now += wait
-        asking.append((now, number, ticket(session, tokens)))
+        asking.append((now, number, ticket(tokens)))
     while asking:
         now, number, asker = min(asking, key=lambda a: a[:2])
         asking.remove((now, number, asker))
         if wait := limiter.take(asker, now):
-            if asker.turn is None:
+            if not asker.waits:
                 assert limiter.join(asker)
             asking.append((now + min(wait, 1.0), number, asker))
         else:
@@ -128,15 +136,15 @@ def test_sixteen_threads_never_exceed_the_rate() -> None:
     limiter, sent, clock = Limiter(Limits(rpm=50), queue=100), [], [0.0]
     start, end = threading.Barrier(17), threading.Barrier(17)
 
-    def ask(name: int) -> None:
+    def ask() -> None:
         for _ in range(120):
             start.wait()
             for _ in range(4):
-                if limiter.take(ticket(str(name)), clock[0]) == 0.0:
+                if limiter.take(ticket(), clock[0]) == 0.0:
                     sent.append((clock[0], 1))
             end.wait()
 
-    threads = [threading.Thread(target=ask, args=(n,)) for n in range(16)]
+    threads = [threading.Thread(target=ask) for _ in range(16)]
     for thread in threads:
         thread.start()
     for _ in range(120):
@@ -147,70 +155,3 @@ def test_sixteen_threads_never_exceed_the_rate() -> None:
         thread.join()
     assert worst(sent)[0] == 50
     assert len(sent) >= 50 * int(clock[0] / 75)
-
-
-# -- what the provider says ------------------------------------------------------
-
-
-def heard(limiter: Limiter, now: float, said: Said) -> None:
-    sent = ticket()
-    limiter.take(sent, now, insist=True)
-    limiter.settle(sent, now, None, said)
-
-
-def test_what_is_left_is_used_up_and_comes_back() -> None:
-    """60 a minute, as the provider's numbers say: 58 s until 58 are back."""
-    limiter = Limiter(Limits(), queue=10)
-    heard(limiter, 0, Said(requests=Level(60, 2, 58)))
-    assert limiter.take(ticket(), 0) == 0.0
-    assert limiter.take(ticket(), 0) == 0.0
-    assert limiter.take(ticket(), 0) == pytest.approx(1.0)
-    assert limiter.take(ticket(), 1.01) == 0.0
-
-
-def test_a_daily_limit_is_seen_as_what_it_is() -> None:
-    """14,400 a day, of which 30 are used: back in 180 s, at one each 6 s."""
-    limiter = Limiter(Limits(), queue=10)
-    heard(limiter, 0, Said(requests=Level(14_400, 0, 86_400)))
-    assert limiter.take(ticket(), 0) == pytest.approx(6.0)
-
-
-def test_cached_tokens_do_not_count_where_they_are_free() -> None:
-    limiter = Limiter(Limits(), queue=10)
-    said = Said(tokens=Level(30_000, 5_000, 50), cached_free=True)
-    heard(limiter, 0, said)
-    assert limiter.take(ticket(tokens=40_000, uncached=2_000), 0) == 0.0
-    assert limiter.take(ticket(tokens=40_000, uncached=4_000), 0) > 0
-
-
-def test_an_older_calls_answer_changes_nothing() -> None:
-    limiter = Limiter(Limits(), queue=10)
-    old, new = ticket(), ticket()
-    limiter.take(old, 0)
-    limiter.take(new, 1)
-    limiter.settle(new, 2, None, Said(requests=Level(60, 0, 60)))
-    limiter.settle(old, 3, None, Said(requests=Level(60, 60, 0)))
-    assert limiter.take(ticket(), 2) > 0
-
-
-def test_calls_sent_since_are_taken_off_what_is_left() -> None:
-    limiter = Limiter(Limits(), queue=10)
-    first = ticket()
-    limiter.take(first, 0)
-    for _ in range(5):
-        limiter.take(ticket(), 0)
-    limiter.settle(first, 0, None, Said(requests=Level(60, 5, 55)))
-    assert limiter.take(ticket(), 0) > 0
-
-
-def test_what_it_says_can_be_ignored() -> None:
-    limiter = Limiter(Limits(), queue=10, heed=False)
-    heard(limiter, 0, Said(requests=Level(1, 0, 86_400)))
-    assert limiter.take(ticket(), 0) == 0.0
-
-
-def test_what_it_says_delays_a_minute_at_most_and_can_be_overruled() -> None:
-    limiter = Limiter(Limits(), queue=10)
-    heard(limiter, 0, Said(requests=Level(1, 0, 86_400)))
-    assert limiter.take(ticket(), 0) == 60.0
-    assert limiter.take(ticket(), 0, insist=True) == 0.0

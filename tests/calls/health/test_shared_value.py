@@ -10,7 +10,7 @@ import pytest
 
 from openhands_tiered_router.calls.health.counts import Counts
 from openhands_tiered_router.calls.health.endpoint import EndpointHealth
-from openhands_tiered_router.calls.health.fair_queue import Ticket
+from openhands_tiered_router.calls.health.limiter import Ticket
 from openhands_tiered_router.calls.health.shared_value import (
     AtomicValue,
     SharedValue,
@@ -62,7 +62,7 @@ def _probe(path: Path) -> int:
 
 def _send(path: Path) -> int:
     limiter = shared(path, rpm=10).limiter
-    tickets = [Ticket(session="", tokens=1, uncached=1) for _ in range(10)]
+    tickets = [Ticket(1) for _ in range(10)]
     return sum(limiter.take(ticket, 100.0) == 0.0 for ticket in tickets)
 
 
