@@ -23,7 +23,6 @@ from openhands_tiered_router.loopback.faults import (
     Fault,
     Hang,
     HttpError,
-    MalformedChunk,
     Overloaded,
     QuotaExhausted,
     ResetConnection,
@@ -33,7 +32,6 @@ from openhands_tiered_router.loopback.metering import Metered
 from openhands_tiered_router.loopback.wire import Body, Format
 
 
-NO_JSON: Final = b'data: {"choices": [{"delta": {"content": "a\n\n'
 ABORT_ON_CLOSE: Final = struct.pack("ii", 1, 0)
 """``SO_LINGER`` of zero seconds: closing sends RST instead of FIN."""
 
@@ -97,14 +95,10 @@ class Connection:
                 list(self.format.stream(body, reply, answer.metered)), answer
             )
         plain = self.format.plain(body, answer.reply, answer.metered)
-        match answer.spoiled_by:
-            case CutStream():
-                return await self._cut_plain(json.dumps(plain).encode(), answer)
-            case MalformedChunk():
-                answer.bill(answer.metered, False)
-                return web.Response(body=NO_JSON, content_type="application/json")
-            case EmptyAnswer():
-                plain = self.format.empty(plain)
+        if isinstance(answer.spoiled_by, CutStream):
+            return await self._cut_plain(json.dumps(plain).encode(), answer)
+        if isinstance(answer.spoiled_by, EmptyAnswer):
+            plain = self.format.empty(plain)
         answer.bill(answer.metered, True)
         return web.json_response(plain)
 
@@ -119,12 +113,8 @@ class Connection:
     async def _stream(self, events: list[bytes], answer: Answer) -> web.StreamResponse:
         response = web.StreamResponse(headers={"content-type": "text/event-stream"})
         cut = None
-        match answer.spoiled_by:
-            case CutStream(after):
-                cut = min(after, len(events) - 1)
-            case MalformedChunk(after):
-                events = [*events[:after], NO_JSON]
-                cut = len(events)
+        if isinstance(answer.spoiled_by, CutStream):
+            cut = min(answer.spoiled_by.after, len(events) - 1)
         sent = 0
         try:
             await response.prepare(self.http)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +72,6 @@ class CutStream(Fault):
 
 
 @dataclass(frozen=True, slots=True)
-class MalformedChunk(Fault):
-    """Send one event that is not JSON, after that many proper ones.
-
-    A plain answer is not JSON as a whole.
-    """
-
-    after: int = 2
-
-
-@dataclass(frozen=True, slots=True)
 class EmptyAnswer(Fault):
     """Status 200 with no choice, output item or content block in it."""
 
@@ -115,33 +106,19 @@ def rate_limited(retry_after: float | None = 1.0) -> HttpError:
     )
 
 
-def unauthorized() -> HttpError:
-    """401: the key is wrong."""
-    return HttpError(
-        status=401,
-        message="Incorrect API key provided.",
-        type="authentication_error",
-        code="invalid_api_key",
-    )
+_REFUSALS: Final = {
+    401: ("Incorrect API key provided.", "authentication_error", "invalid_api_key"),
+    403: ("Your account may not use this resource.", "permission_error", None),
+    404: ("The model does not exist.", "not_found_error", "model_not_found"),
+    413: ("Request exceeds the maximum size.", "request_too_large", None),
+}
 
 
-def forbidden() -> HttpError:
-    """403: the key may not use this model."""
-    return HttpError(
-        status=403,
-        message="Your account does not have permission to use this resource.",
-        type="permission_error",
-    )
-
-
-def not_found() -> HttpError:
-    """404: no such model."""
-    return HttpError(
-        status=404,
-        message="The model does not exist or you do not have access to it.",
-        type="not_found_error",
-        code="model_not_found",
-    )
+def refused(status: int) -> HttpError:
+    """401: the key is wrong; 403: it may not use this model; 404: there is no such
+    model; 413: the request has too many bytes."""
+    message, type, code = _REFUSALS[status]
+    return HttpError(status=status, message=message, type=type, code=code)
 
 
 def bad_request(message: str, *, code: str | None = None) -> HttpError:
@@ -149,22 +126,10 @@ def bad_request(message: str, *, code: str | None = None) -> HttpError:
     return HttpError(status=400, message=message, code=code)
 
 
-def too_large() -> HttpError:
-    """413: the request has too many bytes."""
-    return HttpError(
-        status=413,
-        message="Request exceeds the maximum size.",
-        type="request_too_large",
-    )
-
-
 def server_error(status: int = 500) -> HttpError:
     """500, 502, 503 and the like: the provider's own trouble."""
-    return HttpError(
-        status=status,
-        message="The server had an error while processing your request.",
-        type="api_error",
-    )
+    message = "The server had an error while processing your request."
+    return HttpError(status=status, message=message, type="api_error")
 
 
 @dataclass(slots=True)
@@ -198,11 +163,9 @@ class FaultPlan:
         """Hit the first call (to ``model``) whose number is ``number`` or more."""
         self._planned.append(_Planned(fault, model, number, 1))
 
-    def clear(self, *, model: str | None = None) -> None:
-        """Forget all faults; with ``model``, only those planned for it."""
-        self._planned = [
-            p for p in self._planned if model is not None and p.model != model
-        ]
+    def clear(self) -> None:
+        """Forget all faults."""
+        self._planned = []
 
     def take(self, model: str, number: int, model_number: int) -> Fault | None:
         """The fault that hits this call, counted as used; ``None``: none does."""

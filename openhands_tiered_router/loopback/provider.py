@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final, Self
@@ -24,7 +22,6 @@ from openhands_tiered_router.loopback.faults import (
     EmptyAnswer,
     Fault,
     FaultPlan,
-    MalformedChunk,
     SlowFirstByte,
     bad_request,
 )
@@ -53,7 +50,7 @@ PATHS: Final[Mapping[str, Format]] = {
 KEY_HEADERS: Final = frozenset({"authorization", "x-api-key", "api-key"})
 MAX_BODY: Final = 64 * 2**20
 """Bytes; as generous as real providers."""
-SPOILERS: Final = (SlowFirstByte, CutStream, MalformedChunk, EmptyAnswer)
+SPOILERS: Final = (SlowFirstByte, CutStream, EmptyAnswer)
 """Faults that need an answer to spoil; the others take its place."""
 FAULTY: Final = Reply(text="This answer does not arrive as it should.")
 """What a script's fault spoils when it needs an answer to spoil."""
@@ -73,7 +70,7 @@ def fingerprint(key: str) -> str:
 class LoopbackProvider:
     """Speaks the wire formats of OpenAI and Anthropic on 127.0.0.1.
 
-    A context manager, plain or asynchronous. If the script raised, the client got a
+    A context manager. If the script raised, the client got a
     400, and leaving the context raises :class:`ScriptFailed`.
 
     Args:
@@ -143,30 +140,14 @@ class LoopbackProvider:
 
     def start(self) -> None:
         """Listen. Raises ``OSError`` if the port is taken."""
-        server = ServerThread(self._application, self._port)
-        try:
-            server.open()
-        except OSError:
-            server.stop()
-            raise
-        self._server, self._port = server, server.port
+        self._server = ServerThread(self._application(), self._port)
+        self._port = self._server.port
 
     def stop(self) -> None:
         """Close every connection and end the thread. Records stay readable."""
         if self._server is not None:
             self._server.stop()
             self._server = None
-
-    @contextmanager
-    def refusing(self) -> Iterator[None]:
-        """Refuse connections inside this context, at the same address."""
-        if self._server is None:
-            raise RuntimeError("the provider is not running")
-        self._server.close()
-        try:
-            yield
-        finally:
-            self._server.open()
 
     def __enter__(self) -> Self:
         self.start()
@@ -176,13 +157,6 @@ class LoopbackProvider:
         self.stop()
         if kind is None and self._script_error is not None:
             raise ScriptFailed("the loopback script raised") from self._script_error
-
-    async def __aenter__(self) -> Self:
-        await asyncio.to_thread(self.start)
-        return self
-
-    async def __aexit__(self, kind: type[BaseException] | None, *rest: object) -> None:
-        await asyncio.to_thread(self.__exit__, kind, *rest)
 
     def _application(self) -> web.Application:
         app = web.Application(client_max_size=MAX_BODY)

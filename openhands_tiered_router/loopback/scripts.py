@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from openhands_tiered_router.loopback.exchange import (
     Reply,
     Request,
@@ -19,13 +21,6 @@ from openhands_tiered_router.loopback.faults import Fault, bad_request
 def fixed(text: str) -> Script:
     """The same text, always."""
     return lambda _: Reply(text=text)
-
-
-def sequence(answers: Iterable[Reply | Fault]) -> Script:
-    """The answers in the order of the calls, whoever calls; then a 400."""
-    left = iter(list(answers))
-    over = bad_request("the loopback script has no more answers")
-    return lambda _: next(left, over)
 
 
 def by_turn(turns: Iterable[Reply], *, side: str = "Done.") -> Script:
@@ -43,18 +38,6 @@ def by_turn(turns: Iterable[Reply], *, side: str = "Done.") -> Script:
         if request.turn < len(answers):
             return answers[request.turn]
         return bad_request(f"the loopback script ends after {len(answers)} turns")
-
-    return script
-
-
-def by_model(scripts: Mapping[str, Script], default: Script | None = None) -> Script:
-    """Another script for each model; a model that has none gets ``default``."""
-
-    def script(request: Request) -> Reply | Fault:
-        chosen = scripts.get(request.model, default)
-        if chosen is None:
-            return bad_request(f"the loopback script knows no model {request.model!r}")
-        return chosen(request)
 
     return script
 
@@ -77,69 +60,38 @@ def recording(path: Path, variables: Mapping[str, str] | None = None) -> Script:
     return by_turn(turns, side=side)
 
 
+class _Call(msgspec.Struct, forbid_unknown_fields=True):
+    name: str
+    arguments: dict[str, Any] = {}
+
+
+class _Turn(msgspec.Struct, forbid_unknown_fields=True):
+    text: str = ""
+    thinking: str = ""
+    tool_calls: list[_Call] = []
+
+    def reply(self) -> Reply:
+        calls = tuple(ToolCall(call.name, call.arguments) for call in self.tool_calls)
+        return Reply(text=self.text, thinking=self.thinking, tool_calls=calls)
+
+
+class _Recording(msgspec.Struct, forbid_unknown_fields=True):
+    turns: list[_Turn]
+    side: str = "Done."
+
+
 def load_recording(
     path: Path, variables: Mapping[str, str] | None = None
 ) -> tuple[list[Reply], str]:
     """The turns of a recording and its answer to side requests."""
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        text = path.read_text(encoding="utf-8")
+        for name, value in (variables or {}).items():
+            text = text.replace("{{" + name + "}}", json.dumps(value)[1:-1])
+        found = msgspec.json.decode(text, type=_Recording)
+    except (OSError, UnicodeDecodeError, msgspec.DecodeError) as error:
         raise RecordingError(
-            f"{path}: cannot be read as JSON ({error}); write "
+            f"{path}: cannot be read as a recording ({error}); write "
             '{"turns": [{"text": "..."}]}'
         ) from error
-    data = _filled(data, variables or {})
-    if not isinstance(data, dict) or not isinstance(data.get("turns"), list):
-        raise RecordingError(f"{path}: needs an object with a list 'turns'")
-    side = data.get("side", "Done.")
-    if not isinstance(side, str):
-        raise RecordingError(f"{path}: 'side' must be a string, is {side!r}")
-    turns = [_turn(f"{path}: turns[{i}]", t) for i, t in enumerate(data["turns"])]
-    return turns, side
-
-
-def _filled(value: Any, variables: Mapping[str, str]) -> Any:
-    if isinstance(value, str):
-        for name, text in variables.items():
-            value = value.replace("{{" + name + "}}", text)
-        return value
-    if isinstance(value, list):
-        return [_filled(v, variables) for v in value]
-    if isinstance(value, dict):
-        return {k: _filled(v, variables) for k, v in value.items()}
-    return value
-
-
-def _turn(where: str, raw: Any) -> Reply:
-    if not isinstance(raw, dict):
-        raise RecordingError(f"{where}: must be an object, is {raw!r}")
-    unknown = set(raw) - {"text", "thinking", "tool_calls"}
-    if unknown:
-        raise RecordingError(
-            f"{where}: unknown field {min(unknown)!r}; a turn has 'text', "
-            "'thinking' and 'tool_calls'"
-        )
-    texts = {name: raw.get(name, "") for name in ("text", "thinking")}
-    for name, value in texts.items():
-        if not isinstance(value, str):
-            raise RecordingError(f"{where}.{name}: must be a string, is {value!r}")
-    calls = raw.get("tool_calls", [])
-    if not isinstance(calls, list):
-        raise RecordingError(f"{where}.tool_calls: must be a list, is {calls!r}")
-    return Reply(
-        **texts,
-        tool_calls=tuple(
-            _call(f"{where}.tool_calls[{i}]", c) for i, c in enumerate(calls)
-        ),
-    )
-
-
-def _call(where: str, raw: Any) -> ToolCall:
-    match raw:
-        case {"name": str(name), **rest} if set(rest) <= {"arguments"}:
-            given = rest.get("arguments", {})
-            if isinstance(given, dict):
-                return ToolCall(name, given)
-    raise RecordingError(
-        f"{where}: must be {{'name': text, 'arguments': object}}, is {raw!r}"
-    )
+    return [turn.reply() for turn in found.turns], found.side

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from typing import Any, Final
 
 from aiohttp import web
@@ -16,38 +16,42 @@ SHUTDOWN: Final = 0.1
 
 
 class ServerThread:
-    """Serves the application that ``make`` builds, on the loopback interface only.
+    """Serves an application from now on, on the loopback interface only.
 
     Args:
-        port: 0: any free one, kept when the server is opened again.
+        app: What it serves.
+        port: 0: any free one.
+
+    Raises:
+        OSError: The port is taken.
     """
 
-    def __init__(self, make: Callable[[], web.Application], port: int = 0) -> None:
-        self._make = make
-        self._port = port
+    def __init__(self, app: web.Application, port: int = 0) -> None:
         self._loop = asyncio.new_event_loop()
-        self._runner: web.AppRunner | None = None
         self._thread = threading.Thread(
             target=self._loop.run_forever, name="loopback-provider", daemon=True
         )
         self._thread.start()
+        self._runner = web.AppRunner(
+            app,
+            access_log=None,
+            handler_cancellation=True,
+            shutdown_timeout=SHUTDOWN,
+        )
+        try:
+            self._run(self._open(port))
+        except OSError:
+            self.stop()
+            raise
 
     @property
     def port(self) -> int:
-        """The port in use, also while closed."""
-        return self._port
-
-    def open(self) -> None:
-        """Listen; raises ``OSError`` if the port is taken."""
-        self._run(self._open())
-
-    def close(self) -> None:
-        """Stop listening, and drop every connection."""
-        self._run(self._close())
+        """The port in use."""
+        return self._runner.addresses[0][1]
 
     def stop(self) -> None:
-        """Close, and end the thread."""
-        self.close()
+        """Drops every connection, and ends the thread."""
+        self._run(self._runner.cleanup())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -55,23 +59,6 @@ class ServerThread:
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
-    async def _open(self) -> None:
-        runner = web.AppRunner(
-            self._make(),
-            access_log=None,
-            handler_cancellation=True,
-            shutdown_timeout=SHUTDOWN,
-        )
-        await runner.setup()
-        try:
-            await web.TCPSite(runner, HOST, self._port).start()
-        except OSError:
-            await runner.cleanup()
-            raise
-        self._runner = runner
-        self._port = runner.addresses[0][1]
-
-    async def _close(self) -> None:
-        runner, self._runner = self._runner, None
-        if runner is not None:
-            await runner.cleanup()
+    async def _open(self, port: int) -> None:
+        await self._runner.setup()
+        await web.TCPSite(self._runner, HOST, port).start()

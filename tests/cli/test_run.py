@@ -178,7 +178,7 @@ def test_the_iteration_limit_has_its_own_exit_code(run) -> None:
 
 
 def test_an_error_of_the_provider_ends_with_one(run, provider) -> None:
-    provider.faults.always(faults.unauthorized())
+    provider.faults.always(faults.refused(401))
     result = run("--task", "Look around.")
     assert result.exit_code == 1
     assert "rejected the key: Incorrect API key provided" in result.stderr

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -14,20 +13,11 @@ from openhands_tiered_router.loopback.faults import (
     CutStream,
     EmptyAnswer,
     Fault,
-    Hang,
-    HttpError,
-    MalformedChunk,
     Overloaded,
     QuotaExhausted,
-    ResetConnection,
     SlowFirstByte,
-    bad_request,
-    forbidden,
-    not_found,
     rate_limited,
-    server_error,
-    too_large,
-    unauthorized,
+    refused,
 )
 from tests.waiting import wait_until
 
@@ -58,30 +48,16 @@ def post(
 
 
 @wires
-@pytest.mark.parametrize(
-    ("fault", "status"),
-    [
-        (rate_limited(7), 429),
-        (unauthorized(), 401),
-        (forbidden(), 403),
-        (not_found(), 404),
-        (bad_request("no"), 400),
-        (too_large(), 413),
-        (server_error(), 500),
-        (server_error(502), 502),
-        (server_error(503), 503),
-    ],
-)
 def test_a_status_comes_in_the_words_of_its_wire(
-    provider: LoopbackProvider, wire: Wire, fault: HttpError, status: int
+    provider: LoopbackProvider, wire: Wire
 ) -> None:
-    provider.faults.next(fault)
+    provider.faults.next(rate_limited(7))
     response = post(provider, wire)
-    assert response.status_code == status
+    assert response.status_code == 429
     answer = response.json()
-    assert answer["error"]["message"] == fault.message
+    assert answer["error"]["message"] == rate_limited().message
     assert (answer.get("type") == "error") == (wire is Wire.MESSAGES)
-    assert response.headers.get("retry-after") == fault.headers.get("retry-after")
+    assert response.headers["retry-after"] == "7"
     assert post(provider, wire).status_code == 200
 
 
@@ -113,37 +89,6 @@ def test_each_wire_has_its_own_words(
 def test_what_spoils_an_answer_is_no_answer() -> None:
     with pytest.raises(TypeError, match="CutStream"):
         in_words_of(Wire.CHAT, CutStream())
-
-
-@wires
-def test_hanging_answers_never(provider: LoopbackProvider, wire: Wire) -> None:
-    provider.faults.next(Hang())
-    with pytest.raises(httpx.ReadTimeout):
-        post(provider, wire, timeout=0.2)
-    assert provider.charged == ()
-    assert post(provider, wire).status_code == 200
-
-
-@wires
-def test_a_reset_connection_gives_no_answer(
-    provider: LoopbackProvider, wire: Wire
-) -> None:
-    provider.faults.next(ResetConnection())
-    with pytest.raises(httpx.ReadError):
-        post(provider, wire)
-    assert provider.charged == ()
-
-
-@wires
-@pytest.mark.parametrize("stream", [False, True])
-def test_a_slow_first_byte_is_slow_but_right(
-    provider: LoopbackProvider, wire: Wire, stream: bool
-) -> None:
-    provider.faults.next(SlowFirstByte(0.3))
-    start = time.monotonic()
-    assert post(provider, wire, stream=stream).status_code == 200
-    assert time.monotonic() - start >= 0.3
-    assert provider.charged[0].complete
 
 
 @wires
@@ -183,14 +128,6 @@ def test_a_stream_is_cut_after_as_many_events_as_told(
 
 
 @wires
-def test_a_malformed_chunk_is_no_json(provider: LoopbackProvider, wire: Wire) -> None:
-    provider.faults.next(MalformedChunk())
-    with pytest.raises(ValueError, match="Expecting value"):
-        post(provider, wire).json()
-    assert not provider.charged[0].complete
-
-
-@wires
 def test_an_empty_answer_has_no_content(
     provider: LoopbackProvider, wire: Wire, read_events: Reader
 ) -> None:
@@ -206,7 +143,7 @@ def test_an_empty_answer_has_no_content(
 def test_a_script_may_answer_with_a_fault(
     provider: LoopbackProvider, wire: Wire
 ) -> None:
-    provider.script = lambda _: unauthorized()
+    provider.script = lambda _: refused(401)
     assert post(provider, wire).status_code == 401
     provider.script = lambda _: SlowFirstByte(0.01)
     assert post(provider, wire).status_code == 200

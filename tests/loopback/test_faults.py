@@ -45,13 +45,6 @@ def test_always_hits_until_cleared(plan: FaultPlan) -> None:
     assert hits(plan, "a") == [None]
 
 
-def test_clearing_one_model_keeps_the_rest(plan: FaultPlan) -> None:
-    plan.always(Hang(), model="a")
-    plan.always(Overloaded(), model="b")
-    plan.clear(model="a")
-    assert hits(plan, "ab") == [None, Overloaded()]
-
-
 def test_at_counts_the_models_own_calls_if_one_is_named(plan: FaultPlan) -> None:
     plan.at(2, Hang(), model="b")
     plan.at(4, Overloaded())

@@ -171,25 +171,6 @@ def test_a_script_that_raises_is_reported_twice() -> None:
     assert isinstance(caught.value.__cause__, KeyError)
 
 
-def test_connections_are_refused_at_the_same_address(
-    provider: LoopbackProvider,
-) -> None:
-    with httpx.Client(base_url=provider.base_url, timeout=60) as client:
-        body = {"model": "m", "input": "hi"}
-        assert client.post("/responses", json=body).status_code == 200
-        with provider.refusing(), pytest.raises(httpx.ConnectError):
-            client.post("/responses", json=body)
-        assert client.post("/responses", json=body).status_code == 200
-
-
-def test_refusing_needs_a_running_provider() -> None:
-    with (
-        pytest.raises(RuntimeError, match="not running"),
-        LoopbackProvider().refusing(),
-    ):
-        pass
-
-
 def test_a_taken_port_is_an_error_and_leaves_no_thread(
     provider: LoopbackProvider,
 ) -> None:
@@ -221,11 +202,3 @@ def test_many_clients_at_once_are_counted_once_each(
     assert sorted(r.number for r in provider.requests) == list(range(1, 65))
     assert {r.messages[0].text for r in provider.requests} == set(map(str, range(64)))
     assert len(provider.charged) == 64
-
-
-async def test_it_is_an_asynchronous_context_manager_too() -> None:
-    async with LoopbackProvider() as provider, httpx.AsyncClient(timeout=60) as client:
-        url = f"{provider.base_url}/v1/responses"
-        response = await client.post(url, json={"model": "m", "input": "hi"})
-    assert response.json()["output"][0]["content"][0]["text"] == "Done."
-    assert len(provider.requests) == 1

@@ -28,9 +28,9 @@ CHAT = "gpt-4o-mini"
 FAULTS = {
     "rate limit": (faults.rate_limited(30), ErrorKind.RATE_LIMIT),
     "quota": (faults.QuotaExhausted(), ErrorKind.QUOTA),
-    "key": (faults.unauthorized(), ErrorKind.AUTH),
-    "forbidden": (faults.forbidden(), ErrorKind.AUTH),
-    "no such model": (faults.not_found(), ErrorKind.NOT_FOUND),
+    "key": (faults.refused(401), ErrorKind.AUTH),
+    "forbidden": (faults.refused(403), ErrorKind.AUTH),
+    "no such model": (faults.refused(404), ErrorKind.NOT_FOUND),
     "server error": (faults.server_error(500), ErrorKind.OVERLOADED),
     "bad gateway": (faults.server_error(502), ErrorKind.OVERLOADED),
     "unavailable": (faults.server_error(503), ErrorKind.OVERLOADED),
@@ -157,7 +157,7 @@ def test_a_short_retry_after_is_waited_for(world, model: str) -> None:
 def test_a_resting_endpoint_is_a_fallback_of_the_tier_above(world) -> None:
     """Pinned to a tier that asked to wait, while the one above has no key."""
     model = "claude-opus-4-5"
-    world.provider.faults.always(faults.unauthorized(), model=model)
+    world.provider.faults.always(faults.refused(401), model=model)
     router = world.router()
     setup = router._ready()
     setup.health_of(setup.endpoint("complex")).breaker.failed(

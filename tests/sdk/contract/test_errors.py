@@ -75,7 +75,7 @@ def test_a_retry_listeners_error_ends_the_call(world, llm) -> None:
 @pytest.mark.parametrize(
     ("fault", "error"),
     [
-        (faults.unauthorized(), LLMAuthenticationError),
+        (faults.refused(401), LLMAuthenticationError),
         (faults.bad_request("No."), LLMBadRequestError),
         (faults.ContextTooLong(), LLMContextWindowExceedError),
         (faults.rate_limited(None), LLMRateLimitError),
