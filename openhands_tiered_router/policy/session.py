@@ -229,7 +229,7 @@ class SessionState:
             served=tier,
             answered_by=cache_id,
             pace=self.pace.answered(now, waited=self.after_user),
-            **self._gap(cache_id, at - before.requested_at if before else None),
+            **self.gap_of(cache_id, at - before.requested_at if before else None),
         )
         if not usage.prompt:
             return state
@@ -261,7 +261,7 @@ class SessionState:
             return self
         return changed(self, warm={**self.warm, cache_id: before.kept_alive(at)})
 
-    def _gap(self, cache_id: str, seconds: float | None) -> dict[str, Any]:
+    def gap_of(self, cache_id: str, seconds: float | None) -> dict[str, Any]:
         """What changes with a gap of so many seconds; ``None``: there was none."""
         if seconds is None or seconds < 0.0:
             return {}

@@ -1,17 +1,20 @@
 """What routed sessions cost, against the best single model and cache lifetime.
 
     python tests/benchmarks/routing_costs.py SESSIONS CONFIG [TASK_VALUE...]
+    python tests/benchmarks/routing_costs.py SESSIONS CONFIG --under-routed A B C
 
 SESSIONS is a JSON Lines file as for ``tiered-router replay``. Prints, at 1, 10 and 30
 times the recorded times, the cost of the sessions relative to ``complex`` alone with
 the cheaper of five minutes and an hour for the whole of each session (known in
 hindsight), with a 95 % bootstrap interval over sessions; the same relative to
 ``complex`` alone at five minutes; and the share of hard turns that went below
-``complex``. A higher TASK_VALUE, USD, shows what less of that costs.
+``complex``. A higher TASK_VALUE, USD, shows what less of that costs;
+``--under-routed`` looks for the lowest, at each of the three speeds, with which at most
+that share of hard turns goes below, so that two routers can be compared at one.
 """
 
+import argparse
 import random
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +32,10 @@ from openhands_tiered_router.record.replay.sessions import (
 
 SCALES = (1.0, 10.0, 30.0)
 RESAMPLES = 2_000
+VALUES = (0.5, 50.0)
+"""USD between which a task value is looked for, and how often the ratio of the bounds
+is halved: to 1 % of the value."""
+HALVINGS = 9
 
 
 @dataclass(frozen=True)
@@ -62,26 +69,55 @@ def ratio(rows: list[Costs]) -> float:
     return sum(r.routed for r in rows) / sum(r.best for r in rows)
 
 
+def under_routed(rows: list[Costs]) -> float:
+    return sum(r.below for r in rows) / sum(r.hard for r in rows)
+
+
+def report(value: float, scale: float, rows: list[Costs]) -> None:
+    draw = random.Random(0)
+    drawn = (draw.choices(rows, k=len(rows)) for _ in range(RESAMPLES))
+    ordered = sorted(map(ratio, drawn))
+    low, high = ordered[RESAMPLES // 40], ordered[-RESAMPLES // 40]
+    five = sum(r.routed for r in rows) / sum(r.five for r in rows)
+    print(
+        f"{value:g} USD  {scale:4g} x  of best lifetime {ratio(rows):.3f} "
+        f"[{low:.3f}, {high:.3f}]  of five minutes {five:.3f}  "
+        f"under-routed {under_routed(rows):.3f}",
+        flush=True,
+    )
+
+
 def main() -> None:
-    sessions, config = read_sessions(Path(sys.argv[1])), load_config(Path(sys.argv[2]))
-    policy, draw = policy_of(config), random.Random(0)
-    for value in map(float, sys.argv[3:] or (policy.task_value,)):
+    parser = argparse.ArgumentParser()
+    parser.add_argument("sessions", type=Path)
+    parser.add_argument("config", type=Path)
+    parser.add_argument("values", type=float, nargs="*")
+    parser.add_argument("--under-routed", type=float, nargs=3)
+    asked = parser.parse_args()
+    sessions, config = read_sessions(asked.sessions), load_config(asked.config)
+    policy = policy_of(config)
+
+    def run(value: float, scale: float) -> list[Costs]:
         valued = policy.model_copy(update={"task_value": value})
         engine = Engine(tier_set(config), RULES, valued)
-        for scale in SCALES:
-            rows = [costs(engine, session, scale) for session in sessions]
-            resampled = sorted(
-                ratio(draw.choices(rows, k=len(rows))) for _ in range(RESAMPLES)
-            )
-            low, high = resampled[RESAMPLES // 40], resampled[-RESAMPLES // 40]
-            five = sum(r.routed for r in rows) / sum(r.five for r in rows)
-            below = sum(r.below for r in rows) / sum(r.hard for r in rows)
-            print(
-                f"{value:g} USD  {scale:4g} x  of best lifetime {ratio(rows):.3f} "
-                f"[{low:.3f}, {high:.3f}]  of five minutes {five:.3f}  "
-                f"under-routed {below:.3f}",
-                flush=True,
-            )
+        return [costs(engine, session, scale) for session in sessions]
+
+    if asked.under_routed is None:
+        for value in asked.values or (policy.task_value,):
+            for scale in SCALES:
+                report(value, scale, run(value, scale))
+        return
+    for scale, share in zip(SCALES, asked.under_routed, strict=True):
+        low, high = VALUES
+        rows = run(high, scale)
+        for _ in range(HALVINGS):
+            middle = (low * high) ** 0.5
+            tried = run(middle, scale)
+            if under_routed(tried) > share:
+                low = middle
+            else:
+                high, rows = middle, tried
+        report(high, scale, rows)
 
 
 if __name__ == "__main__":

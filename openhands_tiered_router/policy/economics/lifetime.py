@@ -20,6 +20,7 @@ from typing import Final
 
 from openhands_tiered_router.fields import Section
 from openhands_tiered_router.policy.caches import Gaps, WarmPrefix
+from openhands_tiered_router.policy.changed import changed
 from openhands_tiered_router.policy.engine import Draft
 from openhands_tiered_router.policy.outcome import Usage
 from openhands_tiered_router.policy.request import Purpose
@@ -38,10 +39,10 @@ SPREAD: Final = 0.8
 sessions of five agents, .51 to .95."""
 SPREAD_WEIGHT: Final = 10.0
 """Gaps of its own that outweigh that."""
-PACE_WEIGHT: Final = 1.0
-"""Gaps of its own that outweigh the typical one: sessions differ in pace as much as
-turns within one (.7 to .95 against .3 to .75 for the logarithm, and users' machines
-more than that)."""
+PACE_WEIGHT: Final = 0.4
+"""Gaps of its own that outweigh the typical one: ``SPREAD`` squared by the variance of
+paces. Sessions of one agent differ by .3 to .75 in the logarithm; with models and
+machines, which no recording compares, by a factor of 3.5 (1.26) in our judgement."""
 WAITS_LONG: Final = 0.4
 WAITS_WEIGHT: Final = 2.0
 """Chance that a user's answer takes between five minutes and an hour, and the waits
@@ -145,6 +146,11 @@ def buys_hour(session: SessionState, endpoint: Endpoint, *, now: float) -> bool:
     lost = prices.cache_write - prices.cache_read
     if extra <= 0.0:
         return True
+    # The gap that the coming request ends is known too: above all the pause after
+    # which all is written anew.
+    if prefix is not None:
+        ended = session.gap_of(endpoint.cache_id, now - prefix.requested_at)
+        session = changed(session, **ended)
     return chance_of_pause(session, endpoint) * (lost + extra) > extra
 
 
@@ -231,7 +237,7 @@ def _pace(
     session goes on)."""
     gaps = session.gaps.get(endpoint.cache_id, Gaps())
     count = PACE_WEIGHT + gaps.count
-    pace = (PACE_WEIGHT * _typical(session) + gaps.log_sum) / count
+    pace = (PACE_WEIGHT * _typical(session, endpoint) + gaps.log_sum) / count
     freedom = SPREAD_WEIGHT + gaps.count
     spread = math.sqrt((SPREAD_WEIGHT * SPREAD**2 + gaps.spread) / freedom)
     unsure = spread / math.sqrt(count)
@@ -245,12 +251,12 @@ def _pace(
     return middles, spread * _LOGISTIC, goes_on
 
 
-def _typical(session: SessionState) -> float:
-    """Logarithm of the seconds that a turn is expected to take here."""
-    counts = [(g.count, g.log_sum) for g in session.gaps.values()]
-    count = PACE_WEIGHT + sum(n for n, _ in counts)
-    known = PACE_WEIGHT * math.log(TYPICAL_TURN) + sum(total for _, total in counts)
-    return known / count
+def _typical(session: SessionState, endpoint: Endpoint) -> float:
+    """Logarithm of the seconds that a turn is expected to take, by the gaps between
+    requests to other caches; this one's own are weighed by the caller."""
+    others = [g for key, g in session.gaps.items() if key != endpoint.cache_id]
+    known = PACE_WEIGHT * math.log(TYPICAL_TURN) + sum(g.log_sum for g in others)
+    return known / (PACE_WEIGHT + sum(g.count for g in others))
 
 
 def _chance_of_long_wait(session: SessionState) -> float:

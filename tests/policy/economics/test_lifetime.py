@@ -106,3 +106,9 @@ def test_long_prompts_pay_for_the_hour_in_proportion() -> None:
     assert endpoint.prices.long_context is not None
     assert endpoint.prices.long_context.cache_write == pytest.approx(2e-5)
     assert endpoint.cache_ttl == HOUR
+
+
+def test_the_pause_that_a_request_ends_counts() -> None:
+    state, now = after([30.0] * 8)
+    bought = [buys_hour(state, ENDPOINT, now=now + gap) for gap in (30.0, 600.0)]
+    assert bought == [False, True]
