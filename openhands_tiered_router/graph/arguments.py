@@ -49,6 +49,7 @@ _LITERALS: Final = {
     "method_reference": "lambda",
     "instanceof_expression": "boolean",
 }
+_SUFFIXES: Final = {("int", b"l"): "long", ("double", b"f"): "float"}
 _LABELLED: Final = frozenset(
     {"function_declaration", "init_declaration", "protocol_function_declaration"}
 )
@@ -57,10 +58,11 @@ _DECIDING: Final = frozenset(
     ("==", "!=", "<", ">", "<=", ">=", "&&", "||", "!", "===", "!==", "instanceof")
 )
 _MADE: Final = frozenset({"object_creation_expression", "new_expression"})
-_SIMPLE: Final = re.compile(r"(?:[\w$]+(?:\.|::))*([A-Za-z_$][\w$]*)")
+_SIMPLE: Final = re.compile(r"(?:[\w$]+(?:\.|::))*([A-Za-z_$][\w$]*)((?:\[\])*)")
 _VARIABLE: Final = re.compile(r"[A-Za-z_$][\w$]*\Z")
 _FIELD: Final = re.compile(r"[A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*)+\Z")
 _GENERIC: Final = re.compile(r"<.*>", re.DOTALL)
+_DIMENSION: Final = re.compile(r"\s*\[\s*\]")
 _RECEIVER: Final = re.compile(
     r"(?:async )?def \w+\( ?\w+ ?: ?[\"']?(?:(?:typing\.)?[tT]ype\[)?[\"']?(\w+)"
 )
@@ -72,9 +74,9 @@ _SAME: Final = {"string": "String", "bool": "boolean"}
 
 def simple_type(text: str) -> str:
     """Return the simple name of a type, or "" if the text is more than a name."""
-    text = _GENERIC.sub("", text).strip().rstrip("?")
+    text = _DIMENSION.sub("[]", _GENERIC.sub("", text)).strip().rstrip("?")
     match = _SIMPLE.fullmatch(text)
-    return _SAME.get(match[1], match[1]) if match else ""
+    return _SAME.get(match[1], match[1]) + match[2] if match else ""
 
 
 def parameters_of(source: bytes, definition: "Node") -> Texts | None:
@@ -259,14 +261,27 @@ def _argument(source: bytes, node: "Node") -> str:
     if kind in ("parenthesized_expression", "assignment_expression"):
         inner = node.named_children[-1] if node.named_child_count else None
         return _argument(source, inner) if inner else ""
-    if kind in ("binary_expression", "unary_expression"):
+    if kind in ("binary_expression", "unary_expression", "update_expression"):
         return _computed(source, node)
     if kind in ("ternary_expression", "conditional_expression"):
         found = {_argument(source, child) for child in node.named_children[1:]}
         found -= {"'null'"} if len(found) > 1 else set()
         return found.pop() if len(found) == 1 else ""
     if kind in _LITERALS:
-        return f"'{_LITERALS[kind]}'"
+        return f"'{_literal(source, node)}'"
+    if kind == "this":
+        return kind
+    if kind == "array_access":
+        inner = node.child_by_field_name("array")
+        text = _argument(source, inner) if inner else ""
+        return f"{text}[]" if text and not text.startswith("'") else ""
+    if kind == "array_creation_expression":
+        name = simple_type(_text(source, node.child_by_field_name("type")))
+        dimensions = sum(
+            1 if child.type == "dimensions_expr" else _text(source, child).count("[")
+            for child in node.children_by_field_name("dimensions")
+        )
+        return f"'{name}{'[]' * dimensions}'" if name else ""
     if kind in _MADE or kind == "cast_expression":
         made = node.child_by_field_name("type")
         made = made or node.child_by_field_name("constructor")
@@ -283,13 +298,23 @@ def _argument(source: bytes, node: "Node") -> str:
 
 
 def _computed(source: bytes, node: "Node") -> str:
-    """Return the type that an operator gives: a truth value, or a text."""
+    """Return the type that an operator gives: a truth value, a text, or ``a+b``."""
     operator = node.child_by_field_name("operator")
     if operator is not None and operator.type in _DECIDING:
         return "'boolean'"
     parts = [_argument(source, child) for child in node.named_children]
     texts = operator is None or operator.type == "+"
-    return "'String'" if texts and "'String'" in parts else ""
+    if texts and "'String'" in parts:
+        return "'String'"
+    joined = "+".join(parts)
+    return joined if all(parts) and len(joined) <= LONGEST else ""
+
+
+def _literal(source: bytes, node: "Node") -> str:
+    """Return the type of a literal; that of a number may be in its last letter."""
+    kind = _LITERALS[node.type]
+    last = source[node.end_byte - 1 : node.end_byte].lower()
+    return _SUFFIXES.get((kind, last), kind)
 
 
 def _text(source: bytes, node: "Node | None") -> str:

@@ -66,6 +66,8 @@ _MAPPING: Final = {
     ),
 }
 """Methods that give what a closure gives, or an object that holds that."""
+_CHECKS: Final = (b"requireNonNull", b"checkNotNull")
+"""Functions of Java's libraries that give their first argument."""
 _STEP: Final = re.compile(r"\?\.|->|::|\.")
 
 
@@ -96,7 +98,7 @@ def text_of(source: bytes, node: "Node", depth: int = DEPTH) -> str:
         return _member(source, node, depth)
     if kind in CALL_KINDS:
         return _call(source, node, depth)
-    if kind in _MADE:
+    if kind in _MADE or kind == "cast_expression":
         return _made(source, node)
     if kind in _INDEX:
         inner = node.named_child(0)
@@ -160,6 +162,10 @@ def _call(source: bytes, node: "Node", depth: int) -> str:
     if node.type == "method_invocation":
         target = node.child_by_field_name("object")
         name = node.child_by_field_name("name")
+        if name and source[name.start_byte : name.end_byte] in _CHECKS:
+            listed = node.child_by_field_name("arguments")
+            first = listed.named_child(0) if listed else None
+            return text_of(source, first, depth - 1) if first else UNKNOWN
         head = text_of(source, target, depth - 1) + "." if target else ""
         return f"{head}{_leaf(source, name)}()" if name else UNKNOWN
     function = node.child(0)
@@ -202,7 +208,7 @@ def placed(source: bytes, node: "Node", depth: int = DEPTH) -> str:
 
 
 def _made(source: bytes, node: "Node") -> str:
-    """``new A.B<C>(x)``, ``A{x}``: an object of the type that is named."""
+    """``new A.B<C>(x)``, ``A{x}``, ``(A) x``: an object of the type that is named."""
     made = (
         node.child_by_field_name("constructor")
         or node.child_by_field_name("type")

@@ -17,6 +17,11 @@ QUERY: Final = """
  (enum_declaration name: (identifier) @n)
  (record_declaration name: (identifier) @n)
  (annotation_type_declaration name: (identifier) @n)] @d.c
+(field_declaration (variable_declarator
+  (object_creation_expression type: (_) @x (class_body)) @d.c))
+(constant_declaration (variable_declarator
+  (object_creation_expression type: (_) @x (class_body)) @d.c))
+(enum_constant body: (class_body) @d.c)
 (superclass (_) @x)
 (super_interfaces (type_list (_) @x))
 (extends_interfaces (type_list (_) @x))
@@ -32,8 +37,10 @@ QUERY: Final = """
 (import_declaration) @i
 (method_declaration type: (_) @rt)
 (formal_parameter type: (_) @wt name: (identifier) @wv)
-(lambda_expression) @bd
+[(lambda_expression) (type_parameter)] @bd
 (resource type: (_) @wt name: (identifier) @wv)
+(catch_formal_parameter (catch_type . (_) @wt) name: (identifier) @wv)
+(instanceof_expression right: (_) @wt name: (identifier) @wv)
 (enhanced_for_statement type: (_) @wt name: (identifier) @wv)
 (local_variable_declaration type: (_) @wt
   declarator: (variable_declarator name: (identifier) @wv))

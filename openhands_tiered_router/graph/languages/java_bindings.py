@@ -1,10 +1,10 @@
-"""What the parameters of Java's lambdas are bound to."""
+"""What the parameters of Java's lambdas and its type parameters are bound to."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from openhands_tiered_router.graph.expressions import UNKNOWN, text_of
-from openhands_tiered_router.graph.languages.bound import Bound
+from openhands_tiered_router.graph.languages.bound import FOR_GOOD, Bound
 
 
 if TYPE_CHECKING:
@@ -12,11 +12,19 @@ if TYPE_CHECKING:
 
 
 def bindings(source: bytes, node: "Node") -> Iterator[Bound]:
-    """Yield the parameters of a lambda without declared types.
+    """Yield a type parameter's bound, or a lambda's parameters without types.
 
     A lambda mostly gets what the object holds that its method is called on:
     ``orders.stream().map(order -> …)``.
     """
+    if node.type == "type_parameter":
+        name, bound = node.named_children[0], node.named_children[-1]
+        if bound.type == "type_bound":
+            first = bound.named_children[0]
+            yield Bound(
+                f"<{_text(source, name)}>", _text(source, first), False, 0, FOR_GOOD
+            )
+        return
     listed = node.child_by_field_name("parameters")
     if listed is None or listed.type == "formal_parameters":
         return
@@ -28,6 +36,9 @@ def bindings(source: bytes, node: "Node") -> Iterator[Bound]:
     else:
         text = UNKNOWN
     for name in names:
-        word = source[name.start_byte : name.end_byte].decode("utf-8", "replace")
         held = text if text == UNKNOWN else f"{text}[]"
-        yield Bound(word, held, True, node.start_byte, node.end_byte)
+        yield Bound(_text(source, name), held, True, node.start_byte, node.end_byte)
+
+
+def _text(source: bytes, node: "Node") -> str:
+    return source[node.start_byte : node.end_byte].decode("utf-8", "replace")

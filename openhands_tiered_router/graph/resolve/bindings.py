@@ -152,19 +152,22 @@ class Bindings(Modules):
     def _in_package(self, directory: str, name: str, like: str = "") -> str | None:
         """Return the file of a directory that defines a name, or just has it.
 
-        Of several, it is the one with the constraint `like`, or else the first that
-        this host builds.
+        What a file imports is its own. Of several, it is the one with the
+        constraint `like`, or else the first that this host builds.
         """
         self.reads.add((f"dir:{directory}", name))
         homes = self.index.in_package(directory, name)
         defining: list[str] = []
+        having: list[str] = []
         for home in homes:
             symbol = self.read(home, name)
             if symbol is not None and symbol.kind in "fcm":
                 defining.append(home)
+            elif symbol is None or symbol.kind != "i":
+                having.append(home)
         if len(defining) > 1:
             defining.sort(key=lambda home: self._fit(home, like))
-        return next(iter(defining or homes), None)
+        return next(iter(defining or having), None)
 
     def _fit(self, home: str, like: str) -> int:
         constraint = self.outline(home).constraint

@@ -45,7 +45,7 @@ type Locals = dict[tuple[int, str], Variable]
 """(scope, name) to the first binding of a variable in that scope."""
 
 _CLOSURE: Final = re.compile(r"\bFn(?:Mut|Once)?\(((?:[^()]|\([^()]*\))*)\)")
-_WORD: Final = re.compile(r"(?<![\w:'])[A-Z]\w*")
+_WORD: Final = re.compile(r"(?<![\w:'.])[A-Z]\w*")
 _SIMPLE: Final = re.compile(r"[A-Za-z_$][\w$.]*\Z")
 
 
@@ -143,7 +143,7 @@ def _definitions(facts: FileFacts, local: Locals) -> Iterator[tuple[str, Symbol]
         if definition.kind == NodeKind.FUNCTION:
             result = results.get(key) or returns(facts, index, local)
             if bounds and result:
-                result = _bounded(result, key, bounds)
+                result = _returned(result, key, bounds)
             results[key] = result
             alike = twins.get(key, ())
             yield key, Symbol("f", name, result, hidden=inner, twins=alike)
@@ -262,7 +262,7 @@ def _bounds(facts: FileFacts, local: Locals) -> dict[tuple[str, str], str]:
     Rust often binds them in the ``impl`` blocks only, under the same name.
     """
     found: dict[tuple[str, str], str] = {}
-    if facts.language != "rust":
+    if facts.language not in ("java", "rust"):
         return found
     bounds = [v for v in local.values() if v.scope >= 0 and v.name.startswith("<")]
     if not bounds:
@@ -298,6 +298,15 @@ def _bounded(text: str, name: str, bounds: dict[tuple[str, str], str]) -> str:
         return bounds.get((name, word[0])) or bounds.get((owner, word[0])) or word[0]
 
     return _WORD.sub(trait, text)
+
+
+def _returned(result: str, name: str, bounds: dict[tuple[str, str], str]) -> str:
+    """Write bounds into a result; ``B`` of ``class A<B extends A<B>>`` is ``Self``."""
+    owner = name.rpartition(".")[0]
+    own = owner.rpartition(".")[2]
+    if own and bounds.get((owner, result), "").partition("<")[0] == own:
+        return "Self"
+    return _bounded(result, name, bounds)
 
 
 def _owner(facts: FileFacts, variable: Variable) -> str | None:

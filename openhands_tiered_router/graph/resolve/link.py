@@ -27,9 +27,16 @@ from openhands_tiered_router.graph.model import (
     path_of,
 )
 from openhands_tiered_router.graph.resolve.index import Index, Key, directory_of
+from openhands_tiered_router.graph.resolve.interface import enclosing_type
 from openhands_tiered_router.graph.resolve.modules import PACKAGE
 from openhands_tiered_router.graph.resolve.names import Names
-from openhands_tiered_router.graph.resolve.overloads import FINAL, UNIVERSAL, USUAL
+from openhands_tiered_router.graph.resolve.overloads import (
+    FINAL,
+    SUPER,
+    UNIVERSAL,
+    USUAL,
+    computed,
+)
 from openhands_tiered_router.graph.resolve.scopes import Scopes
 from openhands_tiered_router.graph.texts import ITEMS, NATIVE, WRAPPED, bare
 
@@ -244,25 +251,48 @@ class _File(Scopes):
             count = tuple(map(_untyped, call.arguments))
             meant = self.names.overloads(target, count, typed=False) or meant
             if len(meant) > 1:
-                types = tuple(self._argument(call.scope, a) for a in call.arguments)
+                types = tuple(self._kinds_of(call.scope, a) for a in call.arguments)
                 meant = self.names.overloads(target, types)
         if len(meant) > 1:
             confidence = min(confidence, ONE_OF_TWINS)
         for node in meant:
             self._add(call.scope, node, _CALLS, confidence)
 
+    def _kinds_of(self, scope: int, text: str) -> str:
+        """Return the name of an argument's type, and those of what that inherits."""
+        name = self._argument(scope, text)
+        if not name[:1].isupper() or name.endswith("]") or self.language.name != "java":
+            return name
+        found = self.types(scope, name)
+        lineage = self.names.lineage(found[0]) if found else None
+        above = (node.rpartition("::")[2].partition("#")[0] for node in lineage or ())
+        kinds = [name, *(kind.rpartition(".")[2] for kind in above)]
+        return SUPER.join(dict.fromkeys(kinds))
+
     def _argument(self, scope: int, text: str) -> str:
         """Return the simple name of an argument's type, "" if it is unknown."""
-        if not text or text == "*" or text.startswith("'"):
-            return text.strip("'")
+        if not text or text == "*":
+            return text
         label, colon, rest = text.partition(":")
         if colon:
             return f"{label}:{self._argument(scope, rest)}"
+        if "+" in text:
+            return computed([self._argument(scope, part) for part in text.split("+")])
+        if text.startswith("'"):
+            return text.strip("'")
+        if text == "this":
+            return (enclosing_type(self.facts, scope) or "").rpartition(".")[2]
+        if text.endswith("[]"):
+            held = self._argument(scope, text[:-2])
+            return held[:-2] if held.endswith("[]") else ""
         if text.endswith("()"):
             return self._result(scope, text[:-2].split("."))
         if "." in text:
             *before, name = text.split(".")
+            if before == ["StandardCharsets"]:
+                return "Charset"
             return self._field(self.owner(scope, before), name)
+        inside = scope
         while True:
             variable = self.variables.get((scope, text))
             if variable is not None:
@@ -272,7 +302,8 @@ class _File(Scopes):
                 small = variable.is_value and not name[:1].isupper()
                 return "" if made or small else name
             if scope < 0:
-                return ""
+                own = enclosing_type(self.facts, inside)
+                return self._field(f"{self.path}::{own}", text) if own else ""
             scope = self.parents[scope]
 
     def _field(self, owner: str | None, name: str) -> str:
@@ -282,7 +313,10 @@ class _File(Scopes):
             symbol = self.names.read(path_of(node), key)
             if symbol is not None and symbol.kind == "v" and not symbol.is_value:
                 return simple_type(symbol.text)
-        return ""
+        # an enumeration's constant is one of its objects
+        if owner is None or not name.isupper() or not self.names.is_type(owner):
+            return ""
+        return owner.rpartition("::")[2].rpartition(".")[2]
 
     def _result(self, scope: int, parts: list[str]) -> str:
         """Return the simple name of the type that a call declares to give."""

@@ -48,19 +48,29 @@ class Members(RustNames):
             found = self.in_modules(path, outer, token[0])
             if found is not None:
                 return found
-        node = self.walk(path, re.split(r"\.|::", token[0])) if token else None
+        node = None
+        if token and outer and self._is_jvm(path):
+            node = self.nested(f"{path}::{outer}", token[0])
+        if token and node is None:
+            node = self.walk(path, re.split(r"\.|::", token[0]))
         return node if node and self.is_type(node) else None
 
     @tabled
     def lineage(self, node: str) -> tuple[str, ...]:
-        """Return a class and all it inherits from, breadth first."""
-        found = {node: None}
+        """Return a class and all it inherits from, breadth first.
+
+        On the JVM, the classes come before the interfaces: they are depth first, as
+        what a class extends is declared before what it implements.
+        """
+        deep = self._is_jvm(path_of(node))
+        found: dict[str, None] = {}
         waiting = [node]
         while waiting:
-            for base in self.bases(waiting.pop(0)) or ():
-                if base not in found:
-                    found[base] = None
-                    waiting.append(base)
+            owner = waiting.pop(0)
+            if owner not in found:
+                found[owner] = None
+                bases = self.bases(owner) or ()
+                waiting = [*bases, *waiting] if deep else [*waiting, *bases]
         return tuple(found)
 
     @tabled
@@ -100,14 +110,24 @@ class Members(RustNames):
         for base in (lineage or ())[1:]:
             inherited = self._own(base, name)
             homes += [(path_of(base), inherited[1])] if inherited else []
+        best = -1
+        meant: list[str] = []
+        overridden: set[Texts | None] = set()
         for home, found in homes:
-            twins = found.twins
+            if meant and not strict:
+                break  # elsewhere than on the JVM, a name hides those inherited
             if typed:
-                names = chosen(twins, arguments, strict=strict)
-            else:
-                names = applicable(twins, arguments)
-            if names:
-                return tuple(f"{home}::{name}" for name in names)
+                worth, names = chosen(found.twins, arguments, strict=strict)
+                if names and worth > best:
+                    best, meant = worth, [f"{home}::{name}" for name in names]
+                continue
+            taking = applicable(found.twins, arguments)
+            meant += [
+                f"{home}::{n}" for n, listed in taking if listed not in overridden
+            ]
+            overridden.update(listed for _, listed in taking)
+        if meant:
+            return tuple(meant)
         # which of them is called is open, as the rest of the language is
         return tuple(f"{path}::{name}" for name, _ in symbol.twins)
 
@@ -131,6 +151,16 @@ class Members(RustNames):
         home = self._in_package(directory_of(path), key)
         symbol = self.read(home, key) if home else None
         return (home, symbol) if home and symbol else None
+
+    def nested(self, node: str, name: str) -> str | None:
+        """Return a type that a class, or one around it, has or inherits."""
+        path, _, owner = node.partition("::")
+        while owner:
+            found = self.member(f"{path}::{owner}", name)
+            if found is not None and self.is_type(found):
+                return found
+            owner = owner.rpartition(".")[0]
+        return None
 
     def in_modules(self, path: str, owner: str, name: str) -> str | None:
         """Return a type that a Rust name means in one of the modules of a file."""

@@ -344,9 +344,8 @@ class Names(Members):
             found = self.in_modules(path, owner, text)
             if found is not None:
                 return found
-        while nested and token and owner and "." not in token[0]:
-            found = self.member(f"{path}::{owner}", token[0])
-            if found is not None and self.is_type(found):
+        if nested and token and "." not in token[0]:
+            found = self.nested(f"{path}::{owner}", token[0])
+            if found is not None:
                 return found
-            owner = owner.rpartition(".")[0]
         return self.type_of(path, text)

@@ -41,6 +41,8 @@ _OF: Final = {
     **{kind: frozenset({"char"}) for kind in ("int", "long", "float", "double")},
 }
 """What converts to a type unasked, beyond `_WIDER` and boxing."""
+SUPER: Final = "<"
+"""Between the name of an argument's type and those of what it inherits."""
 _COLLECTIONS: Final = ("List", "Set", "Queue", "Deque", "Collection")
 _KINDS: Final = {
     "Iterable": _COLLECTIONS,
@@ -61,19 +63,25 @@ UNIVERSAL: Final = {
     "isEmpty": "boolean",
     "hashCode": "int",
 }
+"""What methods that every object has give, in any language with overloads."""
 USUAL: Final = {
     **dict.fromkeys(["length", "size", "indexOf", "compareTo", "compare"], "int"),
     **{f"{kind}Value": kind for kind in (*_BOXES, "char")},
     **dict.fromkeys(["lineSeparator", "format", "join", "concat", "replace"], "String"),
     **dict.fromkeys(["contains", "startsWith", "endsWith", "hasNext"], "boolean"),
     **{"charAt": "char", "toPath": "Path", "toFile": "File", "asList": "List"},
+    **{"getBytes": "byte[]", "toByteArray": "byte[]", "toCharArray": "char[]"},
+    **dict.fromkeys(["getName", "getMessage", "getString", "getProperty"], "String"),
+    **dict.fromkeys(["getSimpleName", "name", "readLine"], "String"),
+    **{"parseInt": "int", "parseLong": "long", "currentTimeMillis": "long"},
 }
 """What methods of Java's own types give, where the workspace has none."""
-"""What methods that every object has give, in any language with overloads."""
 _TEXTS: Final = frozenset({"String", "CharSequence", "char", "Character", "Char"})
 _TRUTHS: Final = frozenset({"boolean", "Boolean"})
 _CLASSES: Final = frozenset({"Class", "Type", "KClass"})
 _PRIMITIVE: Final = frozenset((*_WIDER, "boolean", "char"))
+_PRIMITIVE_ARRAYS: Final = frozenset(f"{kind}[]" for kind in _PRIMITIVE)
+_PROMOTED: Final = {"byte": "int", "short": "int", "char": "int"}
 _UNTYPED: Final = {
     "null": _PRIMITIVE,
     "lambda": _PRIMITIVE | _NUMBERS | _TEXTS | _TRUTHS | _CLASSES,
@@ -83,34 +91,42 @@ _CLOSED: Final = (_NUMBERS, _TEXTS, _TRUTHS, _CLASSES)
 """An argument of one of these groups is never taken by a parameter of another."""
 
 
+def computed(parts: list[str]) -> str:
+    """Return the type of a sum of arguments of some types, "" if that is open."""
+    if "String" in parts:
+        return "String"
+    numbers = [_PROMOTED.get(part, part) for part in parts]
+    if not all(part in _WIDER for part in numbers):
+        return ""
+    return max(numbers, key=_WIDER.index)
+
+
 def chosen(
     twins: Iterable[Twin], arguments: Texts, *, strict: bool = False
-) -> tuple[str, ...]:
+) -> tuple[int, tuple[str, ...]]:
     """Return the definitions that a call may mean, by number and type of arguments.
 
     Args:
         twins: The definitions of the name.
         arguments: Simple names of types, "" for an unknown one, ``*`` for any
-            number of arguments.
+            number of arguments; `SUPER` may add what a type inherits.
         strict: Whether the language converts nothing to a type of the workspace
             unasked, as Java.
 
     Returns:
-        One name where the choice is clear, none where no definition takes such
-        arguments.
+        How well they fit, and one name where the choice is clear, none where no
+        definition takes such arguments.
     """
     worths = [(name, _worth(listed, arguments, strict)) for name, listed in twins]
     best = max((worth for _, worth in worths), default=-1)
     if best < 0:
-        return ()
-    return tuple(name for name, worth in worths if worth == best)
+        return best, ()
+    return best, tuple(name for name, worth in worths if worth == best)
 
 
-def applicable(twins: Iterable[Twin], arguments: Texts) -> tuple[str, ...]:
+def applicable(twins: Iterable[Twin], arguments: Texts) -> list[Twin]:
     """Return the definitions that take as many arguments, whatever their types."""
-    return tuple(
-        name for name, listed in twins if _worth(listed, arguments, False) >= 0
-    )
+    return [twin for twin in twins if _worth(twin[1], arguments, False) >= 0]
 
 
 def _worth(parameters: Texts | None, arguments: Texts, strict: bool) -> int:
@@ -166,6 +182,10 @@ def _fit(parameter: str, argument: str, strict: bool = False) -> int:
         return 0
     if parameter == argument:
         return _EXACT
+    argument, *above = argument.split(SUPER)
+    if parameter == argument or parameter in above and parameter not in _ANYTHING:
+        nearness = _EXACT - above.index(parameter) - 1 if parameter in above else _EXACT
+        return max(_NAMED, nearness)
     if argument in _UNTYPED:
         # where there is a functional type, too, that is preferred to a type variable
         variable = argument == "lambda" and len(parameter) == 1
@@ -175,7 +195,7 @@ def _fit(parameter: str, argument: str, strict: bool = False) -> int:
         return _EXACT - wider if wider > 0 else -1
     if parameter in _ANYTHING or len(parameter) == 1:
         return 0
-    if strict and (parameter in FINAL or argument in FINAL):
+    if strict and len(argument) > 1 and (_is_final(parameter) or _is_final(argument)):
         return _converted(parameter, argument)
     if _is_like(argument, parameter):
         return _NAMED
@@ -186,11 +206,19 @@ def _fit(parameter: str, argument: str, strict: bool = False) -> int:
     return 0
 
 
+def _is_final(kind: str) -> bool:
+    """Whether no other type of Java is of this one, except for arrays of objects."""
+    return kind in FINAL or kind.endswith("[]")
+
+
 def _converted(parameter: str, argument: str) -> int:
     """Return how well a type of Java fits that is not extended: by boxing, or not."""
     if _BOXES.get(argument) == parameter or _BOXES.get(parameter) == argument:
         return _BOXED
     is_text = argument == "String" and parameter == "CharSequence"
+    if parameter.endswith("[]") and argument.endswith("[]"):
+        of_objects = not {parameter, argument} & _PRIMITIVE_ARRAYS
+        return _fit(parameter[:-2], argument[:-2]) if of_objects else -1
     return _NAMED if is_text or argument in _OF.get(parameter, ()) else -1
 
 

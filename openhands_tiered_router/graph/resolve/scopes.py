@@ -22,9 +22,9 @@ from openhands_tiered_router.graph.resolve.interface import (
     local_variables,
     own_names,
 )
-from openhands_tiered_router.graph.resolve.names import Names
+from openhands_tiered_router.graph.resolve.names import TOKENS, Names
 from openhands_tiered_router.graph.resolve.rust import NATIVES
-from openhands_tiered_router.graph.texts import NATIVE, WRAPPED, bare
+from openhands_tiered_router.graph.texts import NATIVE, TOKEN, WRAPPED, bare
 
 
 _FOREIGN: Final = (NATIVE, WRAPPED)
@@ -64,7 +64,7 @@ class Scopes:
         self.ids = [facts.node_id(index) for index in range(len(facts.definitions))]
         self.parents = [definition.parent for definition in facts.definitions]
         self.variables: Locals = local_variables(facts)
-        self.generic = self.language.name == "rust" and any(
+        self.generic = self.language.name in ("java", "rust") and any(
             name.startswith("<") for _, name in self.variables
         )
         """Whether any type parameter has a bound."""
@@ -98,10 +98,18 @@ class Scopes:
         return entry.module[len("super") :].removeprefix("::")
 
     def types(self, scope: int, text: str) -> list[str]:
-        local = self.local(scope, text.strip("\"' *&").partition("<")[0])
+        name = text.strip("\"' *&").partition("<")[0].partition("[")[0]
+        local = self.local(scope, name)
         if local is not None:
             return [local]
-        return self.names.types_in(self.path, text)
+        trait = self.bound(scope, name)
+        found = self.names.types_in(self.path, trait or text)
+        own = enclosing_type(self.facts, scope)
+        if not found and own and self.language.family == "jvm":
+            for token in TOKEN.findall(text)[:TOKENS]:
+                nested = self.names.nested(f"{self.path}::{own}", token)
+                found += [nested] if nested else []
+        return found
 
     def local(self, scope: int, name: str) -> str | None:
         """Return what a name means inside of a function, as a node."""
@@ -203,6 +211,8 @@ class Scopes:
             if given is not None:
                 return given, parts[2:], True
             return self.enclosing(scope, first), parts[1:], True
+        if parts[1:2] == ["this"]:  # Outer.this of Java
+            return next(iter(self.types(scope, first)), None), parts[2:], True
         trait = self.bound(scope, first) if first[:1].isupper() else ""
         if trait:
             return self.declared(scope, trait), parts[1:], True
@@ -214,7 +224,24 @@ class Scopes:
                     node = self.names.applied(node, parts[0], called_only=True)
                 return node, parts[1:], True
             at = self.parents[at]
+        if self.language.overloads and self.language.own_members:
+            return self.inherited(scope, parts)
         return None, parts, False
+
+    def inherited(
+        self, scope: int, parts: list[str]
+    ) -> tuple[str | None, list[str], bool]:
+        """Return the same for a member that a class around inherits."""
+        first = bare(parts[0])
+        if parts[0] != first:
+            node = self.own_member(scope, first)
+            made = node and node.rpartition("::")[2].partition("#")[0]
+            if node is None or f".{made}".endswith(f".{first}.{first}"):  # constructor
+                return None, parts, False
+            return self.names.applied(node, parts[0]), parts[1:], True
+        own = enclosing_type(self.facts, scope)
+        node = self.names.attribute(f"{self.path}::{own}", first) if own else None
+        return node, parts[1:] if node else parts, node is not None
 
     def local_value(
         self, scope: int, name: str, here: bool, is_path: bool

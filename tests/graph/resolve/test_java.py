@@ -130,3 +130,78 @@ def test_a_constructor_does_not_hide_its_class(graph_of):
     }
     for source in ("U.Inner.made", "U.U"):
         assert (f"U.java::{source}", "U.java::U.Inner.one") in found
+
+
+KINDS = """class Base<B extends Base<B>> {
+    protected Part part;
+    protected Part part() { return part; }
+    B with(int a) { return null; }
+    static class Part { void turn() {} }
+    void take(byte[] a) {}
+    void take(String a) {}
+    void take(Part a) {}
+    void take(long a) {}
+}
+interface Turns { void turn(); default Part more() { return null; } }
+class Made extends Base<Made> {
+    void own() {}
+    private static final Turns NONE = new Turns() { public void own() {} };
+}
+class Bolt extends Base.Part {}
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "callees"),
+    [
+        ("void f() { part().turn(); }", {"Base.part", "Base.Part.turn"}),
+        ("void f() { part.turn(); }", {"Base.Part.turn"}),
+        ("void f(Part p) { p.turn(); }", {"Base.Part.turn"}),
+        ("void f(Object o) { ((Made) o).own(); }", {"Made.own"}),
+        ("void f(Made m) { m.with(1).own(); }", {"Base.with", "Made.own"}),
+        ("<T extends Made> void f(T t) { t.own(); }", {"Made.own"}),
+        ("void f(Object o) { take((byte[]) o); }", {"Base.take"}),
+        ("void f(byte[] a) { take(a[0]); }", {"Base.take#3"}),
+        ("void f(String a) { take(a + 1); }", {"Base.take#1"}),
+        ("void f(Bolt b) { take(b); }", {"Base.take#2"}),
+        ("void f(int a) { take(a * 2 + 1L); }", {"Base.take#3"}),
+        ("void f() { U.this.part.turn(); }", {"Base.Part.turn"}),
+        ("void f() { try { } catch (Fail e) { e.own(); } }", {"Fail.own"}),
+        ("void f(Object o) { if (o instanceof Made m) m.own(); }", {"Made.own"}),
+        ("void f(Made m) { Objects.requireNonNull(m).own(); }", {"Made.own"}),
+    ],
+)
+def test_what_a_class_inherits(tmp_path, body, callees):
+    fail = "class Fail extends Exception { void own() {} }"
+    (tmp_path / "Kinds.java").write_text(KINDS)
+    (tmp_path / "U.java").write_text(f"class U extends Base<U> {{ {body} }}\n{fail}")
+    graph = build_graph(tmp_path, persistent=False, workers=0)
+    found = {
+        edge.target.partition("::")[2]
+        for edge in graph.edges_from("U.java")
+        if edge.kinds & EdgeKind.CALLS and edge.confidence >= 0.95
+    }
+    assert found == callees
+
+
+def test_classes_come_before_interfaces_and_imports_stay_their_files_own(tmp_path):
+    files = {
+        "a/A.java": "package a; interface A { int size(); }",
+        "a/B.java": "package a; abstract class B implements A { public int size() {} }",
+        "a/C.java": "package a; class C extends B implements A { }",
+        "a/U.java": "package a; class U { int f(C c) { return c.size(); } }",
+        "a/V.java": "package a; import b.Thing; class V { }",
+        "a/W.java": "package a; class W { int f(Thing t) { return t.get(); } }",
+        "b/Thing.java": "package b; public class Thing { public int get() {} }",
+    }
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(content)
+    graph = build_graph(tmp_path, persistent=False, workers=0)
+    sure = {
+        edge.target
+        for path in ("a/U.java", "a/W.java")
+        for edge in graph.edges_from(path)
+        if edge.kinds & EdgeKind.CALLS and edge.confidence >= 0.95
+    }
+    assert sure == {"a/B.java::B.size"}

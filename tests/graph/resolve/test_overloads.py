@@ -171,12 +171,27 @@ def test_a_change_of_parameters_links_callers_anew(tmp_path):
 
 def test_choice_by_type():
     twins = (("f", ("long",)), ("f#1", ("Number",)), ("f#2", ("String",)))
-    assert chosen(twins, ("int",)) == ("f",)
-    assert chosen(twins, ("String",)) == ("f#2",)
-    assert chosen(twins, ("Integer",)) == ("f", "f#1")
-    assert chosen(twins, ("",)) == ("f", "f#1", "f#2")
-    assert chosen(twins, ()) == ()
-    assert chosen((("f", None),), ("int", "int")) == ("f",)
+    assert chosen(twins, ("int",))[1] == ("f",)
+    assert chosen(twins, ("String",))[1] == ("f#2",)
+    assert chosen(twins, ("Integer",))[1] == ("f", "f#1")
+    assert chosen(twins, ("",))[1] == ("f", "f#1", "f#2")
+    assert chosen(twins, ())[1] == ()
+    assert chosen((("f", None),), ("int", "int"))[1] == ("f",)
+
+
+@pytest.mark.parametrize(
+    ("argument", "names"),
+    [
+        ("byte[]", ("f",)),
+        ("String[]", ("f#1",)),
+        ("Cat<Animal", ("f#2",)),
+        ("char", ()),
+        ("T", ("f", "f#1", "f#2")),
+    ],
+)
+def test_choice_among_arrays_and_supertypes(argument, names):
+    twins = (("f", ("byte[]",)), ("f#1", ("Object[]",)), ("f#2", ("Animal",)))
+    assert chosen(twins, (argument,), strict=True)[1] == names
 
 
 def test_swift_labels(calls):
