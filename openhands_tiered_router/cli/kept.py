@@ -57,8 +57,7 @@ def found_id(directory: Path, text: str, option: str = "--resume") -> UUID:
         click.BadParameter: None does, or several do.
     """
     wanted = text.replace("-", "").lower()
-    places = (directory, directory / "sandboxed")
-    names = {p.name for place in places if place.is_dir() for p in place.iterdir()}
+    names = [p.name for p in directory.iterdir()] if directory.is_dir() else []
     found = sorted(n for n in names if _is_id(n) and n.startswith(wanted))
     if len(found) == 1 and wanted:
         return UUID(found[0])

@@ -51,9 +51,6 @@ class Issue:
 
     title: str = ""
     body: str
-    author: str = ""
-    labels: tuple[str, ...] = ()
-    """As they stand, whoever set them."""
 
     @property
     def text(self) -> str:
