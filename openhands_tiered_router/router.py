@@ -47,8 +47,7 @@ from openhands_tiered_router.sdk.reload import (
     live_config,
     newest_version,
 )
-from openhands_tiered_router.sdk.rules import read_tables
-from openhands_tiered_router.sdk.setup import RouterSetup
+from openhands_tiered_router.sdk.setup import RouterSetup, read_tables
 from openhands_tiered_router.sdk.tiered_llm import TieredLLM, TierName
 from openhands_tiered_router.sdk.verification import (
     not_worth_another_try as not_worth,

@@ -6,8 +6,11 @@ from typing import Annotated
 
 from pydantic import Field
 
-from openhands_tiered_router.calls.settings import BreakerSettings, DispatchSettings
-from openhands_tiered_router.calls.state.settings import StateSettings
+from openhands_tiered_router.calls.settings import (
+    BreakerSettings,
+    DispatchSettings,
+    StateSettings,
+)
 from openhands_tiered_router.fields import Number, Section
 from openhands_tiered_router.graph.settings import GraphSettings
 from openhands_tiered_router.guards.budget.limits import Budgets

@@ -17,7 +17,6 @@ from openhands.sdk.llm import LLMResponse
 from openhands.sdk.llm.exceptions import LLMNoResponseError
 
 from openhands_tiered_router.calls.admission import admitted, ask, permitted
-from openhands_tiered_router.calls.call import CallFacts
 from openhands_tiered_router.calls.errors import (
     CallbackFailed,
     is_final,
@@ -29,12 +28,12 @@ from openhands_tiered_router.calls.errors import (
     retry_after,
     sdk_error,
 )
+from openhands_tiered_router.calls.health.breaker import Permit
 from openhands_tiered_router.calls.health.endpoint import EndpointHealth
 from openhands_tiered_router.calls.health.limiter import Ticket
-from openhands_tiered_router.calls.health.transitions import Permit
 from openhands_tiered_router.calls.settings import DispatchSettings
 from openhands_tiered_router.calls.steps import Pause, Reply, Send, Step, Steps
-from openhands_tiered_router.calls.watch import BreakerChange, Watch
+from openhands_tiered_router.calls.watch import BreakerChange, CallFacts, Watch
 from openhands_tiered_router.policy.fleet import Health
 from openhands_tiered_router.policy.outcome import Attempt, ErrorKind
 from openhands_tiered_router.redaction import redacted

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from openhands_tiered_router.fields import Count, Number, Seconds, Section
+from openhands_tiered_router.fields import Count, Number, Seconds, Section, fault
 
 
 class DispatchSettings(Section):
@@ -54,3 +54,28 @@ class BreakerSettings(Section):
     """The same after an error that waiting does not cure: key, credit, no model."""
     success_threshold: Annotated[Count, Field(ge=1, le=100)] = 1
     """Good probes in a row, one at a time, after which all calls go there again."""
+
+
+type Backend = Literal["memory", "sqlite", "redis"]
+
+
+class StateSettings(Section):
+    """Where processes share what they count: budgets, breakers, limits.
+
+    Holds no secret: the variable that ``url_env`` names may.
+    """
+
+    backend: Backend | None = None
+    """memory (this process), sqlite (this machine) or redis (all machines). ``None``:
+    memory, but SQLite for budgets, so that they survive a restart."""
+    path: str | None = Field(default=None, min_length=1)
+    """SQLite file; by default in the user's state directory."""
+    url_env: str | None = Field(default=None, min_length=1)
+    """Environment variable with the ``redis://`` or ``rediss://`` URL."""
+
+    @model_validator(mode="after")
+    def _check_place(self) -> Self:
+        if self.backend == "redis" and self.url_env is None:
+            remedy = 'Name the variable with the URL: url_env = "REDIS_URL"'
+            raise fault("needs url_env for the redis backend", remedy)
+        return self

@@ -17,9 +17,9 @@ from openhands_tiered_router.calls import clock, folding
 from openhands_tiered_router.calls.errors import kind_of, retry_after
 from openhands_tiered_router.calls.fleet import SessionRecord
 from openhands_tiered_router.calls.flow import Call
+from openhands_tiered_router.calls.health.breaker import Permit
 from openhands_tiered_router.calls.health.endpoint import EndpointHealth
-from openhands_tiered_router.calls.health.transitions import Permit
-from openhands_tiered_router.calls.state.settings import StateSettings
+from openhands_tiered_router.calls.settings import StateSettings
 from openhands_tiered_router.calls.state.stores import durable_store_for
 from openhands_tiered_router.calls.steps import Blocking, Reply, Step
 from openhands_tiered_router.gateway.answers import Answer, Answers

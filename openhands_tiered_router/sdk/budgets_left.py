@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 
+from openhands_tiered_router.calls.settings import StateSettings
 from openhands_tiered_router.calls.state.degrading import DegradingStore
-from openhands_tiered_router.calls.state.settings import StateSettings
 from openhands_tiered_router.calls.state.stores import durable_store_for
 from openhands_tiered_router.guards.budget import ledger
 from openhands_tiered_router.guards.budget.limits import MEASURES, NANO, Budget

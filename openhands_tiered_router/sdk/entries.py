@@ -7,12 +7,13 @@ import inspect
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Self, cast
+from typing import Any, Final, Self, cast
 
 from openhands.sdk.llm import LLM, LLMResponse, Message
 from openhands.sdk.llm.call_context import LLMCallContext
 from openhands.sdk.tool import ToolDefinition
 
+from openhands_tiered_router.policy.request import Purpose
 from openhands_tiered_router.tiers import Tier
 
 
@@ -103,3 +104,18 @@ def _arguments(api: Api, bound: inspect.BoundArguments) -> CallArguments:
     extra = dict(given.pop("kwargs", {}))
     extra |= {name: given.pop(name) for name in given.keys() - _OURS}
     return CallArguments.of(api, extra, **given)
+
+
+ASK_AGENT_USAGE_ID: Final = "ask-agent-llm"
+"""Usage id that the SDK gives the copy which answers ``conversation.ask_agent``."""
+
+
+def purpose_of(
+    session_id: str | None, tools: Sequence[ToolDefinition], usage_id: str
+) -> Purpose:
+    """Why a call is made: an agent's step always offers tools, side requests none."""
+    if session_id is None:
+        return Purpose.SINGLE
+    if usage_id == ASK_AGENT_USAGE_ID:
+        return Purpose.ASK
+    return Purpose.TURN if tools else Purpose.SIDE

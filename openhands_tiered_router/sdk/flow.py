@@ -5,25 +5,23 @@ from __future__ import annotations
 import inspect
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Final
 
 import httpx
 from openhands.sdk.llm import LLM, LLMResponse, Message
 from openhands.sdk.llm.call_context import resolve_llm_call_context
 from openhands.sdk.llm.exceptions import LLMNoResponseError, LLMTimeoutError
-from openhands.sdk.tool import ToolDefinition
 
 from openhands_tiered_router.calls import clock
-from openhands_tiered_router.calls.call import CallFacts
 from openhands_tiered_router.calls.deadline import Deadline
 from openhands_tiered_router.calls.errors import CallbackFailed, scrub
 from openhands_tiered_router.calls.failover import Failover
-from openhands_tiered_router.calls.fleet import RoutedCall
 from openhands_tiered_router.calls.flow import Call
 from openhands_tiered_router.calls.steps import Reply, Send, Step, Steps
-from openhands_tiered_router.calls.watch import BreakerChange
+from openhands_tiered_router.calls.watch import BreakerChange, CallFacts
 from openhands_tiered_router.policy.decision import Decision
 from openhands_tiered_router.policy.economics.lifetime import hour_effect
 from openhands_tiered_router.policy.outcome import Attempt, Outcome, Usage
@@ -34,14 +32,17 @@ from openhands_tiered_router.sdk import (
     caching,
     histories,
     messages as sdk_messages,
-    usage,
 )
-from openhands_tiered_router.sdk.answers import fault_of, is_unfinished
-from openhands_tiered_router.sdk.entries import CallArguments
-from openhands_tiered_router.sdk.secrets import known_secrets, of_endpoints
+from openhands_tiered_router.sdk.answers import (
+    cost_of,
+    fault_of,
+    is_unfinished,
+    usage_of,
+)
+from openhands_tiered_router.sdk.entries import CallArguments, purpose_of
 from openhands_tiered_router.sdk.setup import RouterSetup
 from openhands_tiered_router.sdk.spending import longest_answer
-from openhands_tiered_router.sdk.texts import record_texts
+from openhands_tiered_router.sdk.texts import known_secrets, of_endpoints, record_texts
 from openhands_tiered_router.sdk.tool_choice import held_back
 from openhands_tiered_router.tiers import Endpoint, Tier
 
@@ -49,8 +50,6 @@ from openhands_tiered_router.tiers import Endpoint, Tier
 logger = logging.getLogger(__name__)
 
 _SDK_TIMEOUT: Final = LLM.model_fields["timeout"].default
-ASK_AGENT_USAGE_ID = "ask-agent-llm"
-"""Usage id that the SDK gives the copy which answers ``conversation.ask_agent``."""
 
 
 @dataclass(slots=True)
@@ -163,7 +162,7 @@ class CallFlow:
     def checked(self, reply: Reply) -> Reply:
         """The reply, or what is wrong with it."""
         fault = fault_of(reply, unfinished=self._unfinished)
-        if isinstance(fault, LLMNoResponseError) and usage.usage_of(reply).prompt:
+        if isinstance(fault, LLMNoResponseError) and usage_of(reply).prompt:
             self._silent = reply
         return fault or reply
 
@@ -195,7 +194,7 @@ class CallFlow:
             prompt_tokens=self.call.prompt_tokens,
             answer_tokens=round(longest_answer()),
             streams=lambda e: bool(self.arguments.on_token and self.llms[e.key].stream),
-            usage=usage.usage_of,
+            usage=usage_of,
             first_token=self._first_token,
             own_attempts=lambda e: self.llms[e.key].num_retries > 0,
             retrying=self._retrying,
@@ -218,7 +217,7 @@ class CallFlow:
         context = resolve_llm_call_context(arguments.call_context)
         call.session_id = context.session_id
         call.conversation = self.outer or context.session_id
-        call.purpose = _purpose(context.session_id, tools, self.usage_id)
+        call.purpose = purpose_of(context.session_id, tools, self.usage_id)
         if context.session_id is not None:
             call.session = self.setup.fleet.session(context.session_id)
         if tools:
@@ -342,8 +341,8 @@ class CallFlow:
         outcome = self.call.outcome(
             attempts,
             endpoint=answered,
-            usage=usage.usage_of(response) if response else Usage(),
-            cost=usage.cost_of(llm, response) if llm and response else None,
+            usage=usage_of(response) if response else Usage(),
+            cost=cost_of(llm, response) if llm and response else None,
             first_token=self.first_token_at,
             response_id=response.id if response else None,
         )
@@ -373,23 +372,11 @@ class CallFlow:
 
     def _record(self, outcome: Outcome, response: LLMResponse | None) -> None:
         call = self.call.record(outcome)
-        if self.setup.text_bytes is not None:
-            self._record_texts(call, response, self.setup.text_bytes)
-
-    def _record_texts(
-        self, call: RoutedCall, response: LLMResponse | None, most: int
-    ) -> None:
-        try:
-            record_texts(
-                self.setup.recorder,
-                call,
-                self.arguments.messages,
-                response,
-                most=most,
-                secrets=known_secrets(self.call.session_id, self.outer, self.llms),
-            )
-        except Exception as error:
-            logger.error("texts not recorded: %s", type(error).__name__)
+        most = self.setup.text_bytes
+        if most is not None:
+            asked, recorder = self.arguments.messages, self.setup.recorder
+            secrets = partial(known_secrets, call.session_id, self.outer, self.llms)
+            record_texts(recorder, call, asked, response, most=most, secrets=secrets)
 
 
 async def _awaited(done: Awaitable[Any]) -> Any:
@@ -405,14 +392,3 @@ def _another_sample(llm: LLM, after: Exception | None) -> dict[str, float]:
     if not isinstance(after, LLMNoResponseError) or llm.temperature != 0:
         return {}
     return {"temperature": 1.0}
-
-
-def _purpose(
-    session_id: str | None, tools: Sequence[ToolDefinition], usage_id: str
-) -> Purpose:
-    """Why a call is made: an agent's step always offers tools, side requests none."""
-    if session_id is None:
-        return Purpose.SINGLE
-    if usage_id == ASK_AGENT_USAGE_ID:
-        return Purpose.ASK
-    return Purpose.TURN if tools else Purpose.SIDE

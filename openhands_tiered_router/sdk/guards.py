@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from openhands.sdk import LocalConversation
-from openhands.sdk.event import Event
+from openhands.sdk.event import ActionEvent, Event
 
+from openhands_tiered_router.calls.fleet import fleet
 from openhands_tiered_router.guards.agent_callbacks import ROUTED
 from openhands_tiered_router.guards.budget.guard import RoutedBudgetGuard
 from openhands_tiered_router.guards.confirm.queue import ConfirmationQueue
@@ -17,12 +18,25 @@ from openhands_tiered_router.guards.loops.guard import LoopGuard, Router
 from openhands_tiered_router.guards.loops.learnt import LearntTurns
 from openhands_tiered_router.guards.loops.verdict import Typical
 from openhands_tiered_router.policy.request import Purpose
+from openhands_tiered_router.record.telemetry.outcomes import ToolOutcomes
 from openhands_tiered_router.record.telemetry.query import TelemetryFile
 from openhands_tiered_router.sdk.graphs import GraphFollower, live_graphs
 from openhands_tiered_router.sdk.memory import MemoryKeeper
 from openhands_tiered_router.sdk.setup import RouterSetup
-from openhands_tiered_router.sdk.tool_results import RoutedToolOutcomes
 from openhands_tiered_router.settings import RouterSettings
+
+
+class RoutedToolOutcomes(ToolOutcomes):
+    """Finds out its conversation by itself: from the answer that an action is part of.
+
+    The SDK does not tell a callback which conversation it is called for.
+    """
+
+    def __call__(self, event: Event) -> None:
+        if self.conversation_id is None and isinstance(event, ActionEvent):
+            known = fleet().conversation_of(event.llm_response_id)
+            self.conversation_id = known
+        super().__call__(event)
 
 
 type Callback = Callable[[Event], None]

@@ -30,7 +30,7 @@ from openhands_tiered_router.policy.actions import observed_exit_code
 from openhands_tiered_router.policy.session import defused
 from openhands_tiered_router.policy.tools import arguments_of, command_of, is_shell
 from openhands_tiered_router.redaction import spellings
-from openhands_tiered_router.sdk.secrets import known_secrets
+from openhands_tiered_router.sdk.texts import known_secrets
 
 
 logger = logging.getLogger(__name__)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Self
+from pathlib import Path
+from typing import Any, Self
 
 from openhands.sdk.llm import LLM
 
@@ -20,19 +22,28 @@ from openhands_tiered_router.calls.fleet import (
 )
 from openhands_tiered_router.calls.flow import Call
 from openhands_tiered_router.calls.health.endpoint import EndpointHealth
-from openhands_tiered_router.calls.settings import BreakerSettings, DispatchSettings
+from openhands_tiered_router.calls.settings import (
+    BreakerSettings,
+    DispatchSettings,
+    StateSettings,
+)
 from openhands_tiered_router.calls.state.degrading import DegradingStore
-from openhands_tiered_router.calls.state.settings import StateSettings
 from openhands_tiered_router.calls.state.stores import durable_store_for, store_for
 from openhands_tiered_router.guards.budget.limits import Budget, Scope
 from openhands_tiered_router.guards.budget.registry import registry
 from openhands_tiered_router.guards.budget.reservation import Account, Refused
 from openhands_tiered_router.policy.decision import Decision, Reason
+from openhands_tiered_router.policy.difficulty import next_turn
+from openhands_tiered_router.policy.difficulty.task_weights import default_weights
+from openhands_tiered_router.policy.economics.dynamics import default_dynamics
 from openhands_tiered_router.policy.economics.lifetime import CacheSettings
 from openhands_tiered_router.policy.engine import Engine, Rule
+from openhands_tiered_router.policy.fitted import load_fitted, models_of
 from openhands_tiered_router.policy.fleet import Health
 from openhands_tiered_router.policy.request import Purpose, RoutingRequest
+from openhands_tiered_router.policy.rules import standard_rules
 from openhands_tiered_router.policy.session import SessionState
+from openhands_tiered_router.policy.value.table import default_table
 from openhands_tiered_router.record.metrics.serving import serve_as_configured
 from openhands_tiered_router.record.metrics.sources import sources
 from openhands_tiered_router.record.telemetry.location import path_from
@@ -46,7 +57,7 @@ from openhands_tiered_router.record.telemetry.removal import Retention
 from openhands_tiered_router.record.telemetry.texts import warn_of_texts
 from openhands_tiered_router.sdk.budgets_left import budgets_left
 from openhands_tiered_router.sdk.endpoints import tier_set
-from openhands_tiered_router.sdk.rules import own_rules
+from openhands_tiered_router.sdk.graphs import live_graphs
 from openhands_tiered_router.sdk.spending import Caller, Quote, Spending, quotes
 from openhands_tiered_router.sdk.tracing import in_span
 from openhands_tiered_router.settings import RouterSettings
@@ -259,3 +270,41 @@ def _recorder(settings: RouterSettings) -> TelemetryRecorder:
         return TelemetryRecorder.disabled()
     keep = Retention(telemetry.keep_days or None, telemetry.max_megabytes or None)
     return recorder_for(path, queue_size=telemetry.queue_size, keep=keep)
+
+
+logger = logging.getLogger(__name__)
+
+
+def own_rules(settings: RouterSettings) -> tuple[Rule, ...]:
+    """The standard rules with these settings, and this process's code graphs."""
+    graphs = live_graphs() if settings.graph.enabled else None
+    return standard_rules(
+        **_models(settings.policy.fitted),
+        facts=graphs,
+        signals=graphs and graphs.signals,
+        one_hour=settings.cache.one_hour,
+    )
+
+
+def read_tables() -> None:
+    """Reads the package's models and tables, once a process.
+
+    Some 30 ms of files and parsing, which the first decision would else take on an
+    event loop.
+    """
+    next_turn.default_model().mean([0.0] * len(next_turn.NAMES))
+    default_weights()
+    default_dynamics()
+    default_table()
+
+
+def _models(path: str | None) -> dict[str, Any]:
+    """The user's fitted models; the package's if the file cannot be read."""
+    if path is None:
+        return {}
+    try:
+        return models_of(load_fitted(Path(path)))
+    except Exception as error:
+        name = type(error).__name__
+        logger.error("fitted models not used: %s; the package's serve", name)
+        return {}

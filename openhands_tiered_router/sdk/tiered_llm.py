@@ -23,8 +23,7 @@ from pydantic import (
 from pydantic.json_schema import SkipJsonSchema
 
 from openhands_tiered_router.sdk.answers import guard_usage
-from openhands_tiered_router.sdk.books import Books
-from openhands_tiered_router.sdk.hooks import SharedTelemetry, carry_over
+from openhands_tiered_router.sdk.books import Books, SharedTelemetry, carry_over
 from openhands_tiered_router.sdk.tier_fields import (
     OF_THE_HOST,
     OF_THE_MODEL,

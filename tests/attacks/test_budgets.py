@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 from openhands.sdk.conversation.exceptions import ConversationRunError
 
-from openhands_tiered_router.calls.state.settings import StateSettings
+from openhands_tiered_router.calls.settings import StateSettings
 from openhands_tiered_router.calls.state.stores import durable_store_for
 from openhands_tiered_router.guards.budget.limits import Budget, Scope, Spend
 from openhands_tiered_router.guards.budget.reservation import Quote

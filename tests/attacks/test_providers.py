@@ -20,8 +20,8 @@ from openhands.sdk.llm.exceptions import LLMError
 
 from openhands_tiered_router import ComplexityRouter
 from openhands_tiered_router.calls import answer_size
-from openhands_tiered_router.calls.call import CallFacts
 from openhands_tiered_router.calls.steps import Send
+from openhands_tiered_router.calls.watch import CallFacts
 from openhands_tiered_router.loopback import faults
 from openhands_tiered_router.settings import RouterSettings
 from openhands_tiered_router.tiers import Limits

@@ -14,9 +14,12 @@ import pytest
 
 from openhands_tiered_router.calls.state.degrading import DegradingStore
 from openhands_tiered_router.calls.state.journal import Journal
-from openhands_tiered_router.calls.state.memory import MemoryStore
 from openhands_tiered_router.calls.state.redis import RedisStore
-from openhands_tiered_router.calls.state.store import StateUnavailable, Value
+from openhands_tiered_router.calls.state.store import (
+    MemoryStore,
+    StateUnavailable,
+    Value,
+)
 from openhands_tiered_router.guards.budget import ledger
 from openhands_tiered_router.guards.budget.limits import Spend
 from tests.calls.state.conftest import RedisServer, redis_server

@@ -24,7 +24,7 @@ from pathlib import Path
 
 import synthetic
 
-from openhands_tiered_router.calls.ids import new_decision_id
+from openhands_tiered_router.calls.flow import new_decision_id
 from openhands_tiered_router.policy.decision import Decision
 from openhands_tiered_router.record.telemetry.records import decided
 from openhands_tiered_router.record.telemetry.removal import Retention, purge

@@ -15,10 +15,9 @@ from pathlib import Path
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from openhands_tiered_router.calls.state.memory import MemoryStore
 from openhands_tiered_router.calls.state.redis import RedisStore
 from openhands_tiered_router.calls.state.sqlite import SqliteStore
-from openhands_tiered_router.calls.state.store import StateStore
+from openhands_tiered_router.calls.state.store import MemoryStore, StateStore
 from openhands_tiered_router.guards.budget.limits import Budget, Scope, Spend
 from openhands_tiered_router.guards.budget.reservation import Account, Caller, Charge
 from openhands_tiered_router.policy.request import Purpose

@@ -22,13 +22,13 @@ from litellm.types.utils import ModelResponse
 from openhands.sdk.llm import LLMResponse, Message
 from openhands.sdk.llm.utils.metrics import Metrics
 
-from openhands_tiered_router.calls.call import CallFacts
 from openhands_tiered_router.calls.failover import Failover
+from openhands_tiered_router.calls.health.breaker import Permit
 from openhands_tiered_router.calls.health.endpoint import EndpointHealth
-from openhands_tiered_router.calls.health.transitions import Permit
 from openhands_tiered_router.calls.settings import DispatchSettings
 from openhands_tiered_router.calls.state.sqlite import SqliteStore
 from openhands_tiered_router.calls.steps import Blocking
+from openhands_tiered_router.calls.watch import CallFacts
 from openhands_tiered_router.policy.fleet import Health
 from openhands_tiered_router.policy.outcome import ErrorKind
 from openhands_tiered_router.tiers import Endpoint, Limits, Tier

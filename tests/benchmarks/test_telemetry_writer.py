@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 import openhands_tiered_router
-from openhands_tiered_router.calls.ids import new_decision_id
+from openhands_tiered_router.calls.flow import new_decision_id
 from openhands_tiered_router.policy.decision import (
     Candidate,
     Decision,

@@ -12,12 +12,12 @@ from openhands.sdk.llm import LLMResponse, Message
 from openhands.sdk.llm.exceptions import LLMRateLimitError, LLMServiceUnavailableError
 from openhands.sdk.llm.utils.metrics import Metrics
 
-from openhands_tiered_router.calls.call import CallFacts
 from openhands_tiered_router.calls.failover import Failover
 from openhands_tiered_router.calls.health.endpoint import EndpointHealth
 from openhands_tiered_router.calls.settings import BreakerSettings, DispatchSettings
 from openhands_tiered_router.calls.state.store import StateStore
 from openhands_tiered_router.calls.steps import Blocking, Pause, Send, Step, Steps
+from openhands_tiered_router.calls.watch import CallFacts
 from openhands_tiered_router.tiers import Endpoint, Limits, Tier
 
 

@@ -24,7 +24,7 @@ from openhands_tiered_router.calls.errors import (
     kind_of,
     retry_after,
 )
-from openhands_tiered_router.calls.health.transitions import Permit
+from openhands_tiered_router.calls.health.breaker import Permit
 from openhands_tiered_router.calls.state.sqlite import SqliteStore
 from openhands_tiered_router.calls.steps import Blocking, Send
 from openhands_tiered_router.policy.outcome import ErrorKind

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from openhands.sdk.llm.exceptions import LLMRateLimitError, LLMTimeoutError
 
-from openhands_tiered_router.calls.call import CallFacts
-from openhands_tiered_router.calls.health.transitions import Permit
+from openhands_tiered_router.calls.health.breaker import Permit
 from openhands_tiered_router.calls.settings import DispatchSettings
 from openhands_tiered_router.calls.steps import Pause, Send
+from openhands_tiered_router.calls.watch import CallFacts
 from openhands_tiered_router.policy.outcome import ErrorKind
 from openhands_tiered_router.tiers import Limits
 from tests.calls.bench import DOWN, Bench, always, limited, well

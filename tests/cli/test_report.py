@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from openhands_tiered_router.calls.state.settings import StateSettings
+from openhands_tiered_router.calls.settings import StateSettings
 from openhands_tiered_router.calls.state.stores import durable_store_for, forget_stores
 from openhands_tiered_router.cli import tiered_router
 from openhands_tiered_router.guards.budget.ledger import Entry, reserve

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from openhands_tiered_router.calls.state.settings import StateSettings
+from openhands_tiered_router.calls.settings import StateSettings
 from openhands_tiered_router.config import ConfigError, parse_config
 from openhands_tiered_router.guards.budget.limits import Budget, Scope
 from openhands_tiered_router.tiers import Tier

@@ -19,8 +19,8 @@ from typing import Any
 import httpx
 import pytest
 
-from openhands_tiered_router.calls.state.memory import MemoryStore
 from openhands_tiered_router.calls.state.sqlite import SqliteStore
+from openhands_tiered_router.calls.state.store import MemoryStore
 from openhands_tiered_router.gateway.clients import Client, Clients, KeyProblem
 from openhands_tiered_router.loopback.faults import HttpError
 from openhands_tiered_router.loopback.scripts import fixed

@@ -18,9 +18,9 @@ from openhands_tiered_router.guards.budget.limits import Budget, Scope
 from openhands_tiered_router.loopback import Reply, Request, ToolCall
 from openhands_tiered_router.policy.outcome import Usage
 from openhands_tiered_router.policy.rules import RULES
+from openhands_tiered_router.sdk.answers import usage_of
 from openhands_tiered_router.sdk.answers_kept import NAME, is_whole
 from openhands_tiered_router.sdk.budgets_left import budgets_left
-from openhands_tiered_router.sdk.usage import usage_of
 from openhands_tiered_router.settings import RouterSettings
 from openhands_tiered_router.skill_kit.settings import SkillSettings
 from openhands_tiered_router.tokens.settings import TokenSettings

@@ -30,7 +30,7 @@ PRIVATE_ATTRIBUTES: list[tuple[type[Any], str, str]] = [
     (
         LLM,
         "_api_key_refresh_hook",
-        "sdk/hooks.py carries it over at a reload; keep the hook on the router instead",
+        "sdk/books.py carries it over at a reload; keep the hook on the router instead",
     ),
     (
         LLM,
@@ -41,12 +41,12 @@ PRIVATE_ATTRIBUTES: list[tuple[type[Any], str, str]] = [
     (
         Telemetry,
         "_stats_update_callback",
-        "sdk/hooks.py carries it over at a reload; else an agent-server shows no costs",
+        "sdk/books.py carries it over at a reload; else an agent-server shows no costs",
     ),
     (
         Telemetry,
         "_log_completions_callback",
-        "sdk/hooks.py carries it over at a reload; else clients get no completion logs",
+        "sdk/books.py carries it over at a reload; else clients get no completion logs",
     ),
     (
         Agent,
@@ -81,7 +81,7 @@ METHODS: list[tuple[type[Any], str, str]] = [
     (
         Telemetry,
         "_compute_cost",
-        "sdk/usage.py repeats the SDK's own computation for one call; books and "
+        "sdk/answers.py repeats the SDK's own computation for one call; books and "
         "budgets differ if another one is used",
     ),
     (
@@ -107,7 +107,7 @@ def test_a_method_is_there(holder: type[Any], name: str, remedy: str) -> None:
 def test_the_provider_of_a_model_is_known() -> None:
     llm = LLM(model="openai/gpt-4o", api_key="sk-x")
     assert llm._provider_info is not None, (
-        "LLM._provider_info: sdk/usage.py passes it to the computation of costs"
+        "LLM._provider_info: sdk/answers.py passes it to the computation of costs"
     )
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from hashlib import blake2b
+from itertools import count
 from operator import is_
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from openhands_tiered_router.calls.history import rules
 from openhands_tiered_router.calls.history.authors import Authors
-from openhands_tiered_router.calls.history.ids import clean_id, distinct, short_id
-from openhands_tiered_router.calls.history.rules import Context
+from openhands_tiered_router.calls.history.rules import Context, Turn, split
 from openhands_tiered_router.calls.history.target import Target
-from openhands_tiered_router.calls.history.turns import Turn, split
 from openhands_tiered_router.tokens.masking import KEEP
 
 
@@ -18,22 +21,8 @@ if TYPE_CHECKING:
     from openhands.sdk.llm import Message
 
 
-def adapt(messages: list[Message], target: Target, authors: Authors) -> list[Message]:
-    """``messages`` as ``target`` accepts them.
-
-    Args:
-        messages: Any history; not mutated. Copies are made of what must change.
-        target: The endpoint that will receive them.
-        authors: Who wrote which assistant message; unknown ones count as foreign.
-
-    Returns:
-        ``messages`` itself if nothing had to change.
-    """
-    return HistoryAdapter(target, authors).adapt(messages)
-
-
 class HistoryAdapter:
-    """``adapt`` for one conversation and one endpoint, at the price of what is new.
+    """Makes a history acceptable to one endpoint, at the price of what is new.
 
     Keeps the turns of the last call, no more. The SDK makes new ``Message`` objects
     from its events at each step, so turns are recognised by their fields; what is
@@ -47,7 +36,8 @@ class HistoryAdapter:
         self._entries: list[_Entry] = []
 
     def adapt(self, messages: list[Message]) -> list[Message]:
-        """See ``adapt``."""
+        """``messages``, which are not mutated, as the target accepts them; the same
+        list if nothing had to change."""
         target = self.target
         turns = split(messages)
         entries = self._recall(turns)
@@ -227,3 +217,53 @@ def _unseen(entries: list[_Entry], target: Target) -> frozenset[int]:
             results.append(number)
     unseen.update(results[seen : max(len(results) - KEEP, seen)])
     return frozenset(unseen)
+
+
+MAX_ID: Final = 40
+"""Characters; OpenAI's chat limit, and short enough for ``fc_`` before it (64)."""
+SHORT: Final = 9
+"""Characters of an id at Mistral, exactly."""
+THOUGHT: Final = "__thought__"
+"""What litellm puts between a Gemini call id and its thought signature."""
+_NOT_IN_ID: Final = re.compile(r"[^A-Za-z0-9_-]")
+_SHORT_ID: Final = re.compile(r"[A-Za-z0-9]{9}")
+
+Clean = Callable[[str], str]
+
+
+@lru_cache(maxsize=4096)
+def clean_id(id_: str) -> str:
+    """``id_`` in letters, digits, ``_`` and ``-``; unchanged if it is such already."""
+    plain = _NOT_IN_ID.sub("_", id_.split(THOUGHT, 1)[0])
+    if len(plain) > MAX_ID:
+        # The end is what differs between ids with a long common prefix.
+        return f"{plain[: MAX_ID - SHORT - 1]}_{_hash(id_)}"
+    return plain or "call"
+
+
+@lru_cache(maxsize=4096)
+def short_id(id_: str) -> str:
+    """``id_`` as nine letters or digits; unchanged if it is such already."""
+    return id_ if _SHORT_ID.fullmatch(id_) else _hash(id_)
+
+
+def distinct(ids: Iterable[str], taken: set[str], clean: Clean) -> tuple[str, ...]:
+    """``ids`` cleaned, and where one is ``taken`` made another; adds them to it.
+
+    What an id becomes depends on those before it alone, so a history that grows
+    keeps the prefix that a provider has cached.
+    """
+    chosen: list[str] = []
+    for id_ in ids:
+        new = clean(id_)
+        if new in taken:
+            tries = (clean(f"{new[: MAX_ID - 6]}_{n}") for n in count(2))
+            new = next(other for other in tries if other not in taken)
+        taken.add(new)
+        chosen.append(new)
+    return tuple(chosen)
+
+
+def _hash(id_: str) -> str:
+    encoded = id_.encode("utf-8", "surrogatepass")
+    return blake2b(encoded, digest_size=8).hexdigest()[:SHORT]

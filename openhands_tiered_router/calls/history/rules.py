@@ -10,9 +10,9 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from openhands.sdk.llm import (
     ImageContent,
@@ -24,9 +24,38 @@ from pydantic import BaseModel
 
 from openhands_tiered_router.calls.history.authors import NO_ANSWER
 from openhands_tiered_router.calls.history.target import Target
-from openhands_tiered_router.calls.history.turns import Turn
 from openhands_tiered_router.tokens import left_out
 from openhands_tiered_router.tokens.masking import notice
+
+
+if TYPE_CHECKING:
+    from openhands.sdk.llm import Message
+
+
+Turn = tuple["Message", ...]
+"""One message, or an assistant message that calls tools and then the results."""
+
+
+def split(messages: Iterable[Message]) -> list[list[Message]]:
+    """The turns of ``messages`` in order; a result that came late joins its call.
+
+    A result that no call waits for is a turn of its own. Of two calls that wait
+    with the same id the later one gets the result.
+    """
+    turns: list[list[Message]] = []
+    waiting: dict[str, list[list[Message]]] = {}
+    for message in messages:
+        if message.role == "tool" and message.tool_call_id is not None:
+            callers = waiting.get(message.tool_call_id)
+            if callers:
+                callers.pop().append(message)
+                continue
+        turn = [message]
+        turns.append(turn)
+        if message.role == "assistant" and message.tool_calls:
+            for call in message.tool_calls:
+                waiting.setdefault(call.id, []).append(turn)
+    return turns
 
 
 NO_RESULT: Final = "[No result: the call was not completed.]"

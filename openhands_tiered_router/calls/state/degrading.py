@@ -10,10 +10,10 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from openhands_tiered_router.calls.state.journal import Entry, Journal
-from openhands_tiered_router.calls.state.memory import MemoryStore
 from openhands_tiered_router.calls.state.store import (
     KINDS,
     Change,
+    MemoryStore,
     Noted,
     StateStore,
     StateUnavailable,

@@ -11,13 +11,12 @@ from typing import Final
 
 import platformdirs
 
+from openhands_tiered_router.calls.settings import StateSettings
 from openhands_tiered_router.calls.state.degrading import DegradingStore
 from openhands_tiered_router.calls.state.journal import Journal
-from openhands_tiered_router.calls.state.memory import MemoryStore
 from openhands_tiered_router.calls.state.redis import RedisStore
-from openhands_tiered_router.calls.state.settings import StateSettings
 from openhands_tiered_router.calls.state.sqlite import SqliteStore
-from openhands_tiered_router.calls.state.store import StateStore
+from openhands_tiered_router.calls.state.store import MemoryStore, StateStore
 
 
 VARIABLE: Final = "TIERED_ROUTER_STATE"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from openhands_tiered_router.calls.health.breaker import BreakerState, Permit
 from openhands_tiered_router.calls.health.counts import Counts
 from openhands_tiered_router.calls.health.endpoint import EndpointHealth
 from openhands_tiered_router.calls.health.limiter import Ticket
@@ -16,10 +17,13 @@ from openhands_tiered_router.calls.health.shared_value import (
     SharedValue,
     shared_value,
 )
-from openhands_tiered_router.calls.health.transitions import BreakerState, Permit
-from openhands_tiered_router.calls.state.memory import MemoryStore
 from openhands_tiered_router.calls.state.sqlite import SqliteStore
-from openhands_tiered_router.calls.state.store import Change, StateUnavailable, Value
+from openhands_tiered_router.calls.state.store import (
+    Change,
+    MemoryStore,
+    StateUnavailable,
+    Value,
+)
 from openhands_tiered_router.policy.fleet import Health
 from openhands_tiered_router.policy.outcome import ErrorKind
 from openhands_tiered_router.tiers import Limits

@@ -13,7 +13,9 @@ from openhands.sdk.llm import (
     ThinkingBlock,
 )
 
+from openhands_tiered_router.calls.history.adapt import HistoryAdapter
 from openhands_tiered_router.calls.history.authors import Authors
+from openhands_tiered_router.calls.history.target import Target
 
 
 @dataclass(frozen=True)
@@ -106,3 +108,8 @@ def history(*writers: str, calls: int = 1) -> tuple[list[Message], Authors]:
         authors.record(turn[0], writer)
         messages += turn
     return messages, authors
+
+
+def adapt(messages: list[Message], target: Target, authors: Authors) -> list[Message]:
+    """``messages`` as ``target`` accepts them, by an adapter that knows nothing yet."""
+    return HistoryAdapter(target, authors).adapt(messages)

@@ -14,11 +14,11 @@ from openhands.sdk.llm import (
     ThinkingBlock,
 )
 
-from openhands_tiered_router.calls.history.adapt import HistoryAdapter, adapt
+from openhands_tiered_router.calls.history.adapt import HistoryAdapter
 from openhands_tiered_router.calls.history.authors import Authors
 from openhands_tiered_router.calls.history.rules import NO_RESULT
 from openhands_tiered_router.calls.history.target import Target
-from tests.calls.history.histories import AUTHORS, history, picture, result, user
+from tests.calls.history.histories import AUTHORS, adapt, history, picture, result, user
 
 
 TEXT = st.sampled_from(["", " ", "hello", "a\nb", "ö😀"])

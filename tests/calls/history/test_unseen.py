@@ -5,10 +5,11 @@ from __future__ import annotations
 from hypothesis import given, strategies as st
 from openhands.sdk.llm import Message, MessageToolCall, TextContent
 
-from openhands_tiered_router.calls.history.adapt import HistoryAdapter, adapt
+from openhands_tiered_router.calls.history.adapt import HistoryAdapter
 from openhands_tiered_router.calls.history.authors import Authors
 from openhands_tiered_router.calls.history.target import Target
 from openhands_tiered_router.tokens.masking import KEEP
+from tests.calls.history.histories import adapt
 
 
 ME = "me"

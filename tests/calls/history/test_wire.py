@@ -12,10 +12,9 @@ from openhands.sdk import LLM
 from openhands.sdk.llm import Message
 from pydantic import SecretStr
 
-from openhands_tiered_router.calls.history.adapt import adapt
 from openhands_tiered_router.calls.history.target import Target
 from openhands_tiered_router.loopback import LoopbackProvider
-from tests.calls.history.histories import AUTHORS, history
+from tests.calls.history.histories import AUTHORS, adapt, history
 
 
 PAIRS = [(a, t) for a in AUTHORS for t in AUTHORS if t not in ("gemini", a)]

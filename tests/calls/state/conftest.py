@@ -11,10 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from openhands_tiered_router.calls.state.memory import MemoryStore
 from openhands_tiered_router.calls.state.redis import RedisStore
 from openhands_tiered_router.calls.state.sqlite import SqliteStore
-from openhands_tiered_router.calls.state.store import StateStore
+from openhands_tiered_router.calls.state.store import MemoryStore, StateStore
 from tests.waiting import wait_until
 
 

@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 
+from openhands_tiered_router.calls.settings import StateSettings
 from openhands_tiered_router.calls.state.degrading import DegradingStore
-from openhands_tiered_router.calls.state.memory import SWEEP_AT, MemoryStore
 from openhands_tiered_router.calls.state.redis import PREFIX, RedisStore, _client
-from openhands_tiered_router.calls.state.settings import StateSettings
 from openhands_tiered_router.calls.state.sqlite import SqliteStore
 from openhands_tiered_router.calls.state.store import (
+    SWEEP_AT,
     Change,
+    MemoryStore,
     StateStore,
     StateUnavailable,
     Value,

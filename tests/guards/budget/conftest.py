@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from openhands_tiered_router import ComplexityRouter
-from openhands_tiered_router.calls.state.settings import StateSettings
+from openhands_tiered_router.calls.settings import StateSettings
 from openhands_tiered_router.calls.state.stores import durable_store_for
 from openhands_tiered_router.guards.budget import ledger
 from openhands_tiered_router.guards.budget.ledger import Balance

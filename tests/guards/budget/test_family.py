@@ -150,7 +150,7 @@ def test_an_answer_that_cannot_be_priced_counts_as_estimated(
     def broken(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("openhands_tiered_router.sdk.flow.usage.cost_of", broken)
+    monkeypatch.setattr("openhands_tiered_router.sdk.flow.cost_of", broken)
     messages = [Message(role="user", content=[TextContent(text="Hello")])]
     routed(world, budget).completion(messages)
     now = books(budget)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from openhands_tiered_router.calls.state.memory import MemoryStore
+from openhands_tiered_router.calls.state.store import MemoryStore
 from openhands_tiered_router.guards.budget import ledger
 from openhands_tiered_router.guards.budget.limits import Budget, Scope, Spend
 from openhands_tiered_router.guards.budget.registry import registry

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from uuid import UUID
 
-from openhands_tiered_router.calls.ids import new_decision_id
+from openhands_tiered_router.calls.flow import new_decision_id
 
 
 def test_ids_are_uuids_of_version_7_that_carry_the_time() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from openhands.sdk.llm import LLM
 
-from openhands_tiered_router.sdk.secrets import known_secrets
+from openhands_tiered_router.sdk.texts import known_secrets
 
 
 def test_a_header_s_token_counts_without_its_scheme_too() -> None:
