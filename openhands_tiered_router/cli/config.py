@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -15,21 +13,12 @@ from openhands_tiered_router.cli.doctor import command as doctor
 
 
 if TYPE_CHECKING:
-    from openhands_tiered_router.cli.export.client import Client
     from openhands_tiered_router.config import RouterConfig
 
 EXIT_USAGE: Final = 2
-FORMS: Final = {
-    "env": "llm.env",
-    "headless": "config.toml",
-    "resolver": "workflow-env.yml",
-    "cli": "llm.env",
-    "claude-code": "claude.env",
-    "litellm": "litellm.yaml",
-    "profiles": "",
-}
-"""Each form, and the name of its file."""
-_PROFILE: Final = "tiered-router-{}.json"
+FORMS: Final = ("env", "headless", "resolver", "claude-code", "litellm")
+_GATEWAY: Final = "http://127.0.0.1:4100"
+"""Where ``tiered-router serve`` listens by default."""
 
 
 @click.group(
@@ -39,7 +28,6 @@ Examples:
   tiered-router config show --defaults
   tiered-router config export --for env
   tiered-router config export --for headless --output config.toml
-  tiered-router config export --for profiles --output ~/.openhands/profiles
 """,
 )
 def command() -> None:
@@ -63,7 +51,7 @@ def show(config: str | None, defaults: bool, as_json: bool) -> None:
 
     The output can be used as a file, but for what is hidden in it.
     """
-    from openhands_tiered_router.cli.export.shown import shown_config
+    from openhands_tiered_router.cli.shown import shown_config
 
     shown = shown_config(_load(config), defaults=defaults)
     if as_json:
@@ -78,9 +66,9 @@ def show(config: str | None, defaults: bool, as_json: bool) -> None:
 @command.command(
     epilog="""\b
 Examples:
-  tiered-router config export --for cli
+  tiered-router config export --for env
   tiered-router config export --for headless --output config.toml
-  tiered-router config export --for profiles --output ~/.openhands/profiles
+  tiered-router config export --for litellm > litellm.yaml
 
 \b
 Exit code:  0  written
@@ -91,132 +79,62 @@ Exit code:  0  written
 @click.option(
     "--for",
     "form",
-    type=click.Choice(tuple(FORMS)),
+    type=click.Choice(FORMS),
     required=True,
     metavar="FORM",
     help="The form, one of those above.",
 )
 @click.option(
-    "--through",
-    type=click.Choice(("gateway", "direct")),
-    help="gateway: all tiers, through `tiered-router serve`, the default but for "
-    "profiles; direct: models without the router, of the default tier where a "
-    "program knows one model only.",
+    "--address", default=_GATEWAY, show_default=True, help="The gateway's address."
 )
-@click.option("--address", help="The gateway's, such as http://127.0.0.1:4100.")
-@click.option(
-    "--port", type=click.IntRange(1, 65535), help="The gateway's, on this machine."
-)
-@click.option(
-    "--output",
-    "-o",
-    type=click.Path(path_type=Path),
-    help="File to write, or for profiles the directory.",
-)
-@click.option("--force", is_flag=True, help="Overwrite files that differ.")
+@click.option("--output", "-o", type=click.Path(path_type=Path), help="File to write.")
+@click.option("--force", is_flag=True, help="Overwrite a file that differs.")
 @click.option("--json", "as_json", is_flag=True, help="Report in JSON.")
 def export(
     config: str | None,
     form: str,
-    through: str | None,
-    address: str | None,
-    port: int | None,
+    address: str,
     output: Path | None,
     force: bool,
     as_json: bool,
 ) -> None:
-    """Write it in the form that another program reads.
+    """Write it in the form that another program reads; `serve` must run.
 
     \b
-    env          LLM_MODEL etc. for SDK scripts
+    env          LLM_MODEL etc. for SDK scripts and the OpenHands CLI
     headless     config.toml of OpenHands before the SDK
     resolver     env of a GitHub Actions job
-    cli          LLM_MODEL etc. for the OpenHands CLI
     claude-code  ANTHROPIC_BASE_URL etc.
-    litellm      configuration of the LiteLLM proxy
-    profiles     one LLM profile a tier, for the SDK's LLMProfileStore
+    litellm      configuration of the LiteLLM proxy, as `serve` starts it
     """
-    if address and port:
-        raise click.UsageError("--address holds the port; leave out --port")
-    through = through or ("direct" if form == "profiles" else "gateway")
-    if form in ("claude-code", "litellm") and through == "direct":
-        raise click.UsageError(f"{form} works through the gateway only")
-    where = address or (f"http://127.0.0.1:{port}" if port else None)
-    files = _files(_load(config), form, through, where)
+    text = _text(_load(config), form, address)
     if output is not None:
-        _write(files, output, form, force)
+        _write(text, output, force)
     if as_json:
-        answer = {"for": form, "through": through, "files": files}
-        click.echo(json.dumps(answer, indent=2))
+        click.echo(json.dumps({"for": form, "text": text}, indent=2))
     elif output is not None:
-        click.echo(f"Wrote {', '.join(files)} to {output}.")
+        click.echo(f"Wrote {output}.")
     else:
-        for name, text in files.items():
-            click.echo(f"{name}:\n{text}" if len(files) > 1 else text, nl=False)
+        click.echo(text, nl=False)
 
 
-def _files(
-    config: RouterConfig, form: str, through: str, address: str | None
-) -> dict[str, str]:
-    """Each file's text, by its name."""
-    from openhands_tiered_router.cli.export import forms
+def _text(config: RouterConfig, form: str, address: str) -> str:
+    from openhands_tiered_router.cli import export as forms
     from openhands_tiered_router.config import ConfigError
 
-    make = _maker(config, through, address)
-    single: dict[str, Callable[[Client], str]] = {
+    writers = {
         "env": forms.environment,
-        "cli": forms.cli,
+        "headless": forms.headless,
         "resolver": forms.resolver,
         "claude-code": forms.claude_code,
     }
     try:
         if form == "litellm":
-            from openhands_tiered_router.gateway.proxy_config import proxy_config
-
-            proxy = proxy_config(config, os.environ)
-            return {FORMS[form]: forms.litellm(proxy.settings, proxy.variables)}
-        if form in single:
-            return {FORMS[form]: single[form](make(None))}
-        tiers = {tier: make(tier) for tier in map(str, config.tiers.configured())}
-        if form == "headless":
-            return {FORMS[form]: forms.headless(make(None), tiers)}
-        _say(tiers)
-        return {_PROFILE.format(t): forms.profile(c) for t, c in tiers.items()}
+            return forms.litellm(config)
+        return writers[form](forms.Gateway.of(config, address))
     except ConfigError as error:
         click.echo(str(error), err=True)
         sys.exit(EXIT_USAGE)
-
-
-def _say(tiers: dict[str, Client]) -> None:
-    """A profile has no room for notes: on standard error, so that they are said."""
-    for tier, client in tiers.items():
-        for note in client.notes:
-            click.echo(f"{tier}: {note}", err=True)
-        if client.key_variable:
-            click.echo(
-                f"{tier}: no key in the profile. The SDK uses {client.key_variable} if "
-                "that is its provider's usual variable; else add the key yourself.",
-                err=True,
-            )
-
-
-def _maker(
-    config: RouterConfig, through: str, address: str | None
-) -> Callable[[str | None], Client]:
-    """Makes the client of a tier; ``None``: what stands for all."""
-    from openhands_tiered_router.cli.export.client import (
-        GATEWAY,
-        direct,
-        through_gateway,
-    )
-
-    def make(tier: str | None) -> Client:
-        if through == "direct":
-            return direct(config, os.environ, tier)
-        where = address or GATEWAY
-        return through_gateway(config, os.environ, address=where, tier=tier)
-
-    return make
 
 
 def _load(path: str | None) -> RouterConfig:
@@ -229,18 +147,12 @@ def _load(path: str | None) -> RouterConfig:
         sys.exit(EXIT_USAGE)
 
 
-def _write(files: dict[str, str], output: Path, form: str, force: bool) -> None:
+def _write(text: str, output: Path, force: bool) -> None:
     from openhands_tiered_router.textfiles import TextFileError, read, write
 
-    places = {
-        output / name if form == "profiles" else output: text
-        for name, text in files.items()
-    }
     try:
-        others = [p for p, text in places.items() if read(p) not in (None, text)]
-        if others and not force:
-            raise click.UsageError(f"{others[0]} exists; add --force to overwrite it")
-        for path, text in places.items():
-            write(path, text)
+        if not force and read(output) not in (None, text):
+            raise click.UsageError(f"{output} exists; add --force to overwrite it")
+        write(output, text)
     except TextFileError as error:
         raise click.UsageError(str(error)) from None

@@ -39,7 +39,6 @@ complexity-router/reasoning for one tier:
 Examples:
   tiered-router serve
   {KEY}=... tiered-router serve --port 4200
-  tiered-router serve --print-config > litellm.yaml
 """
 )
 @click.option("--config", help="Configuration file; else looked for as usual.")
@@ -67,7 +66,6 @@ Examples:
     help="Directory below which clients' workspaces may be read for the code graph; "
     "everywhere on a loopback address, nowhere else.",
 )
-@click.option("--print-config", is_flag=True, help="Print LiteLLM's configuration.")
 @click.option("--json", "as_json", is_flag=True, help="Say where it listens as JSON.")
 def command(
     config: str | None,
@@ -79,7 +77,6 @@ def command(
     workers: int,
     any_model: bool,
     workspaces: str | None,
-    print_config: bool,
     as_json: bool,
 ) -> None:
     """Serve the router over HTTP: OpenAI's chat and responses, Anthropic's messages.
@@ -96,11 +93,6 @@ def command(
     except ConfigError as error:
         click.echo(str(error), err=True)
         sys.exit(EXIT_USAGE)
-    if print_config:
-        from openhands_tiered_router.cli.export.shown import without_secrets
-
-        click.echo(json.dumps(without_secrets(proxy.settings), indent=2))
-        return
     _check_database(litellm_keys=litellm_keys, no_key=no_key)
     local = host in _LOCAL
     key = _key(

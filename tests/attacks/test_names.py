@@ -119,7 +119,7 @@ doctor -c {top}/bad.toml
 doctor -c {top}/no{evil}.toml
 config show -c {top}/tiered-router.toml
 config check -c {top}/tiered-router.toml
-config export --for env -c {top}/tiered-router.toml
+config export --for env --config {top}/tiered-router.toml
 config show -c {top}/bad.toml
 route --config {top}/tiered-router.toml
 replay {top}/sessions.jsonl -c {top}/tiered-router.toml
@@ -158,7 +158,7 @@ skills list {top}
 skills repo {top}
 keys list --config {top}/bad.toml
 keys add {evil} --config {top}/tiered-router.toml
-serve --print-config --config {top}/bad.toml
+serve --config {top}/bad.toml
 metrics --telemetry {t} --config {top}/bad.toml
 run --task x --workspace {top} --config {top}/bad.toml
 resolve {evil} --config {top}/bad.toml

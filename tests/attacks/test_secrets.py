@@ -8,7 +8,7 @@ import pytest
 from openhands.sdk.llm import Message, TextContent
 from openhands.sdk.llm.exceptions import LLMError
 
-from openhands_tiered_router.cli.export.shown import without_secrets
+from openhands_tiered_router.cli.shown import without_secrets
 from openhands_tiered_router.loopback import faults
 from openhands_tiered_router.redaction import HIDDEN
 from tests.routed.conftest import World

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.server
-import json
 import socket
 import sys
 import threading
@@ -72,23 +71,6 @@ def test_what_litellms_keys_need_is_said_before_the_start(
     result = serve(tmp_path, *arguments, database=database)
     assert result.exit_code == 2
     assert message in result.output
-
-
-def test_the_proxys_configuration_is_printed(tmp_path: Path) -> None:
-    result = serve(tmp_path, "--print-config")
-    assert result.exit_code == 0
-    names = [entry["model_name"] for entry in json.loads(result.output)["model_list"]]
-    assert names == ["complexity-router", "complexity-router/complex"]
-
-
-def test_no_secret_is_printed(tmp_path: Path) -> None:
-    path = tmp_path / "with-header.toml"
-    header = 'extra_headers = { Authorization = "Bearer s3cr3t" }\n'
-    path.write_text(CONFIG + header, encoding="utf-8")
-    result = serve(tmp_path, "--config", str(path), "--print-config")
-    assert result.exit_code == 0, result.output
-    assert "extra_headers" in result.output
-    assert "s3cr3t" not in result.output
 
 
 def test_a_bad_configuration_is_told(tmp_path: Path) -> None:

@@ -1,1 +1,0 @@
-"""The configuration in the forms that other programs read; never with a key."""
