@@ -13,6 +13,7 @@ from openhands_tiered_router.policy.entry import Entry, ToolCall
 from openhands_tiered_router.policy.failures import (
     ends_of,
     exit_code_of,
+    never_began,
     reports_error,
     speaks_of_failure,
 )
@@ -157,7 +158,8 @@ def result_of(entry: Entry, kind: ActionKind) -> tuple[bool, int | None]:
     """
     ends = ends_of(entry.text)
     code = entry.exit_code if entry.exit_code is not None else exit_code_of(ends)
-    failed = bool(code) or entry.is_error or reports_error(ends)
+    slip = code is not None and never_began(code, ends)
+    failed = bool(code) and not slip or entry.is_error or reports_error(ends)
     if not failed and kind not in _LOOKS:
         failed = speaks_of_failure(ends)
     return failed, code

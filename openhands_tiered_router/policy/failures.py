@@ -50,6 +50,15 @@ def exit_code_of(text: str) -> int | None:
     return int(next(filter(None, match.groups()))) if match else None
 
 
+def never_began(code: int, text: str) -> bool:
+    """Whether a command ended before its program did anything, or by the agent's hand.
+
+    Python exits with 2 where its file is not at that path, a shell with 130 after
+    Ctrl-C: the step that follows needs a path or nothing, not thought.
+    """
+    return code == 130 or code == 2 and "can't open file" in text
+
+
 def reports_error(text: str) -> bool:
     """Whether the tool itself says, at the start of its result, that it failed."""
     lead = _LEAD.match(text)

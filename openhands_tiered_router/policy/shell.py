@@ -12,7 +12,7 @@ from openhands_tiered_router.policy.workspace import entered, is_throwaway, wide
 _PREFIXES: Final = re.compile(
     r"^(?:(?:cd\s+[^\s;&|]+|source\s+\S+|\.\s+\S+|set\s+-\w+)\s*(?:&&|;|\n)\s*"
     r"|[A-Za-z_]\w*=\S*\s+"
-    r"|(?:sudo|time|nice|env|timeout\s+\S+)\s+)+"
+    r"|(?:sudo|time|nice|env|timeout\s+\S+|(?:uv|poetry)\s+run)\s+)+"
 )
 _SUBMIT: Final = "COMPLETE_TASK_AND_SUBMIT"
 """How mini-swe-agent says that it is done."""
@@ -30,9 +30,11 @@ _ONLY_LOOKS: Final = re.compile(r"(?:grep|rg|find|cat|sed|head|tail|ls|pip|echo)
 _TESTS: Final = re.compile(
     r"\b(?:pytest|py\.test|tox|nox|unittest|nosetests|runtests\.py|manage\.py\s+test"
     r"|go\s+test|cargo\s+(?:test|nextest)|(?:npm|yarn|pnpm)\s+(?:run\s+)?test"
-    r"|vitest|jest|(?:mvnw?|gradlew?)\s(?:[^|;&]*\s)?[\w:]*[tT]est|ctest|rspec|phpunit"
-    r"|bin/test)\b"
+    r"|vitest|jest|mocha|(?:mvnw?|gradlew?)\s(?:[^|;&]*\s)?[\w:]*[tT]est|ctest|rspec"
+    r"|phpunit|bin/test|make\s+(?:test|check))\b"
+    r"|^(?:(?:ba|z)?sh\s+|\./)(?!-)\S*test"
 )
+"""The last: a script that is called a test, whatever runs it."""
 _CODE_GIVEN: Final = re.compile(r"\s-[ce]\s|\s-\s*<<|<<")
 _FILE_WRITTEN: Final = re.compile(r"open\([^)]*['\"][wa]\+?['\"]|\.write_text\(")
 _EDITS: Final = re.compile(
@@ -51,11 +53,18 @@ _KINDS: Final[tuple[tuple[ActionKind, re.Pattern[str]], ...]] = tuple(
         ("finish", r"^submit\s*$"),
         ("edit", _EDITS.pattern),
         ("git", r"^(?:git|gh|hg)\b"),
-        ("run", r"^(?:python[\d.]*|ipython|node|ruby|perl|php|bash|sh|make)\s|^\./"),
+        (
+            "run",
+            r"^(?:python[\d.]*|ipython|node|ruby|perl|php|bash|sh)\s"
+            r"|^\./(?!mvnw|gradlew)",
+        ),
         ("search", r"\b(?:grep|rg|ag|ack)\b"),
         ("list", r"^(?:ls|find|fd|tree|pwd|wc|which|stat|file|du|df)\b"),
         ("read", r"^(?:cat|sed|head|tail|nl|less|more|bat|awk|cut|diff|cmp)\b"),
-        ("install", r"^(?:pip[\d.]*|conda|apt|apt-get|uv|npm|yarn|pnpm|poetry)\b"),
+        (
+            "install",
+            r"^(?:pip[\d.]*|conda|apt|apt-get|uv|poetry|(?:npm|yarn|pnpm)(?!\s+run))\b",
+        ),
         ("cleanup", r"^rm\b"),
     )
 )

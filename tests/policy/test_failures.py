@@ -57,6 +57,18 @@ def test_an_exit_code_is_read_in_every_form(text: str) -> None:
     assert outcome("bash", {"command": "ls"}, text) == (True, 2)
 
 
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("python: can't open file 'repro.py': [Errno 2] No such file", 2),
+        ("^C", 130),
+    ],
+)
+def test_what_did_not_run_is_no_failure_of_the_work(text: str, code: int) -> None:
+    shown = f"{text}\n[Command finished with exit code {code}]"
+    assert outcome("bash", {"command": "python repro.py"}, shown) == (False, code)
+
+
 LOOKS = [
     (agent, tool)
     for agent, rows in KNOWN.items()
