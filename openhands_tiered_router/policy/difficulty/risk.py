@@ -5,33 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from openhands_tiered_router.policy.policy import Policy
 from openhands_tiered_router.policy.session import SessionState
 
 
+if TYPE_CHECKING:
+    from openhands_tiered_router.graph.signals import TouchSignals
+
 LOOKED_BACK = 4
 """Turns whose files count as at hand. Judgement: an edit soon follows a look."""
-
-
-class Touched(Protocol):
-    """What a change to some files can break; ``graph.signals.TouchSignals`` fits."""
-
-    @property
-    def risk(self) -> float: ...
-    @property
-    def hubs(self) -> tuple[str, ...]: ...
-    @property
-    def untested(self) -> tuple[str, ...]: ...
-    @property
-    def dependents(self) -> int: ...
 
 
 class RiskSource(Protocol):
     """Answers from what is kept; must neither block nor raise."""
 
-    def touch_signals(self, paths: Iterable[str]) -> Touched | None: ...
+    def touch_signals(self, paths: Iterable[str]) -> TouchSignals | None: ...
 
 
 def files_at_hand(session: SessionState, workspace: str | None = None) -> list[str]:

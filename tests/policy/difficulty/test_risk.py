@@ -5,26 +5,38 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from openhands_tiered_router.graph.signals import TouchSignals
 from openhands_tiered_router.policy.difficulty.risk import files_at_hand, risk
 from openhands_tiered_router.policy.entry import Entry, ToolCall
 from openhands_tiered_router.policy.policy import Policy
 from openhands_tiered_router.policy.session import SessionState
 
 
-@dataclass
-class Seen:
-    risk: float
-    hubs: tuple[str, ...] = ()
-    untested: tuple[str, ...] = ()
-    dependents: int = 0
+def seen(
+    risk: float,
+    hubs: tuple[str, ...] = (),
+    untested: tuple[str, ...] = (),
+    dependents: int = 0,
+) -> TouchSignals:
+    return TouchSignals(
+        risk=risk,
+        hubs=hubs,
+        untested=untested,
+        dependents=dependents,
+        direct_dependents=0,
+        tests=(),
+        communities=1,
+        complexity=1,
+        unknown=(),
+    )
 
 
 @dataclass
 class Graph:
-    answer: Seen | None
+    answer: TouchSignals | None
     asked: list[str] = field(default_factory=list)
 
-    def touch_signals(self, paths: Iterable[str]) -> Seen | None:
+    def touch_signals(self, paths: Iterable[str]) -> TouchSignals | None:
         self.asked = list(paths)
         return self.answer
 
@@ -43,7 +55,7 @@ def test_glob_fits_a_path_or_its_end() -> None:
 
 
 def test_graph_is_asked_for_paths_below_the_workspace() -> None:
-    graph = Graph(Seen(risk=0.9, hubs=("a/core.py",), dependents=40))
+    graph = Graph(seen(risk=0.9, hubs=("a/core.py",), dependents=40))
     why = risk(viewing("/w/a/core.py"), Policy(), "/w", graph)
     assert graph.asked == ["a/core.py"]
     assert why == "a/core.py is a hub; 40 files depend on it"
@@ -51,13 +63,13 @@ def test_graph_is_asked_for_paths_below_the_workspace() -> None:
 
 def test_small_risk_and_no_graph_raise_nothing() -> None:
     state = viewing("/w/a/core.py")
-    assert risk(state, Policy(), "/w", Graph(Seen(risk=0.5))) is None
+    assert risk(state, Policy(), "/w", Graph(seen(risk=0.5))) is None
     assert risk(state, Policy(), "/w", Graph(None)) is None
     assert risk(state, Policy(), "/w") is None
 
 
 def test_untested_file_is_named() -> None:
-    graph = Graph(Seen(risk=0.85, untested=("a.py",)))
+    graph = Graph(seen(risk=0.85, untested=("a.py",)))
     assert risk(viewing("a.py"), Policy(), None, graph) == "no test reaches a.py"
 
 
