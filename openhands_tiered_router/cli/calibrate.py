@@ -24,34 +24,25 @@ UNUSABLE: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
-class _Graphs:
-    """Where the issues' code is, and where the graph's answers are kept."""
-
-    clones: Path | None
-    kept: Path | None
-
-
-@dataclass(frozen=True, slots=True)
 class _Output:
     """Where a fit goes."""
 
     output: Path | None
     fitted: Path | None
-    plot: Path | None
     as_json: bool
 
     def take_up(
         self, part: str, content: dict[str, Any], evidence: dict[str, Any]
     ) -> None:
         """Into the file for the configuration, if one was given."""
-        from openhands_tiered_router.record.calibrate.fitted_file import write_part
+        from openhands_tiered_router.record.calibrate.profile import write_part
 
         if self.fitted is not None:
             write_part(self.fitted, part, content, evidence)
 
     def say(self) -> None:
         """What was written."""
-        files = [p for p in (self.output, self.fitted, self.plot) if p]
+        files = [p for p in (self.output, self.fitted) if p]
         for path in files:
             click.echo(f"written to {path}")
         if not files:
@@ -61,12 +52,10 @@ class _Output:
 _EPILOG: Final = """\b
 Examples:
   tiered-router calibrate --from prompts.jsonl.gz
-  tiered-router calibrate --from issues.jsonl --clones ~/src -o my.json
-  tiered-router route --profile my.json < requests.jsonl
+  tiered-router calibrate --from issues.jsonl --clones ~/src --fitted my.json
   tiered-router calibrate --from sessions.jsonl.gz -o next_turn.json
   tiered-router calibrate --from ~/.codex ~/.claude/projects --fitted my.json
   tiered-router calibrate --from outcomes.jsonl --as-of "June 2026" -o m.json
-  tiered-router calibrate --undo fitted.json
 
 \b
 Exit code:  0  fitted
@@ -95,17 +84,6 @@ Exit code:  0  fitted
     help="Directory of git clones that hold the issues' commits, for the code graph.",
 )
 @click.option(
-    "--kept-graphs",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="File that keeps the graph's answers, to go on after a stop.",
-)
-@click.option(
-    "--leave-out",
-    multiple=True,
-    metavar="MODEL",
-    help="A model whose outcomes are not to be trusted.",
-)
-@click.option(
     "--as-of",
     default="",
     metavar="TEXT",
@@ -115,23 +93,12 @@ Exit code:  0  fitted
     "--output",
     "-o",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Profile file to write; without it the fit is only shown.",
+    help="File to write what was fitted to, alone.",
 )
 @click.option(
     "--fitted",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="File for [policy] fitted: takes up what was fitted, and keeps the version "
-    "before.",
-)
-@click.option(
-    "--undo",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Go back to the version before in such a file, and do nothing else.",
-)
-@click.option(
-    "--plot",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="With sessions: write the model's reliability (HTML with SVG).",
+    help="File for [policy] fitted: takes up what was fitted beside what it has.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Report in JSON.")
 @click.pass_context
@@ -140,13 +107,9 @@ def command(
     sources: tuple[Path, ...],
     more: tuple[Path, ...],
     clones: Path | None,
-    kept_graphs: Path | None,
-    leave_out: tuple[str, ...],
     as_of: str,
     output: Path | None,
     fitted: Path | None,
-    undo: Path | None,
-    plot: Path | None,
     as_json: bool,
 ) -> None:
     """Fit the weights of decisions to data, and say how good the fit is.
@@ -165,30 +128,22 @@ def command(
         holds_recordings,
     )
 
-    paths, into = (*sources, *more), _Output(output, fitted, plot, as_json)
-    if bool(paths) == bool(undo):
-        raise click.UsageError("give either --from with files, or --undo")
+    paths, into = (*sources, *more), _Output(output, fitted, as_json)
+    if not paths:
+        raise click.UsageError("give --from with files or directories")
     try:
-        if undo is not None:
-            _go_back(undo)
-            return
         if all(map(holds_recordings, paths)):
             _fit_sessions(paths, into)
         elif all(map(holds_outcomes, paths)):
-            _tabulate(paths, leave_out, as_of, into)
+            _tabulate(paths, as_of, into)
         else:
-            _fit_task(paths, _Graphs(clones, kept_graphs), leave_out, into)
+            _fit_task(paths, clones, into)
     except (ValueError, MissingExtraError, OSError) as error:
         click.echo(f"error: {error}", err=True)
         context.exit(UNUSABLE)
 
 
-def _fit_task(
-    paths: Sequence[Path],
-    graphs: _Graphs,
-    leave_out: Sequence[str],
-    into: _Output,
-) -> None:
+def _fit_task(paths: Sequence[Path], clones: Path | None, into: _Output) -> None:
     from openhands_tiered_router.policy.difficulty.task_weights import default_weights
     from openhands_tiered_router.record.calibrate.profile import write_profile
     from openhands_tiered_router.record.calibrate.samples import (
@@ -196,23 +151,14 @@ def _fit_task(
         read_samples,
         with_outcomes,
     )
-    from openhands_tiered_router.record.calibrate.task import (
-        GraphOptions,
-        calibrate_task,
-    )
+    from openhands_tiered_router.record.calibrate.task import calibrate_task
 
     current = default_weights()
     apart = [path for path in paths if holds_outcomes(path)]
     read = (s for path in paths if path not in apart for s in read_samples(path))
     samples = with_outcomes(read, _outcomes(apart))
     with _progress(quiet=into.as_json) as report:
-        fitted = calibrate_task(
-            samples,
-            current,
-            graphs=GraphOptions(clones=graphs.clones, kept=graphs.kept),
-            leave_out=leave_out,
-            report=report,
-        )
+        fitted = calibrate_task(samples, current, clones=clones, report=report)
     if into.output is not None:
         write_profile(into.output, fitted.profile)
     into.take_up("task", fitted.profile, fitted.profile["fit"])
@@ -236,15 +182,13 @@ def _outcomes(paths: Sequence[Path]) -> dict[str, dict[str, bool]]:
     }
 
 
-def _tabulate(
-    paths: Sequence[Path], leave_out: Sequence[str], as_of: str, into: _Output
-) -> None:
+def _tabulate(paths: Sequence[Path], as_of: str, into: _Output) -> None:
     from openhands_tiered_router.record.calibrate.numeric import numerics
     from openhands_tiered_router.record.calibrate.outcomes import read_tasks, table_json
 
     with _progress(quiet=into.as_json) as report, numerics():
         report("models")
-        tasks = [task for path in paths for task in read_tasks(path, leave_out)]
+        tasks = [task for path in paths for task in read_tasks(path)]
         source = as_of or ", ".join(path.name for path in paths)
         content = table_json(tasks, source)
     text = json.dumps(content, indent=1)
@@ -278,10 +222,6 @@ def _fit_sessions(paths: Sequence[Path], into: _Output) -> None:
     if into.output is not None:
         write_next_turn(fit, into.output)
     into.take_up("next_turn", fit.data, fit.data["fitted"])
-    if into.plot is not None:
-        from openhands_tiered_router.record.calibrate.plot import reliability_page
-
-        into.plot.write_text(reliability_page(fit.data["fitted"]), "utf-8")
     if into.as_json:
         click.echo(json.dumps(fit.data))
         return
@@ -301,12 +241,6 @@ def _progress(*, quiet: bool) -> Iterator[Callable[[str], None]]:
     console = Console(stderr=True, quiet=quiet)
     with console.status("reading") as status:
         yield lambda what: status.update(f"fitting: {what}")
-
-
-def _go_back(path: Path) -> None:
-    from openhands_tiered_router.record.calibrate.fitted_file import undo
-
-    click.echo(f"{path}: version {undo(path)} is in force again")
 
 
 def _show_model(fitted: dict[str, Any]) -> None:
@@ -375,19 +309,18 @@ def _weights_table(profile: dict[str, Any], current: TaskWeights) -> Any:
         table.add_column(f"{head}, before", justify="right")
         table.add_column("after", justify="right")
     before = {"prompt": current.prompt, "issue": current.issue}
-    after = profile["heads"]
-    names = after["prompt"]["weights"]
+    names = profile["prompt"]["weights"]
     for name in names:
         cells = [
             f"{value:.3f}"
             for head in ("prompt", "issue")
-            for value in (before[head].weights[name], after[head]["weights"][name])
+            for value in (before[head].weights[name], profile[head]["weights"][name])
         ]
         table.add_row(name, *cells)
     bases = [
         f"{value:.3f}"
         for head in ("prompt", "issue")
-        for value in (before[head].base, after[head]["base"])
+        for value in (before[head].base, profile[head]["base"])
     ]
     table.add_row("base", *bases, end_section=True)
     return table

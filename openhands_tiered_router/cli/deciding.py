@@ -13,13 +13,8 @@ import click
 
 from openhands_tiered_router.policy.chat import entries_of
 from openhands_tiered_router.policy.decision import Decision
-from openhands_tiered_router.policy.difficulty.graph_source import BuiltGraphs
-from openhands_tiered_router.policy.difficulty.task import TaskScorer
-from openhands_tiered_router.policy.difficulty.task_weights import (
-    ProfileError,
-    default_weights,
-    load_weights,
-)
+from openhands_tiered_router.policy.difficulty.graph_facts import BuiltGraphs
+from openhands_tiered_router.policy.difficulty.task_weights import default_weights
 from openhands_tiered_router.policy.engine import Engine, Rule
 from openhands_tiered_router.policy.policy import Policy
 from openhands_tiered_router.policy.request import Purpose, RoutingRequest
@@ -33,7 +28,7 @@ _SINGLE_CALL: Final = frozenset(("system", "user"))
 
 
 class DecidingError(Exception):
-    """The configuration or the profile cannot be used; says why."""
+    """The configuration cannot be used; says why."""
 
 
 @dataclass(frozen=True)
@@ -92,29 +87,23 @@ def _size(tools: Sequence[Any] | None) -> int:
     return len(str(tools)) if tools else 0
 
 
-def decider(config: Path | None, profile: Path | None) -> Decider:
-    """Makes a decider from a configuration file and a profile.
+def decider(config: Path | None) -> Decider:
+    """Makes a decider from a configuration file.
 
     Args:
         config: ``None``: the one that is found as by ``run``; if there is none, four
             tiers with the default limits.
-        profile: Weights of the task score, instead of the configuration's.
 
     Raises:
-        DecidingError: One of them cannot be used.
+        DecidingError: It cannot be used.
     """
     found = _configured(config)
     tiers, policy = (
         (_default_tiers(), Policy()) if found is None else (found.tiers, found.policy)
     )
     graphs = BuiltGraphs(lambda workspace: _note(f"building the graph of {workspace}"))
-    given: dict[str, Any] = {"facts": graphs}
-    if profile is not None:
-        try:
-            given["scorer"] = TaskScorer(load_weights(profile))
-        except ProfileError as error:
-            raise DecidingError(str(error)) from None
-    rules = standard_rules(**given) if found is None else found.rules(**given)
+    make = standard_rules if found is None else found.rules
+    rules = make(facts=graphs)
     default_weights()  # read now, not inside the first decision
     return Decider(Engine(tiers, rules, policy), graphs)
 

@@ -67,7 +67,6 @@ class _Source:
     help="Configuration file; else looked for as usual, and if there is none, four "
     "tiers with the default limits.",
 )
-@click.option("--profile", type=click.Path(path_type=Path), help="Fitted weights.")
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
 @click.pass_context
 def command(
@@ -78,7 +77,6 @@ def command(
     telemetry: Path | None,
     workspace: str | None,
     config: Path | None,
-    profile: Path | None,
     as_json: bool,
 ) -> None:
     """Show how a decision comes about: dimensions, candidates, reasons.
@@ -91,7 +89,7 @@ def command(
         if decision is not None:
             found, said = _recorded(source)
         else:
-            found = _decided(source, workspace, config, profile)
+            found = _decided(source, workspace, config)
     except ValueError as error:
         click.echo(f"error: {error}", err=True)
         context.exit(UNUSABLE)
@@ -104,16 +102,14 @@ def command(
         click.echo(f"\n{name}:\n{words}")
 
 
-def _decided(
-    source: _Source, workspace: str | None, config: Path | None, profile: Path | None
-) -> Decision:
+def _decided(source: _Source, workspace: str | None, config: Path | None) -> Decision:
     from openhands_tiered_router.cli.deciding import DecidingError, decider
 
     request = _request(source)
     if workspace is not None:
         request["workspace"] = workspace
     try:
-        deciding = decider(config, profile)
+        deciding = decider(config)
     except DecidingError as error:
         raise ValueError(str(error)) from None
     decision, _ = deciding.decide(

@@ -50,7 +50,7 @@ def replay_outcomes(asked: Asked, as_json: bool, plot: Path | None) -> None:
     from openhands_tiered_router.record.replay.outcomes import Judge, compare
 
     tasks = _tasks(asked)
-    deciding = _at_value(decider(asked.config, None), asked.value)
+    deciding = _at_value(decider(asked.config), asked.value)
     policy = deciding.engine.policy
     judge = Judge(policy.task_value, policy.catch_rate, policy.pass_rate)
     decide = _decide(deciding, _texts(asked.issues))

@@ -46,13 +46,8 @@ Exit code:  0  every line was answered
     help="Configuration file; else looked for as usual, and if there is none, four "
     "tiers with the default limits.",
 )
-@click.option(
-    "--profile",
-    type=click.Path(path_type=Path),
-    help="Weights of the task score, as calibrate writes them.",
-)
 @click.pass_context
-def command(context: click.Context, path: Path | None, profile: Path | None) -> None:
+def command(context: click.Context, path: Path | None) -> None:
     """Decide which tier serves each request on standard input.
 
     Calls no model and needs no key. ``ms`` is the time of the decision alone.
@@ -60,7 +55,7 @@ def command(context: click.Context, path: Path | None, profile: Path | None) -> 
     from openhands_tiered_router.cli.deciding import DecidingError, decider
 
     try:
-        deciding = decider(path, profile)
+        deciding = decider(path)
     except DecidingError as error:
         click.echo(f"error: {error}", err=True)
         context.exit(BAD_LINES)

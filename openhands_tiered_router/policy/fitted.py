@@ -42,7 +42,6 @@ class FittedError(ValueError):
 class Fitted:
     """What was fitted; ``None`` or empty: that part is the package's own."""
 
-    version: int
     task: TaskWeights | None = None
     next_turn: NextTurnModel | None = None
     policy: Mapping[str, Any] = field(default_factory=dict)
@@ -64,7 +63,7 @@ def load_fitted(path: Path) -> Fitted:
         name = type(error).__name__
         raise FittedError(
             f"{path}: cannot be read ({name}); write it anew with "
-            "'tiered-router calibrate --fitted', or go back with --undo"
+            "'tiered-router calibrate --fitted'"
         ) from None
 
 
@@ -86,9 +85,7 @@ def fitted_of(raw: Any, source: str) -> Fitted:
             f"{source}: fitted: no file of format {FORMAT}; write it anew with "
             "'tiered-router calibrate --fitted'"
         )
-    version, policy = raw.get("version"), raw.get("policy", {})
-    if not isinstance(version, int) or version < 1:
-        raise FittedError(f"{source}: version: expected a number from 1")
+    policy = raw.get("policy", {})
     if not isinstance(policy, dict) or not policy.keys() <= THRESHOLDS:
         known = ", ".join(sorted(THRESHOLDS))
         raise FittedError(f"{source}: policy: expected a table with some of {known}")
@@ -96,7 +93,6 @@ def fitted_of(raw: Any, source: str) -> Fitted:
         Policy.model_validate(policy)
         task, model = raw.get("task"), raw.get("next_turn")
         return Fitted(
-            version=version,
             task=None if task is None else weights_of(task, f"{source}: task"),
             next_turn=None if model is None else _checked(model_of(model)),
             policy=policy,

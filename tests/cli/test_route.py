@@ -107,7 +107,7 @@ def test_fitted_weights_of_the_configuration_count(tmp_path: Path) -> None:
         .joinpath("task.json")
         .read_text("utf-8")
     )
-    for head in raw["heads"].values():
+    for head in (raw["prompt"], raw["issue"]):
         head["base"] = 5.0
     fitted = {"fitted": 1, "version": 1, "task": raw}
     (tmp_path / "fitted.json").write_text(json.dumps(fitted))
@@ -127,14 +127,6 @@ def test_a_configuration_that_cannot_be_used(tmp_path: Path) -> None:
     assert result.exit_code == 2
     assert "gone.toml" in result.stderr
     assert result.stdout == ""
-
-
-def test_a_profile_that_cannot_be_used(tmp_path: Path) -> None:
-    file = tmp_path / "profile.json"
-    file.write_text("{}")
-    result = route(line("hi"), args=("--profile", str(file)))
-    assert result.exit_code == 2
-    assert "profile.json" in result.stderr
 
 
 def test_a_workspace_that_is_not_there_costs_only_its_graph(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def model(*trees: dict[str, Any]) -> dict[str, Any]:
 
 
 def fitted(**parts: Any) -> dict[str, Any]:
-    return {"fitted": 1, "version": 1, **parts}
+    return {"fitted": 1, **parts}
 
 
 def test_fitted_models_take_the_place_of_the_packages() -> None:
@@ -41,7 +41,7 @@ def test_fitted_models_take_the_place_of_the_packages() -> None:
         "task.json"
     )
     task = json.loads(source.read_text("utf-8"))
-    task["heads"]["prompt"]["base"] = 0.5
+    task["prompt"]["base"] = 0.5
     found = fitted_of(fitted(task=task, next_turn=model(LEAF)), "x")
     rules = standard_rules(**models_of(found))
     assert len(rules) == len(RULES)
@@ -66,10 +66,9 @@ SHORT = {"feature": [0, -1], "threshold": [0], "right": [5, 0]}
     [
         ([], "fitted"),
         ({"fitted": 9}, "format 1"),
-        (fitted(version=0), "version"),
         (fitted(policy={"base_tier": "simple"}), "policy"),
         (fitted(policy={"task_value": "much"}), "task_value"),
-        (fitted(task={"format": 1}), "heads"),
+        (fitted(task={"format": 1}), "prompt"),
         (fitted(next_turn=[]), "next_turn"),
         (fitted(next_turn=model(LOOP)), "trees"),
         (fitted(next_turn=model(OUT)), "trees"),
@@ -88,7 +87,7 @@ json_values = st.recursive(
         st.lists(inner, max_size=3)
         | st.dictionaries(
             st.sampled_from(
-                ["policy", "task", "next_turn", "features", "trees", "heads"]
+                ["policy", "task", "next_turn", "features", "trees", "prompt"]
             ),
             inner,
             max_size=3,
@@ -101,7 +100,10 @@ json_values = st.recursive(
 @given(st.dictionaries(st.sampled_from(["policy", "task", "next_turn"]), json_values))
 def test_any_json_is_either_used_or_refused(parts: dict[str, Any]) -> None:
     with contextlib.suppress(FittedError):
-        assert fitted_of(fitted(**parts), "x").version == 1
+        assert set(models_of(fitted_of(fitted(**parts), "x"))) == {
+            "scorer",
+            "next_turn",
+        }
 
 
 def config(tmp_path: Path, policy: str) -> Path:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
-from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
+
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
 from openhands_tiered_router.policy.difficulty.dimensions import GRAPH_SIGNALS, NAMES
 from openhands_tiered_router.policy.difficulty.text_cues import CueModel
@@ -17,19 +18,34 @@ from openhands_tiered_router.policy.difficulty.text_cues import CueModel
 FORMAT: Final = 1
 """Version of the profile file."""
 _CUE_MODELS: Final = ("question_ambiguity", "breadth", "reasoning_cues")
-_MOST_BYTES: Final = 1_000_000
 
 
 class ProfileError(ValueError):
     """A profile file that cannot be used; says which, where and what to do."""
 
 
+def _exactly(names: Iterable[str]) -> AfterValidator:
+    wanted = frozenset(names)
+
+    def check[T](found: Mapping[str, T]) -> Mapping[str, T]:
+        if wrong := wanted.symmetric_difference(found):
+            raise ValueError(f"missing or unknown: {', '.join(sorted(wrong))}")
+        return found
+
+    return AfterValidator(check)
+
+
+_Number = Annotated[float, Field(strict=True, ge=-100, le=100, allow_inf_nan=False)]
+_Weight = Annotated[_Number, Field(ge=0)]
+_Share = Annotated[_Weight, Field(le=1)]
+
+
 @dataclass(frozen=True, slots=True)
 class Head:
     """A linear score: ``base`` plus each dimension's value times its weight."""
 
-    base: float
-    weights: Mapping[str, float]
+    base: Annotated[_Number, Field(ge=-1)]
+    weights: Annotated[Mapping[str, _Weight], _exactly(NAMES)]
     """By dimension name; not below 0, so a higher value never lowers the score."""
 
 
@@ -37,11 +53,11 @@ class Head:
 class DifficultyFit:
     """How far a score tells a task's difficulty (`policy.value`)."""
 
-    centre: float
+    centre: _Weight
     """Score of the mean issue, at which it tells nothing."""
-    slope: float
+    slope: _Weight
     """Standard deviations of difficulty for 1 of score."""
-    reach: float
+    reach: _Weight
     """Distance from the centre beyond which no more is concluded: further out than
     the scores of the fitted issues nothing has been seen."""
 
@@ -60,8 +76,8 @@ class TaskWeights:
     """For single prompts; fitted to labelled ones."""
     issue: Head
     """For reports about code; fitted to how often models failed on them."""
-    cues: Mapping[str, CueModel]
-    neutral: Mapping[str, float]
+    cues: Annotated[Mapping[str, CueModel], _exactly(_CUE_MODELS)]
+    neutral: Annotated[Mapping[str, _Share], _exactly(GRAPH_SIGNALS)]
     """Value of a graph dimension while there is no graph."""
     difficulty: DifficultyFit
     """What the score says of how hard a task is."""
@@ -72,21 +88,6 @@ def default_weights() -> TaskWeights:
     """The weights that the package ships with; read once."""
     source = files("openhands_tiered_router.policy.difficulty") / "data" / "task.json"
     return weights_of(json.loads(source.read_text("utf-8")), "task.json")
-
-
-def load_weights(path: str | Path) -> TaskWeights:
-    """The weights in a profile file, as ``calibrate`` writes it.
-
-    Raises:
-        ProfileError: The file cannot be read or is no profile.
-    """
-    try:
-        if Path(path).stat().st_size > _MOST_BYTES:
-            raise ProfileError(f"{path}: larger than any profile is")
-        raw = json.loads(Path(path).read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ProfileError(f"{path}: cannot be read as JSON: {error}") from None
-    return weights_of(raw, str(path))
 
 
 def weights_of(raw: Any, source: str) -> TaskWeights:
@@ -100,62 +101,14 @@ def weights_of(raw: Any, source: str) -> TaskWeights:
             f"{source}: no profile of format {FORMAT}; write one anew with "
             "tiered-router calibrate"
         )
-    heads = _mapping(raw, "heads", source)
-    names = ("centre", "slope", "reach")
-    difficulty = _numbers(raw, "difficulty", names, source)
-    cues = _mapping(raw, "cues", source)
-    return TaskWeights(
-        prompt=_head(heads, "prompt", source),
-        issue=_head(heads, "issue", source),
-        cues={name: _cue_model(cues, name, source) for name in _CUE_MODELS},
-        neutral=_numbers(raw, "neutral", tuple(GRAPH_SIGNALS), source, most=1.0),
-        difficulty=DifficultyFit(**difficulty),
-    )
+    try:
+        return _adapter().validate_python(raw)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        raise ProfileError(f"{source}: {place}: {first['msg']}") from None
 
 
-def _head(heads: Mapping[str, Any], name: str, source: str) -> Head:
-    raw = _mapping(heads, name, f"{source}: heads")
-    base = _number(raw.get("base"), f"{source}: heads.{name}.base", least=-1.0)
-    return Head(base, _numbers(raw, "weights", NAMES, f"{source}: heads.{name}"))
-
-
-def _cue_model(cues: Mapping[str, Any], name: str, source: str) -> CueModel:
-    raw = _mapping(cues, name, f"{source}: cues")
-    where = f"{source}: cues.{name}"
-    weights = _mapping(raw, "weights", where)
-    return CueModel(
-        intercept=_number(raw.get("intercept"), f"{where}.intercept", least=-100.0),
-        weights={k: _number(v, f"{where}.{k}", least=-100) for k, v in weights.items()},
-    )
-
-
-def _numbers(
-    raw: Mapping[str, Any],
-    key: str,
-    names: tuple[str, ...],
-    source: str,
-    most: float = 100.0,
-) -> dict[str, float]:
-    found = _mapping(raw, key, source)
-    if set(found) != set(names):
-        wrong = ", ".join(sorted(set(found) ^ set(names)))
-        raise ProfileError(f"{source}: {key}: missing or unknown: {wrong}")
-    return {n: _number(found[n], f"{source}: {key}.{n}", most=most) for n in names}
-
-
-def _mapping(raw: Mapping[str, Any], key: str, source: str) -> Mapping[str, Any]:
-    value = raw.get(key)
-    if not isinstance(value, Mapping):
-        raise ProfileError(f"{source}: {key}: expected an object")
-    return value
-
-
-def _number(
-    value: Any, where: str, *, least: float = 0.0, most: float = 100.0
-) -> float:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not least <= value <= most:
-        raise ProfileError(
-            f"{where}: expected a number from {least:g} to {most:g}, got {value!r}"
-        )
-    return float(value)
+@lru_cache(maxsize=1)
+def _adapter() -> TypeAdapter[TaskWeights]:
+    return TypeAdapter(TaskWeights)

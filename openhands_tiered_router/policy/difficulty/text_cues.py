@@ -10,6 +10,8 @@ from functools import reduce
 from operator import or_
 from typing import Final
 
+from pydantic import FiniteFloat
+
 from openhands_tiered_router.policy.difficulty.languages import (
     Concept,
     concepts_of,
@@ -99,8 +101,8 @@ def cues_of(text: UserText) -> Cues:
 class CueModel:
     """Logistic regression over cues."""
 
-    intercept: float
-    weights: Mapping[str, float]
+    intercept: FiniteFloat
+    weights: Mapping[str, FiniteFloat]
 
     def probability(self, cues: Cues) -> float:
         """P(the wording is of the kind that the model was fitted for)."""

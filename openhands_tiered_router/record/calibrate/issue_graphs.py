@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from openhands_tiered_router.policy.difficulty.dimensions import GraphFacts
 from openhands_tiered_router.policy.difficulty.graph_facts import graph_facts
 from openhands_tiered_router.policy.difficulty.text import user_text
-from openhands_tiered_router.record.calibrate.samples import IssueSample, SampleError
+from openhands_tiered_router.record.calibrate.samples import IssueSample
 
 
 def find_commits(clones: Path, commits: Iterable[str]) -> dict[str, Path]:
@@ -46,7 +44,6 @@ def graphs_of(
     samples: Sequence[IssueSample],
     clones: Path,
     report: Callable[[str], None],
-    kept: Path | None = None,
 ) -> dict[str, GraphFacts]:
     """Checks out each issue's commit, builds its graph and asks it about the text.
 
@@ -57,17 +54,14 @@ def graphs_of(
         samples: The issues.
         clones: Where to look for their commits; see `find_commits`.
         report: Called with each issue's id before its graph is built.
-        kept: JSON Lines file of answers: those in it are not asked for again, new
-            ones are added, so that a run that was stopped goes on.
 
     Returns:
         By issue id; without those whose commit no clone holds.
     """
-    found = _read_kept(kept) if kept else {}
-    where = find_commits(clones, (s.commit for s in samples if s.id not in found))
+    found: dict[str, GraphFacts] = {}
+    where = find_commits(clones, (s.commit for s in samples))
     for git_dir in sorted(set(where.values())):
         mine = [s for s in samples if where.get(s.commit) == git_dir]
-        mine = [s for s in mine if s.id not in found]
         with TemporaryDirectory(prefix="calibrate-") as scratch:
             checkout = _Checkout(git_dir, Path(scratch))
             for sample in sorted(mine, key=lambda s: s.id):
@@ -75,28 +69,7 @@ def graphs_of(
                 facts = checkout.ask(sample)
                 if facts is not None:
                     found[sample.id] = facts
-                    _keep(kept, sample.id, facts)
-    wanted = {sample.id for sample in samples}
-    return {id_: facts for id_, facts in found.items() if id_ in wanted}
-
-
-def _read_kept(kept: Path) -> dict[str, GraphFacts]:
-    if not kept.exists():
-        return {}
-    try:
-        rows = [json.loads(line) for line in kept.read_text("utf-8").splitlines()]
-        return {row["id"]: GraphFacts(**row["facts"]) for row in rows}
-    except (ValueError, TypeError, KeyError, OSError) as error:
-        raise SampleError(
-            f"{kept}: holds no answers of the code graph ({error}); delete it or give "
-            "another file"
-        ) from None
-
-
-def _keep(kept: Path | None, id_: str, facts: GraphFacts) -> None:
-    if kept is not None:
-        with kept.open("a", encoding="utf-8") as file:
-            print(json.dumps({"id": id_, "facts": asdict(facts)}), file=file)
+    return found
 
 
 class _Checkout:

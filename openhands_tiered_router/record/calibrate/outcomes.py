@@ -47,7 +47,7 @@ class Task:
     outcomes: Mapping[str, Outcome]
 
 
-def read_tasks(path: Path, leave_out: Iterable[str] = ()) -> list[Task]:
+def read_tasks(path: Path) -> list[Task]:
     """The tasks of a JSON Lines file, plain or gzipped.
 
     A line has ``instance_id``, ``outcomes`` (model to [resolved, usd, ...]) and, if
@@ -56,14 +56,13 @@ def read_tasks(path: Path, leave_out: Iterable[str] = ()) -> list[Task]:
     Raises:
         SampleError: The file cannot be read, or a line is of another form.
     """
-    skipped = frozenset(leave_out)
     try:
-        return [_task(raw, where, skipped) for raw, where in json_lines(path)]
+        return [_task(raw, where) for raw, where in json_lines(path)]
     except (OSError, UnicodeDecodeError, EOFError) as error:
         raise SampleError(f"{path}: cannot be read: {error}") from None
 
 
-def _task(raw: Any, where: str, skipped: frozenset[str]) -> Task:
+def _task(raw: Any, where: str) -> Task:
     outcomes = raw.get("outcomes") if isinstance(raw, dict) else None
     if not isinstance(outcomes, dict) or "instance_id" not in raw:
         raise SampleError(f"{where}: expected instance_id and outcomes by model")
@@ -73,8 +72,7 @@ def _task(raw: Any, where: str, skipped: frozenset[str]) -> Task:
         priced = usd is None or isinstance(usd, float | int)
         if not isinstance(solved, bool | int) or not priced:
             raise SampleError(f"{where}: outcomes: {model}: expected [resolved, usd]")
-        if model not in skipped:
-            found[model] = Outcome(bool(solved), None if usd is None else float(usd))
+        found[model] = Outcome(bool(solved), None if usd is None else float(usd))
     return Task(str(raw["instance_id"]), str(raw.get("benchmark", "")), found)
 
 

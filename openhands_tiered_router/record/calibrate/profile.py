@@ -1,10 +1,11 @@
-"""The profile file: fitted weights, and the evidence for them."""
+"""The files that fits are kept in, with the evidence for them."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +15,11 @@ from openhands_tiered_router.policy.difficulty.task_weights import (
     DifficultyFit,
     Head,
     TaskWeights,
+)
+from openhands_tiered_router.policy.fitted import (
+    FORMAT as FITTED_FORMAT,
+    fitted_of,
+    load_fitted,
 )
 from openhands_tiered_router.record.calibrate.issues import IssueFit
 from openhands_tiered_router.record.calibrate.prompts import PromptFit
@@ -38,23 +44,16 @@ def profile(
     evidence: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The JSON of a profile; what was not fitted anew stays as it was."""
-    prompt_head = _head(prompts.head) if prompts else _old(current.prompt)
-    issue_head = _head(issues.head) if issues else _old(current.issue)
     cues = prompts.cues if prompts else current.cues
     neutral = issues.neutral if issues else current.neutral
     return {
         "format": FORMAT,
         "fit": dict(evidence),
-        "heads": {"prompt": prompt_head, "issue": issue_head},
+        "prompt": _head(prompts.head) if prompts else asdict(current.prompt),
+        "issue": _head(issues.head) if issues else asdict(current.issue),
         "neutral": dict(neutral),
         "difficulty": asdict(difficulty),
-        "cues": {
-            name: {
-                "intercept": model.intercept,
-                "weights": dict(sorted(model.weights.items())),
-            }
-            for name, model in sorted(cues.items())
-        },
+        "cues": {name: asdict(model) for name, model in sorted(cues.items())},
     }
 
 
@@ -63,8 +62,33 @@ def _head(head: Head) -> dict[str, Any]:
     return {"base": head.base, "weights": weights}
 
 
-def _old(head: Head) -> dict[str, Any]:
-    return {"base": head.base, "weights": dict(head.weights)}
+def write_part(
+    path: Path, part: str, content: Mapping[str, Any], evidence: Mapping[str, Any]
+) -> None:
+    """Puts a part into the file that ``[policy] fitted`` names.
+
+    Args:
+        path: The file; made when missing.
+        part: ``task``, ``next_turn`` or ``policy``.
+        content: What was fitted.
+        evidence: Samples, intervals, held-out figures.
+
+    Raises:
+        FittedError: What is there, or what would be, cannot be used; nothing was
+            written.
+    """
+    old: dict[str, Any] = {"fitted": FITTED_FORMAT}
+    if path.exists():
+        load_fitted(path)
+        old = json.loads(path.read_text("utf-8"))
+    shown = {**evidence, "at": datetime.now(UTC).isoformat(timespec="seconds")}
+    new = {
+        **old,
+        part: content,
+        "evidence": {**old.get("evidence", {}), part: shown},
+    }
+    fitted_of(new, str(path))
+    write_profile(path, new)
 
 
 def write_profile(path: Path, content: Mapping[str, Any]) -> None:

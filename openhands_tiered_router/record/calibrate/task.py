@@ -57,20 +57,11 @@ class Calibration:
     issues: dict[str, Figure]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GraphOptions:
-    """Where the issues' code is."""
-
-    clones: Path | None = None
-    kept: Path | None = None
-
-
 def calibrate_task(
     samples: Sequence[Sample],
     current: TaskWeights,
     *,
-    graphs: GraphOptions,
-    leave_out: Sequence[str] = (),
+    clones: Path | None = None,
     report: Callable[[str], None] = lambda _: None,
 ) -> Calibration:
     """Fits what the samples allow; the rest stays as in ``current``.
@@ -78,8 +69,8 @@ def calibrate_task(
     Args:
         samples: Labelled prompts, issues with outcomes, or both.
         current: Weights that stand where nothing is fitted.
-        graphs: Where to find the issues' code; without clones only text counts.
-        leave_out: Models whose outcomes are not to be trusted.
+        clones: Directory of clones with the issues' code; without it only text
+            counts.
         report: Told what is being done, for a progress display.
 
     Raises:
@@ -87,7 +78,7 @@ def calibrate_task(
         MissingExtraError: scikit-learn is not installed.
     """
     labelled = [s for s in samples if isinstance(s, PromptSample)]
-    reports = [_without(s, leave_out) for s in samples if isinstance(s, IssueSample)]
+    reports = [s for s in samples if isinstance(s, IssueSample)]
     for kind, found in (("prompts", labelled), ("issues", reports)):
         if 0 < len(found) < FEWEST:
             raise SampleError(
@@ -97,7 +88,7 @@ def calibrate_task(
         evidence: dict[str, Any] = {}
         prompt_fit, agreement = _prompts(labelled, evidence, report)
         cues = prompt_fit.cues if prompt_fit else current.cues
-        issues = _read_issues(reports, cues, graphs, report)
+        issues = _read_issues(reports, cues, clones, report)
         issue_fit, difficulty, areas = None, current.difficulty, {}
         if issues is not None:
             issue_fit, difficulty, areas = _issues(issues, current, evidence)
@@ -128,14 +119,14 @@ def _prompts(
 def _read_issues(
     samples: Sequence[IssueSample],
     cues: Mapping[str, CueModel],
-    graphs: GraphOptions,
+    clones: Path | None,
     report: Callable[[str], None],
 ) -> Issues | None:
     if not samples:
         return None
     facts = {}
-    if graphs.clones is not None:
-        facts = graphs_of(samples, graphs.clones, report, graphs.kept)
+    if clones is not None:
+        facts = graphs_of(samples, clones, report)
     report("issues")
     return Issues.of(samples, facts, cues)
 
@@ -161,8 +152,3 @@ def _issues(
         "difficulty": {"correlation": shifted.correlation, "ece": shifted.ece},
     }
     return fit, difficulty, figures
-
-
-def _without(sample: IssueSample, leave_out: Sequence[str]) -> IssueSample:
-    kept = {m: f for m, f in sample.failed.items() if m not in leave_out}
-    return replace(sample, failed=kept)

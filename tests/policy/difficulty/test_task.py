@@ -15,7 +15,7 @@ from openhands_tiered_router.policy.difficulty.task import (
 from openhands_tiered_router.policy.difficulty.task_weights import (
     ProfileError,
     default_weights,
-    load_weights,
+    weights_of,
 )
 from openhands_tiered_router.policy.engine import Engine
 from openhands_tiered_router.policy.entry import Entry
@@ -290,34 +290,23 @@ def shipped() -> dict:
     ("path", "value", "named"),
     [
         (("format",), 99, "format"),
-        (("heads",), None, "heads"),
-        (("heads", "prompt", "base"), "x", "heads.prompt.base"),
-        (("heads", "issue", "weights", "breadth"), -1, "weights.breadth"),
-        (("heads", "issue", "weights", "breadth"), float("nan"), "weights.breadth"),
+        (("prompt",), None, "prompt"),
+        (("prompt", "base"), "x", "prompt.base"),
+        (("issue", "weights", "breadth"), -1, "weights.breadth"),
+        (("issue", "weights", "breadth"), float("nan"), "weights.breadth"),
         (("neutral", "blast_radius"), 2, "neutral.blast_radius"),
         (("neutral", "other"), 0.5, "other"),
         (("cues", "breadth"), [], "cues"),
     ],
 )
-def test_a_bad_profile_is_named(tmp_path, path, value, named) -> None:
+def test_a_bad_profile_is_named(path, value, named) -> None:
     content = shipped()
     *parents, last = path
     inner = content
     for key in parents:
         inner = inner[key]
     inner[last] = value
-    file = tmp_path / "profile.json"
-    file.write_text(json.dumps(content))
     with pytest.raises(ProfileError) as caught:
-        load_weights(file)
+        weights_of(content, "profile.json")
     assert "profile.json" in str(caught.value)
     assert named in str(caught.value)
-
-
-def test_a_profile_that_is_no_json(tmp_path) -> None:
-    file = tmp_path / "p.json"
-    file.write_bytes(b"\xff\xfe")
-    with pytest.raises(ProfileError, match=r"p\.json"):
-        load_weights(file)
-    with pytest.raises(ProfileError, match=r"gone\.json"):
-        load_weights(tmp_path / "gone.json")

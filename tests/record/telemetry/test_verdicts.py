@@ -122,5 +122,5 @@ def test_what_decides_for_commands_counts_them(path: Path, tmp_path: Path) -> No
         f'[telemetry]\npath = "{path}"\n[[tiers.complex.endpoints]]\n'
         f'model = "{model}"\n'
     )
-    (endpoint,) = decider(config, None).engine.tiers.endpoints
+    (endpoint,) = decider(config).engine.tiers.endpoints
     assert endpoint.verdicts == (0, 1)
