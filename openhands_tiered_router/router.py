@@ -26,7 +26,7 @@ from openhands_tiered_router.config.settings import settings_of
 from openhands_tiered_router.guards.budget.registry import registry
 from openhands_tiered_router.policy.engine import Rule
 from openhands_tiered_router.policy.policy import Policy
-from openhands_tiered_router.record.telemetry import TelemetryRecorder
+from openhands_tiered_router.record.telemetry.recorder import TelemetryRecorder
 from openhands_tiered_router.sdk import (
     conversation_forks,  # noqa: F401  (wraps LocalConversation.fork)
     images,

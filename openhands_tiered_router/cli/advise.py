@@ -272,8 +272,10 @@ class _Found:
 def _verdicts() -> dict[str, Verdicts]:
     """What became of the user's own tasks, as far as it is recorded."""
     from openhands_tiered_router.policy.value.strength import Verdicts
-    from openhands_tiered_router.record.telemetry.location import path_from
-    from openhands_tiered_router.record.telemetry.opening import TelemetryReadError
+    from openhands_tiered_router.record.telemetry.opening import (
+        TelemetryReadError,
+        path_from,
+    )
     from openhands_tiered_router.record.telemetry.verdicts import verdicts_by_model
 
     path = path_from(os.environ)

@@ -139,15 +139,13 @@ def _request(source: _Source) -> dict[str, Any]:
 
 def _recorded(source: _Source) -> tuple[Decision, dict[str, str]]:
     """A decision, and what was said then if texts are recorded."""
-    from openhands_tiered_router.record.telemetry.location import (
+    from openhands_tiered_router.record.telemetry.opening import (
+        TelemetryReadError,
+        find_id,
         path_from,
         standard_path,
     )
-    from openhands_tiered_router.record.telemetry.lookup import find_id
-    from openhands_tiered_router.record.telemetry.query import (
-        TelemetryFile,
-        TelemetryReadError,
-    )
+    from openhands_tiered_router.record.telemetry.query import TelemetryFile
 
     path = source.telemetry or path_from(os.environ) or standard_path()
     file = TelemetryFile(path)
@@ -156,7 +154,7 @@ def _recorded(source: _Source) -> tuple[Decision, dict[str, str]]:
         turn, said = file.decision(found), file.texts(found)
     except TelemetryReadError as error:
         raise ValueError(str(error)) from None
-    if turn is None or turn.decision is None:
+    if turn is None:
         raise ValueError(f"{path}: holds no decision {source.decision}")
     return turn.decision, said
 

@@ -28,7 +28,7 @@ def recorded(telemetry: Path | None) -> Path:
     Raises:
         Failure: Telemetry is off, and no file was named.
     """
-    from openhands_tiered_router.record.telemetry.location import path_from
+    from openhands_tiered_router.record.telemetry.opening import path_from
 
     path = telemetry or path_from(os.environ)
     if path is None:

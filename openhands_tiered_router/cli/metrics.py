@@ -47,7 +47,7 @@ def command(port: int, host: str, telemetry: Path | None, config: str | None) ->
         MetricsError,
         serve_metrics,
     )
-    from openhands_tiered_router.record.telemetry.location import path_from
+    from openhands_tiered_router.record.telemetry.opening import path_from
     from openhands_tiered_router.record.telemetry.query import TelemetryReadError
 
     path = telemetry or path_from(os.environ)

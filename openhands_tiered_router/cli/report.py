@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 import time
@@ -89,10 +88,10 @@ class _Since(click.ParamType):
     help="Show what is left of this configuration's budgets; the page takes the one "
     "that `run` would use here.",
 )
-@click.option("--details", is_flag=True, help="Add comparisons, latencies, checks.")
+@click.option("--details", is_flag=True, help="Add comparisons, guards, latencies.")
 @click.option("--conversations", is_flag=True, help="List the latest conversations.")
 @click.option(
-    "--misroutes", is_flag=True, help="List turns on the wrong tier, the worst first."
+    "--misroutes", is_flag=True, help="List turns on the wrong tier, the dearest first."
 )
 @click.option(
     "--telemetry",
@@ -117,8 +116,11 @@ def command(
     is made.
     """
     from openhands_tiered_router.record.report.build import build
-    from openhands_tiered_router.record.telemetry.lookup import UnknownIdError, find_id
-    from openhands_tiered_router.record.telemetry.query import TelemetryReadError
+    from openhands_tiered_router.record.telemetry.opening import (
+        TelemetryReadError,
+        UnknownIdError,
+        find_id,
+    )
 
     path, listing = recorded(telemetry), conversations or misroutes
     try:
@@ -141,9 +143,10 @@ def command(
     except (TelemetryReadError, UnknownIdError) as error:
         raise Failure(str(error)) from None
     if as_json:
-        from openhands_tiered_router.record.report.as_json import as_json as plain
+        import msgspec
 
-        click.echo(json.dumps(plain(report), indent=1))
+        # Infinite times, which JSON does not have, become null.
+        click.echo(msgspec.json.format(msgspec.json.encode(report), indent=1).decode())
         return
     _show(report, conversations, misroutes, details, telemetry)
     if html is not None:
@@ -168,8 +171,8 @@ def _show(
         terminal.show_misroutes(console, report, telemetry)
     else:
         terminal.show(console, report)
-        if details and report.details and report.whole["calls"]:
-            terminal.show_details(console, report, report.details)
+        if details and report.whole["calls"]:
+            terminal.show_details(console, report)
 
 
 def _budgets(config: str, conversation: str | None) -> tuple[BudgetLeft, ...]:

@@ -52,7 +52,7 @@ def command(
 
 def _status(telemetry: Path | None, config: str | None) -> tuple[str, Live | None]:
     if telemetry is None:
-        from openhands_tiered_router.record.telemetry.location import path_from
+        from openhands_tiered_router.record.telemetry.opening import path_from
 
         telemetry = path_from(os.environ)
     if telemetry is None:

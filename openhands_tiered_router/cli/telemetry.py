@@ -20,7 +20,6 @@ _EPILOG: Final = """\b
 Examples:
   tiered-router telemetry stats
   tiered-router telemetry export --days 7 --format csv > decisions.csv
-  tiered-router telemetry export --format parquet --out decisions.parquet
   tiered-router telemetry purge 1f0c0c62
   tiered-router telemetry purge --texts
 
@@ -95,16 +94,16 @@ def export(
 ) -> None:
     """Write one row a decision: its numbers, its costs, what came of it."""
     from openhands_tiered_router.record.telemetry.export import (
-        Format,
         flat,
         with_texts,
         write_text,
     )
-    from openhands_tiered_router.record.telemetry.lookup import UnknownIdError, find_id
-    from openhands_tiered_router.record.telemetry.query import (
-        TelemetryFile,
+    from openhands_tiered_router.record.telemetry.opening import (
         TelemetryReadError,
+        UnknownIdError,
+        find_id,
     )
+    from openhands_tiered_router.record.telemetry.query import TelemetryFile
 
     since = 0.0 if days is None else time.time() - days * _DAY
     path = recorded(telemetry)
@@ -115,10 +114,10 @@ def export(
         calls = file.calls(since, conversation_id=conversation)
         rows = with_texts(file, calls) if texts else map(flat, calls)
         if out is None:
-            count = write_text(rows, Format(form), sys.stdout)
+            count = write_text(rows, form, sys.stdout)
         else:
             with out.open("w", encoding="utf-8", newline="") as written:
-                count = write_text(rows, Format(form), written)
+                count = write_text(rows, form, written)
     except (TelemetryReadError, UnknownIdError, OSError) as error:
         raise Failure(str(error)) from None
     click.echo(f"{counted(count, 'decision')}", err=True)
@@ -128,23 +127,19 @@ def export(
 @click.argument("conversation", required=False)
 @_file
 @click.option("--texts", is_flag=True, help="Remove all that was said, nothing else.")
-@click.option(
-    "--rewrite/--no-rewrite",
-    default=True,
-    help="Without it, copies of rows that moved may stay in the file until it is.",
-)
-def purge(
-    conversation: str | None, telemetry: Path | None, texts: bool, rewrite: bool
-) -> None:
-    """Remove every trace of a CONVERSATION and its sub-agents.
+def purge(conversation: str | None, telemetry: Path | None, texts: bool) -> None:
+    """Remove every trace of a CONVERSATION.
 
     The beginning of its id is enough.
 
     Then the file is rewritten: in a large one that takes minutes, in which no other
     process can write its records, and those that end lose what they have.
     """
-    from openhands_tiered_router.record.telemetry.lookup import UnknownIdError, find_id
-    from openhands_tiered_router.record.telemetry.opening import TelemetryReadError
+    from openhands_tiered_router.record.telemetry.opening import (
+        TelemetryReadError,
+        UnknownIdError,
+        find_id,
+    )
     from openhands_tiered_router.record.telemetry.removal import (
         purge as removed,
         purge_texts,
@@ -155,14 +150,11 @@ def purge(
     path = recorded(telemetry)
     try:
         if conversation is None:
-            count = purge_texts(path, rewrite=rewrite)
+            count = purge_texts(path)
             click.echo(f"Removed the texts of {counted(count, 'call')}")
             return
         known = find_id(path, conversation, "conversations")
-        found = removed(path, known, rewrite=rewrite)
+        decisions = removed(path, known) or 0
     except (TelemetryReadError, UnknownIdError) as error:
         raise Failure(str(error)) from None
-    for name in found.set_aside:
-        click.echo(f"{name} beside it was corrupt once; look there too", err=True)
-    conversations = counted(found.conversations, "conversation")
-    click.echo(f"Removed {conversations}, {counted(found.decisions, 'decision')}")
+    click.echo(f"Removed {known}, {counted(decisions, 'decision')}")

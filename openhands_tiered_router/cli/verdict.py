@@ -57,8 +57,11 @@ def command(
     if conversation is not None and accepted is None:
         raise click.UsageError("say --accepted or --rejected")
     path = recorded(telemetry)
-    from openhands_tiered_router.record.telemetry import TelemetryReadError
-    from openhands_tiered_router.record.telemetry.lookup import UnknownIdError, find_id
+    from openhands_tiered_router.record.telemetry.opening import (
+        TelemetryReadError,
+        UnknownIdError,
+        find_id,
+    )
 
     try:
         if conversation is None:
@@ -73,14 +76,14 @@ def command(
 def _record(
     path: Path, conversation: str, accepted: bool, judge: str, as_json: bool
 ) -> None:
-    from openhands_tiered_router.record.telemetry import recorder_for
+    from openhands_tiered_router.record.telemetry.recorder import recorder_for
     from openhands_tiered_router.record.telemetry.records import VERIFIER, Verdict
 
     if judge == VERIFIER:
         raise click.BadParameter("is the verifier's own name", param_hint="--by")
     recorder = recorder_for(path)
     reason = "accepted" if accepted else "rejected"
-    recorder.record_verdict(
+    recorder.record(
         Verdict(
             conversation_id=conversation,
             time=time.time(),

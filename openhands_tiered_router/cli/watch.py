@@ -132,13 +132,9 @@ def _plain(turn: Call) -> dict[str, Any]:
         "turn": turn.turn,
         "time": turn.time,
         "tier": turn.shown_tier,
-        "reason": _reason(turn),
+        "reason": turn.decision.why,
         "cost_usd": turn.cost,
     }
-
-
-def _reason(turn: Call) -> str:
-    return turn.decision.why if turn.decision else ""
 
 
 def _view(found: Live, turns: list[Call]) -> Group:
@@ -199,12 +195,12 @@ def _turns(turns: list[Call]) -> Any:
     for name in ("conversation", "turn", "tier", "USD", "reason"):
         table.add_column(name, no_wrap=name != "reason")
     for turn in reversed(turns):
-        cost, tier = turn.cost, turn.shown_tier or "?"
+        cost, tier = turn.cost, turn.shown_tier
         table.add_row(
             (turn.conversation_id or "?")[:8],
             str(turn.turn or "?"),
             Text(tier, style=TIER_STYLES.get(tier, "")),
             "?" if cost is None else f"{cost:.4f}",
-            Text(_reason(turn)),
+            Text(turn.decision.why),
         )
     return table

@@ -46,13 +46,13 @@ from openhands_tiered_router.policy.session import SessionState
 from openhands_tiered_router.policy.value.table import default_table
 from openhands_tiered_router.record.metrics.serving import serve_as_configured
 from openhands_tiered_router.record.metrics.sources import sources
-from openhands_tiered_router.record.telemetry.location import path_from
+from openhands_tiered_router.record.telemetry.opening import path_from
 from openhands_tiered_router.record.telemetry.process import config_fingerprint
 from openhands_tiered_router.record.telemetry.recorder import (
     TelemetryRecorder,
     recorder_for,
 )
-from openhands_tiered_router.record.telemetry.records import AGENT_TURN
+from openhands_tiered_router.record.telemetry.records import AGENT_TURN, routed
 from openhands_tiered_router.record.telemetry.removal import Retention
 from openhands_tiered_router.record.telemetry.texts import warn_of_texts
 from openhands_tiered_router.sdk.budgets_left import budgets_left
@@ -214,26 +214,20 @@ class RouterSetup:
 
     def record(self, call: RoutedCall) -> None:
         """Records a call with its outcome; returns at once."""
-        answered = call.outcome.endpoint
-        self.recorder.record_decision(
-            call.decision,
-            decision_id=call.decision_id,
-            conversation_id=call.session_id,
-            time=call.at,
-            turn=call.turn + 1 if call.purpose == "turn" else None,
-            purpose=AGENT_TURN if call.purpose == "turn" else str(call.purpose),
-            model=self.endpoints[call.decision.endpoint].model,
-            overhead_us=call.overhead * 1e6,
-            tiers=self.engine.tiers,
-            config=self.config,
-        )
-        self.recorder.record_outcome(
-            call.decision_id,
-            call.outcome,
-            conversation_id=call.session_id,
-            time=call.at,
-            tier=self.endpoints[answered].tier if answered else None,
-            model=self.endpoints[answered].model if answered else None,
+        turn = call.purpose == "turn"
+        self.recorder.record(
+            routed(
+                call.decision,
+                call.outcome,
+                decision_id=call.decision_id,
+                conversation_id=call.session_id,
+                time=call.at,
+                tiers=self.engine.tiers,
+                turn=call.turn + 1 if turn else None,
+                purpose=AGENT_TURN if turn else str(call.purpose),
+                overhead_us=call.overhead * 1e6,
+                config=self.config,
+            )
         )
 
 

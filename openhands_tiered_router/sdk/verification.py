@@ -50,7 +50,7 @@ def finish_of(
     known = recorder_from_environment() if recorder is None else recorder
 
     def record(judged: Judged, sent_back: int) -> None:
-        known.record_verdict(verdict_of(str(conversation.id), judged, sent_back))
+        known.record(verdict_of(str(conversation.id), judged, sent_back))
 
     finish = Finish(
         conversation=conversation,

@@ -33,8 +33,7 @@ from openhands_tiered_router.record.telemetry.records import (
     ToolResult,
     ToolStatus,
     Verdict,
-    decided,
-    ended,
+    routed,
 )
 from openhands_tiered_router.record.telemetry.store import Store
 from openhands_tiered_router.tiers import Endpoint, Prices, Tier, TierSet
@@ -119,14 +118,12 @@ def _conversation(
         prompt = 1_600 + 320 * turn + rng.randrange(200)
         decision = _decision(rng, task, turn, p, prompt, warm)
         output = rng.randrange(60, 600)
-        yield from (
-            call := _call(rng, name, turn, now, decision, (prompt, output, warm))
-        )
+        yield (call := _call(rng, name, turn, now, decision, (prompt, output, warm)))
         mechanical = rng.random() < p
         kind = rng.choice(MECHANICAL if mechanical else HARD)
         failed = rng.random() < (0.1 if mechanical else 0.2)
         now += rng.uniform(3, 15)
-        yield _tool(rng, name, call[1], now, kind, failed)
+        yield _tool(rng, name, call, now, kind, failed)
     if n % 20 == 0:
         yield _guard(name, now, "budget", "soft_limit", limit="day")
     if n % 25 == 0:
@@ -216,7 +213,7 @@ def _call(
     now: float,
     decision: Decision,
     tokens: tuple[int, int, dict[str, int]],
-) -> list[Call]:
+) -> Call:
     prompt, output, warm = tokens
     served = next(e for e in TIERS.endpoints if e.key == decision.endpoint)
     seconds = 0.4 + output / 90 + rng.random()
@@ -231,16 +228,6 @@ def _call(
     assert served.prices is not None
     milliseconds = round(now * 1000) << 80
     made = str(UUID(int=milliseconds | 0x7 << 76 | 0x2 << 62 | rng.getrandbits(60)))
-    first_half = decided(
-        decision,
-        decision_id=made,
-        conversation_id=name,
-        turn=turn + 1,
-        time=now,
-        model=next(e.model for e in TIERS.endpoints if e.key == decision.endpoint),
-        overhead_us=rng.lognormvariate(5.8, 0.4),
-        tiers=TIERS,
-    )
     outcome = Outcome(
         endpoint=served.key,
         attempts=attempts,
@@ -255,15 +242,16 @@ def _call(
         first_token_seconds=0.3 + rng.random(),
         response_id=f"chatcmpl-{rng.getrandbits(128):032x}",
     )
-    second_half = ended(
-        made,
+    return routed(
+        decision,
         outcome,
+        decision_id=made,
         conversation_id=name,
+        turn=turn + 1,
         time=now,
-        tier=served.tier,
-        model=served.model,
+        overhead_us=rng.lognormvariate(5.8, 0.4),
+        tiers=TIERS,
     )
-    return [first_half, second_half]
 
 
 def _tool(

@@ -26,7 +26,8 @@ import synthetic
 
 from openhands_tiered_router.calls.flow import new_decision_id
 from openhands_tiered_router.policy.decision import Decision
-from openhands_tiered_router.record.telemetry.records import decided
+from openhands_tiered_router.policy.outcome import Outcome
+from openhands_tiered_router.record.telemetry.records import routed
 from openhands_tiered_router.record.telemetry.removal import Retention, purge
 from openhands_tiered_router.record.telemetry.store import Store
 from openhands_tiered_router.record.telemetry.writer import Writer
@@ -34,7 +35,7 @@ from openhands_tiered_router.tiers import Tier
 
 
 INSERTED = 15_200
-"""Turns to write, three records each."""
+"""Turns to write, two records each."""
 
 ROUNDS = 40
 """Transactions of retention: 25 conversations each."""
@@ -96,11 +97,8 @@ def remove(path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection:
         sql = "SELECT id FROM conversations WHERE id != '' ORDER BY key LIMIT 1"
         (name,) = connection.execute(sql).fetchone()
-    for rewrite in (False, True):
-        how = "with" if rewrite else "without"
-        what = f"purging a conversation, {how} a rewrite"
-        with timed(what), another_writer(path):
-            purge(path, name, rewrite=rewrite)
+    with timed("purging a conversation"), another_writer(path):
+        purge(path, name)
 
 
 @contextmanager
@@ -121,11 +119,12 @@ def another_writer(path: Path) -> Iterator[None]:
         while not done.wait(0.05):
             began = time.perf_counter()
             writer.put(
-                decided(
+                routed(
+                    decision,
+                    Outcome(endpoint="simple", attempts=()),
                     decision_id=new_decision_id(),
                     conversation_id="another",
                     time=time.time(),
-                    decision=decision,
                 )
             )
             writer.flush(3_600)

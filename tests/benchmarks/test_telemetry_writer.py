@@ -28,11 +28,12 @@ from openhands_tiered_router.policy.decision import (
     Reason,
 )
 from openhands_tiered_router.policy.outcome import Attempt, Outcome, Usage
-from openhands_tiered_router.record.telemetry import (
-    TelemetryFile,
-    TelemetryRecorder,
+from openhands_tiered_router.record.telemetry.query import TelemetryFile
+from openhands_tiered_router.record.telemetry.recorder import TelemetryRecorder
+from openhands_tiered_router.record.telemetry.records import (
     ToolResult,
     ToolStatus,
+    routed,
 )
 from openhands_tiered_router.record.telemetry.texts import RawTexts
 from openhands_tiered_router.record.telemetry.writer import Writer
@@ -80,17 +81,8 @@ def decision(n: int) -> Decision:
 
 
 def record_turn(recorder: TelemetryRecorder, n: int) -> None:
-    """A decision, its outcome and one tool call with its result: four records."""
+    """A call, and one tool call with its result: three records."""
     name, conversation = new_decision_id(), f"{n // 80:032x}"
-    recorder.record_decision(
-        decision(n),
-        decision_id=name,
-        conversation_id=conversation,
-        time=1.7e9 + n,
-        turn=n % 80,
-        model="anthropic/claude-sonnet-4-5",
-        overhead_us=321.5,
-    )
     outcome = Outcome(
         endpoint="complex",
         attempts=(Attempt(endpoint="complex", error=None, seconds=4.2),),
@@ -99,9 +91,19 @@ def record_turn(recorder: TelemetryRecorder, n: int) -> None:
         seconds=4.2,
         response_id=f"chatcmpl-{n:032x}",
     )
-    recorder.record_outcome(name, outcome, conversation_id=conversation, time=1.7e9 + n)
+    recorder.record(
+        routed(
+            decision(n),
+            outcome,
+            decision_id=name,
+            conversation_id=conversation,
+            time=1.7e9 + n,
+            turn=n % 80,
+            overhead_us=321.5,
+        )
+    )
     for status in (ToolStatus.PENDING, ToolStatus.DONE):
-        recorder.record_tool_result(
+        recorder.record(
             ToolResult(
                 conversation_id=conversation,
                 response_id=outcome.response_id,
@@ -124,8 +126,14 @@ def latencies(recorder: TelemetryRecorder) -> list[float]:
     for n in range(SAMPLES):
         time.sleep(PACE_SECONDS)
         start = time.perf_counter_ns()
-        recorder.record_decision(
-            subject, decision_id=f"d{n}", conversation_id="c", time=1.7e9 + n
+        recorder.record(
+            routed(
+                subject,
+                Outcome(endpoint="simple", attempts=()),
+                decision_id=f"d{n}",
+                conversation_id="c",
+                time=1.7e9 + n,
+            )
         )
         found.append((time.perf_counter_ns() - start) / 1_000)
     return found
@@ -233,7 +241,7 @@ def test_records_per_second_and_bytes_per_turn(writer: Writer) -> None:
     assert writer.flush(300)
     seconds = time.perf_counter() - start
     writer.close(30)
-    print(f"write: {4 * TURNS / seconds:,.0f} records/s ({seconds:.1f} s)")
+    print(f"write: {3 * TURNS / seconds:,.0f} records/s ({seconds:.1f} s)")
     print(f"size: {writer.path.stat().st_size / TURNS:,.0f} bytes/turn")
     with closing(sqlite3.connect(writer.path, isolation_level=None)) as connection:
         connection.execute("DELETE FROM explanations")

@@ -13,8 +13,7 @@ from openhands_tiered_router.record.telemetry.records import (
     ToolResult,
     ToolStatus,
     Verdict,
-    decided,
-    ended,
+    routed,
 )
 from openhands_tiered_router.tiers import Endpoint, Prices, Tier, TierSet
 
@@ -62,23 +61,15 @@ OUTCOME = Outcome(
 
 def records(now: float) -> Iterator[Record]:
     """One hard turn that the weak tier served and failed; a breaker that opened."""
-    yield decided(
+    yield routed(
+        DECISION,
+        OUTCOME,
         decision_id=NAME,
         conversation_id="talk",
         turn=1,
         time=now,
-        model="m/small",
         overhead_us=200.0,
-        decision=DECISION,
         tiers=TIERS,
-    )
-    yield ended(
-        decision_id=NAME,
-        conversation_id="talk",
-        time=now,
-        outcome=OUTCOME,
-        tier=Tier.SIMPLE,
-        model="m/small",
     )
     yield from after(now)
 

@@ -12,7 +12,8 @@ from openhands_tiered_router.policy.decision import (
     Reason,
 )
 from openhands_tiered_router.policy.difficulty.dimensions import NAMES
-from openhands_tiered_router.record.telemetry.records import TextRecord, decided
+from openhands_tiered_router.policy.outcome import Outcome
+from openhands_tiered_router.record.telemetry.records import TextRecord, routed
 from openhands_tiered_router.record.telemetry.store import Store
 from openhands_tiered_router.tiers import Tier
 
@@ -79,6 +80,9 @@ def test_a_bad_file_of_messages(tmp_path: Path, content: str) -> None:
     assert result.stderr.startswith("error: ")
 
 
+OUTCOME = Outcome(endpoint="complex", attempts=())
+
+
 def test_nothing_to_explain() -> None:
     result = explain(stdin="  \n")
     assert result.exit_code == 2
@@ -97,8 +101,8 @@ def test_a_decision_on_record(tmp_path: Path) -> None:
         dimensions=(Dimension("breadth", 0.5, 0.2, "parts +1.0"),),
         reasons=(Reason("task_score", "complexity 0.50"),),
     )
-    record = decided(
-        decision_id="01ABC", conversation_id="c", time=1.0, decision=decision
+    record = routed(
+        decision, OUTCOME, decision_id="01ABC", conversation_id="c", time=1.0
     )
     said = TextRecord(decision_id="01ABC", request="Why [this] tier?", answer=None)
     assert store.write([record, said]) == 0
@@ -143,8 +147,8 @@ def test_the_sum_of_a_choice_is_shown(tmp_path: Path) -> None:
             score=0.5,
             candidates=candidates,
         )
-        record = decided(
-            decision_id=id, conversation_id="c", time=1.0, decision=decision
+        record = routed(
+            decision, OUTCOME, decision_id=id, conversation_id="c", time=1.0
         )
         assert store.write([record]) == 0
     store.close()

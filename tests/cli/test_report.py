@@ -48,7 +48,6 @@ def test_a_screen_is_a_screen(file: Path) -> None:
 def test_details_say_what_is_not_known(file: Path) -> None:
     said = run("report", "--telemetry", file, "--details").stdout
     assert "always complex (<b>large)" in said
-    assert "good work that it accepted: not known: no verdicts of people" in said
     assert re.search(r"breaker: opened +complex +1", said)
     assert re.search(r"whole call, s +simple +1 +2\.00 +too few +too few", said)
 
@@ -60,7 +59,7 @@ def test_json_has_the_same_figures(file: Path) -> None:
     assert dear["usd"] == pytest.approx(1_000 * 6e-6 + 100 * 2.5e-5)
     assert dear["saving"]["low"] is None
     assert found["until"] is None
-    assert found["solved"][0]["failed"] == 1
+    assert found["solved"]["failed"] == 1
     assert found["tasks"][0]["too_weak"] == 1
     assert found["tiers"][0]["key"] == ["simple"]
 
@@ -94,7 +93,7 @@ def test_the_beginning_of_an_id_is_enough(tmp_path: Path, given: str) -> None:
     assert json.loads(lines.stdout)["conversation_id"] == name
     assert run("verdict", given, "--accepted", "--telemetry", path).exit_code == 0
     purged = run("telemetry", "purge", given, "--telemetry", path)
-    assert purged.stdout == "Removed 1 conversation, 1 decision\n"
+    assert purged.stdout == f"Removed {name}, 1 decision\n"
 
 
 def test_ids_that_fit_none_or_several_are_refused(tmp_path: Path) -> None:
@@ -149,9 +148,7 @@ def test_no_name_ends_the_pages_data(tmp_path: Path) -> None:
     for record in records(time.time() - 30):
         if isinstance(record, Call) and record.explanation:
             why = replace(record.explanation, reasons=(Reason(evil, evil),))
-            record = replace(record, explanation=why, model=evil)
-        elif isinstance(record, Call):
-            record = replace(record, served_model=evil)
+            record = replace(record, explanation=why, model=evil, served_model=evil)
         store.write([replace(record, conversation_id=evil)])
     store.close()
     run("report", "--telemetry", path, "--html", page)
@@ -192,7 +189,6 @@ def without_price(found: Record) -> Record:
             lambda r: [x for x in r if isinstance(x, GuardEvent)],
             "calls were recorded",
         ),
-        (lambda r: r[:1], "1 call without a recorded outcome (yet)."),
         (lambda r: list(map(without_price, r)), "without a known price"),
     ],
 )

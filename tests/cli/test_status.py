@@ -13,9 +13,10 @@ from openhands_tiered_router.cli.here import CONFIG_SUFFIXES, config_here
 from openhands_tiered_router.config.find import find_config
 from openhands_tiered_router.config.parse import PARSERS
 from openhands_tiered_router.policy.decision import Decision
+from openhands_tiered_router.policy.outcome import Outcome
 from openhands_tiered_router.record.telemetry.process import config_fingerprint
 from openhands_tiered_router.record.telemetry.records import (
-    decided,
+    routed,
 )
 from openhands_tiered_router.record.telemetry.store import Store
 from openhands_tiered_router.tiers import Tier
@@ -92,9 +93,17 @@ def test_a_conversation_without_a_turn_is_starting(tmp_path: Path) -> None:
     title = Decision(tier=Tier.SIMPLE, endpoint="simple", required=Tier.SIMPLE)
     store = Store(path)
     store.write(
-        [decided(title, decision_id="d", conversation_id="c", time=time.time(),
-                 purpose="title")]
-    )  # fmt: skip
+        [
+            routed(
+                title,
+                Outcome(endpoint="simple", attempts=(), cost=0.0),
+                decision_id="d",
+                conversation_id="c",
+                time=time.time(),
+                purpose="title",
+            )
+        ]
+    )
     store.close()
     assert run("status", "--telemetry", path).stdout.startswith("starting $0.0000 |")
 

@@ -16,11 +16,11 @@ from openhands_tiered_router.policy.decision import Decision
 from openhands_tiered_router.policy.outcome import Outcome, Usage
 from openhands_tiered_router.record.telemetry.records import (
     TextRecord,
-    decided,
-    ended,
+    routed,
 )
 from openhands_tiered_router.record.telemetry.store import Store
 from openhands_tiered_router.tiers import Tier
+from tests.cli.recorded import TIERS
 
 
 @pytest.fixture
@@ -42,24 +42,22 @@ def file(tmp_path: Path) -> Path:
             key = f"{name}{n}"
             store.write(
                 [
-                    decided(
+                    routed(
+                        decision,
+                        outcome,
                         decision_id=key,
                         conversation_id=name,
                         time=1.0 + n,
                         turn=n,
-                        decision=decision,
-                    ),
-                    ended(
-                        decision_id=key,
-                        conversation_id=name,
-                        time=1.0 + n,
-                        outcome=outcome,
-                        tier=Tier.COMPLEX,
-                    ),
+                        tiers=TIERS,
+                    )
                 ]
             )
     store.close()
     return path
+
+
+LOST = Outcome(endpoint=None, attempts=())
 
 
 def ask(*arguments: str | Path) -> Result:
@@ -84,8 +82,8 @@ def test_stats_of_a_missing_file_are_nought(tmp_path: Path) -> None:
 def test_json_lines_and_csv_hold_the_same(file: Path) -> None:
     lines = ask("export", "--telemetry", file).stdout.splitlines()
     rows = [json.loads(line) for line in lines]
-    assert [r["id"] for r in rows] == ["a0", "a1", "b0"]
-    assert [r["conversation_id"] for r in rows] == ["a", "a", "b"]
+    assert [r["id"] for r in rows] == ["a0", "b0", "a1"]
+    assert [r["conversation_id"] for r in rows] == ["a", "b", "a"]
     assert (rows[0]["tier"], rows[0]["served_tier"]) == ("simple", "complex")
     assert (rows[0]["cost"], rows[0]["prompt_tokens"]) == (0.25, 7)
     text = ask("export", "--telemetry", file, "--format", "csv").stdout
@@ -114,10 +112,10 @@ def test_texts_are_exported_where_asked_for_and_can_be_removed(
     assert "please" not in ask("export", "--telemetry", file).stdout
     lines = ask("export", "--texts", "--telemetry", file).stdout.splitlines()
     rows = [json.loads(line) for line in lines]
-    assert [r["request"] for r in rows] == [None, said.request, None]
+    assert [r["request"] for r in rows] == [None, None, said.request]
     table = ask("export", "--texts", "--telemetry", file, "--format", "csv").stdout
     read = list(csv.DictReader(io.StringIO(table)))
-    assert [(r["request"], r["answer"]) for r in read][1] == (said.request, "")
+    assert [(r["request"], r["answer"]) for r in read][2] == (said.request, "")
     assert json.loads(ask("stats", "--json", "--telemetry", file).stdout)["texts"] == 1
     assert "what users and models said" in ask("stats", "--telemetry", file).stdout
     assert ask("purge", "a", "--texts", "--telemetry", file).exit_code == 2
@@ -128,7 +126,7 @@ def test_texts_are_exported_where_asked_for_and_can_be_removed(
 
 def test_purge_removes_one_and_knows_when_there_is_none(file: Path) -> None:
     done = ask("purge", "a", "--telemetry", file)
-    assert done.stdout == "Removed 1 conversation, 2 decisions\n"
+    assert done.stdout == "Removed a, 2 decisions\n"
     left = ask("export", "--telemetry", file).stdout
     assert [json.loads(n)["id"] for n in left.splitlines()] == ["b0"]
     again = ask("purge", "a", "--telemetry", file)
@@ -149,7 +147,7 @@ def test_a_spreadsheet_gets_no_formula(tmp_path: Path) -> None:
     path = tmp_path / "t.sqlite3"
     store = Store(path)
     named = Decision(tier=Tier.SIMPLE, endpoint="=cmd()", required=Tier.SIMPLE)
-    store.write([decided(named, decision_id="d", conversation_id="c", time=1.0)])
+    store.write([routed(named, LOST, decision_id="d", conversation_id="c", time=1.0)])
     store.close()
     text = ask("export", "--telemetry", path, "--format", "csv").stdout
     (row,) = csv.DictReader(io.StringIO(text))
@@ -166,7 +164,9 @@ def test_control_characters_in_names_reach_neither_terminal_nor_table(
     now = time.time()
     store.write(
         [
-            decided(named, decision_id="d", conversation_id=conversation, time=now),
+            routed(
+                named, LOST, decision_id="d", conversation_id=conversation, time=now
+            ),
             TextRecord(decision_id="d", request="x", answer=None),
         ]
     )

@@ -9,7 +9,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from openhands_tiered_router.cli.verdict import command
-from openhands_tiered_router.record.telemetry import TelemetryRecorder, recorder_for
+from openhands_tiered_router.record.telemetry.recorder import (
+    TelemetryRecorder,
+    recorder_for,
+)
 from openhands_tiered_router.record.telemetry.records import Verdict
 
 
@@ -24,7 +27,7 @@ def verdict(*arguments: str) -> Result:
 
 def verified(recorder: TelemetryRecorder, name: str, *accepted: bool | None) -> None:
     for at, said in enumerate(accepted):
-        recorder.record_verdict(
+        recorder.record(
             Verdict(conversation_id=name, time=at, accepted=said, reason="test")
         )
     assert recorder.flush(60)

@@ -8,7 +8,7 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from openhands_tiered_router.record.metrics.labels import Label
+from openhands_tiered_router.record.telemetry import clean
 from openhands_tiered_router.record.telemetry.records import (
     Call,
     GuardEvent,
@@ -21,6 +21,11 @@ from openhands_tiered_router.tiers import Tier
 logger = logging.getLogger(__name__)
 
 PREFIX: Final = "tiered_router"
+OTHER: Final = "other"
+MAX_VALUES: Final = 100
+"""Distinct values of a label; further ones are counted as ``other``. Each is a time
+series of its own, and some (judges, models, guards) come from outside."""
+
 _SERVED: Final = ("tier", "endpoint", "model")
 _DECIDING: Final = (5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 5e-2, 0.25)
 """Seconds; the budget for a decision is one millisecond."""
@@ -72,6 +77,22 @@ _HISTOGRAMS: Final[Mapping[str, tuple[str, tuple[str, ...], tuple[float, ...]]]]
 """Name without its unit, help, labels and buckets, seconds."""
 
 
+class Label:
+    """The values of one label in one process."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, str] = {}
+
+    def of(self, value: str) -> str:
+        """The value as it is shown: without what looks like a key."""
+        known = self._known.get(value)
+        if known is None:
+            if len(self._known) >= MAX_VALUES:
+                return OTHER
+            known = self._known[value] = clean.name(value)
+        return known
+
+
 class Counters:
     """Counters and histograms. ``see`` is called with each record."""
 
@@ -105,15 +126,16 @@ class Counters:
     def see(self, record: Record) -> None:
         """Counts a record. Never blocks, never raises."""
         try:
-            if isinstance(record, Call):
-                if record.tier is not None:
+            match record:
+                case Call():
                     self._decided(record)
-                if record.answered is not None:
                     self._ended(record)
-            elif isinstance(record, GuardEvent):
-                self._happened(record)
-            elif isinstance(record, Verdict):
-                self._judged(record)
+                case GuardEvent():
+                    self._happened(record)
+                case Verdict():
+                    self._judged(record)
+                case _:
+                    pass
         except Exception as error:
             if not self._warned:
                 self._warned = True
@@ -129,25 +151,23 @@ class Counters:
 
     def _ended(self, call: Call) -> None:
         key = self._label["endpoint"].of
-        outcome = call.outcome
-        assert outcome is not None
-        for attempt in outcome.attempts:
+        for attempt in call.attempts:
             error = "none" if attempt.error is None else str(attempt.error)
             self._count["attempts"].labels(key(attempt.endpoint), error).inc()
-        if outcome.endpoint is None:
+        if call.served_endpoint is None:
             self._count["failed_calls"].labels(call.error_kind or "none").inc()
             return
         model = self._label["model"].of(call.served_model or "unknown")
-        served = (call.served_tier or "unknown", key(outcome.endpoint), model)
+        served = (call.served_tier or "unknown", key(call.served_endpoint), model)
         self._count["calls"].labels(*served).inc()
-        if outcome.attempts and outcome.attempts[0].endpoint != outcome.endpoint:
+        if call.attempts and call.attempts[0].endpoint != call.served_endpoint:
             self._count["failovers"].labels(*served).inc()
         self._spent(served, call)
         if call.cost is None:
             self._count["unpriced_calls"].labels(*served).inc()
         else:
             self._count["cost_usd"].labels(*served).inc(call.cost)
-        self._time["call_duration"].labels(*served[:2]).observe(outcome.seconds)
+        self._time["call_duration"].labels(*served[:2]).observe(call.seconds or 0.0)
         if call.first_token_seconds is not None:
             self._time["time_to_first_token"].labels(*served[:2]).observe(
                 call.first_token_seconds

@@ -4,55 +4,42 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from openhands_tiered_router.record.report import calibration
 from openhands_tiered_router.record.report.budgets import BudgetLeft
-from openhands_tiered_router.record.report.calibration import Bin
-from openhands_tiered_router.record.report.conversations import Task, tasks
-from openhands_tiered_router.record.report.misroutes import Misroute, misroutes
-from openhands_tiered_router.record.report.savings import Savings, savings
-from openhands_tiered_router.record.report.solved import (
+from openhands_tiered_router.record.report.conversations import (
+    Misroute,
     Solved,
-    solved_by_tier,
+    Task,
+    misroutes,
+    solved,
+    tasks,
     verdicts_by_conversation,
 )
+from openhands_tiered_router.record.report.savings import Savings, savings
+from openhands_tiered_router.record.telemetry.costs import decode_tier_set
 from openhands_tiered_router.record.telemetry.judging import unjudged
-from openhands_tiered_router.record.telemetry.percentiles import (
-    Percentiles,
-    percentiles,
-)
 from openhands_tiered_router.record.telemetry.query import TelemetryFile
 from openhands_tiered_router.record.telemetry.statements import stored_id
-from openhands_tiered_router.record.telemetry.sums import TIERS, Group, Span, Sums
-from openhands_tiered_router.record.telemetry.tier_sets import decode_tier_set
-from openhands_tiered_router.record.telemetry.verdicts import AcceptRates, accept_rates
+from openhands_tiered_router.record.telemetry.sums import (
+    TIERS,
+    Group,
+    Percentiles,
+    Span,
+    Sums,
+    percentiles,
+)
 from openhands_tiered_router.tiers import TierSet
 
 
 _OF_CONVERSATIONS: Final = (
     *("calls", "turns", "unpriced", "cost", "compared", "compared_usd", "hard"),
-    *("under_routed", "score", "scored", *(f"alone_{tier}" for tier in TIERS)),
+    *("under_routed", *(f"alone_{tier}" for tier in TIERS)),
 )
 """Sums that are needed of each conversation."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Details:
-    """What takes long to find out in a large file: every call is read."""
-
-    next_turn: tuple[Bin, ...]
-    next_turn_error: float | None
-    task_score: tuple[Bin, ...]
-    latency: tuple[Percentiles, ...]
-    verifier: AcceptRates
-    """Over the whole file."""
-    guards: tuple[tuple[str, str, str, int], ...]
-    """Guard, what it did, to which endpoint or limit, and how often."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +56,7 @@ class Report:
     lost: int
     """Records that never reached the file."""
     task_count: int
-    """Conversations, those of sub-agents not counted."""
+    """Conversations."""
     whole: Group
     tiers: tuple[Group, ...]
     """All calls, by the tier that served."""
@@ -80,14 +67,17 @@ class Report:
     provisions: tuple[Group, ...]
     """By the tier that served, and whether that was right; ``None``: not judged."""
     savings: Savings
-    solved: tuple[Solved, ...]
-    """All, then by the tier that did most."""
+    solved: Solved
     tasks: tuple[Task, ...]
     """The latest first."""
     misroutes: tuple[Misroute, ...]
+    """The dearest first."""
     budgets: tuple[BudgetLeft, ...] | None
     """``None``: no configuration was given that names limits."""
-    details: Details | None
+    latency: tuple[Percentiles, ...]
+    """By endpoint; none without details, as of ``guards``."""
+    guards: tuple[tuple[str, str, str, int], ...]
+    """Guard, what it did, to which endpoint or limit, and how often."""
 
     def provision(self, tier: str | None, provision: str) -> float:
         """Turns of a tier, ``None``: of all, that were judged so."""
@@ -116,7 +106,8 @@ def build(
         until: Seconds since the epoch, not included.
         conversation_id: Only this one's, by its whole id; ``None``: all.
         most: How many tasks, and how many misrouted turns, to list.
-        details: Whether to find out ``Details``.
+        details: Whether to find out what takes long in a large file, since every call
+            is read: latencies, and what guards did.
         budgets: What is left of them.
 
     Raises:
@@ -134,8 +125,8 @@ def build(
         sums = Sums(connection, span)
         verdicts = verdicts_by_conversation(connection)
         whole, groups = sums.whole(), sums.by("conversation", sums=_OF_CONVERSATIONS)
-        by_tier = sums.by("conversation", "tier", sums=("turns",))
         found = savings(whole, groups, _tier_sets(connection, sums))
+        latency, guards = slow.result() if slow else ((), ())
         return Report(
             made=time.time(),
             since=since,
@@ -150,11 +141,12 @@ def build(
             models=sums.by("tier", "model", "endpoint"),
             provisions=sums.by("tier", "provision"),
             savings=found,
-            solved=solved_by_tier(groups, by_tier, verdicts),
+            solved=solved(groups, verdicts),
             tasks=tasks(connection, sums, groups, verdicts, found.best, most),
             misroutes=wrong.result(),
             budgets=budgets,
-            details=_details(slow.result(), path, groups, verdicts) if slow else None,
+            latency=latency,
+            guards=guards,
         )
 
 
@@ -174,38 +166,21 @@ def _empty() -> sqlite3.Connection:
     return connection
 
 
-type _Slow = tuple[
-    tuple[Bin, ...], list[Percentiles], tuple[tuple[str, str, str, int], ...]
-]
+type _Slow = tuple[tuple[Percentiles, ...], tuple[tuple[str, str, str, int], ...]]
 
 
 def _slow(file: TelemetryFile, span: Span) -> _Slow:
     with file.reading() as connection:
         if connection is None:
-            return (), [], ()
-        guards = tuple(
-            (r["guard"], r["kind"], r["what"], r["count"])
-            for r in connection.execute(_guards(span), span.values())
-        )
-        bins = calibration.next_turn(connection, span)
-        return bins, percentiles(connection, span, ("tier", "endpoint")), guards
-
-
-def _details(
-    slow: _Slow,
-    path: Path,
-    groups: tuple[Group, ...],
-    verdicts: Mapping[str, bool],
-) -> Details:
-    bins, latency, guards = slow
-    return Details(
-        next_turn=bins,
-        next_turn_error=calibration.error(bins),
-        task_score=calibration.task_score(groups, verdicts),
-        latency=tuple(latency),
-        verifier=accept_rates(path),
-        guards=guards,
-    )
+            return (), ()
+        sql = f"""
+            SELECT guard, kind, coalesce(
+                detail ->> '$.endpoint', detail ->> '$.limit', detail ->> '$.budget', ''
+            ) AS what, count(*)
+            FROM guard_events WHERE {span.where()} GROUP BY guard, kind, what
+        """
+        guards = tuple(map(tuple, connection.execute(sql, span.values())))
+        return percentiles(connection, span), guards
 
 
 def _misroutes(file: TelemetryFile, span: Span, most: int) -> tuple[Misroute, ...]:
@@ -222,7 +197,7 @@ def _tier_sets(connection: sqlite3.Connection, sums: Sums) -> list[TierSet]:
 def _task_count(connection: sqlite3.Connection) -> int:
     (count,) = connection.execute(
         """
-        SELECT count(*) FROM conversations WHERE id != '' AND parent_id IS NULL
+        SELECT count(*) FROM conversations WHERE id != ''
             AND key IN (SELECT conversation FROM cells)
         """
     ).fetchone()
@@ -235,12 +210,3 @@ def _key(connection: sqlite3.Connection, conversation_id: str | None) -> int | N
     sql = "SELECT key FROM conversations WHERE id = ?"
     row = connection.execute(sql, (stored_id(conversation_id),)).fetchone()
     return -1 if row is None else row["key"]
-
-
-def _guards(span: Span) -> str:
-    return f"""
-        SELECT guard, kind, count(*) AS count, coalesce(
-            detail ->> '$.endpoint', detail ->> '$.limit', detail ->> '$.budget', ''
-        ) AS what
-        FROM guard_events WHERE {span.where()} GROUP BY guard, kind, what
-    """

@@ -1,9 +1,9 @@
-"""A report as one page that needs nothing but itself."""
+"""A report as one page that needs no other file and no network."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import cache
@@ -16,10 +16,8 @@ from typing import Any, Final
 from openhands_tiered_router.pages import html_page
 from openhands_tiered_router.record.report import svg, words
 from openhands_tiered_router.record.report.build import Report
-from openhands_tiered_router.record.report.calibration import LEAST, Bin
-from openhands_tiered_router.record.report.conversations import turns_of
-from openhands_tiered_router.record.report.misroutes import Misroute
-from openhands_tiered_router.record.telemetry.quality import Sign
+from openhands_tiered_router.record.report.conversations import Misroute, turns_of
+from openhands_tiered_router.record.report.words import Table
 from openhands_tiered_router.record.telemetry.sums import TIERS
 
 
@@ -61,9 +59,10 @@ def _whole_names(text: str) -> str:
 
 
 def _sections(report: Report) -> list[str]:
+    listed = "".join(map(_mistake, report.misroutes[:_LISTED]))
     return [
         _spend(report),
-        _tiers(report),
+        _tabled(words.tiers(report)),
         _section(
             "Conversations",
             '<div id="filters"></div><p id="shown" class="note" aria-live="polite"></p>'
@@ -71,14 +70,34 @@ def _sections(report: Report) -> list[str]:
             "<noscript><p>The list needs JavaScript.</p></noscript>",
             wide=True,
         ),
-        _mistakes(report),
+        _section(
+            "Mistakes worth a look",
+            _paragraphs([words.mistakes(report)]),
+            f"<ul>{listed}</ul>" if listed else _note("None were found."),
+            wide=True,
+        ),
+        _tabled(words.comparison(report), *words.split(report)),
         _budgets(report),
-        _comparison(report),
-        _solved(report),
-        _checks(report),
-        _events(report),
-        _latency(report),
+        _section(
+            "Outcomes and caches",
+            _paragraphs(
+                map(
+                    _sentence,
+                    [
+                        words.outcomes(report),
+                        words.caches(report),
+                        *words.left_out(report),
+                    ],
+                )
+            ),
+        ),
+        _tabled(words.events(report), wide=False),
+        _tabled(words.latency(report), wide=False),
     ]
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}."
 
 
 def _data(report: Report, path: Path) -> dict[str, Any]:
@@ -90,12 +109,10 @@ def _data(report: Report, path: Path) -> dict[str, Any]:
             turns = turns_of(path, task.conversation_id, best)
             left -= len(turns)
         found.append(asdict(task) | {"list": turns})
-    alone = report.savings.alone
     return {
         "conversations": found,
         "tiers": list(TIERS),
         "signs": {str(sign): said for sign, said in words.SIGNS.items()},
-        "alone": words.alone_name(alone) if alone else None,
     }
 
 
@@ -116,7 +133,7 @@ def _time(seconds: float) -> str:
 
 
 def _figures(report: Report) -> str:
-    whole, alone = report.solved[0], report.savings.alone
+    whole, alone = report.solved, report.savings.alone
     if not report.whole["calls"]:
         return ""
     found = [("spent", words.spent([report.whole]))]
@@ -171,57 +188,14 @@ def _spend(report: Report) -> str:
         ),
         f'<p class="key">{keys}</p>',
         _note(f"{mean} on a day with calls, on average."),
-        _folded("As a table", _table(("day", "spent", "alone"), rows)),
-        wide=True,
-    )
-
-
-def _tiers(report: Report) -> str:
-    calls = report.whole["calls"]
-    rows = [
-        (
-            str(g.key[0] or "?"),
-            words.models_of(report, g.key[0]),
-            f"{g['calls']:,.0f}",
-            f"{g['calls'] / calls:.0%}",
-            words.spent([g]),
-            words.cached(g),
-            f"{report.provision(g.key[0], 'under'):,.0f}",
-            f"{report.provision(g.key[0], 'over'):,.0f}",
-        )
-        for g in report.tiers
-    ]
-    head = ("tier", "models", "calls", "share", "USD", "cached", "too weak",
-            "too strong")  # fmt: skip
-    return _section(
-        "Tiers and models",
-        _table(head, rows),
-        _note(
-            "Too weak: turns that went wrong on the weaker of two tiers. Too strong: "
-            "mechanical turns for which a weaker tier would have cost less."
-        ),
-        wide=True,
-    )
-
-
-def _mistakes(report: Report) -> str:
-    listed = "".join(map(_mistake, report.misroutes[:_LISTED]))
-    shown = f"<ul>{listed}</ul>" if listed else _note("None were found.")
-    return _section(
-        "Mistakes worth a look",
-        _paragraphs([words.mistakes(report)]),
-        shown,
+        _folded("As a table", _table(Table("", ("day", "spent", "alone"), rows))),
         wide=True,
     )
 
 
 def _mistake(m: Misroute) -> str:
-    side = (
-        "too weak a tier" if m.provision == "under" else "a stronger tier than needed"
-    )
-    of = f"{(m.conversation_id or '')[:8]}, turn {m.turn}"
-    said = f"{of}: {m.tier}, {side}, {words.usd(m.cost)}"
-    signs = "; ".join(words.SIGNS[Sign(s)] for s in m.signs if s in set(Sign))
+    said, signs = words.mistake(m)
+    said += f" ({(m.conversation_id or '')[:8]}, turn {m.turn})"
     explain = f"tiered-router explain --decision {m.decision_id}"
     return (
         f"<li><b>{escape(said)}</b><br>{escape(signs)}<br>"
@@ -237,113 +211,10 @@ def _budgets(report: Report) -> str:
     return _section("Budgets now", _paragraphs(said))
 
 
-def _comparison(report: Report) -> str:
-    s = report.savings
-    rows = [("routed", s.spent, words.usd(s.spent))]
-    rows += [
-        (
-            f"{a.tier} alone: {', '.join(map(words.short_model, a.models))}",
-            a.usd,
-            words.usd(a.usd),
-        )
-        for a in s.alternatives
-    ]
-    notes = [words.METHOD[n] for n in ("single", "interval", "mix", "hard")]
-    return _section(
-        "What it would have cost otherwise",
-        svg.bars(rows, "USD of routing and of each model alone")
-        if s.alternatives
-        else "",
-        _paragraphs(["The saving, by part:", *words.split(report)]),
-        _paragraphs(words.against_mix(report)),
-        _folded("How this is estimated", *map(_note, [*notes, words.honoured(report)])),
-    )
-
-
-def _solved(report: Report) -> str:
-    rows = [
-        (
-            s.tier or "all",
-            f"{s.solved:,}",
-            f"{s.failed:,}",
-            f"{s.unknown:,}",
-            words.dollars(s.per_solved, "-"),
-        )
-        for s in report.solved
-        if s.conversations
-    ]
-    head = ("mostly served by", "solved", "failed", "not judged", "USD each solved")
-    said: list[str] = []
-    if report.details is not None and report.details.verifier.verified:
-        v = report.details.verifier
-        said = [
-            f"Verifier, all time: {v.verified:,} judged, {v.accepted:,} accepted.",
-            f"Good work that it accepted: {words.rate(v.true_accept)}.",
-            f"Bad work that it accepted: {words.rate(v.false_accept)}.",
-        ]
-    table = _table(head, rows)
-    return _section("Tasks", table, _note(words.METHOD["solved"]), _paragraphs(said))
-
-
-def _checks(report: Report) -> str:
-    if report.details is None:
-        return ""
-    found = report.details
-    shown = any(b.observed.count >= LEAST for b in found.next_turn)
-    plot = svg.reliability(found.next_turn, "Mechanical turns: predicted and seen")
-    axes = "Of turns alike in their prediction, the share that was mechanical."
-    rows = [(f"{b.predicted:.2f}", _seen(b), str(b.observed.count))
-            for b in found.task_score]  # fmt: skip
-    return _section(
-        "Were the predictions right?",
-        plot + _note(axes) if shown else "",
-        _paragraphs(words.calibration(found)),
-        _paragraphs([words.caches(report), *words.left_out(report)]),
-        _folded(
-            "The task's score",
-            _table(("mean score", "solved", "tasks"), rows),
-            _note(words.METHOD["score"]),
-        ),
-    )
-
-
-def _seen(found: Bin) -> str:
-    if found.observed.share is None or found.observed.count < LEAST:
-        return "too few"
-    low, high = found.observed.interval
-    return f"{found.observed.share:.2f} ({low:.2f} to {high:.2f})"
-
-
-def _events(report: Report) -> str:
-    rows = [] if report.details is None else words.guards(report.details)
-    rows += [
-        ("failover", str(g.key[2] or "?"), f"{g['failovers']:,.0f}")
-        for g in report.models
-        if g["failovers"]
-    ]
-    return _section(
-        "Breakers, failovers, guards", _table(("event", "of", "times"), rows)
-    )
-
-
-def _latency(report: Report) -> str:
-    found = () if report.details is None else report.details.latency
-    tables = [
-        _folded(
-            words.MEASURES[measure],
-            _table(
-                ("", "calls", "P50", "P95", "P99"),
-                [
-                    words.percentile_cells(p)
-                    for p in found
-                    if p.measure == measure and p.by == "endpoint"
-                ],
-            ),
-            unfolded=measure == "seconds",
-        )
-        for measure in words.MEASURES
-    ]
-    return _section("Latency", *tables, _note(words.METHOD["latency"]))
+def _tabled(table: Table, *lines: str, wide: bool = True) -> str:
+    """A section of a table; how its figures are made is folded away."""
+    notes = _folded("How this is made", *map(_note, table.notes)) if table.notes else ""
+    return _section(table.title, _table(table), _paragraphs(lines), notes, wide=wide)
 
 
 def _section(title: str, *parts: str, wide: bool = False) -> str:
@@ -351,19 +222,16 @@ def _section(title: str, *parts: str, wide: bool = False) -> str:
     return f"<section{kind}><h2>{escape(title)}</h2>{''.join(parts)}</section>"
 
 
-def _folded(title: str, *parts: str, unfolded: bool = False) -> str:
-    state = " open" if unfolded else ""
-    return (
-        f"<details{state}><summary>{escape(title)}</summary>{''.join(parts)}</details>"
-    )
+def _folded(title: str, *parts: str) -> str:
+    return f"<details><summary>{escape(title)}</summary>{''.join(parts)}</details>"
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    body = "".join(f"<tr>{_cells('td', r)}</tr>" for r in rows)
-    if not body:
+def _table(table: Table) -> str:
+    if not table.rows:
         return _note("Nothing was recorded.")
+    body = "".join(f"<tr>{_cells('td', r)}</tr>" for r in table.rows)
     return (
-        f'<div class="scroll"><table><thead><tr>{_cells("th", head)}</tr></thead>'
+        f'<div class="scroll"><table><thead><tr>{_cells("th", table.head)}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>"
     )
 

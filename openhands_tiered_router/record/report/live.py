@@ -127,8 +127,10 @@ def _instead(
     connection: sqlite3.Connection, key: int, cost: float
 ) -> tuple[str | None, float | None]:
     # Here, because a prompt that has nothing to say of them need not wait.
-    from openhands_tiered_router.record.telemetry.costs import turn_costs
-    from openhands_tiered_router.record.telemetry.tier_sets import decode_tier_set
+    from openhands_tiered_router.record.telemetry.costs import (
+        decode_tier_set,
+        turn_costs,
+    )
 
     rows = connection.execute(_COMPARED, (key,)).fetchall()
     sides = [

@@ -1,4 +1,4 @@
-"""Plots as inline SVG, coloured by the page's style sheet."""
+"""The plot of each day's spend as inline SVG, coloured by the page's style sheet."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import math
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Final
-
-from openhands_tiered_router.record.report.calibration import LEAST, Bin
 
 
 WIDE: Final = 1_100
@@ -81,56 +79,12 @@ def _told(name: str, parts: Mapping[str, float], other: float | None) -> str:
     return "\n".join(lines if other is None else [*lines, f"alone: ${other:.2f}"])
 
 
-def bars(rows: Sequence[tuple[str, float, str]], label: str) -> str:
-    """Horizontal bars: name, value, text; the first is the one that matters."""
-    most = max((value for _, value, _ in rows), default=0.0) or 1.0
-    drawn: list[str] = []
-    for i, (name, value, text) in enumerate(rows):
-        y, width = 14 + 38 * i, (NARROW - 2) * max(value, 0.0) / most
-        drawn.append(
-            f'<text x="0" y="{y}">{escape(name)}</text>'
-            f'<text x="{NARROW}" y="{y}" class="end">{escape(text)}</text>'
-            f'<rect x="0" y="{y + 6}" width="{width:.1f}" height="10" rx="2" '
-            f'class="{"ours" if i == 0 else "rest"}"/>'
-        )
-    return _svg(NARROW, 38 * len(rows), label, drawn)
-
-
-def reliability(bins: Sequence[Bin], label: str) -> str:
-    """Predicted against seen with its interval; on the diagonal it is calibrated."""
-    drawn = [_grid(k / 4, f"{k / 4:g}", NARROW) for k in range(5)]
-    drawn.append(
-        f'<line x1="{_x(0):.1f}" y1="{_y(0):.1f}" x2="{_x(1):.1f}" y2="{_y(1):.1f}" '
-        'class="dash"/>'
-    )
-    for b in bins:
-        share = b.observed.share
-        if share is None or b.observed.count < LEAST:
-            continue
-        low, high = b.observed.interval
-        x = _x(b.predicted)
-        drawn.append(
-            f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{_y(low):.1f}" y2="{_y(high):.1f}" '
-            f'class="whisker"/><circle cx="{x:.1f}" cy="{_y(share):.1f}" r="4" '
-            f'class="ours"><title>predicted {b.predicted:.2f}, seen {share:.2f} of '
-            f"{b.observed.count}</title></circle>"
-        )
-    y = _HEIGHT - 8
-    drawn.append(f'<text x="{_LEFT}" y="{y}">predicted 0</text>')
-    drawn.append(f'<text x="{NARROW - _RIGHT}" y="{y}" class="end">1</text>')
-    return _svg(NARROW, _HEIGHT, label, drawn)
-
-
 def _rect(x: float, bottom: float, wide: float, height: float, kind: str) -> str:
     top = _y(bottom + height)
     return (
         f'<rect x="{x:.1f}" y="{top:.1f}" width="{wide:.1f}" '
         f'height="{_y(bottom) - top:.1f}" class="{escape(kind)}"/>'
     )
-
-
-def _x(share: float) -> float:
-    return _LEFT + (NARROW - _LEFT - _RIGHT) * share
 
 
 def _y(share: float) -> float:

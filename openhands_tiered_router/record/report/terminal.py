@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
+from rich import table as tables
 from rich.console import Console
 from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from openhands_tiered_router.record.report import words
-from openhands_tiered_router.record.report.build import Details, Report
-from openhands_tiered_router.record.report.calibration import LEAST, Bin
-from openhands_tiered_router.record.report.conversations import Task
-from openhands_tiered_router.record.report.misroutes import Misroute
-from openhands_tiered_router.record.telemetry.quality import Sign
+from openhands_tiered_router.record.report.build import Report
+from openhands_tiered_router.record.report.conversations import Misroute, Task
+from openhands_tiered_router.record.report.words import Table
 
 
 def show(console: Console, report: Report) -> None:
@@ -28,7 +26,7 @@ def show(console: Console, report: Report) -> None:
     console.print(Text(words.headline(report), style="bold"))
     _say(console, words.thin(report))
     console.print()
-    _tiers(console, report)
+    console.print(_drawn(words.tiers(report), cut="models"))
     console.print()
     lines = {
         "Outcomes": [words.outcomes(report)],
@@ -39,7 +37,7 @@ def show(console: Console, report: Report) -> None:
         "Missing": words.notes(report),
         "More": ["--details, --conversations, --misroutes, --html page.html, --json"],
     }
-    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid = tables.Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(no_wrap=True)
     grid.add_column()
     for name, said in lines.items():
@@ -48,26 +46,13 @@ def show(console: Console, report: Report) -> None:
     console.print(grid)
 
 
-def show_details(console: Console, report: Report, details: Details) -> None:
-    """Prints the comparisons, tables and checks behind the screen."""
-    _comparison(console, report)
-    _solved(console, report, details)
-    _calibration(console, details)
-    _table(console, "Guards and breakers", ("event", "of", "times"),
-           words.guards(details))  # fmt: skip
-    failed = [
-        (str(g.key[2] or "?"), f"{g['failovers']:,.0f}", f"{g['failed']:,.0f}")
-        for g in report.models
-        if g["failovers"] or g["failed"]
-    ]
-    _table(console, "Failovers", ("endpoint", "took over", "failed"), failed)
-    rows = [
-        (words.MEASURES[p.measure], *words.percentile_cells(p))
-        for p in details.latency
-        if p.by == "endpoint"
-    ]
-    head = ("Latency", "of", "calls", "P50", "P95", "P99")
-    _table(console, "", head, rows, words.METHOD["latency"])
+def show_details(console: Console, report: Report) -> None:
+    """Prints the comparisons, events and latencies behind the screen."""
+    _table(console, words.comparison(report))
+    console.print()
+    _say(console, words.split(report))
+    _table(console, words.events(report))
+    _table(console, words.latency(report))
 
 
 def show_conversations(console: Console, report: Report) -> None:
@@ -75,15 +60,8 @@ def show_conversations(console: Console, report: Report) -> None:
     if not report.tasks:
         console.print("No conversation had a call in that time.")
         return
-    table = Table(box=None, pad_edge=False)
-    for name in ("conversation", "last call"):
-        table.add_column(name, no_wrap=True)
-    for name in ("turns", "USD", "alone", "mistakes"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("outcome", no_wrap=True)
-    for task in report.tasks:
-        table.add_row(*map(Text, _task(task)))
-    console.print(table)
+    head = ("conversation", "last call", "turns", "USD", "alone", "mistakes", "outcome")
+    console.print(_drawn(Table("", head, list(map(_task, report.tasks)))))
     alone = report.savings.alone
     if alone is not None:
         model = words.alone_name(alone)
@@ -104,33 +82,23 @@ def show_misroutes(
 
 
 def _task(task: Task) -> tuple[str, ...]:
-    mistakes = task.too_weak + task.too_strong
     outcome = {True: "accepted", False: "rejected", None: "-"}[task.accepted]
     unknown = words.UNKNOWN if task.calls == task.unpriced else words.usd(task.cost)
     return (
-        task.conversation_id[:8] + (" (sub-agent)" if task.parent_id else ""),
+        task.conversation_id[:8],
         f"{datetime.fromtimestamp(task.last):%m-%d %H:%M}",
         f"{task.turns:,}",
         unknown,
         "-" if task.alone is None else words.usd(task.alone),
-        _count(mistakes),
+        words.count(task.too_weak + task.too_strong),
         outcome,
     )
 
 
 def _misroute(console: Console, m: Misroute, option: str) -> None:
-    needed = (
-        "too weak a tier" if m.provision == "under" else "a stronger tier than needed"
-    )
-    kind = "hard" if m.hard else "mechanical"
-    console.print(
-        Text.assemble(
-            (f"{str(m.tier).capitalize()}, {needed}", "bold"),
-            f": a {kind} turn, {words.usd(m.cost)}",
-        )
-    )
-    said = "; ".join(words.SIGNS[Sign(s)] for s in m.signs if s in set(Sign))
-    _say(console, [f"  {said}"] if said else [])
+    said, signs = words.mistake(m)
+    console.print(Text(said, style="bold"))
+    _say(console, [f"  {signs}"] if signs else [])
     of = f" of conversation {m.conversation_id[:8]}" if m.conversation_id else ""
     console.print(Text(f"  turn {m.turn or '?'}{of}"))
     commands = [f"tiered-router explain --decision {m.decision_id}{option}"]
@@ -143,130 +111,34 @@ def _misroute(console: Console, m: Misroute, option: str) -> None:
         console.print(Text(f"  {command}", style="dim"), soft_wrap=True)
 
 
-def _tiers(console: Console, report: Report) -> None:
-    calls = report.whole["calls"]
-    names = ("tier", "calls", "share", "USD", "cached", "too weak", "too strong")
-    rows = [
-        (
-            str(g.key[0] or "?"),
-            f"{g['calls']:,.0f}",
-            f"{g['calls'] / calls:.0%}",
-            words.spent([g]),
-            words.cached(g),
-            _count(report.provision(g.key[0], "under")),
-            _count(report.provision(g.key[0], "over")),
+def _drawn(table: Table, cut: str | None = None) -> tables.Table:
+    """The table; a column that may be cut comes last, for figures never are."""
+    drawn = tables.Table(box=None, pad_edge=False)
+    columns = zip(table.head, zip(*table.rows, strict=True), strict=True)
+    for i, (name, cells) in enumerate(columns):
+        least = None if name == cut or not cut else max(map(len, (name, *cells)))
+        drawn.add_column(
+            name,
+            justify="left" if not i or name == cut else "right",
+            no_wrap=bool(cut),
+            min_width=least,
         )
-        for g in report.tiers
-    ]
-    table = Table(box=None, pad_edge=False)
-    for name, column in zip(names, zip(*rows, strict=True), strict=True):
-        # Figures are never cut; names of models may be.
-        least = max(map(len, (name, *column)))
-        justify = "left" if name == "tier" else "right"
-        table.add_column(name, justify=justify, no_wrap=True, min_width=least)
-    table.add_column("models", overflow="ellipsis", no_wrap=True)
-    for g, row in zip(report.tiers, rows, strict=True):
-        models = Text(words.models_of(report, g.key[0]), "", no_wrap=True)
-        table.add_row(*map(Text, row), models)
-    console.print(table)
+    for row in table.rows:
+        drawn.add_row(*map(Text, row))
+    return drawn
 
 
-def _count(number: float) -> str:
-    return f"{number:,.0f}" if number else "-"
-
-
-def _comparison(console: Console, report: Report) -> None:
-    s = report.savings
-    rows = [("routed", words.usd(s.spent), "")]
-    for a in s.alternatives:
-        names = ", ".join(map(words.short_model, a.models))
-        rows.append(
-            (f"always {a.tier} ({names})", words.usd(a.usd), words.percent(a.saving))
-        )
-    title = f"Compared: {s.conversations:,} conversations, {s.turns:,} turns"
-    _table(
-        console,
-        title,
-        ("", "USD", "saved, 95 % interval"),
-        rows if s.alternatives else (),
-        words.METHOD["single"],
-        words.METHOD["interval"],
-        words.honoured(report),
-    )
-    lines = ["The saving, by part:", *(f"  {line}" for line in words.split(report))]
-    _say(console, [*lines, *words.against_mix(report)])
-    _notes(console, [words.METHOD["mix"], words.METHOD["hard"]])
-
-
-def _solved(console: Console, report: Report, details: Details) -> None:
-    rows = [
-        (
-            s.tier or "all",
-            f"{s.solved:,}",
-            f"{s.failed:,}",
-            f"{s.unknown:,}",
-            words.dollars(s.per_solved, "none solved"),
-        )
-        for s in report.solved
-        if s.conversations
-    ]
-    head = ("mostly served by", "solved", "failed", "not judged", "USD each solved")
-    _table(console, "Tasks", head, rows, words.METHOD["solved"])
-    v = details.verifier
-    if v.verified:
-        _say(
-            console,
-            [
-                f"Verifier, all time: {v.verified:,} judged, {v.accepted:,} accepted",
-                f"  good work that it accepted: {words.rate(v.true_accept)}",
-                f"  bad work that it accepted: {words.rate(v.false_accept)}",
-            ],
-        )
-
-
-def _calibration(console: Console, details: Details) -> None:
-    head = ("predicted", "seen", "cases")
-    rows = list(map(_bin, details.next_turn))
-    _table(console, "Next turn mechanical", head, rows, *words.calibration(details))
-    rows = list(map(_bin, details.task_score))
-    head = ("score", "solved", "cases")
-    _table(console, "Solved, by the task's score", head, rows, words.METHOD["score"])
-
-
-def _bin(b: Bin) -> tuple[str, ...]:
-    low, high = b.observed.interval
-    thin = b.observed.count < LEAST or b.observed.share is None
-    seen = "too few" if thin else f"{b.observed.share:.2f} ({low:.2f} to {high:.2f})"
-    return f"{b.predicted:.2f}", seen, f"{b.observed.count:,}"
-
-
-def _table(
-    console: Console,
-    title: str,
-    head: Sequence[str],
-    rows: Iterable[Sequence[str]],
-    *notes: str,
-) -> None:
-    table = Table(box=None, pad_edge=False)
-    for i, name in enumerate(head):
-        table.add_column(name, justify="right" if i else "left")
-    for row in rows:
-        table.add_row(*map(Text, row))
-    if not table.row_count:
+def _table(console: Console, table: Table) -> None:
+    if not table.rows:
         return
     console.print()
-    if title:
-        console.print(Text(title, style="bold"))
-    console.print(table)
-    _notes(console, notes)
+    console.print(Text(table.title, style="bold"))
+    console.print(_drawn(table))
+    for line in table.notes:
+        console.print(Text(line, style="dim"))
 
 
 def _say(console: Console, lines: Iterable[str]) -> None:
     for line in lines:
         indent = len(line) - len(line.lstrip())
         console.print(Padding(Text(line.lstrip()), (0, 0, 0, indent)))
-
-
-def _notes(console: Console, lines: Iterable[str]) -> None:
-    for line in lines:
-        console.print(Text(line, style="dim"))

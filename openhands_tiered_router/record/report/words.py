@@ -1,22 +1,31 @@
-"""Figures in words, the same on the page and in the terminal."""
+"""Figures in words and tables, the same on the page and in the terminal."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from openhands_tiered_router.pages import doc_page
 from openhands_tiered_router.plural import counted
-from openhands_tiered_router.record.report.build import Details, Report
-from openhands_tiered_router.record.report.calibration import LEAST as LEAST_CASES
+from openhands_tiered_router.record.report.build import Report
+from openhands_tiered_router.record.report.conversations import Misroute
 from openhands_tiered_router.record.report.intervals import LEAST, Estimate
 from openhands_tiered_router.record.report.live import limit_in_words
 from openhands_tiered_router.record.report.savings import Alternative
-from openhands_tiered_router.record.telemetry.percentiles import Percentiles
 from openhands_tiered_router.record.telemetry.quality import Sign
-from openhands_tiered_router.record.telemetry.sums import Group
-from openhands_tiered_router.record.telemetry.verdicts import Rate
+from openhands_tiered_router.record.telemetry.sums import Group, Percentiles
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows under their heads; texts are on the left of the first column."""
+
+    title: str
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    notes: Sequence[str] = ()
+    """How its figures are made."""
 
 
 NOTHING: Final = (
@@ -26,47 +35,25 @@ NOTHING: Final = (
 
 UNKNOWN: Final = "not known"
 
-METHOD: Final = {
-    "single": (
-        "Estimate: each conversation's recorded tokens, had one model served them all. "
-        "Of each prompt, what the turn before had sent counts as cached within the "
-        "cache's lifetime; the other model is assumed to need the same turns."
-    ),
-    "mix": (
-        "Random mix: whole conversations put at random on the best single or the "
-        "cheapest model, in the share that costs what was spent."
-    ),
-    "interval": (
-        "Intervals: 95 %, percentile bootstrap over conversations; none below "
-        f"{LEAST} conversations."
-    ),
-    "switch": (
-        "Tokens that were cached at the endpoint before and had to be written at the "
-        "new one, at its price of writing less that of reading."
-    ),
-    "hard": (
-        "A turn is hard if it then did more than look, list or search; under-routed: "
-        "served by a tier below the one that it was weighed against."
-    ),
-    "solved": (
-        "Solved: the last verdict of people or CI, else the verifier's, accepts. The "
-        "cost of failed tasks is included; tasks without a verdict are left out."
-    ),
-    "score": "The score ranks tasks; it is not a probability of success.",
-    "latency": (
-        "Of answered calls; exact, by nearest rank. A whole call includes its waits "
-        "and failovers; the first token is known of streamed answers only."
-    ),
-    "quality": (
-        "0 to 100, from what followed the turn; see "
-        + doc_page("telemetry", "quality-of-a-decision")
-    ),
-}
+_SINGLE: Final = (
+    "Estimate: each conversation's recorded tokens, had one model served them all. "
+    "Of each prompt, what the turn before had sent counts as cached within the "
+    "cache's lifetime; the other model is assumed to need the same turns."
+)
+_INTERVAL: Final = (
+    "Intervals: 95 %, percentile bootstrap over conversations; none below "
+    f"{LEAST} conversations."
+)
+_HARD: Final = (
+    "A turn is hard if it then did more than look, list or search; under-routed: "
+    "served by a tier below the one that it was weighed against."
+)
+_LATENCY: Final = (
+    "Of answered calls; exact, by nearest rank. A whole call includes its waits "
+    "and failovers; the first token is known of streamed answers only."
+)
 
 SIGNS: Final = {
-    Sign.ACCEPTED: "the work was accepted",
-    Sign.REJECTED: "the work was rejected",
-    Sign.WORKED: "its tool calls worked",
     Sign.FAILED: "a tool call failed",
     Sign.INVALID: "a tool call could not run",
     Sign.REWORK: "its edit was redone soon after",
@@ -80,7 +67,7 @@ SIGNS: Final = {
 FEW: Final = {95: 20, 99: 100}
 """Calls below which that percentile is merely the slowest call: it is not shown."""
 
-MEASURES: Final = {
+_MEASURES: Final = {
     "first_token_seconds": "to first token, s",
     "seconds": "whole call, s",
     "overhead_us": "deciding, ms",
@@ -134,14 +121,6 @@ def short_model(model: str) -> str:
     return model.rpartition("/")[2]
 
 
-def models_of(report: Report, tier: str | None) -> str:
-    """The models that served a tier, the most called first."""
-    found = [g for g in report.models if g.key[0] == tier and g.key[1]]
-    ordered = sorted(found, key=lambda g: -g["calls"])
-    names = dict.fromkeys(short_model(str(g.key[1])) for g in ordered)
-    return ", ".join(names)
-
-
 def usd(value: float | None) -> str:
     if value is None:
         return UNKNOWN
@@ -187,15 +166,6 @@ def thin(report: Report) -> list[str]:
     return [f"Only {whole} to compare: too few to predict the next ones from."]
 
 
-def calibration(details: Details) -> list[str]:
-    """How far predictions of the next turn are off."""
-    turns = sum(b.observed.count for b in details.next_turn)
-    if details.next_turn_error is None or turns < LEAST_CASES:
-        return [f"{counted(turns, 'judged turn')} with a prediction: too few to tell."]
-    off = f"{details.next_turn_error:.3f}"
-    return [f"Expected calibration error {off}, over {counted(turns, 'turn')}."]
-
-
 def percent(estimate: Estimate | None) -> str:
     if estimate is None:
         return UNKNOWN
@@ -204,24 +174,15 @@ def percent(estimate: Estimate | None) -> str:
     return f"{estimate.value:.0%} ({estimate.low:.0%} to {estimate.high:.0%})"
 
 
-def dollars(estimate: Estimate | None, none: str = UNKNOWN) -> str:
-    if estimate is None:
-        return none
+def dollars(estimate: Estimate) -> str:
     if estimate.low is None or estimate.high is None:
         return usd(estimate.value)
     return f"{usd(estimate.value)} ({usd(estimate.low)} to {usd(estimate.high)})"
 
 
-def rate(found: Rate) -> str:
-    if found.share is None:
-        return "not known: no verdicts of people or CI yet"
-    low, high = found.interval
-    return f"{found.share:.0%} of {found.count:,} (95 % {low:.0%} to {high:.0%})"
-
-
 def outcomes(report: Report) -> str:
     """Of all tasks: how many are solved, and what each of these cost."""
-    whole = report.solved[0]
+    whole = report.solved
     judged = whole.solved + whole.failed
     if not judged:
         return (
@@ -232,56 +193,6 @@ def outcomes(report: Report) -> str:
     if whole.per_solved is not None:
         said += f", {dollars(whole.per_solved)} for each solved one"
     return said + (f"; {whole.unknown:,} not judged" if whole.unknown else "")
-
-
-def split(report: Report) -> list[str]:
-    """The saving, part by part; each says of what it is."""
-    s = report.savings
-    if s.by_model is None or s.by_routing is None:
-        return ["No judged turns with known prices: nothing to compare with."]
-    said = [
-        f"by the choice of model (always {s.best} instead of always {s.top}): "
-        f"{dollars(s.by_model)}",
-        f"by routing (instead of always {s.best}): {dollars(s.by_routing)}",
-    ]
-    if s.by_routing.value < 0:
-        said.append(f"Routing cost more than always {s.best} would have.")
-    return said
-
-
-def against_mix(report: Report) -> list[str]:
-    """Under-routing beside that of a random mix of models at the same cost."""
-    s = report.savings
-    if s.under_routed is None:
-        return ["Under-routed hard turns: not known, no turn is judged yet."]
-    said = [f"Under-routed: {percent(s.under_routed)} of hard turns"]
-    if s.mix is None or s.under_over_mix is None:
-        return [*said, "No random mix of models costs what was spent."]
-    said.append(
-        f"A random mix at equal cost under-routes {1 - s.mix:.0%}; difference: "
-        f"{percent(s.under_over_mix)}"
-    )
-    over = s.under_over_mix
-    if over.low is not None and over.high is not None:
-        if over.low > 0:
-            said.append("Routing did worse than that mix for the same money.")
-        elif over.high < 0:
-            said.append("Routing did better than that mix for the same money.")
-        else:
-            said.append("No difference is shown: the interval has 0 in it.")
-    return said
-
-
-def honoured(report: Report) -> str:
-    """Whether caches held what the comparisons take them to hold."""
-    carried = report.whole["carried_held"]
-    if not carried:
-        return "Cache hits: no turns on the same endpoint to check the estimates with."
-    share = report.whole["read_held"] / carried
-    return (
-        f"Check: of the tokens that the estimates take for cached, providers read "
-        f"{share:.0%} from their caches where the endpoint stayed the same."
-    )
 
 
 def caches(report: Report) -> str:
@@ -325,6 +236,14 @@ def mistakes(report: Report) -> str:
     )
 
 
+def mistake(m: Misroute) -> tuple[str, str]:
+    """A turn on the wrong tier in a line, and what speaks for it."""
+    side = "too weak a tier" if m.provision == "under" else "a stronger one than needed"
+    kind = "hard" if m.hard else "mechanical"
+    said = f"{str(m.tier).capitalize()}, {side}: a {kind} turn, {usd(m.cost)}"
+    return said, "; ".join(SIGNS[Sign(s)] for s in m.signs if s in set(Sign))
+
+
 def spent_by_day(report: Report) -> dict[str, float]:
     """USD; none if no price is known."""
     found: dict[str, float] = {}
@@ -333,40 +252,17 @@ def spent_by_day(report: Report) -> dict[str, float]:
     return found
 
 
-def budget(scope: str, name: str, unit: str, used: float, limit: float) -> str:
-    """One limit with what is used of it."""
-    amount = usd if unit == "usd" else lambda number: f"{number:,.0f} {unit}"
-    left = max(1 - used / limit, 0.0) if limit else 0.0
-    named = scope if name in ("", scope) else f"{scope} ({name})"
-    return f"{named}: {amount(used)} of {amount(limit)}, {left:.0%} left"
-
-
 def budgets(report: Report) -> list[str]:
-    return [
-        budget(b.scope, b.name, b.unit, b.used, b.limit) for b in report.budgets or ()
-    ]
-
-
-def guards(details: Details) -> list[tuple[str, str, str]]:
-    """Cells of a table: what happened, to what, how often."""
-    return [
-        (f"{guard}: {kind.replace('_', ' ')}", limit_in_words(what), f"{count:,}")
-        for guard, kind, what, count in details.guards
-    ]
-
-
-def percentile_cells(found: Percentiles) -> tuple[str, ...]:
-    """Whose, of how many calls, and the three; of few calls, the outer ones are the
-    slowest there was, and say nothing of the next."""
-    per = 1_000 if found.measure == "overhead_us" else 1
-    p50, p95, p99 = (f"{v / per:,.2f}" for v in (found.p50, found.p95, found.p99))
-    return (
-        found.key or "?",
-        f"{found.count:,}",
-        p50,
-        p95 if found.count >= FEW[95] else "too few",
-        p99 if found.count >= FEW[99] else "too few",
-    )
+    """A line for each limit, with what is used of it."""
+    found: list[str] = []
+    for b in report.budgets or ():
+        used, limit = (
+            usd(amount) if b.unit == "usd" else f"{amount:,.0f} {b.unit}"
+            for amount in (b.used, b.limit)
+        )
+        named = b.scope if b.name in ("", b.scope) else f"{b.scope} ({b.name})"
+        found.append(f"{named}: {used} of {limit}, {b.left:.0%} left")
+    return found
 
 
 def notes(report: Report) -> list[str]:
@@ -375,12 +271,129 @@ def notes(report: Report) -> list[str]:
     if w["unpriced"]:
         calls = counted(round(w["unpriced"]), "answered call")
         said.append(f"{calls} without a known price: in no sum here.")
-    waiting = round(w["calls"] - w["answered"] - w["failed"])
-    if waiting:
-        said.append(f"{counted(waiting, 'call')} without a recorded outcome (yet).")
     if report.unjudged:
         found = counted(report.unjudged, "conversation")
         said.append(f"{found} not judged yet: run this again.")
     if report.lost:
         said.append(f"{counted(report.lost, 'record')} never reached the file.")
     return said
+
+
+def tiers(report: Report) -> Table:
+    """What each tier did; a new column of the report is a head and a cell here."""
+    calls = report.whole["calls"]
+    head = ("tier", "calls", "share", "USD", "cached", "too weak", "too strong",
+            "models")  # fmt: skip
+    rows = [
+        (
+            str(g.key[0] or "?"),
+            f"{g['calls']:,.0f}",
+            f"{g['calls'] / calls:.0%}",
+            spent([g]),
+            cached(g),
+            count(report.provision(g.key[0], "under")),
+            count(report.provision(g.key[0], "over")),
+            _models(report, g.key[0]),
+        )
+        for g in report.tiers
+    ]
+    note = (
+        "Too weak: turns that went wrong on the weaker of two tiers. Too strong: "
+        "mechanical turns for which a weaker tier would have cost less."
+    )
+    return Table("Tiers and models", head, rows, (note,))
+
+
+def _models(report: Report, tier: str | None) -> str:
+    """The models that served a tier, the most called first."""
+    found = [g for g in report.models if g.key[0] == tier and g.key[1]]
+    ordered = sorted(found, key=lambda g: -g["calls"])
+    return ", ".join(dict.fromkeys(short_model(str(g.key[1])) for g in ordered))
+
+
+def count(number: float) -> str:
+    return f"{number:,.0f}" if number else "-"
+
+
+def comparison(report: Report) -> Table:
+    """What each model alone would have cost."""
+    s = report.savings
+    rows = [("routed", usd(s.spent), "")]
+    for a in s.alternatives:
+        names = ", ".join(map(short_model, a.models))
+        rows.append((f"always {a.tier} ({names})", usd(a.usd), percent(a.saving)))
+    found = f"{s.conversations:,} conversations, {s.turns:,} turns"
+    return Table(
+        f"What it would have cost otherwise: {found}",
+        ("", "USD", "saved, 95 % interval"),
+        rows if s.alternatives else (),
+        (_SINGLE, _INTERVAL, _HARD, _honoured(report)),
+    )
+
+
+def split(report: Report) -> list[str]:
+    """The saving, part by part; each says of what it is."""
+    s = report.savings
+    if s.by_model is None or s.by_routing is None:
+        return ["No judged turns with known prices: nothing to compare with."]
+    said = [
+        "The saving, by part:",
+        f"by the choice of model (always {s.best} instead of always {s.top}): "
+        f"{dollars(s.by_model)}",
+        f"by routing (instead of always {s.best}): {dollars(s.by_routing)}",
+    ]
+    if s.by_routing.value < 0:
+        said.append(f"Routing cost more than always {s.best} would have.")
+    if s.under_routed is not None:
+        said.append(f"Under-routed: {percent(s.under_routed)} of hard turns")
+    return said
+
+
+def _honoured(report: Report) -> str:
+    """Whether caches held what the comparisons take them to hold."""
+    carried = report.whole["carried_held"]
+    if not carried:
+        return "Cache hits: no turns on the same endpoint to check the estimates with."
+    share = report.whole["read_held"] / carried
+    return (
+        f"Check: of the tokens that the estimates take for cached, providers read "
+        f"{share:.0%} from their caches where the endpoint stayed the same."
+    )
+
+
+def events(report: Report) -> Table:
+    """What breakers and guards did, and where calls failed over to."""
+    rows = [
+        (f"{guard}: {kind.replace('_', ' ')}", limit_in_words(what), f"{times:,}")
+        for guard, kind, what, times in report.guards
+    ]
+    rows += [
+        (event, str(g.key[2] or "?"), f"{g[sum_]:,.0f}")
+        for event, sum_ in (("failover", "failovers"), ("failed call", "failed"))
+        for g in report.models
+        if g[sum_]
+    ]
+    head = ("event", "of", "times")
+    return Table("Breakers, failovers, guards", head, rows)
+
+
+def latency(report: Report) -> Table:
+    """Percentiles by endpoint."""
+    rows = list(map(_percentiles, report.latency))
+    head = ("", "of", "calls", "P50", "P95", "P99")
+    return Table("Latency", head, rows, (_LATENCY,))
+
+
+def _percentiles(found: Percentiles) -> tuple[str, ...]:
+    """Of few calls, the outer ones are the slowest there was, and say nothing of the
+    next."""
+    per = 1_000 if found.measure == "overhead_us" else 1
+    p50, p95, p99 = (f"{v / per:,.2f}" for v in (found.p50, found.p95, found.p99))
+    return (
+        _MEASURES[found.measure],
+        found.endpoint or "?",
+        f"{found.count:,}",
+        p50,
+        p95 if found.count >= FEW[95] else "too few",
+        p99 if found.count >= FEW[99] else "too few",
+    )

@@ -17,7 +17,7 @@ from openhands_tiered_router.policy.decision import (
     Dimension,
     Reason,
 )
-from openhands_tiered_router.policy.outcome import Attempt, ErrorKind, Outcome, Usage
+from openhands_tiered_router.policy.outcome import Attempt, Outcome
 from openhands_tiered_router.tiers import Tier, TierSet
 
 
@@ -86,31 +86,27 @@ class Explanation(Struct, frozen=True, omit_defaults=True):
 class Call(Struct, kw_only=True):
     """A routed call: a row of ``decisions``.
 
-    It is written in two halves, the decision and the outcome, in any order; what is
-    not known is ``None``. A field between ``turn`` and ``signs`` is a column of the
-    same name. Tiers are stored by name.
+    A field between ``time`` and ``signs`` is a column of the same name. Tiers are
+    stored by name.
     """
 
     id: str
     """UUIDv7 made by the router."""
     conversation_id: str | None = None
-    parent_id: str | None = None
-    """Of a sub-agent: the conversation that started it."""
     config: str | None = None
     """Fingerprint of the configuration that it was routed by."""
     key: int | None = None
     """Number of the row, once it has one."""
-    time: float | None = None
-    """Of the decision, seconds since the epoch; of the call's end if the decision was
-    lost."""
 
     # The decision.
+    time: float
+    """When it was made, seconds since the epoch."""
     turn: int | None = None
     """Number of the agent's turn, from 0; ``None``: not part of the agent's loop."""
     purpose: str | None = None
     policy: str | None = None
-    tier: str | None = None
-    endpoint: str | None = None
+    tier: str
+    endpoint: str
     model: str | None = None
     """litellm model string of the chosen endpoint."""
     required: str | None = None
@@ -135,8 +131,7 @@ class Call(Struct, kw_only=True):
     """Time that deciding took, microseconds."""
 
     # The outcome.
-    answered: bool | None = None
-    """``None``: not known (yet)."""
+    answered: bool
     served_tier: str | None = None
     """Tier of the endpoint that answered: after a failover, not the chosen one."""
     served_endpoint: str | None = None
@@ -173,8 +168,6 @@ class Call(Struct, kw_only=True):
     """Whether the turn was more than mechanical, by what it then did."""
     moved: bool | None = None
     """Whether another endpoint served than the turn before."""
-    quality: int | None = None
-    """0 to 100."""
     provision: str | None = None
     """``right``, ``over`` or ``under``."""
     carried: int | None = None
@@ -189,23 +182,21 @@ class Call(Struct, kw_only=True):
     alone_complex: float | None = None
     alone_reasoning: float | None = None
     signs: str | None = None
-    """What speaks for and against the decision: names, separated by blanks."""
+    """What speaks against the decision: names, separated by blanks."""
 
     # Kept in tables of their own.
     tiers: TierSet | None = None
     """What it was chosen from, with prices."""
     tier_set: int | None = None
     """Key of that in the file."""
-    attempts: tuple[Attempt, ...] | None = None
+    attempts: tuple[Attempt, ...] = ()
     explanation: Explanation | None = None
     tools: tuple[ToolResult, ...] = ()
     """Of the answer's tool calls, oldest first; see ``TelemetryFile.turns``."""
 
     @property
-    def decision(self) -> Decision | None:
-        """The decision as it was made; ``None``: only its outcome was recorded."""
-        if self.tier is None or self.endpoint is None:
-            return None
+    def decision(self) -> Decision:
+        """The decision as it was made."""
         known = self.explanation or Explanation()
         return Decision(
             tier=Tier.parse(self.tier),
@@ -224,73 +215,44 @@ class Call(Struct, kw_only=True):
         )
 
     @property
-    def outcome(self) -> Outcome | None:
-        """What became of the call; ``None``: not recorded (yet)."""
-        if self.answered is None:
-            return None
-        attempts = self.attempts
-        if attempts is None:
-            known = self.requests
-            count = int(self.answered) if known is None else known
-            attempts = _attempts(self, count) if count else ()
-        return Outcome(
-            endpoint=self.served_endpoint,
-            attempts=attempts,
-            usage=Usage(
-                prompt=self.prompt_tokens or 0,
-                completion=self.completion_tokens or 0,
-                cache_read=self.cache_read_tokens or 0,
-                cache_write=self.cache_write_tokens or 0,
-                reasoning=self.reasoning_tokens or 0,
-            ),
-            cost=self.cost,
-            seconds=self.seconds or 0.0,
-            first_token_seconds=self.first_token_seconds,
-            response_id=self.response,
-            hour_paid=self.hour_paid or 0.0,
-            hour_saved=self.hour_saved or 0.0,
-            spared_results=self.spared_results or 0,
-            spared_schemas=self.spared_schemas or 0,
-            spared_usd=self.spared_usd or 0.0,
-        )
-
-    @property
-    def shown_tier(self) -> str | None:
+    def shown_tier(self) -> str:
         """The tier that served, else the one that was chosen."""
         return self.served_tier or self.tier
 
 
-FIELDS: Final = Call.__struct_fields__
-DECIDED: Final = FIELDS[FIELDS.index("turn") : FIELDS.index("answered")]
-"""Columns of the first half."""
-ENDED: Final = FIELDS[FIELDS.index("answered") : FIELDS.index("hard")]
-"""Columns of the second half."""
-JUDGED: Final = FIELDS[FIELDS.index("hard") : FIELDS.index("tiers")]
+_FIELDS: Final = Call.__struct_fields__
+JUDGED: Final = _FIELDS[_FIELDS.index("hard") : _FIELDS.index("tiers")]
+"""Columns that ``judging`` fills."""
+RECORDED: Final = _FIELDS[_FIELDS.index("time") : _FIELDS.index("hard")]
+"""Columns that are known when the call ends."""
 
 
-def decided(
+def routed(
     decision: Decision,
+    outcome: Outcome,
     *,
     decision_id: str,
     conversation_id: str | None,
     time: float,
+    tiers: TierSet | None = None,
     turn: int | None = None,
     purpose: str = AGENT_TURN,
-    model: str | None = None,
     overhead_us: float | None = None,
-    parent_conversation_id: str | None = None,
     config: str | None = None,
-    tiers: TierSet | None = None,
 ) -> Call:
-    """The first half of a call's row; for the arguments see ``Call``."""
+    """A call's row; for the arguments see ``Call``."""
+    known = {} if tiers is None else {e.key: e for e in tiers.endpoints}
     chosen = next(
         (c for c in decision.candidates if c.endpoint == decision.endpoint), None
     )
-    other = weighed(decision)
+    other = _weighed(decision)
+    asked, served = known.get(decision.endpoint), known.get(outcome.endpoint or "")
+    usage, attempts = outcome.usage, outcome.attempts
+    failed = outcome.endpoint is None and attempts
+    error = attempts[-1].error if failed else None
     return Call(
         id=decision_id,
         conversation_id=conversation_id,
-        parent_id=parent_conversation_id,
         config=config,
         time=time,
         turn=turn,
@@ -298,70 +260,24 @@ def decided(
         policy=decision.policy,
         tier=str(decision.tier),
         endpoint=decision.endpoint,
-        model=model,
+        model=asked and asked.model,
         required=str(decision.required),
         floor=None if decision.floor is None else str(decision.floor),
         cap=None if decision.cap is None else str(decision.cap),
         pinned=decision.pinned,
         score=decision.score,
         p_mechanical=decision.p_mechanical,
-        estimated_now=chosen.cost_now if chosen else None,
-        estimated_return=chosen.cost_return if chosen else None,
-        weighed=other.endpoint if other else None,
+        estimated_now=chosen and chosen.cost_now,
+        estimated_return=chosen and chosen.cost_return,
+        weighed=other and other.endpoint,
         weighed_tier=str(other.tier) if other else None,
-        weighed_now=other.cost_now if other else None,
-        weighed_return=other.cost_return if other else None,
+        weighed_now=other and other.cost_now,
+        weighed_return=other and other.cost_return,
         overhead_us=overhead_us,
-        tiers=tiers,
-        explanation=Explanation(
-            fallbacks=decision.fallbacks,
-            candidates=decision.candidates,
-            reasons=decision.reasons,
-            dimensions=decision.dimensions,
-        ),
-    )
-
-
-def weighed(decision: Decision) -> Candidate | None:
-    """What was weighed against the choice: of those priced, the least dear now."""
-    priced = [
-        c
-        for c in decision.candidates
-        if c.endpoint != decision.endpoint and c.cost_now is not None
-    ]
-    return min(priced, key=lambda c: c.cost_now or 0.0, default=None)
-
-
-def ended(
-    decision_id: str,
-    outcome: Outcome,
-    *,
-    conversation_id: str | None,
-    time: float,
-    tier: Tier | None = None,
-    model: str | None = None,
-) -> Call:
-    """The second half of a call's row.
-
-    Args:
-        decision_id: The row's.
-        outcome: What became of the call.
-        conversation_id: Like the time, it places the row if the decision was lost.
-        time: Seconds since the epoch.
-        tier: Of the endpoint that answered.
-        model: litellm model string of the endpoint that answered.
-    """
-    usage, attempts = outcome.usage, outcome.attempts
-    failed = outcome.endpoint is None and attempts
-    error = attempts[-1].error if failed else None
-    return Call(
-        id=decision_id,
-        conversation_id=conversation_id,
-        time=time,
         answered=outcome.endpoint is not None,
-        served_tier=None if tier is None else str(tier),
+        served_tier=str(served.tier) if served else None,
         served_endpoint=outcome.endpoint,
-        served_model=model,
+        served_model=served and served.model,
         prompt_tokens=usage.prompt,
         completion_tokens=usage.completion,
         cache_read_tokens=usage.cache_read,
@@ -378,18 +294,22 @@ def ended(
         spared_results=outcome.spared_results or None,
         spared_schemas=outcome.spared_schemas or None,
         spared_usd=outcome.spared_usd or None,
+        tiers=tiers,
         attempts=attempts,
+        explanation=Explanation(
+            fallbacks=decision.fallbacks,
+            candidates=decision.candidates,
+            reasons=decision.reasons,
+            dimensions=decision.dimensions,
+        ),
     )
 
 
-def _attempts(call: Call, count: int) -> tuple[Attempt, ...]:
-    """Where only their number is known: all but the one that answered failed."""
-    first = call.endpoint or call.served_endpoint or "unknown"
-    error = ErrorKind(call.error_kind) if call.error_kind else ErrorKind.OTHER
-    failed = Attempt(endpoint=first, error=error, seconds=0.0)
-    if call.served_endpoint is None:
-        return (failed,) * count
-    served = Attempt(
-        endpoint=call.served_endpoint, error=None, seconds=call.seconds or 0.0
-    )
-    return (*(failed,) * (count - 1), served)
+def _weighed(decision: Decision) -> Candidate | None:
+    """What was weighed against the choice: of those priced, the least dear now."""
+    priced = [
+        c
+        for c in decision.candidates
+        if c.endpoint != decision.endpoint and c.cost_now is not None
+    ]
+    return min(priced, key=lambda c: c.cost_now or 0.0, default=None)

@@ -6,7 +6,10 @@ Light to import, for ``status`` asks each second.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final
+
+import msgspec
 
 from openhands_tiered_router.policy.economics.costs import call_cost, rates
 from openhands_tiered_router.tiers import Endpoint, Tier, TierSet
@@ -14,6 +17,16 @@ from openhands_tiered_router.tiers import Endpoint, Tier, TierSet
 
 type Row = Mapping[str, Any]
 """Columns of ``decisions``."""
+
+
+@lru_cache(256)
+def decode_tier_set(text: str) -> TierSet:
+    """What a decision was chosen from, of the column ``tier_sets.endpoints``.
+
+    Raises:
+        ValueError: Not in the format that ``statements`` writes.
+    """
+    return TierSet(msgspec.json.decode(text, type=tuple[Endpoint, ...]))
 
 
 def turn_costs(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from enum import StrEnum
 from typing import Any, Final, TextIO
 
 from openhands_tiered_router.record.telemetry.query import TelemetryFile
@@ -14,14 +13,7 @@ from openhands_tiered_router.record.telemetry.schema import CALL_COLUMNS
 from openhands_tiered_router.redaction import visible
 
 
-class Format(StrEnum):
-    """What an export is written as."""
-
-    JSONL = "jsonl"
-    CSV = "csv"
-
-
-COLUMNS: Final = ("key", "id", "conversation_id", "parent_id", *CALL_COLUMNS)
+COLUMNS: Final = ("key", "id", "conversation_id", "tier_set", *CALL_COLUMNS)
 
 TEXTS: Final = ("request", "answer")
 """Columns that stand for what was said."""
@@ -42,8 +34,8 @@ def with_texts(file: TelemetryFile, calls: Iterable[Call]) -> Iterator[dict[str,
             yield flat(call) | dict(zip(TEXTS, found or (None, None), strict=True))
 
 
-def write_text(rows: Iterable[Mapping[str, Any]], form: Format, out: TextIO) -> int:
-    """Writes JSON lines or CSV; a file without decisions makes an empty one.
+def write_text(rows: Iterable[Mapping[str, Any]], form: str, out: TextIO) -> int:
+    """Writes ``jsonl`` or ``csv``; a file without decisions makes an empty one.
 
     Returns:
         How many decisions.
@@ -51,7 +43,7 @@ def write_text(rows: Iterable[Mapping[str, Any]], form: Format, out: TextIO) -> 
     count, writer = 0, None
     for row in rows:
         count += 1
-        if form is Format.JSONL:
+        if form == "jsonl":
             out.write(json.dumps(row) + "\n")
             continue
         if writer is None:

@@ -11,17 +11,15 @@ from pathlib import Path
 from typing import Final
 
 from openhands_tiered_router.record.telemetry.calls import JUDGED, Call
-from openhands_tiered_router.record.telemetry.costs import Row, turn_costs
+from openhands_tiered_router.record.telemetry.costs import (
+    Row,
+    decode_tier_set,
+    turn_costs,
+)
 from openhands_tiered_router.record.telemetry.opening import NO_CONVERSATION, reading
-from openhands_tiered_router.record.telemetry.quality import (
-    assess as judge,
-)
-from openhands_tiered_router.record.telemetry.records import (
-    AGENT_TURN,
-    ToolResult,
-)
+from openhands_tiered_router.record.telemetry.quality import assess as judge
+from openhands_tiered_router.record.telemetry.records import AGENT_TURN, ToolResult
 from openhands_tiered_router.record.telemetry.sums import summarise
-from openhands_tiered_router.record.telemetry.tier_sets import decode_tier_set
 
 
 DEFAULT_SECONDS: Final = 2.0
@@ -123,9 +121,7 @@ def judged_turns(connection: sqlite3.Connection, conversation: int) -> list[Row]
     tiers = {None: None} | {key: decode_tier_set(text) for key, text in sets}
     tools = _tools(connection, conversation)
     turns = [Call(**row, tools=tuple(tools.get(row["response"], ()))) for row in rows]
-    verdict = connection.execute(_VERDICT, values).fetchone()
-    accepted = None if verdict is None else bool(verdict[0])
-    found = zip(rows, judge(turns, accepted), turn_costs(rows, tiers), strict=True)
+    found = zip(rows, judge(turns), turn_costs(rows, tiers), strict=True)
     return [
         {"key": row["key"], **q._asdict(), "signs": " ".join(q.signs), **costs}
         for row, q, costs in found
@@ -157,12 +153,12 @@ _UPDATE: Final = f"""
 """
 
 _TURNS: Final = """
-    SELECT id, key, time, tier_set, floor, p_mechanical, estimated_now,
+    SELECT id, key, time, tier, endpoint, tier_set, floor, p_mechanical, estimated_now,
         estimated_return, weighed_tier, weighed_now, weighed_return, answered,
         served_tier, served_endpoint, prompt_tokens, completion_tokens,
         cache_read_tokens, response
     FROM decisions
-    WHERE conversation = :key AND purpose = :purpose AND time IS NOT NULL
+    WHERE conversation = :key AND purpose = :purpose
     ORDER BY time, key
 """
 
@@ -175,10 +171,4 @@ _TOOLS: Final = """
     SELECT response AS response_id, call AS tool_call_id, tool_name, time, status,
         action_kind, failed, target, failure
     FROM tool_results WHERE conversation = :key
-"""
-
-_VERDICT: Final = """
-    SELECT accepted FROM verdicts
-    WHERE conversation = :key AND accepted IS NOT NULL
-    ORDER BY time DESC, key DESC LIMIT 1
 """

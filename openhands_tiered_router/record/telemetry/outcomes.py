@@ -131,7 +131,7 @@ class ToolOutcomes:
         self._pending[event.tool_call_id] = result, self._timer()
         if len(self._pending) > MAX_PENDING:
             self._pending.popitem(last=False)
-        self._recorder.record_tool_result(result)
+        self._recorder.record(result)
 
     def _done(self, event: ObservationEvent) -> None:
         observation = event.observation
@@ -163,7 +163,7 @@ class ToolOutcomes:
     ) -> None:
         asked, since = self._pending.pop(event.tool_call_id, (None, 0.0))
         result = asked or self._of_earlier_process(event)
-        self._recorder.record_tool_result(
+        self._recorder.record(
             replace(
                 result,
                 time=self._clock(),

@@ -13,6 +13,7 @@ import msgspec
 
 from openhands_tiered_router.policy.outcome import Attempt
 from openhands_tiered_router.record.telemetry.calls import Explanation
+from openhands_tiered_router.record.telemetry.costs import decode_tier_set
 from openhands_tiered_router.record.telemetry.opening import (
     TelemetryReadError,
     reading,
@@ -22,17 +23,9 @@ from openhands_tiered_router.record.telemetry.records import (
     Call,
     GuardEvent,
     ToolResult,
-    ToolStatus,
     Verdict,
 )
-from openhands_tiered_router.record.telemetry.schema import (
-    CALL_COLUMNS,
-    TOOL_COLUMNS,
-    VERDICT_COLUMNS,
-    flags,
-)
 from openhands_tiered_router.record.telemetry.statements import stored_id
-from openhands_tiered_router.record.telemetry.tier_sets import decode_tier_set
 from openhands_tiered_router.tiers import TierSet
 
 
@@ -58,29 +51,23 @@ class TelemetryFile:
         since: float = 0.0,
         conversation_id: str | None = None,
     ) -> Iterator[Call]:
-        """Calls without their explanations, by conversation and time; the file stays
-        open while they are iterated.
+        """Calls without their explanations, in order of time; the file stays open while
+        they are iterated.
 
         Args:
             since: Seconds since the epoch, included.
             conversation_id: Only this one's; ``None``: all.
         """
-        values: dict[str, Any] = {"since": since}
-        where = "d.time >= :since"
+        where, values = "d.time >= :since", {"since": since}
         if conversation_id is not None:
             where += " AND c.id = :id"
-            values["id"] = stored_id(conversation_id)
-        elif since > 0:
-            order = "ORDER BY d.time, d.key"
-            yield from self._calls(where, values, order)
-            return
-        yield from self._calls(where, values, "ORDER BY d.conversation, d.time, d.key")
+            values |= {"id": stored_id(conversation_id)}
+        return self._calls(_CALLS, where, values)
 
     def turns(self, conversation_id: str | None) -> list[Call]:
         """A conversation's calls with explanations and tools, in order of time."""
         values = {"id": stored_id(conversation_id)}
-        order = "ORDER BY d.time, d.key"
-        calls = list(self._calls("c.id = :id", values, order, explained=True))
+        calls = list(self._calls(_EXPLAINED, "c.id = :id", values))
         by_response: dict[str | None, list[ToolResult]] = {}
         for tool in self.tools(conversation_id):
             by_response.setdefault(tool.response_id, []).append(tool)
@@ -91,7 +78,7 @@ class TelemetryFile:
     def decision(self, decision_id: str) -> Call | None:
         """The call of that id, explained; ``None``: there is none."""
         values = {"id": stored_id(decision_id)}
-        return next(self._calls("d.id = :id", values, explained=True), None)
+        return next(self._calls(_EXPLAINED, "d.id = :id", values), None)
 
     def newest(self, count: int, since: float = 0.0) -> list[Call]:
         """The agents' latest turns, explained, oldest first.
@@ -105,17 +92,17 @@ class TelemetryFile:
             ORDER BY time DESC LIMIT :count
         )"""
         values = {"count": count, "since": since, "purpose": AGENT_TURN}
-        order = "ORDER BY d.time, d.key"
-        return list(self._calls(where, values, order, explained=True))
+        return list(self._calls(_EXPLAINED, where, values))
 
     def tools(self, conversation_id: str | None) -> list[ToolResult]:
         """The tool calls of a conversation, in order of time."""
-        return self._rows(
-            "SELECT * FROM tool_results WHERE conversation IN "
-            "(SELECT key FROM conversations WHERE id = :id) ORDER BY time, call",
-            {"id": stored_id(conversation_id)},
-            lambda row: _tool(row, conversation_id),
-        )
+        sql = """
+            SELECT t.*, t.response AS response_id, t.call AS tool_call_id,
+                nullif(c.id, '') AS conversation_id
+            FROM tool_results t JOIN conversations c ON c.key = t.conversation
+            WHERE c.id = :id ORDER BY t.time, t.call
+        """
+        return self._records(ToolResult, sql, {"id": stored_id(conversation_id)})
 
     def texts(self, decision_id: str) -> dict[str, str]:
         """What was said in a decision's call, as far as it is recorded: ``request``
@@ -130,27 +117,15 @@ class TelemetryFile:
     def events(self, since: float, until: float) -> list[GuardEvent]:
         """What guards did from the one time to before the other, epoch seconds, in
         order of time."""
-        return self._rows(
-            f"SELECT e.*, c.id FROM guard_events e {_BETWEEN}",
-            {"since": since, "until": until},
-            lambda r: GuardEvent(
-                conversation_id=r["id"] or None,
-                time=r["time"],
-                guard=r["guard"],
-                kind=r["kind"],
-                detail=msgspec.json.decode(r["detail"]),
-            ),
-        )
+        sql = "SELECT e.*, nullif(c.id, '') AS conversation_id FROM guard_events e"
+        values = {"since": since, "until": until}
+        return self._records(GuardEvent, f"{sql} {_BETWEEN}", values)
 
     def verdicts(self, since: float, until: float) -> list[Verdict]:
         """What judges said; the arguments are those of ``events``."""
-        return self._rows(
-            f"SELECT e.*, c.id FROM verdicts e {_BETWEEN}",
-            {"since": since, "until": until},
-            lambda r: Verdict(
-                conversation_id=r["id"] or None, **_fields(r, VERDICT_COLUMNS, Verdict)
-            ),
-        )
+        sql = "SELECT e.*, nullif(c.id, '') AS conversation_id FROM verdicts e"
+        values = {"since": since, "until": until}
+        return self._records(Verdict, f"{sql} {_BETWEEN}", values)
 
     def turns_to_finish(self) -> dict[str, list[int]]:
         """Turns of each conversation that was finished, up to then, unordered.
@@ -185,18 +160,17 @@ class TelemetryFile:
         return sum(p.stat().st_size for p in parts if p.exists())
 
     def _calls(
-        self,
-        where: str,
-        values: Mapping[str, Any],
-        order: str = "",
-        *,
-        explained: bool = False,
+        self, select: str, where: str, values: Mapping[str, Any]
     ) -> Iterator[Call]:
-        select = _EXPLAINED if explained else _CALLS
+        sql = f"{select} WHERE {where} ORDER BY d.time, d.key"
         with self.reading() as connection:
             if connection is not None:
-                rows = connection.execute(f"{select} WHERE {where} {order}", values)
-                yield from map(_call, rows)
+                yield from map(_call, connection.execute(sql, values))
+
+    def _records[T](
+        self, kind: type[T], sql: str, values: Mapping[str, Any]
+    ) -> list[T]:
+        return self._rows(sql, values, lambda row: _converted(dict(row), kind))
 
     def _rows[T](
         self, sql: str, values: Mapping[str, Any], make: Callable[[sqlite3.Row], T]
@@ -207,55 +181,30 @@ class TelemetryFile:
             return [make(row) for row in connection.execute(sql, values)]
 
 
-def _fields(row: sqlite3.Row, names: tuple[str, ...], struct: type) -> dict[str, Any]:
-    known = dict(zip(row.keys(), row, strict=True))  # a row looks each name up anew
-    fields = {name: known[name] for name in names}
-    for name in flags(struct).intersection(names):
-        if fields[name] is not None:
-            fields[name] = bool(fields[name])
-    return fields
+def _converted[T](fields: dict[str, Any], kind: type[T]) -> T:
+    """The record that a row is; what the file has beside its fields is left out."""
+    if "detail" in fields:
+        fields["detail"] = msgspec.json.decode(fields["detail"])
+    # Not strict, for SQLite gives flags back as 0 and 1.
+    return msgspec.convert(fields, kind, strict=False)
 
 
 def _call(row: sqlite3.Row) -> Call:
-    names = row.keys()
-    return Call(
-        id=row["id"],
-        key=row["key"],
-        conversation_id=row["conversation_id"] or None,
-        parent_id=row["parent_id"],
-        config=row["config"],
-        attempts=_decoded(row["attempts"], tuple[Attempt, ...]),
-        explanation=_explanation(row["body"]) if "body" in names else None,
-        **_fields(row, CALL_COLUMNS, Call),
-    )
+    fields = dict(row)
+    attempts, body = fields.pop("attempts"), fields.pop("body", None)
+    call = _converted(fields, Call)
+    call.attempts = msgspec.json.decode(attempts, type=tuple[Attempt, ...])
+    if body is not None:
+        call.explanation = _explanation(body)
+    return call
 
 
-def _explanation(body: bytes | None) -> Explanation | None:
+def _explanation(body: bytes) -> Explanation | None:
+    """``None``: another release wrote it."""
     try:
-        return _decoded(body and zlib.decompress(body), Explanation)
-    except zlib.error:
+        return msgspec.json.decode(zlib.decompress(body), type=Explanation)
+    except (zlib.error, msgspec.DecodeError):
         return None
-
-
-def _decoded[T](text: str | bytes | None, kind: type[T]) -> T | None:
-    """``None``: there is none, or another release wrote it."""
-    if text is None:
-        return None
-    try:
-        return msgspec.json.decode(text, type=kind)
-    except msgspec.DecodeError:
-        return None
-
-
-def _tool(row: sqlite3.Row, conversation_id: str | None) -> ToolResult:
-    fields = _fields(row, TOOL_COLUMNS, ToolResult)
-    fields["status"] = ToolStatus(fields["status"])
-    return ToolResult(
-        conversation_id=conversation_id,
-        response_id=row["response"],
-        tool_call_id=row["call"],
-        **fields,
-    )
 
 
 _TABLES: Final = {
@@ -272,11 +221,11 @@ _BETWEEN: Final = """
     WHERE e.time >= :since AND e.time < :until ORDER BY e.time, e.key
 """
 
+_COLUMNS: Final = "SELECT d.*, nullif(c.id, '') AS conversation_id, c.config"
 _OF: Final = "FROM decisions d JOIN conversations c ON c.key = d.conversation"
-_CALLS: Final = f"SELECT d.*, c.id AS conversation_id, c.parent_id, c.config {_OF}"
+_CALLS: Final = f"{_COLUMNS} {_OF}"
 _EXPLAINED: Final = f"""
-    SELECT d.*, c.id AS conversation_id, c.parent_id, c.config, e.body {_OF}
-    LEFT JOIN explanations e ON e.decision = d.key
+    {_COLUMNS}, e.body {_OF} LEFT JOIN explanations e ON e.decision = d.key
 """
 
 _TO_FINISH: Final = """

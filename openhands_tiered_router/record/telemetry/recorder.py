@@ -5,19 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final, Required, TypedDict, Unpack
+from typing import Final
 
-from openhands_tiered_router.policy.decision import Decision
-from openhands_tiered_router.policy.outcome import Outcome
-from openhands_tiered_router.record.telemetry.location import path_from
+from openhands_tiered_router.record.telemetry.opening import path_from
 from openhands_tiered_router.record.telemetry.records import (
+    Call,
     Detail,
     GuardEvent,
     Record,
     ToolResult,
     Verdict,
-    decided,
-    ended,
 )
 from openhands_tiered_router.record.telemetry.removal import Retention
 from openhands_tiered_router.record.telemetry.texts import RawTexts
@@ -28,31 +25,10 @@ from openhands_tiered_router.record.telemetry.writer import (
     Writer,
     WriterStats,
 )
-from openhands_tiered_router.tiers import Tier, TierSet
-
-
-class _Known(TypedDict, total=False):
-    conversation_id: Required[str | None]
-    time: Required[float]
-    model: str | None
-
-
-class _Decided(_Known, total=False):
-    decision_id: Required[str]
-    turn: int | None
-    purpose: str
-    overhead_us: float | None
-    parent_conversation_id: str | None
-    config: str | None
-    tiers: TierSet | None
-
-
-class _Ended(_Known, total=False):
-    tier: Tier | None
 
 
 class TelemetryRecorder:
-    """Records decisions, outcomes and tool results; each call takes microseconds.
+    """Records calls, tool results, events and verdicts; each takes microseconds.
 
     No method blocks on a disk or raises, so a recorder can be called from an event
     loop and never fails a run. Get one from ``recorder_for``, which shares it.
@@ -71,22 +47,12 @@ class TelemetryRecorder:
         """The file; ``None``: nothing is recorded."""
         return None if self._writer is None else self._writer.path
 
-    def record_decision(self, decision: Decision, **known: Unpack[_Decided]) -> None:
-        """Records a decision; see ``records.decided`` for the arguments."""
-        if self._wanted:
-            self._put(decided(decision, **known))
-
-    def record_outcome(
-        self, decision_id: str, outcome: Outcome, **known: Unpack[_Ended]
-    ) -> None:
-        """Completes a decision's row; see ``records.ended`` for the arguments."""
-        if self._wanted:
-            self._put(ended(decision_id, outcome, **known))
-
-    def record_tool_result(self, result: ToolResult) -> None:
-        """Records a tool call, or what is newly known of one."""
-        if self._wanted:
-            self._put(result)
+    def record(self, record: Call | ToolResult | GuardEvent | Verdict) -> None:
+        """Queues a record; a tool call is recorded again when more is known of it."""
+        if self._writer is not None:
+            self._writer.put(record)
+        for observer in _observers:
+            observer(record)
 
     def note(
         self,
@@ -98,21 +64,15 @@ class TelemetryRecorder:
         **detail: Detail,
     ) -> None:
         """Records an event of a guard; see ``GuardEvent`` for the arguments."""
-        if self._wanted:
-            self._put(
-                GuardEvent(
-                    conversation_id=conversation_id,
-                    time=time,
-                    guard=guard,
-                    kind=kind,
-                    detail=detail,
-                )
+        self.record(
+            GuardEvent(
+                conversation_id=conversation_id,
+                time=time,
+                guard=guard,
+                kind=kind,
+                detail=detail,
             )
-
-    def record_verdict(self, verdict: Verdict) -> None:
-        """Records a judge's word on a conversation's work."""
-        if self._wanted:
-            self._put(verdict)
+        )
 
     def record_texts(self, texts: RawTexts) -> None:
         """Records what was said in a call; observers are not shown it."""
@@ -130,16 +90,6 @@ class TelemetryRecorder:
     def stats(self) -> WriterStats | None:
         """How the writer is doing; ``None``: nothing is recorded."""
         return None if self._writer is None else self._writer.stats()
-
-    @property
-    def _wanted(self) -> bool:
-        return self._writer is not None or bool(_observers)
-
-    def _put(self, record: Record) -> None:
-        if self._writer is not None:
-            self._writer.put(record)
-        for observer in _observers:
-            observer(record)
 
 
 _observers: tuple[Callable[[Record], None], ...] = ()

@@ -13,8 +13,7 @@ from openhands_tiered_router.record.telemetry.calls import (
     Call,
     ToolResult,
     ToolStatus,
-    decided,
-    ended,
+    routed,
 )
 
 
@@ -30,9 +29,8 @@ __all__ = [
     "ToolResult",
     "ToolStatus",
     "Verdict",
-    "decided",
-    "ended",
     "replace",
+    "routed",
 ]
 
 

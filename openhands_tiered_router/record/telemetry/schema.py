@@ -1,27 +1,21 @@
-"""The tables of the telemetry file, and whose file it is."""
+"""The tables of the telemetry file."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
-from functools import cache
-from typing import Any, Final, get_type_hints
+from typing import Final
 
-from openhands_tiered_router.record.telemetry.calls import DECIDED, ENDED, JUDGED
+from openhands_tiered_router.record.telemetry.calls import JUDGED, RECORDED
 from openhands_tiered_router.record.telemetry.opening import (
     APPLICATION_ID,
     VERSION,
     version_of,
 )
-from openhands_tiered_router.record.telemetry.records import (
-    Call,
-    ToolResult,
-    Verdict,
-)
+from openhands_tiered_router.record.telemetry.records import ToolResult, Verdict
 from openhands_tiered_router.record.telemetry.sums import KEYS, MISROUTED, SUMS
 
 
-CALL_COLUMNS: Final = ("time", "tier_set", *DECIDED, *ENDED, *JUDGED)
+CALL_COLUMNS: Final = (*RECORDED, *JUDGED)
 """Of ``decisions``, beside its keys and ``attempts``."""
 
 TOOL_COLUMNS: Final = tuple(
@@ -57,32 +51,49 @@ def create(connection: sqlite3.Connection) -> None:
         raise
 
 
-@cache
-def flags(struct: type[Any]) -> frozenset[str]:
-    """The fields that are flags: SQLite gives them back as 0 and 1."""
-    return frozenset(n for n, t in _types(struct).items() if t == "BOOLEAN")
+# What belongs to a conversation or a call goes with it.
+_CONVERSATION: Final = (
+    "conversation INTEGER NOT NULL REFERENCES conversations ON DELETE CASCADE"
+)
+_DECISION: Final = "decision INTEGER PRIMARY KEY REFERENCES decisions ON DELETE CASCADE"
 
-
-@cache
-def _types(struct: type[Any]) -> dict[str, str]:
-    hints = get_type_hints(struct)
-    return {name: _type(str(hint)) for name, hint in hints.items()}
-
-
-def _type(hint: str) -> str:
-    for python, sql in (("bool", "BOOLEAN"), ("float", "REAL"), ("int", "INTEGER")):
-        if python in hint:
-            return sql
-    return "TEXT"
-
-
-def _columns(struct: type[Any], names: Iterable[str]) -> str:
-    types = _types(struct)
-    return ", ".join(f"{name} {types[name]}" for name in names)
-
-
-_CONVERSATION: Final = "conversation INTEGER NOT NULL REFERENCES conversations (key)"
-
+# Columns have no types: SQLite then keeps each value as the record has it.
+_TABLES: Final = (
+    """
+    CREATE TABLE conversations (
+        key INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, config, process, first, last,
+        stale NOT NULL DEFAULT 1
+    )
+    """,
+    "CREATE TABLE tier_sets (key INTEGER PRIMARY KEY, endpoints TEXT UNIQUE)",
+    f"""
+    CREATE TABLE decisions (
+        key INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, {_CONVERSATION}, tier_set,
+        {", ".join(CALL_COLUMNS)}, attempts
+    )
+    """,
+    # Narrow rows are quick to scan, and explanations can be dropped by themselves.
+    f"CREATE TABLE explanations ({_DECISION}, body BLOB NOT NULL)",
+    f"CREATE TABLE texts ({_DECISION}, request, answer)",
+    f"""
+    CREATE TABLE tool_results (
+        {_CONVERSATION}, response TEXT NOT NULL, call TEXT NOT NULL,
+        {", ".join(TOOL_COLUMNS)}, PRIMARY KEY (conversation, response, call)
+    ) WITHOUT ROWID
+    """,
+    f"""
+    CREATE TABLE guard_events (
+        key INTEGER PRIMARY KEY, {_CONVERSATION}, time, guard, kind, detail
+    )
+    """,
+    f"""
+    CREATE TABLE verdicts (
+        key INTEGER PRIMARY KEY, {_CONVERSATION}, {", ".join(VERDICT_COLUMNS)}
+    )
+    """,
+    f"CREATE TABLE summaries ({_CONVERSATION}, {', '.join(KEYS)}, {', '.join(SUMS)})",
+    "CREATE TABLE losses (time, count)",
+)
 
 _INDEXES: Final = (
     "CREATE INDEX stale_conversations ON conversations (last) WHERE stale",
@@ -93,74 +104,10 @@ _INDEXES: Final = (
     "CREATE INDEX events_by_guard ON guard_events (guard, time)",
     "CREATE INDEX verdicts_by_conversation ON verdicts (conversation, time)",
     "CREATE INDEX summaries_by_conversation ON summaries (conversation)",
-    "CREATE INDEX misrouted_decisions ON decisions (quality, time DESC) "
-    f"WHERE {MISROUTED}",
+    f"CREATE INDEX misrouted_decisions ON decisions (cost DESC) WHERE {MISROUTED}",
 )
 
 
 def statements() -> tuple[str, ...]:
     """SQL that makes the tables and their indexes."""
-    return (*_tables(), *_INDEXES)
-
-
-def _tables() -> tuple[str, ...]:
-    return (
-        """
-        CREATE TABLE conversations (
-            key INTEGER PRIMARY KEY,
-            id TEXT NOT NULL UNIQUE,
-            parent_id TEXT,
-            config TEXT,
-            process TEXT,
-            first REAL,
-            last REAL,
-            stale INTEGER NOT NULL DEFAULT 1
-        )
-        """,
-        "CREATE TABLE tier_sets (key INTEGER PRIMARY KEY, endpoints TEXT UNIQUE)",
-        f"""
-        CREATE TABLE decisions (
-            key INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, {_CONVERSATION},
-            {_columns(Call, CALL_COLUMNS)}, attempts TEXT
-        )
-        """,
-        # Narrow rows are quick to scan, and explanations can be dropped by themselves.
-        """
-        CREATE TABLE explanations (
-            decision INTEGER PRIMARY KEY REFERENCES decisions (key),
-            body BLOB NOT NULL
-        )
-        """,
-        """
-        CREATE TABLE texts (
-            decision INTEGER PRIMARY KEY REFERENCES decisions (key),
-            request TEXT,
-            answer TEXT
-        )
-        """,
-        f"""
-        CREATE TABLE tool_results (
-            {_CONVERSATION}, response TEXT NOT NULL, call TEXT NOT NULL,
-            {_columns(ToolResult, TOOL_COLUMNS)},
-            PRIMARY KEY (conversation, response, call)
-        ) WITHOUT ROWID
-        """,
-        f"""
-        CREATE TABLE guard_events (
-            key INTEGER PRIMARY KEY, {_CONVERSATION}, time REAL NOT NULL,
-            guard TEXT NOT NULL, kind TEXT NOT NULL, detail TEXT NOT NULL
-        )
-        """,
-        f"""
-        CREATE TABLE verdicts (
-            key INTEGER PRIMARY KEY, {_CONVERSATION},
-            {_columns(Verdict, VERDICT_COLUMNS)}
-        )
-        """,
-        f"""
-        CREATE TABLE summaries (
-            conversation INTEGER NOT NULL, {", ".join(KEYS)}, {", ".join(SUMS)}
-        )
-        """,
-        "CREATE TABLE losses (time REAL, count INTEGER)",
-    )
+    return (*_TABLES, *_INDEXES)

@@ -1,18 +1,17 @@
-"""Records as SQL: each may come in any order, and more than once."""
+"""Records as SQL."""
 
 from __future__ import annotations
 
 import math
 import zlib
 from collections.abc import Iterator, Mapping
-from functools import cache
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
 
-from openhands_tiered_router.policy.outcome import Attempt
 from openhands_tiered_router.record.telemetry import clean
-from openhands_tiered_router.record.telemetry.calls import DECIDED, ENDED
+from openhands_tiered_router.record.telemetry.calls import RECORDED
 from openhands_tiered_router.record.telemetry.opening import NO_CONVERSATION
 from openhands_tiered_router.record.telemetry.records import (
     Call,
@@ -28,7 +27,7 @@ from openhands_tiered_router.record.telemetry.schema import (
     TOOL_COLUMNS,
     VERDICT_COLUMNS,
 )
-from openhands_tiered_router.record.telemetry.tier_sets import encode_tier_set
+from openhands_tiered_router.tiers import Endpoint
 
 
 type Statement = tuple[str, Mapping[str, Any]]
@@ -50,7 +49,8 @@ def statements(record: Record, process: str | None = None) -> Iterator[Statement
     """
     match record:
         case Call():
-            yield from _call(record, process)
+            yield _conversation(record, record.config, process)
+            yield from _call(record)
         case ToolResult():
             yield _conversation(record)
             yield _tool_result(record)
@@ -62,61 +62,44 @@ def statements(record: Record, process: str | None = None) -> Iterator[Statement
             yield _conversation(record)
             yield _VERDICT, _stored(record)
         case TextRecord():
-            yield (
-                _TEXTS,
-                {
-                    "id": clean.identifier(record.decision_id),
-                    "request": record.request,
-                    "answer": record.answer,
-                },
-            )
+            texts = {"request": record.request, "answer": record.answer}
+            yield _TEXTS, texts | {"id": clean.identifier(record.decision_id)}
         case Loss():
             yield _LOSS, {"time": record.time, "count": record.count}
 
 
-def _call(call: Call, process: str | None) -> Iterator[Statement]:
-    yield _conversation(call, call.parent_id, call.config, process)
-    columns = _columns(call)
-    values = _stored(call) | {"id": clean.identifier(call.id)}
+def _call(call: Call) -> Iterator[Statement]:
+    values = _stored(call) | {"id": clean.identifier(call.id), "endpoints": None}
     if call.response is not None:
         values["response"] = clean.identifier(call.response)
-    values["attempts"] = _attempts(call)
+    values["attempts"] = _json(call.attempts)
     if call.tiers is not None:
-        values["endpoints"] = encode_tier_set(call.tiers)
+        values["endpoints"] = _endpoints(call.tiers.endpoints)
         yield _TIER_SET, {"endpoints": values["endpoints"]}
-    yield _upsert(columns, call.tier is None), values
+    yield _CALL, values
     if call.explanation is not None:
         # Without this the file is three times as large: docs/telemetry.md.
         body = zlib.compress(_json(call.explanation).encode())
         yield _EXPLANATION, {"id": values["id"], "body": body}
 
 
-def _columns(call: Call) -> tuple[str, ...]:
-    """The columns that this half of the row, or the whole of it, has a say in."""
-    columns: tuple[str, ...] = ()
-    if call.tier is not None:
-        columns += DECIDED
-    if call.tiers is not None:
-        columns += ("tier_set",)
-    if call.answered is not None:
-        columns += (*ENDED, "attempts")
-    return columns
-
-
-def _attempts(call: Call) -> str | None:
-    """``None``: the usual; one request, which took about as long as the call."""
-    match call.attempts:
-        case None | ():
-            return None
-        case (Attempt(endpoint=endpoint, error=None, seconds=seconds),):
-            late = abs((call.seconds or 0.0) - seconds)
-            if endpoint == call.served_endpoint and late < _SAME_SECONDS:
-                return None
-    return _json(call.attempts)
-
-
-_SAME_SECONDS: Final = 0.01
-"""Seconds that a single request may be shorter than its call and still be left out."""
+# By the endpoints, which are few: the writer meets the same ones in each record.
+@lru_cache(64)
+def _endpoints(endpoints: tuple[Endpoint, ...]) -> str:
+    """Equal for equal ones. Limits, and what providers call addresses, are left out:
+    an endpoint's ``cache_id`` is its key."""
+    found = [
+        {
+            "key": e.key,
+            "tier": e.tier,
+            "model": e.model,
+            "prices": e.prices,
+            "cache_ttl": e.cache_ttl,
+            "cache_id": e.key,
+        }
+        for e in endpoints
+    ]
+    return _json(found)
 
 
 def _tool_result(record: ToolResult) -> Statement:
@@ -128,14 +111,12 @@ def _tool_result(record: ToolResult) -> Statement:
 
 def _conversation(
     record: Call | ToolResult | GuardEvent | Verdict,
-    parent: str | None = None,
     config: str | None = None,
     process: str | None = None,
 ) -> Statement:
     return _CONVERSATION, {
         "id": stored_id(record.conversation_id),
         "time": _value(record.time),
-        "parent_id": None if parent is None else clean.identifier(parent),
         "config": config,
         "process": process,
     }
@@ -164,11 +145,11 @@ _APART: Final = frozenset({"tiers", "attempts", "explanation", "tools", "detail"
 
 
 def _json(value: Any) -> str:
-    return msgspec.json.encode(_clean(value)).decode()
+    return msgspec.json.encode(_clean(msgspec.to_builtins(value))).decode()
 
 
 def _clean(value: Any) -> Any:
-    """Plain lists and dictionaries, with each text in them redacted and cut."""
+    """Lists and dictionaries with each text in them redacted and cut."""
     match value:
         case str():
             return clean.text(value)
@@ -176,30 +157,31 @@ def _clean(value: Any) -> Any:
             return {k: _clean(v) for k, v in value.items()}
         case list() | tuple():
             return [_clean(v) for v in value]
-        case None | bool() | int() | float():
-            return value
-    return _clean(msgspec.to_builtins(value, str_keys=True))
+    return value
+
+
+def _insert(table: str, columns: tuple[str, ...], **sql: str) -> str:
+    """SQL that inserts parameters named like columns, but for those in ``sql``."""
+    values = {c: f":{c}" for c in columns} | {"conversation": _KEY_OF} | sql
+    names, found = ", ".join(values), ", ".join(values.values())
+    return f"INSERT INTO {table} ({names}) VALUES ({found})"
 
 
 _KEY_OF: Final = "(SELECT key FROM conversations WHERE id = :conversation)"
 
 _LOSS: Final = "INSERT INTO losses VALUES (:time, :count)"
-
-_GUARD_EVENT: Final = f"""
-    INSERT INTO guard_events (conversation, time, guard, kind, detail)
-    VALUES ({_KEY_OF}, :time, :guard, :kind, :detail)
-"""
-
-_VERDICT: Final = f"""
-    INSERT INTO verdicts (conversation, {", ".join(VERDICT_COLUMNS)})
-    VALUES ({_KEY_OF}, {", ".join(f":{c}" for c in VERDICT_COLUMNS)})
-"""
+_GUARD_EVENT: Final = _insert("guard_events", ("time", "guard", "kind", "detail"))
+_VERDICT: Final = _insert("verdicts", VERDICT_COLUMNS)
+_CALL: Final = _insert(
+    "decisions",
+    ("id", *RECORDED, "attempts"),
+    tier_set="(SELECT key FROM tier_sets WHERE endpoints = :endpoints)",
+)
 
 _CONVERSATION: Final = """
-    INSERT INTO conversations (id, parent_id, config, process, first, last)
-    VALUES (:id, :parent_id, :config, :process, :time, :time)
+    INSERT INTO conversations (id, config, process, first, last)
+    VALUES (:id, :config, :process, :time, :time)
     ON CONFLICT (id) DO UPDATE SET
-        parent_id = coalesce(excluded.parent_id, parent_id),
         config = coalesce(excluded.config, config),
         process = coalesce(excluded.process, process),
         first = min(coalesce(first, excluded.first), coalesce(excluded.first, first)),
@@ -212,8 +194,7 @@ _TIER_SET: Final = """
 """
 
 _EXPLANATION: Final = """
-    INSERT OR REPLACE INTO explanations
-    SELECT key, :body FROM decisions WHERE id = :id
+    INSERT INTO explanations SELECT key, :body FROM decisions WHERE id = :id
 """
 
 _TEXTS: Final = """
@@ -221,43 +202,16 @@ _TEXTS: Final = """
     SELECT key, :request, :answer FROM decisions WHERE id = :id
 """
 
-
-@cache
-def _upsert(columns: tuple[str, ...], keep_time: bool) -> str:
-    """Writes either half of a call's row, whichever comes first.
-
-    Args:
-        columns: Those to write; the parameters have the same names.
-        keep_time: Whether the time stays as it is if the row is there.
-    """
-    values = {c: f":{c}" for c in ("id", "time", *columns)} | {"conversation": _KEY_OF}
-    if "tier_set" in columns:
-        values["tier_set"] = "(SELECT key FROM tier_sets WHERE endpoints = :endpoints)"
-    kept = {"id", "conversation", "time"} if keep_time else {"id"}
-    changes = ", ".join(f"{c} = excluded.{c}" for c in values if c not in kept)
-    changes = changes or "id = id"
-    return (
-        f"INSERT INTO decisions ({', '.join(values)}) VALUES "
-        f"({', '.join(values.values())}) ON CONFLICT (id) DO UPDATE SET {changes}"
-    )
-
-
 _PENDING: Final = f"'{ToolStatus.PENDING}'"
+_KNOWN: Final = [f"{c} = coalesce(excluded.{c}, {c})" for c in TOOL_COLUMNS[3:]]
 
 # A result that comes late, or twice, completes the row and takes nothing from it.
 _TOOL_RESULT: Final = f"""
-    INSERT INTO tool_results (conversation, response, call, {", ".join(TOOL_COLUMNS)})
-    VALUES ({_KEY_OF}, :response, :call, {", ".join(f":{c}" for c in TOOL_COLUMNS)})
+    {_insert("tool_results", ("response", "call", *TOOL_COLUMNS))}
     ON CONFLICT DO UPDATE SET
         time = max(time, excluded.time),
         status = iif(excluded.status = {_PENDING}, status, excluded.status),
-        {
-    ", ".join(
-        f"{c} = coalesce(excluded.{c}, {c})"
-        for c in TOOL_COLUMNS
-        if c not in ("tool_name", "time", "status")
-    )
-}
+        {", ".join(_KNOWN)}
 """
 
 _LATE_RESULT: Final = f"""

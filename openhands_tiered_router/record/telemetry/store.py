@@ -1,29 +1,20 @@
-"""The file as its one writing thread sees it: opened late, replaced when broken."""
+"""The file as its one writing thread sees it: opened late, and again if replaced."""
 
 from __future__ import annotations
 
 import contextlib
-import logging
-import os
 import sqlite3
-import time
 from collections.abc import Sequence
-from itertools import chain, count
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
-from openhands_tiered_router.record.telemetry.opening import version_of
+from openhands_tiered_router.record.telemetry.opening import UnusableFile, version_of
 from openhands_tiered_router.record.telemetry.process import this_process
 from openhands_tiered_router.record.telemetry.records import Record
 from openhands_tiered_router.record.telemetry.removal import Retention, trim
 from openhands_tiered_router.record.telemetry.schema import create
 from openhands_tiered_router.record.telemetry.statements import statements
 
-
-try:
-    import fcntl
-except ImportError:
-    fcntl = None
 
 BUSY_SECONDS: Final = 0.25
 """Wait for another process's transaction. Short, because the writer tries again, and
@@ -36,6 +27,8 @@ _PRAGMAS: Final = (
     # Safe against a kill in WAL mode; only a power cut can cost the last commits.
     "PRAGMA synchronous = NORMAL",
     "PRAGMA journal_size_limit = 16777216",
+    # What is removed takes along what belongs to it.
+    "PRAGMA foreign_keys = ON",
 )
 
 _BAD_VALUE: Final = (
@@ -45,8 +38,6 @@ _BAD_VALUE: Final = (
     sqlite3.ProgrammingError,
 )
 """Errors of one record's values; the records beside it are fine."""
-
-_log = logging.getLogger(__name__)
 
 
 class Store:
@@ -68,7 +59,7 @@ class Store:
             How many records were left out because a value in them cannot be stored.
 
         Raises:
-            UnusableFile: The file is not for us to write.
+            UnusableFile: The file is not for us to write, or corrupt.
             sqlite3.Error, OSError: Nothing of the batch was written; try again later.
         """
         try:
@@ -77,16 +68,18 @@ class Store:
             if not is_busy(error):
                 # A connection does not notice that a disk has become writable again.
                 self.close()
-            if not _is_broken(error):
-                raise
-            self._set_aside(error)
-        return self._write(batch)
+            if _code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+                raise UnusableFile(
+                    f"it is corrupt ({error}); move it away, and a new one is begun"
+                ) from error
+            raise
 
     def trim(self, keep: Retention, now: float) -> bool:
         """Removes some of what is beyond the limits; see ``removal.trim``."""
         return trim(self._open(), keep, now)
 
     def close(self) -> None:
+        """Lets go of the file; the next batch opens it again."""
         connection, self._connection = self._connection, None
         if connection is not None:
             with contextlib.suppress(sqlite3.Error):
@@ -109,7 +102,13 @@ class Store:
             return self._connection
         self.close()
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        connection = self._connected()
+        # Closing may happen in the thread that forks; see writer.
+        connection = sqlite3.connect(
+            self._path,
+            timeout=BUSY_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
+        )
         try:
             version_of(connection)  # a file that is not ours stays as it is
             for pragma in _PRAGMAS:
@@ -118,48 +117,8 @@ class Store:
         except BaseException:
             connection.close()
             raise
-        self._connection = connection
+        self._connection, self._identity = connection, _identity(self._path)
         return connection
-
-    def _connected(self) -> sqlite3.Connection:
-        """A connection whose file surely is the one of ``_identity``.
-
-        Else a file that another process has just begun would be taken for the broken
-        one that the connection had found, and set aside.
-        """
-        while True:
-            before = _identity(self._path)
-            # Closing may happen in the thread that forks; see writer.
-            connection = sqlite3.connect(
-                self._path,
-                timeout=BUSY_SECONDS,
-                isolation_level=None,
-                check_same_thread=False,
-            )
-            self._identity = _identity(self._path)
-            if before in (None, self._identity):
-                return connection
-            connection.close()
-
-    def _set_aside(self, error: Exception) -> None:
-        """Renames a broken file, unless another process has just done so."""
-        with contextlib.suppress(FileNotFoundError), self._path.open("rb") as broken:
-            # Who has the lock of what has the path may rename it, and nobody else:
-            # the fresh file of another process stays where it is.
-            _lock(broken)
-            if self._identity != _identity(self._path):
-                return
-            aside = _free_name(self._path)
-            for suffix in ("-wal", "-shm", ""):
-                with contextlib.suppress(FileNotFoundError):
-                    os.rename(f"{self._path}{suffix}", f"{aside}{suffix}")
-            _log.warning(
-                "telemetry file %s is corrupt (%s); it is now %s, and a fresh one is "
-                "begun",
-                self._path,
-                error,
-                aside.name,
-            )
 
 
 def _put(connection: sqlite3.Connection, record: Record) -> bool:
@@ -180,20 +139,10 @@ def is_busy(error: Exception) -> bool:
     return _code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
-def _is_broken(error: Exception) -> bool:
-    return _code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-
-
 def _code(error: Exception) -> int | None:
     """SQLite's primary result code."""
     extended = getattr(error, "sqlite_errorcode", None)
     return None if extended is None else extended & 0xFF
-
-
-def _lock(file: IO[bytes]) -> None:
-    """Waits for the file's lock, which goes with closing it; none on Windows."""
-    if fcntl is not None:
-        fcntl.flock(file, fcntl.LOCK_EX)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
@@ -203,10 +152,3 @@ def _identity(path: Path) -> tuple[int, int] | None:
     except FileNotFoundError:
         return None
     return status.st_dev, status.st_ino
-
-
-def _free_name(path: Path) -> Path:
-    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-    name = f"{path.name}.corrupt-{stamp}"
-    names = chain([name], (f"{name}-{n}" for n in count(2)))
-    return next(p for n in names if not (p := path.with_name(n)).exists())

@@ -1,4 +1,4 @@
-"""Sums over calls, all of them by SQL.
+"""Sums and percentiles over calls; the sums by SQL.
 
 Conversations that have not changed since they were judged have their sums in the table
 ``summaries``; those that have, and those that the report's time cuts through, are added
@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
+
+import msgspec
 
 
 DAY: Final = 86_400
@@ -71,29 +73,22 @@ SUMS: Final[Mapping[str, str]] = {
     "cache_read_tokens": _sum("cache_read_tokens"),
     "cache_write_tokens": _sum("cache_write_tokens"),
     "reasoning_tokens": _sum("reasoning_tokens"),
-    "overhead_us": _sum("overhead_us"),
     "turns": _count("purpose = 'agent' AND answered = 1"),
     "moved": _count("moved = 1"),
     "held": _count("moved = 0"),
     "hard": _count("hard = 1"),
     "under_routed": _count(_UNDER),
-    "points": _sum("quality"),
-    "judged": "count(quality)",
     "compared": _count(_COMPARED),
     "compared_usd": _sum("cost", _COMPARED),
     **{f"alone_{t}": _sum(f"alone_{t}", _COMPARED) for t in TIERS},
     # The stronger side of each choice that was weighed.
     **{f"base_{t}": _count(f"{_STRONGER} = {n}") for n, t in enumerate(TIERS)},
-    "score": _sum("score", "purpose = 'agent'"),
-    "scored": _count("purpose = 'agent' AND score IS NOT NULL"),
     "hour_paid": _sum("hour_paid"),
     "hour_saved": _sum("hour_saved"),
     "spared_results": _sum("spared_results"),
     "spared_schemas": _sum("spared_schemas"),
     "spared_usd": _sum("spared_usd"),
     "rewrite_usd": _sum("rewrite_usd", "moved = 1"),
-    "rewrite_unpriced": _count("moved = 1 AND rewrite_usd IS NULL"),
-    "held_cheaper": _count(_CHEAPER),
     "held_gain": _sum(_GAIN, _CHEAPER),
     "carried_held": _sum("carried", "moved = 0"),
     "read_held": _sum("cache_read_tokens", "moved = 0 AND carried > 0"),
@@ -114,11 +109,6 @@ class Group:
 
     def __getitem__(self, name: str) -> float:
         return self.sums[name]
-
-    @property
-    def quality(self) -> float | None:
-        """Mean, 0 to 100, of the turns that were judged; ``None``: none was."""
-        return self["points"] / self["judged"] if self["judged"] else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,3 +217,54 @@ def summarise(connection: sqlite3.Connection, conversation: int) -> None:
     values = {"key": conversation}
     connection.execute("DELETE FROM summaries WHERE conversation = :key", values)
     connection.execute(_INSERT, values)
+
+
+MEASURES: Final = ("first_token_seconds", "seconds", "overhead_us")
+"""Seconds to the first token (streamed answers only); seconds of the whole call,
+waiting and failover included; the decision's microseconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Percentiles:
+    """Of an endpoint's answered calls; exact, by nearest rank: each is a value that was
+    measured."""
+
+    measure: str
+    """Of ``MEASURES``."""
+    endpoint: str | None
+    count: int
+    p50: float
+    p95: float
+    p99: float
+
+
+def percentiles(connection: sqlite3.Connection, span: Span) -> tuple[Percentiles, ...]:
+    """Percentiles of answered calls, by measure and endpoint.
+
+    Args:
+        connection: Open for reading.
+        span: Which calls.
+    """
+    # As JSON, because a row each would take Python twice the time.
+    found = [f"json_group_array({m}) FILTER (WHERE {m} IS NOT NULL)" for m in MEASURES]
+    sql = f"""
+        SELECT {KEYS["endpoint"]} AS endpoint, {", ".join(found)} FROM decisions
+        WHERE answered = 1 AND {span.where()} GROUP BY 1 ORDER BY 1
+    """
+    rows = connection.execute(sql, span.values()).fetchall()
+    return tuple(
+        _percentiles(measure, endpoint, sorted(values))
+        for i, measure in enumerate(MEASURES)
+        for endpoint, *arrays in rows
+        if (values := msgspec.json.decode(arrays[i], type=list[float]))
+    )
+
+
+def _percentiles(
+    measure: str, endpoint: str | None, ordered: list[float]
+) -> Percentiles:
+    count = len(ordered)
+    p50, p95, p99 = (ordered[(count * p + 99) // 100 - 1] for p in (50, 95, 99))
+    return Percentiles(
+        measure=measure, endpoint=endpoint, count=count, p50=p50, p95=p95, p99=p99
+    )

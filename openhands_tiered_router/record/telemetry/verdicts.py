@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Final
 
 from openhands_tiered_router.record.telemetry.calls import AGENT_TURN
-from openhands_tiered_router.record.telemetry.location import path_from
 from openhands_tiered_router.record.telemetry.opening import (
     TelemetryReadError,
+    path_from,
     reading,
 )
 from openhands_tiered_router.record.telemetry.records import VERIFIER

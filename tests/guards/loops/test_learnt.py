@@ -16,7 +16,12 @@ from openhands_tiered_router.record.telemetry.recorder import (
     TelemetryRecorder,
     recorder_for,
 )
-from openhands_tiered_router.record.telemetry.records import ToolResult, ToolStatus
+from openhands_tiered_router.record.telemetry.records import (
+    ToolResult,
+    ToolStatus,
+    replace,
+    routed,
+)
 from openhands_tiered_router.tiers import Tier
 from tests.waiting import wait_until
 
@@ -36,29 +41,22 @@ def conversation(
     for turn in range(turns + 1):
         call = f"{name}-{turn}"
         model = weak if turn % 3 else "strong"
-        recorder.record_decision(
+        record = routed(
             Decision(tier=Tier.SIMPLE, endpoint="simple", required=Tier.SIMPLE),
-            decision_id=call,
-            conversation_id=name,
-            time=float(turn),
-            turn=turn,
-            model=model,
-        )
-        recorder.record_outcome(
-            call,
             Outcome(
                 endpoint="simple",
                 attempts=(Attempt(endpoint="simple", error=None, seconds=0.1),),
                 usage=Usage(prompt=1),
                 response_id=call,
             ),
+            decision_id=call,
             conversation_id=name,
             time=float(turn),
-            tier=Tier.SIMPLE,
-            model=model,
+            turn=turn,
         )
+        recorder.record(replace(record, served_model=model))
     if done:
-        recorder.record_tool_result(
+        recorder.record(
             ToolResult(
                 conversation_id=name,
                 response_id=f"{name}-{turns - 1}",

@@ -21,7 +21,7 @@ from openhands_tiered_router.guards.pausing import notice_of
 from openhands_tiered_router.guards.verify.finish import Finish, Judged
 from openhands_tiered_router.guards.verify.memory import Status as End, verification_of
 from openhands_tiered_router.loopback import Reply
-from openhands_tiered_router.record.telemetry import recorder_from_environment
+from openhands_tiered_router.record.telemetry.recorder import recorder_from_environment
 from tests.guards.verify.conftest import RIGHT, RIGHT_ALONE, WRONG, Shop, past
 
 

@@ -14,7 +14,7 @@ from tests.routed.conftest import world  # noqa: F401
 
 
 def _forget() -> None:
-    module._made.clear()
+    module._made.cache_clear()
     serving._served.clear()
     for known in (sources.endpoints, sources.budgets, sources.recorders):
         known.clear()

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
@@ -16,14 +19,16 @@ from openhands_tiered_router.calls.settings import BreakerSettings
 from openhands_tiered_router.guards.budget.limits import Budget, Scope
 from openhands_tiered_router.loopback import Reply
 from openhands_tiered_router.loopback.faults import server_error
+from openhands_tiered_router.policy.decision import Decision
 from openhands_tiered_router.policy.outcome import Attempt, ErrorKind, Outcome, Usage
+from openhands_tiered_router.record.metrics.counters import MAX_VALUES, OTHER
 from openhands_tiered_router.record.metrics.exposition import Exposition
-from openhands_tiered_router.record.metrics.labels import MAX_VALUES, OTHER
-from openhands_tiered_router.record.telemetry import TelemetryRecorder
-from openhands_tiered_router.record.telemetry.records import Verdict
+from openhands_tiered_router.record.telemetry import recorder as recording
+from openhands_tiered_router.record.telemetry.recorder import TelemetryRecorder
+from openhands_tiered_router.record.telemetry.records import Verdict, routed
 from openhands_tiered_router.record.telemetry.settings import TelemetrySettings
 from openhands_tiered_router.settings import RouterSettings
-from openhands_tiered_router.tiers import Tier
+from openhands_tiered_router.tiers import Endpoint, Tier, TierSet
 
 
 ROOT = Path(__file__).parents[3]
@@ -123,7 +128,7 @@ def test_labels_are_few(world, shown: Exposition) -> None:
 def test_values_of_labels_from_outside_are_limited(shown: Exposition) -> None:
     recorder = TelemetryRecorder.disabled()
     for number in range(MAX_VALUES + 20):
-        recorder.record_verdict(
+        recorder.record(
             Verdict(
                 conversation_id=str(number),
                 time=0.0,
@@ -215,17 +220,24 @@ def test_no_text_and_no_key_is_shown(world, shown: Exposition) -> None:
     ]
     run(world, world.router(), f"Use {secrets[0]} and write to {secrets[1]}.")
     key = "sk-proj-0123456789abcdefghij"
-    TelemetryRecorder.disabled().record_outcome(
-        "1",
-        Outcome(
-            endpoint=f"simple/{key}",
-            attempts=(Attempt(endpoint="simple", error=ErrorKind.OTHER, seconds=1.0),),
-            usage=Usage(prompt=1),
-        ),
-        conversation_id=None,
-        time=0.0,
-        tier=Tier.SIMPLE,
-        model=f"openai/{key}",
+    endpoint = f"simple/{key}"
+    TelemetryRecorder.disabled().record(
+        routed(
+            Decision(tier=Tier.SIMPLE, endpoint=endpoint, required=Tier.SIMPLE),
+            Outcome(
+                endpoint=endpoint,
+                attempts=(
+                    Attempt(endpoint="simple", error=ErrorKind.OTHER, seconds=1),
+                ),
+                usage=Usage(prompt=1),
+            ),
+            decision_id="1",
+            conversation_id=None,
+            time=0.0,
+            tiers=TierSet(
+                (Endpoint(key=endpoint, tier=Tier.SIMPLE, model=f"openai/{key}"),)
+            ),
+        )
     )
     text = shown.answer("/metrics").body.decode()
     assert "[redacted]" in text
@@ -237,7 +249,7 @@ def test_what_cannot_be_counted_fails_no_call(
     world, shown: Exposition, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "openhands_tiered_router.record.metrics.labels.clean.name", lambda _: 1 / 0
+        "openhands_tiered_router.record.metrics.counters.clean.name", lambda _: 1 / 0
     )
     conversation = run(world, world.router())
     assert conversation.state.execution_status.value == "finished"
@@ -274,3 +286,46 @@ def test_openmetrics_is_spoken_too(world, shown: Exposition) -> None:
     answer = shown.answer("/metrics", "application/openmetrics-text; version=1.0.0")
     assert answer.content_type.startswith("application/openmetrics-text")
     assert answer.body.endswith(b"# EOF\n")
+
+
+def test_the_file_gives_the_same_numbers_as_the_process(
+    world, shown: Exposition, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    router = world.router()
+    path = router.recorder.path
+    monkeypatch.setattr(recording, "_observers", ())  # as if in another process
+    run(world, router)
+    router.recorder.flush(60)
+    shown.follow(path)
+    before = world.provider.total_usd
+    assert values(shown, "tiered_router_cost_usd_total", "tier") == {}
+    run(world, router)
+    router.recorder.flush(60)
+    for _ in range(2):  # each call once, however often it is asked
+        cost = values(shown, "tiered_router_cost_usd_total", "tier")
+        assert sum(cost.values()) == pytest.approx(world.provider.total_usd - before)
+        decided = values(shown, "tiered_router_decisions_total", "tier")
+        assert decided == {"complex": 2, "simple": 3}
+    assert values(shown, "tiered_router_attempts_total", "error") == {"none": 5}
+
+
+def test_the_command_serves_it(world, tmp_path: Path) -> None:
+    router = world.router()
+    run(world, router)
+    router.recorder.flush(60)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "openhands_tiered_router", "metrics", "--port", "0"]
+        + ["--telemetry", str(router.recorder.path)],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        address = process.stdout.readline().split()[1]
+        run(world, router)
+        router.recorder.flush(60)
+        text = httpx.get(address, timeout=60).text
+    finally:
+        process.terminate()
+        process.wait()
+    assert 'tiered_router_decisions_total{purpose="agent",tier="simple"} 3.0' in text

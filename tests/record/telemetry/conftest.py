@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from openhands_tiered_router.policy.decision import Decision
-from openhands_tiered_router.record.telemetry.records import Call, decided
+from openhands_tiered_router.policy.outcome import Outcome
+from openhands_tiered_router.record.telemetry.records import Call, routed
 from openhands_tiered_router.record.telemetry.writer import Writer
 from openhands_tiered_router.tiers import Tier
 
@@ -29,17 +30,16 @@ def writer(path: Path) -> Iterator[Writer]:
 
 @pytest.fixture
 def record() -> Callable[[int], Call]:
-    """Makes the n-th of many decisions of one conversation."""
+    """Makes the n-th of many calls of one conversation."""
 
     def make(n: int) -> Call:
-        return decided(
+        return routed(
+            Decision(tier=Tier.SIMPLE, endpoint="simple", required=Tier.SIMPLE),
+            Outcome(endpoint="simple", attempts=()),
             decision_id=f"d{n}",
             conversation_id="c",
             turn=n,
             time=1_000.0 + n,
-            decision=Decision(
-                tier=Tier.SIMPLE, endpoint="simple", required=Tier.SIMPLE
-            ),
         )
 
     return make

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -18,14 +19,13 @@ from openhands.tools.terminal import TerminalTool
 
 from openhands_tiered_router import ComplexityRouter
 from openhands_tiered_router.loopback import LoopbackProvider, Reply, Request, ToolCall
-from openhands_tiered_router.record.telemetry import (
-    TelemetryFile,
+from openhands_tiered_router.record.telemetry.outcomes import ToolOutcomes
+from openhands_tiered_router.record.telemetry.query import TelemetryFile
+from openhands_tiered_router.record.telemetry.recorder import (
     TelemetryRecorder,
-    ToolOutcomes,
-    ToolResult,
-    ToolStatus,
     recorder_for,
 )
+from openhands_tiered_router.record.telemetry.records import ToolResult, ToolStatus
 
 
 class Run:
@@ -82,7 +82,7 @@ class Run:
         path = self.recorder.path
         assert path is not None
         turns = TelemetryFile(path).turns(str(self.id))
-        assert all(t.decision and t.outcome for t in turns)
+        assert all(t.answered for t in turns)
         return [tool for turn in turns for tool in turn.tools]
 
 
@@ -212,8 +212,8 @@ class Spy(TelemetryRecorder):
         super().__init__(None)
         self._take = take
 
-    def record_tool_result(self, result: ToolResult) -> None:
-        self._take(result)
+    def record(self, record: Any) -> None:
+        self._take(record)
 
 
 def test_a_defect_never_reaches_the_run(caplog: pytest.LogCaptureFixture) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given, settings, strategies as st
+from msgspec import structs
 
 from openhands_tiered_router.policy.decision import (
     Candidate,
@@ -28,12 +30,11 @@ from openhands_tiered_router.record.telemetry.records import (
     Record,
     ToolResult,
     ToolStatus,
-    decided,
-    ended,
+    routed,
 )
 from openhands_tiered_router.record.telemetry.store import Store
 from openhands_tiered_router.record.telemetry.writer import Writer
-from openhands_tiered_router.tiers import Tier
+from openhands_tiered_router.tiers import Endpoint, Tier, TierSet
 
 
 # Printable text without what looks like a key: test_clean has tests of the others.
@@ -123,32 +124,27 @@ def write(path: Path, *records: Record) -> None:
     store.close()
 
 
-def made(decision: Decision, turn: int = 0) -> Call:
-    return decided(
+def made(decision: Decision, outcome: Outcome, turn: int = 0) -> Call:
+    return routed(
+        decision,
+        outcome,
         decision_id=f"d{turn}",
         conversation_id="c",
-        parent_conversation_id="p",
         turn=turn,
         purpose="agent",
         time=10.0 + turn,
-        model="openai/small",
         overhead_us=312,
-        decision=decision,
-    )
-
-
-def finished(outcome: Outcome, turn: int = 0) -> Call:
-    return ended(
-        decision_id=f"d{turn}",
-        conversation_id="c",
-        time=20.0 + turn,
-        outcome=outcome,
-        tier=Tier.COMPLEX,
-        model="openai/large",
+        tiers=TIERS,
     )
 
 
 SIMPLE = Decision(tier=Tier.SIMPLE, endpoint="simple", required=Tier.SIMPLE)
+TIERS = TierSet(
+    (
+        Endpoint(key="simple", tier=Tier.SIMPLE, model="openai/small"),
+        Endpoint(key="complex", tier=Tier.COMPLEX, model="openai/large"),
+    )
+)
 ANSWERED = Outcome(
     endpoint="simple",
     attempts=(Attempt(endpoint="simple", error=None, seconds=1.5),),
@@ -159,24 +155,20 @@ ANSWERED = Outcome(
 )
 
 
-@given(decisions, outcomes, tool_results, st.permutations([0, 1, 2]))
+@given(decisions, outcomes, tool_results)
 @settings(max_examples=60, deadline=None)
 def test_any_decision_comes_back_as_it_was(
-    decision: Decision, outcome: Outcome, tool: ToolResult, order: list[int]
+    decision: Decision, outcome: Outcome, tool: ToolResult
 ) -> None:
-    records: list[Record] = [made(decision), finished(outcome), tool]
     with TemporaryDirectory() as directory:
         path = Path(directory, "telemetry.sqlite3")
-        write(path, *(records[i] for i in order))
+        call = made(decision, outcome)
+        write(path, tool, call)
         (turn,) = TelemetryFile(path).turns("c")
     assert turn.decision == decision
-    assert turn.outcome == outcome
     assert turn.tools == (tool,)
-    assert (turn.id, turn.conversation_id) == ("d0", "c")
-    assert (turn.parent_id, turn.turn, turn.time) == ("p", 0, 10.0)
-    assert (turn.purpose, turn.model) == ("agent", "openai/small")
-    assert turn.overhead_us == 312
-    assert (turn.served_tier, turn.served_model) == ("complex", "openai/large")
+    stored = {"key": turn.key, "tier_set": turn.tier_set, "tools": turn.tools}
+    assert turn == structs.replace(call, tiers=None, **stored)
 
 
 def test_a_missing_file_has_no_rows(path: Path) -> None:
@@ -200,7 +192,7 @@ def test_a_corrupt_file_is_an_error_that_says_what_to_do(path: Path) -> None:
 
 
 def test_a_newer_file_is_an_error_that_says_what_to_do(path: Path) -> None:
-    write(path, made(SIMPLE))
+    write(path, made(SIMPLE, ANSWERED))
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA user_version = 99")
     with pytest.raises(TelemetryReadError, match=r"version 99.*move the file away"):
@@ -219,17 +211,16 @@ def test_reading_works_while_another_writes(
 
 
 def test_turns_come_in_order_of_time(path: Path) -> None:
-    write(path, *(made(SIMPLE, turn=n) for n in (2, 0, 1)))
+    write(path, *(made(SIMPLE, ANSWERED, n) for n in (2, 0, 1)))
     assert [t.turn for t in TelemetryFile(path).turns("c")] == [0, 1, 2]
 
 
-def test_a_lost_decision_still_counts_with_its_cost(path: Path) -> None:
-    write(path, finished(ANSWERED))
-    file = TelemetryFile(path)
-    (turn,) = file.turns("c")
-    assert (turn.decision, turn.time) == (None, 20.0)
-    (call,) = file.calls()
-    assert call.cost == 0.25
+def test_tiers_and_models_are_those_of_the_endpoints(path: Path) -> None:
+    failover = replace(ANSWERED, endpoint="complex")
+    write(path, made(SIMPLE, failover))
+    (call,) = TelemetryFile(path).calls()
+    assert (call.tier, call.model) == ("simple", "openai/small")
+    assert (call.served_tier, call.served_model) == ("complex", "openai/large")
 
 
 def test_calls_tell_failures_and_unknown_prices_apart(path: Path) -> None:
@@ -242,16 +233,15 @@ def test_calls_tell_failures_and_unknown_prices_apart(path: Path) -> None:
         ),
     )
     outcomes = (ANSWERED, unpriced, failed)
-    write(path, *(made(SIMPLE, turn=n) for n in range(4)))
-    write(path, *(finished(o, turn=n) for n, o in enumerate(outcomes)))
+    write(path, *(made(SIMPLE, o, n) for n, o in enumerate(outcomes)))
     calls = list(TelemetryFile(path).calls())
-    assert [c.answered for c in calls] == [True, True, False, None]
-    assert [c.cost for c in calls] == [0.25, None, None, None]
-    assert [c.error_kind for c in calls] == [None, None, "rate_limit", None]
+    assert [c.answered for c in calls] == [True, True, False]
+    assert [c.cost for c in calls] == [0.25, None, None]
+    assert [c.error_kind for c in calls] == [None, None, "rate_limit"]
 
 
 def test_calls_are_those_since_a_time(path: Path) -> None:
-    write(path, *(made(SIMPLE, turn=n) for n in range(4)))
+    write(path, *(made(SIMPLE, ANSWERED, n) for n in range(4)))
     assert [c.turn for c in TelemetryFile(path).calls(since=11)] == [1, 2, 3]
 
 
@@ -263,7 +253,6 @@ def test_losses_add_up(path: Path) -> None:
 
 def test_numbers_that_sql_cannot_hold_become_unknown(path: Path) -> None:
     outcome = Outcome(endpoint="simple", attempts=(), cost=float("nan"))
-    write(path, made(SIMPLE), finished(outcome))
+    write(path, made(SIMPLE, outcome))
     (turn,) = TelemetryFile(path).turns("c")
-    assert turn.outcome is not None
-    assert turn.outcome.cost is None
+    assert turn.cost is None

@@ -14,9 +14,8 @@ from openhands_tiered_router.record.telemetry.records import (
     Record,
     ToolResult,
     ToolStatus,
-    decided,
-    ended,
     replace,
+    routed,
 )
 from openhands_tiered_router.record.telemetry.store import Store
 from openhands_tiered_router.tiers import Tier
@@ -49,19 +48,14 @@ def tools_of(path: Path, *records: Record, conversation: str = "c") -> list[Tool
     decision = Decision(tier=Tier.SIMPLE, endpoint="simple", required=Tier.SIMPLE)
     for n, response in enumerate(("r", "r2")):
         outcome = Outcome(endpoint="simple", attempts=(), response_id=response)
-        made = decided(
+        call = routed(
+            decision,
+            outcome,
             decision_id=f"{conversation}{n}",
             conversation_id=conversation,
             time=float(n),
-            decision=decision,
         )
-        finished = ended(
-            decision_id=made.id,
-            conversation_id=conversation,
-            time=float(n),
-            outcome=outcome,
-        )
-        assert store.write([made, finished]) == 0
+        assert store.write([call]) == 0
     assert store.write(records) == 0
     store.close()
     return [t for turn in TelemetryFile(path).turns(conversation) for t in turn.tools]

@@ -14,10 +14,8 @@ from openhands.tools.terminal import TerminalTool
 from openhands_tiered_router import ComplexityRouter
 from openhands_tiered_router.loopback import LoopbackProvider, Reply, Request, ToolCall
 from openhands_tiered_router.loopback.faults import bad_request
-from openhands_tiered_router.record.telemetry import (
-    TelemetryFile,
-    recorder_from_environment,
-)
+from openhands_tiered_router.record.telemetry.query import TelemetryFile
+from openhands_tiered_router.record.telemetry.recorder import recorder_from_environment
 
 
 API_KEY = "sk-ant-api03-apikey0apikey0apikey0"

@@ -21,8 +21,7 @@ from openhands_tiered_router.record.telemetry.records import (
     Record,
     ToolResult,
     ToolStatus,
-    decided,
-    ended,
+    routed,
 )
 from openhands_tiered_router.record.telemetry.store import Store
 from openhands_tiered_router.record.telemetry.sums import SUMS, Span, Sums
@@ -73,7 +72,6 @@ TURN = st.fixed_dictionaries(
         "chosen": st.sampled_from(["simple", "complex"]),
         "served": st.sampled_from(["simple", "complex", None]),
         "cost": st.none() | st.floats(0, 1),
-        "ended": st.booleans() | st.just(True),
         "agent": st.booleans() | st.just(True),
         "weighed": st.booleans(),
         "p": st.sampled_from([None, 0.0, 0.05, 0.5, 1.0]),
@@ -101,17 +99,6 @@ def records(name: str, turns: list[dict[str, Any]]) -> Iterator[Record]:
             ),
         )
         key = f"{name}-{n}"
-        yield decided(
-            decision,
-            decision_id=key,
-            conversation_id=name,
-            time=now,
-            turn=n + 1,
-            purpose="agent" if turn["agent"] else "title",
-            tiers=TIERS,
-        )
-        if not turn["ended"]:
-            continue
         served = turn["served"]
         outcome = Outcome(
             endpoint=served,
@@ -125,12 +112,15 @@ def records(name: str, turns: list[dict[str, Any]]) -> Iterator[Record]:
             seconds=1.0,
             response_id=key,
         )
-        yield ended(
-            key,
+        yield routed(
+            decision,
             outcome,
+            decision_id=key,
             conversation_id=name,
             time=now,
-            tier=Tier.of(served) if served else None,
+            turn=n + 1,
+            purpose="agent" if turn["agent"] else "title",
+            tiers=TIERS,
         )
         if turn["kind"]:
             yield ToolResult(
@@ -151,7 +141,7 @@ def by_hand(calls: list[Call]) -> dict[str, float]:
     found: dict[str, float] = {
         "calls": len(calls),
         "answered": len(answered),
-        "failed": sum(c.answered is False for c in calls),
+        "failed": sum(not c.answered for c in calls),
         "unpriced": sum(c.cost is None for c in answered),
         "cost": sum(c.cost or 0.0 for c in calls),
         "prompt_tokens": sum(c.prompt_tokens or 0 for c in calls),
@@ -163,7 +153,6 @@ def by_hand(calls: list[Call]) -> dict[str, float]:
     }
     sent, began, before = 0, float("-inf"), None
     for call in (c for c in answered if c.purpose == "agent"):
-        assert call.time is not None
         prompt = call.prompt_tokens or 0
         if call.cost is not None:
             found["compared"] += 1
@@ -214,7 +203,6 @@ def test_sums_are_the_same_kept_live_and_by_hand(
         # A span that cuts through the conversation is added up live; both parts of it
         # are the whole.
         at = calls[min(cut, len(calls) - 1)].time
-        assert at is not None
         halves = [
             sums(path, Span(until=at, conversation=key)),
             sums(path, Span(since=at, conversation=key)),
@@ -232,7 +220,6 @@ def test_a_record_after_judging_is_added_up_at_once(path: Path) -> None:
         "chosen": "simple",
         "served": "simple",
         "cost": 0.1,
-        "ended": True,
         "agent": True,
         "weighed": True,
         "p": 0.5,

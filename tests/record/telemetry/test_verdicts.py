@@ -13,8 +13,8 @@ from openhands_tiered_router.policy.outcome import Attempt, Outcome, Usage
 from openhands_tiered_router.record.telemetry.records import (
     Record,
     Verdict,
-    decided,
-    ended,
+    replace,
+    routed,
 )
 from openhands_tiered_router.record.telemetry.settings import TelemetrySettings
 from openhands_tiered_router.record.telemetry.store import Store
@@ -42,14 +42,15 @@ def conversation(
     records: list[Record] = []
     for turn, model in enumerate(models):
         key = f"{name}-{turn}"
-        records.append(
-            decided(
-                decision, decision_id=key, conversation_id=name, time=turn, turn=turn
-            )
+        call = routed(
+            decision,
+            OUTCOME,
+            decision_id=key,
+            conversation_id=name,
+            time=turn,
+            turn=turn,
         )
-        records.append(
-            ended(key, OUTCOME, conversation_id=name, time=turn + 0.5, model=model)
-        )
+        records.append(replace(call, served_model=model))
     for at, (judge, accepted) in enumerate(said):
         records.append(
             Verdict(

@@ -77,7 +77,7 @@
 
   function row(c) {
     const head = make("button", { class: "row", "aria-expanded": "false" },
-      make("span", { class: "id", text: c.conversation_id.slice(0, 8) + (c.parent_id ? " (sub-agent)" : "") }),
+      make("span", { class: "id", text: c.conversation_id.slice(0, 8) }),
       make("span", { class: "when", text: when(c.last) }),
       strip(c),
       make("span", { class: "cost", text: c.calls === c.unpriced ? "not known" : usd(c.cost) }),
@@ -118,10 +118,8 @@
 
   function turns(c) {
     const box = make("div", { class: "turns" });
-    const child = data.conversations.filter((d) => d.parent_id === c.conversation_id);
     box.append(make("p", { class: "note", text:
-      `${c.conversation_id}: ${plural(c.turns, "turn")}, ${plural(c.calls, "call")}` +
-      (child.length ? `; sub-agents: ${child.map((d) => d.conversation_id.slice(0, 8)).join(", ")}` : "") }));
+      `${c.conversation_id}: ${plural(c.turns, "turn")}, ${plural(c.calls, "call")}` }));
     if (!c.list) {
       box.append(make("p", { text: "Its turns are not in this page." }),
         make("code", { text: `tiered-router report --conversation ${c.conversation_id} --html one.html` }));
@@ -144,7 +142,7 @@
     if (t.failed) said.push(`${plural(t.failed, "tool call")} failed`);
     if (t.provision === "under") said.push("too weak a tier");
     if (t.provision === "over") said.push("stronger than needed");
-    return said.join("; ") || (t.signs.includes("worked") ? "worked" : "");
+    return said.join("; ");
   }
 
   function call(t) {
@@ -180,7 +178,7 @@
       t.reason ? make("p", {}, make("b", { text: t.reason })) : "",
       make("ul", {}, ...t.why.map((w) => make("li", { text: w }))),
       make("p", { text: tokens + (t.chosen ? `; chosen: ${t.chosen}` : "") }),
-      said ? make("p", { text: `Afterwards: ${said}` }) : make("p", { text: "Not judged." }),
+      said ? make("p", { text: `Afterwards: ${said}` }) : "",
       make("code", { text: `tiered-router explain --decision ${t.id}` }),
     ];
   }

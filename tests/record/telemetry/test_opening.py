@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from openhands_tiered_router.record.telemetry.location import path_from, standard_path
+from openhands_tiered_router.record.telemetry.opening import path_from, standard_path
 
 
 def test_the_standard_place_is_the_users_state_directory(
