@@ -37,8 +37,9 @@ DEFECTS: tuple[tuple[str, str], ...] = (
         "cli/test_report.py::test_every_command_that_is_printed_beside_a_mistake_works",
     ),
     (
-        "resolve --demo, gone since, named a patch that was gone",
-        "cli/test_resolve.py::test_a_budget_stops_it_and_the_same_command_goes_on",
+        "resolve --demo named a patch that was gone",
+        "cli/test_resolve.py"
+        "::test_the_demo_shows_its_patch_and_names_no_file_that_goes",
     ),
     (
         "from_config(stream=True) reached no tier",

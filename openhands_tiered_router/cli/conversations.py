@@ -63,7 +63,7 @@ def show(conversation: str, state_dir: Path | None, as_json: bool) -> None:
     id = found_id(directory, conversation, "CONVERSATION")
     kept = read(directory / id.hex)
     if kept is None:
-        raise click.UsageError(f"{id} cannot be read; it may be damaged")
+        raise click.UsageError(f"{id} ran in a sandbox: see it with run --resume {id}")
     answer = answer_of(directory / id.hex)
     if as_json:
         click.echo(json.dumps({**asdict(kept), "answer": answer}, indent=2))

@@ -57,7 +57,8 @@ def found_id(directory: Path, text: str, option: str = "--resume") -> UUID:
         click.BadParameter: None does, or several do.
     """
     wanted = text.replace("-", "").lower()
-    names = [p.name for p in directory.iterdir()] if directory.is_dir() else []
+    places = (directory, directory / "sandboxed")
+    names = {p.name for place in places if place.is_dir() for p in place.iterdir()}
     found = sorted(n for n in names if _is_id(n) and n.startswith(wanted))
     if len(found) == 1 and wanted:
         return UUID(found[0])

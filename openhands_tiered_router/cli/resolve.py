@@ -15,6 +15,7 @@ from openhands_tiered_router.cli.here import (
     quiet_sdk,
     task_value_option,
 )
+from openhands_tiered_router.cli.resolving import resolve
 
 
 TIERS: Final = ("simple", "medium", "complex", "reasoning")
@@ -38,11 +39,12 @@ After any of 1 to 10 and 130, the same command goes on where it ended.
 Examples:
   tiered-router resolve issue.md ../project --sandbox local --patch fix.patch
   tiered-router resolve OWNER/REPO#12 --pr
+  tiered-router resolve --demo
 """
 
 
 @click.command(epilog=_EPILOG)
-@click.argument("issue")
+@click.argument("issue", required=False)
 @click.argument("repo", required=False)
 @click.option("--config", help="Configuration file; else looked for as usual.")
 @click.option(
@@ -74,21 +76,24 @@ Examples:
     help="Where runs are kept; by default in the user's state directory.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@click.option("--demo", is_flag=True, help="Fix the bundled project, offline.")
 def command(
-    issue: str,
+    issue: str | None,
     repo: str | None,
+    demo: bool,
     state_dir: Path | None,
     as_json: bool,
     **options: Any,
 ) -> None:
     """Resolve an issue in an isolated copy of a repository."""
-    from openhands_tiered_router.cli.resolving import resolve
     from openhands_tiered_router.resolver.run import Request
 
+    if demo == (issue is not None):
+        raise click.UsageError("give an issue, or --demo")
     quiet_sdk()
     asks = can_ask() and not as_json
     request = Request(
-        issue=issue,
+        issue=issue or "",
         repo=repo,
         given=sys.stdin.read() if issue == "-" else "",
         state=(state_dir or default_state_dir().parent).resolve(),
@@ -96,4 +101,8 @@ def command(
         ask_there=ask_there if asks else None,
         **options,
     )
+    if demo:
+        from openhands_tiered_router.cli.demo.resolve import run_demo
+
+        sys.exit(run_demo(request, as_json=as_json))
     sys.exit(resolve(request, as_json=as_json))

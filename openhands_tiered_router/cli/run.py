@@ -7,28 +7,32 @@ import contextlib
 import os
 import re
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 
-from openhands_tiered_router.cli.confirming import ask, can_ask
+from openhands_tiered_router.cli.confirming import ask, ask_there, can_ask
 from openhands_tiered_router.cli.here import (
     Number,
     default_state_dir,
     quiet_sdk,
     task_value_option,
 )
-from openhands_tiered_router.cli.kept import budget_of, found_id, newest_in
+from openhands_tiered_router.cli.kept import (
+    budget_of,
+    found_id,
+    newest_in,
+)
+from openhands_tiered_router.config.resolver import Sandbox
 from openhands_tiered_router.resolver.ending import EXIT_USAGE, EXIT_WAITING, stopped
+from openhands_tiered_router.resolver.errors import UsageProblem
 from openhands_tiered_router.resolver.local import run_to_end
 from openhands_tiered_router.resolver.routers import limited, router_of
+from openhands_tiered_router.resolver.sandbox.run import Request, sandbox_of
 
 
 if TYPE_CHECKING:
-    from uuid import UUID
-
     from openhands.sdk import LocalConversation
 
     from openhands_tiered_router import ComplexityRouter
@@ -50,10 +54,12 @@ Exit codes:
   2  usage or configuration     5  it finished, and the work is not verified
   6  a budget is used up        7  another guard paused it; --resume goes on
   8  actions wait for a yes   130  paused with Ctrl-C; --resume goes on
+  9  a sandbox's change does not fit the workspace any more: kept as a patch
 \b
 Examples:
   tiered-router run --task "Fix the failing test"
   tiered-router run --task issue.md --workspace ../project --json
+  tiered-router run --task "Upgrade the dependencies" --sandbox docker
   tiered-router run --task "Mend the checkout" --task-value 20
   tiered-router run --continue --task "Now update the changelog"
   tiered-router run --resume 1f0c -v
@@ -66,6 +72,12 @@ Examples:
     default=Path(),
     show_default="current directory",
     help="Directory to work in.",
+)
+@click.option(
+    "--sandbox",
+    type=click.Choice(["local", "docker", "remote"]),
+    help="Where the agent works: here, which is the default; in a container; on the "
+    "agent-server of [sandbox] host. Its change comes back into the workspace.",
 )
 @click.option("--config", help="Configuration file; else looked for as usual.")
 @click.option(
@@ -110,6 +122,7 @@ Examples:
 def command(
     task: str | None,
     workspace: Path,
+    sandbox: str | None,
     config: str | None,
     max_iterations: int,
     resume: str | None,
@@ -134,9 +147,12 @@ def command(
         earlier = newest_in(directory, workspace)
     if budget is None and earlier is not None:
         budget = budget_of(directory, earlier)
-    from openhands_tiered_router.cli.turns import Reporter
-
-    request = _Request(
+    try:
+        chosen = sandbox_of(sandbox, directory, earlier)
+    except UsageProblem as error:
+        raise click.BadParameter(str(error), param_hint="--sandbox") from None
+    request = Request(
+        sandbox=chosen,
         task=text,
         workspace=workspace.resolve(),
         config=config,
@@ -146,38 +162,21 @@ def command(
         verify=verify,
         budget=budget,
         task_value=task_value,
-        asks=not as_json and can_ask(),
+        ask=ask_there if not as_json and can_ask() else None,
     )
-    reporter = Reporter(as_json=as_json, verbose=verbose, shows_waiting=True)
-    sys.exit(_run(request, reporter))
+    if chosen is Sandbox.LOCAL:
+        sys.exit(_run_here(request, as_json=as_json, verbose=verbose))
+    from openhands_tiered_router.cli.run_sandbox import run_there
+
+    sys.exit(run_there(request, as_json=as_json))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Request:
-    """What the command line asks for."""
-
-    task: str | None
-    """``None``: go on with what was asked for before."""
-    workspace: Path
-    config: str | None
-    max_iterations: int
-    resume: UUID | None
-    state: Path
-    """Where conversations are kept."""
-    verify: bool | None
-    """``None``: as configured."""
-    budget: float | None
-    """Of the conversation in all, USD."""
-    task_value: float | None
-    """What it is worth, USD; ``None``: as configured."""
-    asks: bool
-    """Whether the user is asked for what waits for a yes."""
-
-
-def _run(request: _Request, reporter: Reporter) -> int:
-    """Runs it; returns the exit code."""
+def _run_here(request: Request, *, as_json: bool, verbose: int) -> int:
+    """Runs it on this machine; returns the exit code."""
+    from openhands_tiered_router.cli.turns import Reporter
     from openhands_tiered_router.config import ConfigError
 
+    reporter = Reporter(as_json=as_json, verbose=verbose, shows_waiting=True)
     try:
         _can_begin(request.config)
         with reporter.waiting("Loading the OpenHands SDK"):
@@ -192,10 +191,10 @@ def _run(request: _Request, reporter: Reporter) -> int:
     if request.task is not None:
         conversation.send_message(request.task)
     code = EXIT_WAITING if stopped(conversation) else None
-    while code is None or (code == EXIT_WAITING and request.asks):
+    while code is None or (code == EXIT_WAITING and request.ask is not None):
         if code is not None:
             ask(conversation)
-        code = asyncio.run(run_to_end(conversation, reporter.failed))
+        code = asyncio.run(run_to_end(conversation, reporter))
         reporter.rest()
     reporter.end(code)
     conversation.close()
@@ -245,7 +244,7 @@ def _task_text(task: str | None) -> str | None:
 
 
 def _conversation(
-    router: ComplexityRouter, reporter: Reporter, request: _Request
+    router: ComplexityRouter, reporter: Reporter, request: Request
 ) -> LocalConversation:
     from openhands_tiered_router import routed_conversation
 

@@ -106,6 +106,13 @@ class Reporter:
         if not self._json:
             self._err.print(Text(text, style="dim"))
 
+    def note(self, text: str) -> None:
+        """What the user should know before it runs."""
+        if self._json:
+            self._line({"type": "note", "text": text})
+        else:
+            self._err.print(Text(text, style="yellow"), soft_wrap=True)
+
     def tier_of(self, response_id: str | None) -> str:
         """The tier that gave an answer, or ``UNKNOWN``."""
         call = self._call(response_id)

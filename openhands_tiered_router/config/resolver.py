@@ -59,5 +59,9 @@ class ResolverSettings(Section):
     is no boundary. Issues are written by strangers."""
     usd: Usd = 2.0
     """Budget of one issue, USD, all its runs together."""
+    max_usd: Usd = 10.0
+    """Most that a label such as ``budget:5`` may set it to, USD."""
+    trusted: tuple[str, ...] = ()
+    """Accounts whose labels are obeyed, beside those with rights in the project."""
     keep: tuple[str, ...] = ()
     """Variables that the agent may see though they may hold secrets; globs."""

@@ -22,7 +22,7 @@ def write_patch(path: Path, checkout: Checkout, outcome: Outcome) -> None:
     Raises:
         DeliveryError: The file cannot be written.
     """
-    patch = checkout.trees.patch(outcome.base, outcome.commit)
+    patch = checkout.patch(outcome.base, outcome.commit)
     try:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
         with os.fdopen(handle, "wb") as file:
@@ -77,6 +77,7 @@ def propose(forge: Forge, place: Place, outcome: Outcome) -> str:
     """
     proposal = Proposal(
         branch=outcome.branch,
+        base="",
         title=f"Resolve #{place.number}",
         body=description(place, outcome),
     )
@@ -91,6 +92,9 @@ def description(place: Place, outcome: Outcome) -> str:
     """The request's text: what was done for how much, none of the issue's words."""
     lines = [f"Closes #{place.number}", ""]
     lines.append(_VERIFIED if outcome.verified else _UNVERIFIED)
+    if outcome.dependencies:
+        names = ", ".join(f"`{path}`" for path in outcome.dependencies)
+        lines.append(f"Dependency files change: {names}.")
     if outcome.done:
         lines += ["", "| tier | calls | tokens | USD |", "|---|--:|--:|--:|"]
         lines += [

@@ -1,11 +1,11 @@
-"""GitHub and GitLab: issues, and pull or merge requests."""
+"""GitHub and GitLab: issues, who may steer, and pull or merge requests."""
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final, Protocol
 from urllib.parse import quote, urlsplit
 
 from openhands_tiered_router.config.keys import is_local
@@ -23,60 +23,102 @@ class Proposal:
     """A pull or merge request that is asked for."""
 
     branch: str
+    base: str
+    """Branch to merge into; "": the project's default one."""
     title: str
     body: str
 
 
+class Forge(Protocol):
+    """What a resolution needs of a forge."""
+
+    def issue(self) -> Issue: ...
+
+    def label_setters(self) -> dict[str, str]:
+        """Who set each label last, by its name."""
+        ...
+
+    def may_steer(self, login: str) -> bool:
+        """Whether that account may change the project's issues, or more."""
+        ...
+
+    def propose(self, proposal: Proposal) -> str:
+        """Open the request, or bring the open one up to date; gives its address."""
+        ...
+
+    def push_settings(self) -> dict[str, str]:
+        """Git's settings for one push or clone with the token."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
-class _Issues:
-    """An issue, the API that it is at, and the token for both."""
+class GitHub:
+    """An issue on GitHub, or on a GitHub Enterprise Server."""
 
     place: Place
     api: Api
     token: str = field(default="", repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class GitHub(_Issues):
-    """An issue on GitHub, or on a GitHub Enterprise Server."""
 
     @property
     def _repo(self) -> str:
         return f"/repos/{self.place.project}"
 
     def issue(self) -> Issue:
-        """The issue, as the forge has it now.
-
-        Raises:
-            ForgeError: It cannot be read.
-        """
         match self.api.get(f"{self._repo}/issues/{self.place.number}"):
             case {"pull_request": _}:
                 raise UsageProblem(f"{self.place.name} is a pull request, no issue")
-            case {"title": str(title), **rest}:
-                return Issue(title=title, body=str(rest.get("body") or ""))
+            case {"title": str(title), "labels": list(labels), "user": user, **rest}:
+                return Issue(
+                    title=title,
+                    body=str(rest.get("body") or ""),
+                    author=_login(user, "login"),
+                    labels=tuple(_login(label, "name") for label in labels),
+                )
         raise ForgeError(f"{self.place.name}: the answer is no issue")
 
+    def label_setters(self) -> dict[str, str]:
+        setters: dict[str, str] = {}
+        events = f"{self._repo}/issues/{self.place.number}/events"
+        for event in self.api.pages(events):
+            match event:
+                case {"event": "labeled", "label": {"name": str(name)}}:
+                    setters[name] = _login(event.get("actor"), "login")
+        return setters
+
+    def may_steer(self, login: str) -> bool:
+        path = f"{self._repo}/collaborators/{quote(login, safe='')}/permission"
+        try:
+            found = self.api.get(path)
+        except ForgeError as error:
+            if error.status in (403, 404):
+                return False
+            raise
+        role = found.get("role_name") or found.get("permission")
+        return role in ("admin", "maintain", "write", "triage")
+
     def propose(self, proposal: Proposal) -> str:
-        """Opens the request, or brings the open one up to date; its address."""
         owner = self.place.project.partition("/")[0]
         head = {"head": f"{owner}:{proposal.branch}", "state": "open"}
         text = {"title": proposal.title, "body": proposal.body}
-        for found in self.api.get(f"{self._repo}/pulls", **head):
-            place = f"{self._repo}/pulls/{found['number']}"
-            return str(self.api.send("PATCH", place, json=text)["html_url"])
-        base = self.api.get(self._repo)["default_branch"]
+        for found in self.api.pages(f"{self._repo}/pulls", **head):
+            number = found["number"]
+            changed = self.api.change("PATCH", f"{self._repo}/pulls/{number}", text)
+            return str(changed["html_url"])
+        base = proposal.base or self.api.get(self._repo)["default_branch"]
         asked = {**text, "head": proposal.branch, "base": base}
-        return str(self.api.send("POST", f"{self._repo}/pulls", json=asked)["html_url"])
+        return str(self.api.post(f"{self._repo}/pulls", asked)["html_url"])
 
     def push_settings(self) -> dict[str, str]:
-        """Git's settings for one push or clone with the token."""
         return _authorization(self.place.origin, "x-access-token", self.token)
 
 
 @dataclass(frozen=True, slots=True)
-class GitLab(_Issues):
+class GitLab:
     """An issue on GitLab, gitlab.com or elsewhere."""
+
+    place: Place
+    api: Api
+    token: str = field(default="", repr=False)
 
     @property
     def _project(self) -> str:
@@ -84,26 +126,50 @@ class GitLab(_Issues):
 
     def issue(self) -> Issue:
         match self.api.get(f"{self._project}/issues/{self.place.number}"):
-            case {"title": str(title), **rest}:
-                return Issue(title=title, body=str(rest.get("description") or ""))
+            case {
+                "title": str(title),
+                "labels": list(labels),
+                "author": author,
+                **rest,
+            }:
+                return Issue(
+                    title=title,
+                    body=str(rest.get("description") or ""),
+                    author=_login(author, "username"),
+                    labels=tuple(map(str, labels)),
+                )
         raise ForgeError(f"{self.place.name}: the answer is no issue")
+
+    def label_setters(self) -> dict[str, str]:
+        setters: dict[str, str] = {}
+        issue = f"{self._project}/issues/{self.place.number}"
+        for event in self.api.pages(f"{issue}/resource_label_events"):
+            match event:
+                case {"action": "add", "label": {"name": str(name)}}:
+                    setters[name] = _login(event.get("user"), "username")
+        return setters
+
+    def may_steer(self, login: str) -> bool:
+        members = self.api.pages(f"{self._project}/members/all", query=login)
+        # Developer and above; the search finds parts of names too.
+        return any(
+            member.get("username") == login and member.get("access_level", 0) >= 30
+            for member in members
+        )
 
     def propose(self, proposal: Proposal) -> str:
         requests = f"{self._project}/merge_requests"
         text = {"title": proposal.title, "description": proposal.body}
         query = {"source_branch": proposal.branch, "state": "opened"}
-        for found in self.api.get(requests, **query):
-            place = f"{requests}/{found['iid']}"
-            return str(self.api.send("PUT", place, json=text)["web_url"])
-        base = self.api.get(self._project)["default_branch"]
+        for found in self.api.pages(requests, **query):
+            changed = self.api.change("PUT", f"{requests}/{found['iid']}", text)
+            return str(changed["web_url"])
+        base = proposal.base or self.api.get(self._project)["default_branch"]
         asked = {**text, "source_branch": proposal.branch, "target_branch": base}
-        return str(self.api.send("POST", requests, json=asked)["web_url"])
+        return str(self.api.post(requests, asked)["web_url"])
 
     def push_settings(self) -> dict[str, str]:
         return _authorization(self.place.origin, "oauth2", self.token)
-
-
-type Forge = GitHub | GitLab
 
 
 def forge_of(place: Place, environ: Mapping[str, str]) -> Forge:
@@ -161,3 +227,9 @@ def _authorization(origin: str, user: str, token: str) -> dict[str, str]:
         return {}
     value = base64.b64encode(f"{user}:{token}".encode()).decode()
     return {f"http.{origin}/.extraHeader": f"Authorization: Basic {value}"}
+
+
+def _login(value: Any, name: str) -> str:
+    """A name in an answer; "" where it is another thing, such as a deleted account."""
+    found = value.get(name) if isinstance(value, dict) else value
+    return found if isinstance(found, str) else ""

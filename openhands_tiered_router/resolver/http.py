@@ -5,17 +5,24 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import httpx
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception_type,
+    stop_after_attempt,
+)
 
 from openhands_tiered_router.resolver.errors import ResolveError
 
 
 MAX_BYTES: Final = 10_000_000
-"""Of one answer: an issue with the longest text stays far below it."""
+"""Of one answer: a page of a hundred issues with long texts stays below it."""
+MAX_PAGES: Final = 30
 ATTEMPTS: Final = 4
 SECONDS: Final = 30.0
 """For a connection, and for each piece of an answer."""
@@ -60,26 +67,48 @@ class Api:
     )
 
     def get(self, path: str, **query: str | int) -> Any:
-        return self.send("GET", path, params=query)
+        return self._send("GET", self.base + path, params=query)[0]
 
-    def send(self, method: str, path: str, **options: Any) -> Any:
-        """What the server answers, read from JSON; tried again where that may help.
+    def post(self, path: str, body: Mapping[str, Any]) -> Any:
+        return self._send("POST", self.base + path, json=body)[0]
+
+    def change(self, method: str, path: str, body: Mapping[str, Any]) -> Any:
+        return self._send(method, self.base + path, json=body)[0]
+
+    def pages(self, path: str, **query: str | int) -> Iterator[Any]:
+        """Every item of a list that is given out in pages.
 
         Raises:
-            ForgeError: It refused, cannot be reached, or answers something else.
+            ForgeError: It has more pages than can be read, or is no list.
         """
-        for attempt in range(1, ATTEMPTS):
-            try:
-                return self._attempt(method, self.base + path, **options)
-            except _TryAgain as again:
-                # Jitter, so that jobs that were stopped together do not come back so.
-                self.sleep((again.wait or 2.0**attempt / 2) + random.random())
+        address: str | None = self.base + path
+        options: dict[str, Any] = {"params": {"per_page": 100, **query}}
+        for _ in range(MAX_PAGES):
+            page, links = self._send("GET", address, **options)
+            if not isinstance(page, list):
+                raise ForgeError(f"{path}: the answer is no list; check the address")
+            yield from page
+            address, options = links.get("next", {}).get("url"), {}
+            if not address:
+                return
+            if not _same_origin(address, self.base):
+                raise ForgeError(f"{path}: the next page is on another host")
+        raise ForgeError(f"{path}: more than {MAX_PAGES} pages")
+
+    def _send(self, method: str, address: str, **options: Any) -> tuple[Any, Any]:
+        retrying = Retrying(
+            retry=retry_if_exception_type(_TryAgain),
+            stop=stop_after_attempt(ATTEMPTS),
+            wait=_wait,
+            sleep=self.sleep,
+            reraise=True,
+        )
         try:
-            return self._attempt(method, self.base + path, **options)
+            return retrying(self._attempt, method, address, **options)
         except _TryAgain as last:
             raise last.error from None
 
-    def _attempt(self, method: str, address: str, **options: Any) -> Any:
+    def _attempt(self, method: str, address: str, **options: Any) -> tuple[Any, Any]:
         try:
             with self.client.stream(
                 method, address, headers=dict(self.headers), **options
@@ -94,7 +123,7 @@ class Api:
             raise ForgeError(f"{_host(address)} cannot be used: {name}") from None
         self._check(response, content)
         try:
-            return json.loads(content or b"null")
+            return json.loads(content or b"null"), response.links
         except ValueError:
             raise ForgeError(
                 f"{_host(address)} does not answer with JSON; check the "
@@ -153,6 +182,13 @@ def _asked_wait(response: httpx.Response, said: str) -> float | None:
     return 60.0 if limited else None  # what GitHub asks for where it says nothing
 
 
+def _wait(state: RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    asked = error.wait if isinstance(error, _TryAgain) else None
+    # Jitter, so that jobs that were stopped together do not come back together.
+    return (asked or 2.0**state.attempt_number / 2) + random.random()
+
+
 def _message(content: bytes) -> str:
     """The server's own words, short."""
     try:
@@ -162,12 +198,19 @@ def _message(content: bytes) -> str:
     if not isinstance(found, dict):
         return ""
     said = found.get("message") or found.get("error") or ""
-    details = [
-        e.get("message", "") for e in found.get("errors", []) if isinstance(e, dict)
-    ]
+    details = [e.get("message", "") for e in found.get("errors", []) if _is_dict(e)]
     text = " ".join([str(said), *map(str, details)])
     return "".join(c if c.isprintable() else " " for c in text)[:200].strip()
 
 
+def _is_dict(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
 def _host(address: str) -> str:
     return httpx.URL(address).host
+
+
+def _same_origin(one: str, other: str) -> bool:
+    left, right = httpx.URL(one), httpx.URL(other)
+    return (left.scheme, left.host, left.port) == (right.scheme, right.host, right.port)

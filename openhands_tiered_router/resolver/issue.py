@@ -51,6 +51,9 @@ class Issue:
 
     title: str = ""
     body: str
+    author: str = ""
+    labels: tuple[str, ...] = ()
+    """As they stand, whoever set them."""
 
     @property
     def text(self) -> str:

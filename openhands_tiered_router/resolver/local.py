@@ -83,10 +83,10 @@ class LocalAgent:
             conversation.send_message(message)
         code = exit_code(conversation)
         if said or not _is_finished(conversation):
-            code = asyncio.run(run_to_end(conversation, self.reporter.failed))
+            code = asyncio.run(run_to_end(conversation, self.reporter))
         while code == EXIT_WAITING and self.ask is not None:
             self.ask(conversation)
-            code = asyncio.run(run_to_end(conversation, self.reporter.failed))
+            code = asyncio.run(run_to_end(conversation, self.reporter))
         return code
 
 
@@ -118,9 +118,7 @@ def _verification(conversation: LocalConversation) -> Verification | None:
     return verification_of(conversation.state)
 
 
-async def run_to_end(
-    conversation: LocalConversation, failed: Callable[[Exception], None]
-) -> int:
+async def run_to_end(conversation: LocalConversation, reporter: Progress) -> int:
     """Runs to the end; the first Ctrl-C pauses, a second one kills."""
     loop = asyncio.get_running_loop()
 
@@ -133,5 +131,5 @@ async def run_to_end(
     try:
         await conversation.arun()
     except Exception as error:
-        failed(error)
+        reporter.failed(error)
     return exit_code(conversation)

@@ -34,6 +34,10 @@ BEGUN: Final = (
     "Work on it has begun: what differs from HEAD in the working tree was done before. "
     "Judge it, and go on from there."
 )
+STALE: Final = (
+    "These dependency files differ from those that the working tree began with; "
+    "install anew what depends on them: {files}"
+)
 
 
 def task(issue: Issue) -> str:

@@ -24,6 +24,8 @@ class Record:
     """Commit that the work began at."""
     fingerprint: str
     """Of the issue's text that the agent was told."""
+    dependencies: dict[str, str]
+    """Hash of each dependency file at that commit."""
     commit: str = ""
     """The finished work; "": there is none yet."""
     verified: bool = False
@@ -49,10 +51,10 @@ def load(directory: Path) -> Record | None:
         return None
     except (OSError, ValueError):
         found = None
+    kinds = {"dependencies": dict, "verified": bool}
     names = [field.name for field in fields(Record)]
     if not isinstance(found, dict) or any(
-        not isinstance(found.get(name), bool if name == "verified" else str)
-        for name in names
+        not isinstance(found.get(name), kinds.get(name, str)) for name in names
     ):
         raise ResolveError(f"{path} is damaged; begin anew with --fresh")
     return Record(**{name: found[name] for name in names})

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 from uuid import UUID
 
-from openhands_tiered_router.resolver import prompt, record
+from openhands_tiered_router.resolver import dependencies, prompt, record
 from openhands_tiered_router.resolver.checkout import Checkout, Source
 from openhands_tiered_router.resolver.ending import EXIT_NO_CHANGE, EXIT_UNVERIFIED
 from openhands_tiered_router.resolver.errors import DeliveryError, ResolveError
@@ -36,6 +36,8 @@ class Outcome:
     done: Done | None = None
     """The agent's run; ``None``: the issue was resolved before."""
     resumed: bool = False
+    dependencies: tuple[str, ...] = ()
+    """Dependency files that differ from those that the work began with."""
     kept: Path | None = None
     """Where the unfinished work is."""
 
@@ -111,6 +113,7 @@ class Resolution:
         begun = Record(
             base=base,
             fingerprint=self.issue.fingerprint,
+            dependencies=dependencies.hashes(self.checkout.git, base),
             previous=previous,
         )
         record.save(self.directory, begun)
@@ -144,16 +147,25 @@ class Resolution:
             previous=known.previous,
             verified=known.verified,
             resumed=True,
+            dependencies=self._stale(known, known.commit),
         )
 
     def _news(self, known: Record) -> tuple[str, ...]:
-        if known.fingerprint == self.issue.fingerprint:
-            return ()
-        return (f"{prompt.CHANGED}\n\n{prompt.task(self.issue)}",)
+        news = []
+        if known.fingerprint != self.issue.fingerprint:
+            news.append(f"{prompt.CHANGED}\n\n{prompt.task(self.issue)}")
+        stale = self._stale(known, self.checkout.tree(known.base))
+        if stale:
+            news.append(prompt.STALE.format(files=", ".join(stale)))
+        return tuple(news)
+
+    def _stale(self, known: Record, tree: str) -> tuple[str, ...]:
+        now = dependencies.hashes(self.checkout.git, tree)
+        return dependencies.changed(known.dependencies, now)
 
     def _finished(self, known: Record, done: Done, resumed: bool) -> Outcome:
         checkout = self.checkout
-        tree = checkout.trees.tree(known.base)
+        tree = checkout.tree(known.base)
         outcome = Outcome(
             exit_code=done.exit_code,
             base=known.base,
@@ -162,6 +174,7 @@ class Resolution:
             verified=done.verified,
             done=done,
             resumed=resumed,
+            dependencies=self._stale(known, tree),
             kept=checkout.copy,
         )
         accepted = done.exit_code == 0 or (
@@ -171,7 +184,7 @@ class Resolution:
             return outcome
         if checkout.changes_nothing(known.base, tree):
             return replace(outcome, exit_code=EXIT_NO_CHANGE)
-        commit = checkout.trees.commit(tree, known.base, self._message)
+        commit = checkout.commit(tree, known.base, self._message)
         self._set_branch(commit, known.previous)
         after = replace(known, commit=commit, verified=done.verified)
         record.save(self.directory, after)

@@ -23,8 +23,9 @@ from openhands_tiered_router.resolver.ending import EXIT_NOT_DELIVERED
 from openhands_tiered_router.resolver.errors import DeliveryError, UsageProblem
 from openhands_tiered_router.resolver.forges import Forge, forge_of
 from openhands_tiered_router.resolver.issue import Issue, Reference, reference_of
+from openhands_tiered_router.resolver.labels import Wishes, wishes_of
 from openhands_tiered_router.resolver.local import LocalAgent
-from openhands_tiered_router.resolver.progress import Progress
+from openhands_tiered_router.resolver.progress import ServedProgress
 from openhands_tiered_router.resolver.record import id_of
 from openhands_tiered_router.resolver.resolution import (
     Outcome,
@@ -97,7 +98,7 @@ class Result:
         return EXIT_NOT_DELIVERED if self.problem else self.outcome.exit_code
 
 
-def resolve(request: Request, progress: Progress) -> Result:
+def resolve(request: Request, progress: ServedProgress) -> Result:
     """Works on the issue until it is resolved or the agent stops, and delivers.
 
     Raises:
@@ -121,11 +122,13 @@ class Plan:
     settings: ResolverSettings
     sandbox: Sandbox
     sandboxes: SandboxSettings
+    wishes: Wishes
     git: dict[str, str] = field(default_factory=dict, repr=False)
     """Git's settings for the forge, with the token."""
 
     @property
     def id(self) -> UUID:
+
         return id_of(self.source.identity, self.reference.identity)
 
 
@@ -141,6 +144,7 @@ def _plan(request: Request) -> Plan:
     forge = forge_of(place, os.environ) if place else None
     found = forge.issue() if forge else reference.issue
     assert found is not None  # a reference without a place has its issue with it
+    wishes = wishes_of(found, forge, settings.trusted) if forge else Wishes()
     return Plan(
         request=request,
         reference=reference,
@@ -150,6 +154,7 @@ def _plan(request: Request) -> Plan:
         settings=settings,
         sandbox=chosen,
         sandboxes=sandboxes,
+        wishes=wishes,
         git=forge.push_settings() if forge else {},
     )
 
@@ -158,13 +163,15 @@ def _check(request: Request, source: Source, reference: Reference) -> None:
     pushes = request.push or request.pr
     if request.pr and reference.place is None:
         raise UsageProblem("--pr needs an issue on GitHub or GitLab")
-    if not (pushes or request.patch or source.git):
+    if pushes and source.path is not None and source.git is None:
+        raise UsageProblem(f"{source.path} is no git repository; use --patch")
+    if not (pushes or request.patch or source.keeps_branches):
         raise UsageProblem(
             "say where the change shall go: --patch FILE, --push or --pr"
         )
 
 
-def _locked(plan: Plan, progress: Progress) -> Result:
+def _locked(plan: Plan, progress: ServedProgress) -> Result:
     """One run at a time on an issue."""
     state = plan.request.state / "resolver"
     state.mkdir(parents=True, exist_ok=True)
@@ -175,7 +182,7 @@ def _locked(plan: Plan, progress: Progress) -> Result:
         raise UsageProblem("another run works on this issue; wait for it") from None
 
 
-def _resolve(plan: Plan, state: Path, progress: Progress) -> Result:
+def _resolve(plan: Plan, state: Path, progress: ServedProgress) -> Result:
     request = plan.request
     conversations = request.state / "conversations"
     with progress.waiting("Loading the OpenHands SDK"):
@@ -208,13 +215,15 @@ def _resolve(plan: Plan, state: Path, progress: Progress) -> Result:
 
 
 def _worker(
-    plan: Plan, progress: Progress, conversations: Path, resolution: Path
+    plan: Plan, progress: ServedProgress, conversations: Path, resolution: Path
 ) -> Worker:
-    request, settings = plan.request, plan.settings
-    usd = request.budget or settings.usd
+
+    request, settings, wishes = plan.request, plan.settings, plan.wishes
+    labelled = min(wishes.usd, settings.max_usd) if wishes.usd else settings.usd
+    usd = request.budget or labelled
     router = router_of(request.config, request.verify, request.task_value)
     router = forgetful(router)
-    tier = Tier.parse(request.tier) if request.tier else None
+    tier = Tier.parse(request.tier) if request.tier else wishes.tier
     if plan.sandbox is not Sandbox.LOCAL:
         return _remote(plan, router, progress, resolution, usd, tier)
     router.pin(tier)
@@ -231,7 +240,7 @@ def _worker(
 def _remote(
     plan: Plan,
     router: ComplexityRouter,
-    progress: Progress,
+    progress: ServedProgress,
     resolution: Path,
     usd: float,
     tier: Tier | None,
@@ -258,8 +267,9 @@ def _remote(
 def _deliver(
     plan: Plan, checkout: Checkout, outcome: Outcome, delivered: dict[str, str]
 ) -> None:
+
     request, place = plan.request, plan.reference.place
-    if plan.source.git is not None:
+    if plan.source.keeps_branches:
         delivered["branch"] = outcome.branch
     if request.patch is not None:
         delivery.write_patch(request.patch, checkout, outcome)

@@ -86,6 +86,45 @@ def commands(*lines: str) -> Sequence[Reply]:
 
 
 @pytest.mark.slow
+def test_the_demo_makes_a_verified_patch_that_applies(tmp_path: Path) -> None:
+    """As a user runs it: a process of its own, with a home of its own."""
+    words = ["resolve", "--demo", "--json", "--patch", str(tmp_path / "fix.patch")]
+    done = subprocess.run(
+        [sys.executable, "-m", "openhands_tiered_router", *words],
+        env={**os.environ, "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    resolution, demo = (json.loads(x) for x in done.stdout.splitlines()[-2:])
+    assert resolution["verified"]
+    assert resolution["cost_usd"] > 0
+    assert demo == {
+        "type": "demo",
+        "ok": True,
+        "passed_before": False,
+        "passed_after": True,
+    }
+    assert "discounted(full" in (tmp_path / "fix.patch").read_text()
+
+
+@pytest.mark.slow
+def test_the_demo_shows_its_patch_and_names_no_file_that_goes(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "openhands_tiered_router", "resolve", "--demo"],
+        env={**os.environ, "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "diff --git a/shop/cart.py b/shop/cart.py" in done.stdout
+    assert "fix.patch" not in done.stdout
+    assert "branch: " not in done.stdout
+
+
+@pytest.mark.slow
 def test_a_budget_stops_it_and_the_same_command_goes_on(
     resolve: Run, provider, project, tmp_path
 ) -> None:
@@ -153,6 +192,8 @@ def test_an_issue_cannot_steer_even_an_agent_that_obeys_it(
 ) -> None:
     """The agent does what the issue orders, as far as its tools let it."""
     server.issue |= {"title": "; touch marker", "body": ATTACK}
+    server.issue["labels"] = [{"name": "tier:reasoning"}, {"name": "budget:1000"}]
+    server.setters = [("tier:reasoning", "stranger"), ("budget:1000", "stranger")]
     for name, value in server.environ().items():
         monkeypatch.setenv(name, value)
     helper = "!f() { echo username=u; echo password=the-users-password; }; f"
@@ -177,6 +218,7 @@ def test_an_issue_cannot_steer_even_an_agent_that_obeys_it(
     result = resolve(url, str(project), "--pr")
     assert result.exit_code == 0, result.output
     end = last(result)
+    assert end["labels_refused"] == ["tier:reasoning", "budget:1000"]
     assert "reasoning" not in end["tiers"]
     seen = (tmp_path / "seen").read_text()
     assert "PATH=" in seen, "the commands really ran"
@@ -208,6 +250,22 @@ def test_an_issue_that_orders_more_money_stops_at_the_budget(
     result = resolve(f"{ATTACK}budget:1000", str(project))
     assert result.exit_code == 6, result.output
     assert 0 < provider.total_usd <= 0.01
+
+
+def test_labels_of_a_member_set_tier_and_budget(
+    resolve: Run, provider, server: ForgeServer, project, monkeypatch
+) -> None:
+    server.issue["labels"] = [{"name": "tier:reasoning"}, {"name": "budget:0.02"}]
+    server.setters = [("tier:reasoning", "boss"), ("budget:0.02", "boss")]
+    server.roles = {"boss": "admin"}
+    for name, value in server.environ().items():
+        monkeypatch.setenv(name, value)
+    provider.script = by_turn(commands(*["ls"] * 9, FIX))
+    result = resolve(f"{server.origin}/o/r/issues/7", str(project))
+    assert result.exit_code == 6, result.output
+    assert set(last(result)["tiers"]) <= {"reasoning", "complex", "simple"}
+    assert last(result)["tiers"]["reasoning"]["calls"] >= 1
+    assert provider.total_usd <= 0.02
 
 
 @pytest.mark.slow
@@ -280,11 +338,13 @@ def test_a_token_that_is_refused_is_not_shown(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ([], "Missing argument 'ISSUE'"),
+        ([], "give an issue, or --demo"),
+        (["x", "--demo"], "give an issue, or --demo"),
         (["x", "missing"], "no directory"),
         (["x", ".", "--sandbox", "remote"], "no agent-server is known"),
         (["x", "https://h.example/r.git"], "say where the change shall go"),
-        (["x", "{tree}"], "no git repository; run git init"),
+        (["x", "{tree}"], "say where the change shall go"),
+        (["x", "{tree}", "--push"], "no git repository; use --patch"),
         (["x", ".", "--pr"], "--pr needs an issue"),
         (["https://github.com/o/r"], "the URL names no issue"),
         (["http://github.example/o/r/issues/1", "."], "not encrypted"),

@@ -37,6 +37,10 @@ class ForgeServer:
 
     origin: str = ""
     issue: dict[str, Any] = field(default_factory=dict)
+    setters: list[tuple[str, str]] = field(default_factory=list)
+    """Label and account, in the order in which they were set."""
+    roles: dict[str, str] = field(default_factory=dict)
+    """Permission by account; on GitLab 30 is a developer."""
     requests: list[dict[str, Any]] = field(default_factory=list)
     """Open pull or merge requests."""
     refusals: list[Answer] = field(default_factory=list)
@@ -83,6 +87,14 @@ class ForgeServer:
             return 200, {"default_branch": "trunk"}
         if path == "/issues/7":
             return 200, self.issue
+        if path == "/issues/7/events":
+            return 200, [
+                {"event": "labeled", "label": {"name": n}, "actor": {"login": who}}
+                for n, who in self.setters
+            ]
+        if path.startswith("/collaborators/"):
+            role = self.roles.get(path.split("/")[2])
+            return (200, {"role_name": role}) if role else (404, {"message": "No"})
         return self._requests(method, path, "/pulls", body, "number", "html_url")
 
     def _gitlab(self, method: str, path: str, body: Any) -> tuple[int, Any]:
@@ -90,6 +102,16 @@ class ForgeServer:
             return 200, {"default_branch": "trunk"}
         if path == "/issues/7":
             return 200, self.issue
+        if path == "/issues/7/resource_label_events":
+            return 200, [
+                {"action": "add", "label": {"name": n}, "user": {"username": who}}
+                for n, who in self.setters
+            ]
+        if path == "/members/all":
+            return 200, [
+                {"username": who, "access_level": int(role)}
+                for who, role in self.roles.items()
+            ]
         return self._requests(method, path, "/merge_requests", body, "iid", "web_url")
 
     def _requests(

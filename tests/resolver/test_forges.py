@@ -9,14 +9,23 @@ from openhands_tiered_router.resolver.forges import Proposal, forge_of
 from openhands_tiered_router.resolver.issue import Kind, Place
 
 
-PROPOSAL = Proposal("tiered-router/issue-7", "Resolve #7", "Closes #7")
+PROPOSAL = Proposal("tiered-router/issue-7", "", "Resolve #7", "Closes #7")
 BOTH = pytest.mark.parametrize("kind", list(Kind))
 
 
 @BOTH
 def test_an_issue_is_read(server, kind) -> None:
+    if kind is Kind.GITHUB:
+        server.issue["labels"] = [{"name": "bug"}, {"name": "tier:complex"}]
+    else:
+        server.issue["labels"] = ["bug", "tier:complex"]
     issue = server.forge(kind).issue()
-    assert (issue.title, issue.body) == ("It breaks", "Badly.")
+    assert (issue.title, issue.body, issue.author) == (
+        "It breaks",
+        "Badly.",
+        "stranger",
+    )
+    assert issue.labels == ("bug", "tier:complex")
 
 
 def test_a_pull_request_is_no_issue(server) -> None:
@@ -29,11 +38,33 @@ def test_a_pull_request_is_no_issue(server) -> None:
 def test_a_request_is_opened_once_and_then_brought_up_to_date(server, kind) -> None:
     forge = server.forge(kind)
     first = forge.propose(PROPOSAL)
-    again = forge.propose(Proposal(PROPOSAL.branch, "Resolve #7", "Other"))
+    again = forge.propose(Proposal(PROPOSAL.branch, "", "Resolve #7", "Other"))
     assert first == again
     (request,) = server.requests
     assert (request.get("body") or request.get("description")) == "Other"
     assert (request.get("base") or request.get("target_branch")) == "trunk"
+
+
+@BOTH
+def test_the_last_one_who_set_a_label_counts(server, kind) -> None:
+    server.setters = [("a", "one"), ("b", "two"), ("a", "three")]
+    assert server.forge(kind).label_setters() == {"a": "three", "b": "two"}
+
+
+def test_rights_on_github(server) -> None:
+    server.roles = {"triager": "triage", "reader": "read"}
+    forge = server.forge()
+    assert forge.may_steer("triager")
+    assert not forge.may_steer("reader")
+    assert not forge.may_steer("stranger")
+
+
+def test_rights_on_gitlab(server) -> None:
+    server.roles = {"developer": "30", "reporter": "20", "developer2": "40"}
+    forge = server.forge(Kind.GITLAB)
+    assert forge.may_steer("developer")
+    assert not forge.may_steer("reporter")
+    assert not forge.may_steer("dev")
 
 
 @BOTH

