@@ -29,7 +29,8 @@ from openhands_tiered_router.policy.engine import Engine
 from openhands_tiered_router.policy.rules import RULES
 from openhands_tiered_router.record.replay.costs import session_cost
 from openhands_tiered_router.record.replay.run import ReplayedTurn, replay
-from openhands_tiered_router.record.replay.sessions import read_rows, session_of_row
+from openhands_tiered_router.record.replay.sessions import read_rows
+from openhands_tiered_router.record.replay.trajectories import message_log
 from openhands_tiered_router.tiers import Endpoint, Tier, TierSet
 from openhands_tiered_router.tokens.distil import distilled
 from openhands_tiered_router.tokens.filter import arrived
@@ -177,7 +178,7 @@ def main() -> None:
     strongest = tier_set(load_config(config)).endpoints[-1]
     alone = replace(strongest, key="complex", tier=Tier.COMPLEX)
     engine = Engine(TierSet((alone,)), RULES)
-    sessions = [(row, session_of_row(f"{path}:{n}", row)) for n, row in read_rows(path)]
+    sessions = [(row, message_log(f"{path}:{n}", row)) for n, row in read_rows(path)]
     kept = [(row["messages"], replay(engine, s)) for row, s in sessions if s.turns]
     for name in PARTS if "--parts" in sys.argv else ["filter"]:
         costs, tokens, losses = [], [], []

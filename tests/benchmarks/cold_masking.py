@@ -27,7 +27,8 @@ from openhands_tiered_router.policy.engine import Engine
 from openhands_tiered_router.policy.rules import RULES
 from openhands_tiered_router.record.replay.costs import session_cost
 from openhands_tiered_router.record.replay.run import ReplayedTurn, replay
-from openhands_tiered_router.record.replay.sessions import read_rows, session_of_row
+from openhands_tiered_router.record.replay.sessions import read_rows
+from openhands_tiered_router.record.replay.trajectories import message_log
 from openhands_tiered_router.tiers import FIVE_MINUTES, Tier, TierSet
 from openhands_tiered_router.tokens.masking import KEEP, idle, notice
 
@@ -168,7 +169,7 @@ def main() -> None:
     engine = Engine(tiers, RULES)
     costs, losses, alone = [], [], 0.0
     for n, row in read_rows(path):
-        recorded = session_of_row(f"{path}:{n}", row)
+        recorded = message_log(f"{path}:{n}", row)
         if not recorded.turns:
             continue
         turns = replay(engine, recorded, scale or 1.0)

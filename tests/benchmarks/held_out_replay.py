@@ -29,11 +29,9 @@ from openhands_tiered_router.policy.session import SessionState
 from openhands_tiered_router.policy.value.turns import SLIP
 from openhands_tiered_router.record.calibrate.next_turn import fit_next_turn
 from openhands_tiered_router.record.replay.costs import session_cost
+from openhands_tiered_router.record.replay.recordings import read_recordings
 from openhands_tiered_router.record.replay.run import ReplayedTurn, replay
-from openhands_tiered_router.record.replay.sessions import (
-    RecordedSession,
-    read_sessions,
-)
+from openhands_tiered_router.record.replay.sessions import RecordedSession
 
 
 SCALES = (1.0, 10.0)
@@ -138,7 +136,7 @@ def main() -> None:
     paths = [Path(argument) for argument in sys.argv[1:]]
     configs = [path for path in paths if path.suffix == ".toml"]
     agents = {
-        path.name.split(".")[0]: read_sessions(path)
+        path.name.split(".")[0]: read_recordings(path)
         for path in paths
         if path not in configs
     }

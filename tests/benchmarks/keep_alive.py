@@ -29,11 +29,9 @@ from openhands_tiered_router.policy.entry import Entry
 from openhands_tiered_router.policy.rules import RULES
 from openhands_tiered_router.policy.session import SessionState
 from openhands_tiered_router.record.replay.costs import prices_of, session_cost
+from openhands_tiered_router.record.replay.recordings import read_recordings
 from openhands_tiered_router.record.replay.run import replay
-from openhands_tiered_router.record.replay.sessions import (
-    RecordedSession,
-    read_sessions,
-)
+from openhands_tiered_router.record.replay.sessions import RecordedSession
 from openhands_tiered_router.tiers import Endpoint, Tier, TierSet
 
 
@@ -123,7 +121,7 @@ def interval(rows: list[tuple[float, ...]]) -> str:
 
 
 def main() -> None:
-    sessions = read_sessions(Path(sys.argv[1]))
+    sessions = read_recordings(Path(sys.argv[1]))
     strongest = tier_set(load_config(Path(sys.argv[2]))).endpoints[-1]
     alone = replace(strongest, key="complex", tier=Tier.COMPLEX)
     engine = Engine(TierSet((alone,)), RULES)

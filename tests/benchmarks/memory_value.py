@@ -33,7 +33,8 @@ from openhands_tiered_router.policy.rules import RULES
 from openhands_tiered_router.policy.tools import arguments_of, command_of, is_shell
 from openhands_tiered_router.record.replay.costs import session_cost
 from openhands_tiered_router.record.replay.run import ReplayedTurn, replay
-from openhands_tiered_router.record.replay.sessions import read_rows, session_of_row
+from openhands_tiered_router.record.replay.sessions import read_rows
+from openhands_tiered_router.record.replay.trajectories import message_log
 from openhands_tiered_router.tiers import Endpoint, Tier, TierSet
 
 
@@ -138,7 +139,7 @@ def main() -> None:
     for path in map(Path, sys.argv[2:]):
         sessions = []
         for n, row in read_rows(path):
-            recorded = session_of_row(f"{path}:{n}", row)
+            recorded = message_log(f"{path}:{n}", row)
             if recorded.turns and row.get("instance_id"):
                 sessions.append(session_of(row, replay(engine, recorded)))
         same = defaultdict(list)

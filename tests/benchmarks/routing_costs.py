@@ -23,11 +23,9 @@ from openhands_tiered_router.policy.economics.lifetime import for_an_hour
 from openhands_tiered_router.policy.engine import Engine
 from openhands_tiered_router.policy.rules import RULES
 from openhands_tiered_router.record.replay.costs import session_cost
+from openhands_tiered_router.record.replay.recordings import read_recordings
 from openhands_tiered_router.record.replay.run import replay
-from openhands_tiered_router.record.replay.sessions import (
-    RecordedSession,
-    read_sessions,
-)
+from openhands_tiered_router.record.replay.sessions import RecordedSession
 
 
 SCALES = (1.0, 10.0, 30.0)
@@ -94,7 +92,7 @@ def main() -> None:
     parser.add_argument("values", type=float, nargs="*")
     parser.add_argument("--under-routed", type=float, nargs=3)
     asked = parser.parse_args()
-    sessions, config = read_sessions(asked.sessions), load_config(asked.config)
+    sessions, config = read_recordings(asked.sessions), load_config(asked.config)
     policy = policy_of(config)
 
     def run(value: float, scale: float) -> list[Costs]:

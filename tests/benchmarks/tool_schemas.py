@@ -29,7 +29,8 @@ from openhands_tiered_router.policy.engine import Engine
 from openhands_tiered_router.policy.rules import RULES
 from openhands_tiered_router.record.replay.costs import session_cost
 from openhands_tiered_router.record.replay.run import ReplayedTurn, replay
-from openhands_tiered_router.record.replay.sessions import read_rows, session_of_row
+from openhands_tiered_router.record.replay.sessions import read_rows
+from openhands_tiered_router.record.replay.trajectories import message_log
 from openhands_tiered_router.sdk.tool_choice import ToolChoice, choose
 from openhands_tiered_router.skill_kit.relevance import by_relevance
 from openhands_tiered_router.tiers import Tier, TierSet
@@ -102,7 +103,7 @@ def main() -> None:
     print(f"{len(tools)} tools, {tokens(list(tools.values()))} tokens; offered {few}")
     rows: dict[str, list[tuple[float, float]]] = {}
     for n, row in read_rows(path):
-        session = session_of_row(f"{path}:{n}", row)
+        session = message_log(f"{path}:{n}", row)
         if not session.turns:
             continue
         none = longer(replay(engine, session), HEAD)

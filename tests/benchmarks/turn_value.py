@@ -23,8 +23,8 @@ from openhands_tiered_router.policy.engine import Engine
 from openhands_tiered_router.policy.rules import RULES
 from openhands_tiered_router.policy.value.turns import losses
 from openhands_tiered_router.record.replay.costs import session_cost
+from openhands_tiered_router.record.replay.recordings import read_recordings
 from openhands_tiered_router.record.replay.run import ReplayedTurn, replay
-from openhands_tiered_router.record.replay.sessions import read_sessions
 from openhands_tiered_router.tiers import Endpoint
 
 
@@ -44,7 +44,7 @@ def worth(
 
 
 def main() -> None:
-    sessions = list(read_sessions(Path(sys.argv[1])))
+    sessions = list(read_recordings(Path(sys.argv[1])))
     config = load_config(Path(sys.argv[2]))
     scale = float(sys.argv[3]) if len(sys.argv) > 3 else 1.0
     tiers = tier_set(config)

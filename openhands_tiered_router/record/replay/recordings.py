@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,7 +27,6 @@ from openhands_tiered_router.record.replay.sessions import (
     SessionError,
     open_text,
     read_rows,
-    session_of_row,
 )
 
 
@@ -119,20 +118,9 @@ def _session(path: Path, number: int, row: Any) -> RecordedSession:
         return trajectories.swe_agent(path.stem, row)
     if trajectories.is_openhands(row):
         return trajectories.openhands(where, row)
-    if "session" in row and _counts_tokens(row):
-        return session_of_row(where, row)
     if trajectories.is_message_log(row):
         return trajectories.message_log(where, row)
-    if "session" in row:
-        return session_of_row(where, row)  # says what is missing
     raise SessionError(f"{where}: of no known form; give {_FORMS}")
-
-
-def _counts_tokens(row: Mapping[str, Any]) -> bool:
-    messages = row.get("messages")
-    if not isinstance(messages, list):
-        return False
-    return any(isinstance(m, dict) and m.get("usage") for m in messages)
 
 
 def _rows(path: Path) -> list[tuple[int, Any]]:

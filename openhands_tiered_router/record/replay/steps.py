@@ -26,13 +26,16 @@ _ASKS: Final = ActionKind.MESSAGE
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One message of a recording; each of the assistant's is a turn."""
+    """One message of a recording; those of the assistant are turns."""
 
     entry: Entry
     at: float | None = None
     """When it was there, epoch seconds; ``None``: not recorded."""
     usage: Usage | None = None
     """For answers; ``None``: not recorded, so it is estimated from lengths."""
+    is_turn: bool = True
+    """For answers: ``False`` leaves it a part of the next prompt, as where others of
+    the recording were counted and it was not."""
     extra_chars: int = 0
     """Characters of the prompt that are in no message, such as tools' schemas."""
 
@@ -57,7 +60,7 @@ def session_of(
     chars, end, estimated = 0, 0.0, False
     for step in steps:
         entry = step.entry
-        if entry.role != "assistant":
+        if entry.role != "assistant" or not step.is_turn:
             new.append(entry)
             chars += len(entry.text) + step.extra_chars
             end = max(end, step.at or end)

@@ -191,6 +191,8 @@ def _swe_steps(given: Sequence[Row], trajectory: Sequence[Any]) -> Iterator[Step
 def message_log(name: str, row: Row) -> RecordedSession:
     """The session of a list of messages, in OpenAI's or Anthropic's form.
 
+    Where some answers carry ``usage``, only those are turns.
+
     Raises:
         SessionError: A message is of neither form.
     """
@@ -208,6 +210,7 @@ def message_log(name: str, row: Row) -> RecordedSession:
 
 def _log_steps(where: str, messages: Sequence[Row]) -> Iterator[Step]:
     asked: str | None = None
+    counted = any(message.get("usage") for message in messages)
     for number, message in enumerate(messages):
         at = seconds_of(message.get("timestamp") or message.get("ts"))
         tokens = message.get("usage") or mapping(message.get("metrics")).get("tokens")
@@ -220,7 +223,8 @@ def _log_steps(where: str, messages: Sequence[Row]) -> Iterator[Step]:
             elif entry.role == "user" and asked and _OBSERVED.match(entry.text):
                 entry = Entry(role="tool", text=entry.text, call_id=asked)
                 asked = None
-            yield Step(entry=entry, at=at, usage=usage)
+            is_turn = bool(message.get("usage")) or not counted
+            yield Step(entry=entry, at=at, usage=usage, is_turn=is_turn)
 
 
 def _called_in_text(entry: Entry, id: str) -> Entry:
