@@ -91,11 +91,14 @@ def _without_routine(text: str) -> str:
 
 
 def _notice(form: str, run: list[str]) -> str:
-    """What was left out; packages by their names, which later commands may need."""
+    """What was left out, by the lines' first words; packages by their names, which
+    later commands may need."""
     names = [found[1] for line in run if (found := _SATISFIED.match(line))]
-    if not names:
-        return f"[{len(run)} lines left out: {form}]"
-    return f"[{len(run)} lines left out, satisfied too: {' '.join(names)}]"
+    if names:
+        return f"[{len(run)} lines left out, satisfied too: {' '.join(names)}]"
+    words = dict.fromkeys(line.split()[0] for line in run)
+    told = ", ".join(word for word in words if word.isalpha())
+    return f"[{len(run)} lines left out: {form}{told and f' ({told})'}]"
 
 
 def _form(line: str) -> str | None:

@@ -34,7 +34,8 @@ def arrived(text: str, seen: Seen, *, distil: bool = True) -> Filtered:
         distil: Whether routine may go, of which the whole is to be kept elsewhere.
     """
     shorter = distilled(text) if distil else text
-    repeats = without_repeats(shorter, seen)
-    return Filtered(
-        repeats if len(repeats) < len(shorter) else shorter, shorter != text
-    )
+    was_distilled = shorter != text
+    # Until nothing changes: a notice may repeat another.
+    while len(repeats := without_repeats(shorter, seen)) < len(shorter):
+        shorter = repeats
+    return Filtered(shorter, was_distilled)

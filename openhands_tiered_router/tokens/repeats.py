@@ -65,8 +65,8 @@ class Seen:
                 # The newest place: it is the nearest to look up.
                 self._places[key] = _Place(number, i)
 
-    def run_at(self, lines: Sequence[str], i: int) -> tuple[_Text, int, int] | None:
-        """The text that has those lines from ``i`` on, where, and how many of them."""
+    def run_at(self, lines: Sequence[str], i: int) -> tuple[str, int] | None:
+        """Name of the text that has those lines from ``i`` on, and how many of them."""
         place = self._places.get(tuple(lines[i : i + WINDOW]))
         if place is None:
             return None
@@ -78,38 +78,80 @@ class Seen:
             and lines[i + count] == text.lines[place.line + count]
         ):
             count += 1
-        return text, place.line, count
+        return text.name, count
 
 
 def without_repeats(text: str, seen: Seen) -> str:
-    """``text`` without the runs of lines that ``seen`` shows; never longer."""
+    """``text`` without the runs of lines that ``seen``, or it itself further up, shows;
+    never longer."""
     raw = text.split("\n")
     pairs = [_bare(line) for line in raw]
-    bare = [line for line, _ in pairs]
+    own = _Own([line for line, _ in pairs])
     kept: list[str] = []
     i = 0
     while i < len(raw):
-        run = seen.run_at(bare, i) if len(raw) - i >= LEAST_LINES else None
-        if run is not None:
-            source, _, count = run
-            notice = _notice(source.name, pairs[i : i + count])
+        where, count = _nearest(own, seen, i)
+        if count >= LEAST_LINES:
+            notice = _notice(where, pairs[i : i + count])
             size = sum(map(len, raw[i : i + count])) + count - 1
-            if count >= LEAST_LINES and size - len(notice) >= LEAST_SAVED:
+            if size - len(notice) >= LEAST_SAVED:
                 kept.append(notice)
                 i += count
                 continue
         kept.append(raw[i])
+        own.keep(i)
         i += 1
     return "\n".join(kept)
 
 
-def _notice(name: str, run: Sequence[tuple[str, int | None]]) -> str:
+def _nearest(own: _Own, seen: Seen, i: int) -> tuple[str, int]:
+    """Where the lines from ``i`` on are above, and how many of them; 0: nowhere."""
+    count = own.run_at(i)
+    run = seen.run_at(own.lines, i)
+    if run is None or run[1] <= count:
+        return "in this result", count
+    return f"in `{_cut(run[0], _NAME)}`", run[1]
+
+
+class _Own:
+    """The lines of the text at hand that stay in it."""
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        self.lines = lines
+        self._stays = bytearray(len(lines))
+        self._places: dict[tuple[str, ...], int] = {}
+
+    def keep(self, i: int) -> None:
+        """Line ``i`` stays, so it may be referred to further down."""
+        self._stays[i] = True
+        first = i - WINDOW + 1
+        key = tuple(self.lines[max(first, 0) : i + 1])
+        if all(self._stays[max(first, 0) : i + 1]) and not all(map(_is_dull, key)):
+            self._places[key] = first
+
+    def run_at(self, i: int) -> int:
+        """How many lines from ``i`` on repeat lines that stay. They may go on into
+        themselves, as the frames of a recursion do."""
+        first = self._places.get(tuple(self.lines[i : i + WINDOW]))
+        if first is None:
+            return 0
+        count = WINDOW
+        while (
+            i + count < len(self.lines)
+            and self.lines[i + count] == self.lines[first + count]
+            and (first + count >= i or self._stays[first + count])
+        ):
+            count += 1
+        return count
+
+
+def _notice(where: str, run: Sequence[tuple[str, int | None]]) -> str:
     told = [line.strip() for line, _ in run if not _is_dull(line)]
     first, last = run[0][1], run[-1][1]
     numbered = first is not None and last is not None
     which = f"lines {first}-{last}" if numbered else f"{len(run)} lines"
     ends = f"{_cut(told[0], _SHOWN)!r} to {_cut(told[-1], _SHOWN)!r}"
-    return f"[{which} left out, same as above in `{_cut(name, _NAME)}`: {ends}]"
+    return f"[{which} left out, same as above {where}: {ends}]"
 
 
 def _bare(line: str) -> tuple[str, int | None]:

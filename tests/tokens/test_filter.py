@@ -26,6 +26,13 @@ ROUTINE = [
 LINES = st.one_of(st.sampled_from(WORDS + ROUTINE), st.text(max_size=60))
 TEXTS = st.lists(LINES, max_size=60).map("\n".join)
 REPEATED = st.lists(st.sampled_from(WORDS + ROUTINE), max_size=80).map("\n".join)
+FRAMES = [f'  File "/src/module_{i}.py", line {i}, in function_{i}' for i in range(4)]
+BLOCKS = st.lists(st.sampled_from(FRAMES + WORDS), min_size=1, max_size=8)
+RECURSIONS = st.lists(
+    st.tuples(BLOCKS, st.integers(1, 12)).map(lambda pair: pair[0] * pair[1]),
+    max_size=6,
+).map(lambda blocks: "\n".join(line for block in blocks for line in block))
+ANY = st.one_of(TEXTS, REPEATED, RECURSIONS)
 
 
 def view(texts: list[str]) -> Seen:
@@ -35,7 +42,7 @@ def view(texts: list[str]) -> Seen:
     return seen
 
 
-@given(st.lists(st.one_of(TEXTS, REPEATED), max_size=4), st.one_of(TEXTS, REPEATED))
+@given(st.lists(ANY, max_size=4), ANY)
 @settings(deadline=None)
 def test_never_longer_the_same_again_and_its_own_result(
     shown: list[str], text: str
@@ -102,6 +109,29 @@ def test_numbers_that_moved_are_told() -> None:
 def test_the_same_lines_in_another_order_are_no_repeat() -> None:
     backwards = "\n".join(reversed(FILE.split("\n")))
     assert without_repeats(backwards, view([FILE])) == backwards
+
+
+def test_a_recursion_is_shown_once() -> None:
+    frame = [
+        '  File "/src/tree.py", line 7, in walk',
+        "    walk(node.left)",
+        "    ^^^^",
+    ]
+    text = "\n".join(["Traceback:", *frame * 300, "RecursionError: too deep"])
+    assert without_repeats(text, Seen()).split("\n") == [
+        "Traceback:",
+        *frame,
+        "[897 lines left out, same as above in this result: "
+        "'File \"/src/tree.py\", line 7...' to 'walk(node.left)']",
+        "RecursionError: too deep",
+    ]
+
+
+@given(RECURSIONS)
+@settings(deadline=None)
+def test_what_repeats_in_one_result_stays_once(text: str) -> None:
+    short = arrived(text, Seen()).text.split("\n")
+    assert set(text.split("\n")) <= set(short)
 
 
 def test_passes_are_counted_and_failures_kept() -> None:
