@@ -45,7 +45,11 @@ from openhands_tiered_router.router import ComplexityRouter
 from openhands_tiered_router.sdk.answers_kept import answers_of, with_kept_explorations
 from openhands_tiered_router.sdk.arrival import with_filter
 from openhands_tiered_router.sdk.histories import recall_authors
-from openhands_tiered_router.sdk.masking import ColdCacheCondenser, longest_lifetime
+from openhands_tiered_router.sdk.masking import (
+    ColdCacheCondenser,
+    longest_lifetime,
+    masks,
+)
 from openhands_tiered_router.sdk.memory import recall_for
 from openhands_tiered_router.sdk.tool_choice import ToolChoice, choice_for
 from openhands_tiered_router.sdk.verification import finish_of
@@ -175,9 +179,9 @@ class RoutedAgent(VerifiesFinish, Agent):
         if first:
             offer_subagents(self.tools, state)
         super()._initialize(state)
-        if first and isinstance(llm, ComplexityRouter) and llm.settings.tokens.filter:
-            self._tools = with_filter(self._tools)
         if first and isinstance(llm, ComplexityRouter):
+            if llm.settings.tokens.filter and not masks(self.condenser):
+                self._tools = with_filter(self._tools)
             answers = answers_of(llm.settings.tokens)
             if answers is not None:
                 models = sorted((k, m.model) for k, m in llm.llms_for_routing.items())

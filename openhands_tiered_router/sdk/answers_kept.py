@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -67,15 +68,34 @@ def answers_of(settings: TokenSettings) -> Answers | None:
     return Answers(path, settings.answers_hours)
 
 
-def found(flow: CallFlow, endpoint: str) -> Generator[Step, Reply, LLMResponse | None]:
-    """The answer that an endpoint gave to the same side request. It is in no budget,
-    since nothing is paid."""
-    sought = _sought(flow, endpoint)
-    if sought is None:
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """A side request whose answer may be kept."""
+
+    answers: Answers
+    key: str
+
+
+def sought(flow: CallFlow, endpoint: str) -> Sought | None:
+    """The request as an endpoint is to answer it; ``None``: it is always asked."""
+    answers = answers_of(flow.setup.tokens)
+    if answers is None or flow.call.purpose is not Purpose.SIDE:
         return None
-    answers, key = sought
+    try:
+        key = key_of(flow.llms[endpoint], flow.arguments)
+    except Exception as error:
+        logger.error("request not compared: %s", type(error).__name__)
+        return None
+    return None if key is None else Sought(answers, key)
+
+
+def found(
+    flow: CallFlow, endpoint: str, asked: Sought
+) -> Generator[Step, Reply, LLMResponse | None]:
+    """The answer that an endpoint gave to the same request. It is in no budget, since
+    nothing is paid."""
     llm = flow.llms[endpoint]
-    response = yield from blocking(lambda: _found(answers, key, llm))
+    response = yield from blocking(lambda: _found(asked, llm))
     flow.setup.recorder.note(
         NAME,
         "miss" if response is None else "hit",
@@ -85,26 +105,9 @@ def found(flow: CallFlow, endpoint: str) -> Generator[Step, Reply, LLMResponse |
     return response
 
 
-def kept(
-    flow: CallFlow, endpoint: str, response: LLMResponse
-) -> Generator[Step, Reply, None]:
-    """Keeps what an endpoint has just answered to a side request."""
-    sought = _sought(flow, endpoint)
-    if sought is not None:
-        answers, key = sought
-        yield from blocking(lambda: _keep(answers, key, response))
-
-
-def _sought(flow: CallFlow, endpoint: str) -> tuple[Answers, str] | None:
-    answers = answers_of(flow.setup.tokens)
-    if answers is None or flow.call.purpose is not Purpose.SIDE:
-        return None
-    try:
-        key = key_of(flow.llms[endpoint], flow.arguments)
-    except Exception as error:
-        logger.error("request not compared: %s", type(error).__name__)
-        return None
-    return None if key is None else (answers, key)
+def kept(asked: Sought, response: LLMResponse) -> Generator[Step, Reply, None]:
+    """Keeps what that endpoint has just answered."""
+    yield from blocking(lambda: _keep(asked, response))
 
 
 def key_of(llm: LLM, arguments: CallArguments) -> str | None:
@@ -124,24 +127,24 @@ def key_of(llm: LLM, arguments: CallArguments) -> str | None:
     )
 
 
-def _found(answers: Answers, key: str, llm: LLM) -> LLMResponse | None:
+def _found(asked: Sought, llm: LLM) -> LLMResponse | None:
     """The answer that is kept, as one that used no tokens. Blocks; does not raise."""
     try:
-        text = answers.find(key)
+        text = asked.answers.find(asked.key)
         return None if text is None else _response(text, llm)
     except Exception as error:
         logger.error("no kept answer looked up: %s", type(error).__name__)
         return None
 
 
-def _keep(answers: Answers, key: str, response: LLMResponse) -> None:
+def _keep(asked: Sought, response: LLMResponse) -> None:
     """Keeps an answer that is whole. Blocks; does not raise."""
     try:
         raw = response.raw_response
         if is_whole(response):
             kind = "chat" if isinstance(raw, ModelResponse) else "responses"
             parts = (kind, response.message.model_dump_json(), raw.model_dump_json())
-            answers.keep(key, "\n".join(parts))
+            asked.answers.keep(asked.key, "\n".join(parts))
     except Exception as error:
         # The type alone: a message could quote the answer.
         logger.error("answer not kept: %s", type(error).__name__)

@@ -92,11 +92,14 @@ class CallFlow:
         call = self.call
         order = yield from call.admit(self._read)
         spending = call.spending
-        kept = yield from answers_kept.found(self, order[0].key)
-        if kept is not None:
-            self._record(Outcome(endpoint=order[0].key, attempts=(), cost=0.0), kept)
-            return kept
-        yield from spending.reserve(order[0].key)
+        first = order[0].key
+        asked = answers_kept.sought(self, first)
+        if asked is not None:
+            kept = yield from answers_kept.found(self, first, asked)
+            if kept is not None:
+                self._record(Outcome(endpoint=first, attempts=(), cost=0.0), kept)
+                return kept
+        yield from spending.reserve(first)
         failover = Failover(
             order=order,
             health=self.setup.health_of,
@@ -117,8 +120,8 @@ class CallFlow:
             raise
         outcome = self._settle(failover, response)
         yield from spending.settle(outcome)
-        if outcome is not None and outcome.endpoint is not None:
-            yield from answers_kept.kept(self, outcome.endpoint, response)
+        if asked is not None and outcome is not None and outcome.endpoint == first:
+            yield from answers_kept.kept(asked, response)
         return response
 
     def call_kwargs(self, step: Send) -> dict[str, Any]:

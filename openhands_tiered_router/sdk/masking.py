@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
+from openhands.sdk.context.condenser import CondenserBase, PipelineCondenser
 from openhands.sdk.context.condenser.base import PipelinableCondenserBase
 from openhands.sdk.context.view import View
 from openhands.sdk.event import (
@@ -84,6 +85,13 @@ class ColdCacheCondenser(PipelinableCondenserBase):
                 self._masked.clear()
             self._masked[event.id] = short
         return short
+
+
+def masks(condenser: CondenserBase | None) -> bool:
+    """Whether a condenser may leave out results that others refer to by notices."""
+    if isinstance(condenser, PipelineCondenser):
+        return any(map(masks, condenser.condensers))
+    return isinstance(condenser, ColdCacheCondenser)
 
 
 def longest_lifetime(llms: Mapping[str, LLM], settings: RouterSettings) -> float:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
@@ -12,10 +13,11 @@ from openhands_tiered_router.fields import Count, Number, Section, fault
 class TokenSettings(Section):
     """Fewer tokens for the same knowledge; see docs/tokens.md."""
 
-    filter: bool = False
+    filter: bool = True
     """Shorten results of the terminal, the editor and searches when they arrive: what
     is in view above is referred to, routine is counted. For a ``RoutedAgent``; the
-    gateway refers to what is in view alone."""
+    gateway refers to what is in view alone. Off with ``mask`` or ``handover``, which
+    may leave out what is referred to."""
     mask: bool = False
     """Leave old results out of prompts whose cache has died, where ``routed_agent``
     makes the condenser. Some of what goes is missed later: opt-in."""
@@ -34,6 +36,14 @@ class TokenSettings(Section):
     """SQLite file; by default in the user's cache directory."""
     answers_hours: Annotated[Number, Field(gt=0)] = 168.0
     """Hours after which an answer is asked for anew: a week of a branch's CI runs."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _filter_gives_way(cls, values: Any) -> Any:
+        if isinstance(values, Mapping) and "filter" not in values:
+            past = bool(values.get("mask") or values.get("handover"))
+            return {**values, "filter": not past}
+        return values
 
     @model_validator(mode="after")
     def _one_way_to_the_past(self) -> Self:

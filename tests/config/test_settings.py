@@ -40,7 +40,7 @@ def test_every_section_arrives() -> None:
         "confirm": {"mode": "stop"},
         "skills": {"max_triggered": 5},
         "metrics": {"port": 9100},
-        "tokens": {"filter": True},
+        "tokens": {"filter": False},
         "memory": {"enabled": True},
         "reload": {"interval": 3.0},
     }

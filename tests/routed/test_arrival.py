@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from openhands.sdk import LocalConversation, Tool
+from openhands.sdk.context.condenser import NoOpCondenser, PipelineCondenser
 from openhands.sdk.event import ObservationEvent
 from openhands.tools.terminal import TerminalTool
 
-from openhands_tiered_router import ComplexityRouter, RoutedAgent
+from openhands_tiered_router import ColdCacheCondenser, ComplexityRouter, RoutedAgent
 from openhands_tiered_router.loopback.scripts import by_turn
 from openhands_tiered_router.settings import RouterSettings
 from openhands_tiered_router.tokens.settings import TokenSettings
@@ -21,17 +23,19 @@ PASSED = "\n".join(f"tests/a.py::test_{i} PASSED" for i in range(60))
 
 
 def router(world, *, on: bool = True) -> ComplexityRouter:
-    settings = RouterSettings(dispatch=world.quick, tokens=TokenSettings(filter=on))
-    return world.router(settings=settings)
+    tokens = TokenSettings() if on else TokenSettings(filter=False)
+    return world.router(settings=RouterSettings(dispatch=world.quick, tokens=tokens))
 
 
-def conversation(world, llm: ComplexityRouter, **fields: object) -> LocalConversation:
+def conversation(
+    world, llm: ComplexityRouter, condenser: Any = None, **fields: Any
+) -> LocalConversation:
     terminal = Tool(name=TerminalTool.name, params={"terminal_type": "subprocess"})
-    agent = world.agent(llm, RoutedAgent, tools=[terminal])
+    agent = world.agent(llm, RoutedAgent, tools=[terminal], condenser=condenser)
     return world.conversation(agent, **fields)
 
 
-def run(world, commands: list[str], llm: ComplexityRouter, **fields: object):
+def run(world, commands: list[str], llm: ComplexityRouter, **fields: Any):
     world.provider.script = by_turn([*map(world.terminal, commands), world.finish()])
     made = conversation(world, llm, **fields)
     made.send_message("Look around.")
@@ -117,6 +121,25 @@ def test_a_resumed_conversation_sends_the_same_bytes(
             assert json.dumps(message["content"]) in body
     assert len(results(again)) == len(before) + 1
     assert "left out, same as above" in results(again)[-1]
+
+
+def test_a_fork_sends_the_same_bytes(world, files: Path) -> None:
+    made = run(world, ["cat steps.py", "cat steps.py"], router(world))
+    world.provider.script = by_turn([world.finish()] * 4)
+    fork = made.fork()
+    world.conversations.append(fork)
+    fork.send_message("Once more.")
+    fork.run()
+    sent = json.dumps(world.provider.requests[-1].body)
+    assert all(json.dumps(text)[1:-1] in sent for text in results(made))
+    assert results(fork)[:2] == results(made)
+
+
+def test_what_a_condenser_may_leave_out_is_not_referred_to(world, files: Path) -> None:
+    masking = PipelineCondenser(condensers=[ColdCacheCondenser(), NoOpCondenser()])
+    commands = ["cat steps.py", "cat steps.py"]
+    first, again = results(run(world, commands, router(world), condenser=masking))
+    assert first == again
 
 
 @pytest.mark.own_fault
