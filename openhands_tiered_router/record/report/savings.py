@@ -48,8 +48,13 @@ class Savings:
     """USD: the best single model instead of the top one."""
     by_routing: Estimate | None
     """USD: routing instead of the best single model; negative: it cost more."""
+    mix: float | None
+    """Share of conversations that a random mix of the best single and the weakest model
+    puts on the former, to cost what was spent; ``None``: no mix costs that."""
     under_routed: Estimate | None
     """Share of hard turns that a tier below the one weighed against them served."""
+    under_over_mix: Estimate | None
+    """That share less the random mix's; negative: routing is better than chance."""
 
     @property
     def alone(self) -> Alternative | None:
@@ -74,8 +79,11 @@ def savings(
     base, top = _base(whole), (tiers[-1] if tiers else None)
     able = [t for t in tiers if base is None or t >= base] or tiers[-1:]
     best = min(able, key=lambda t: sums[_ALONE + t], default=None)
-    figures = [*map(_saving, tiers), _less(top, best), _routed(best), _under]
-    *found, by_model, by_routing, under = estimates(rows, figures)
+    weak = min(tiers, key=lambda t: sums[_ALONE + t], default=None)
+    mix = _mix(sums, best, weak)
+    figures = [_saving(t) for t in tiers]
+    figures += [_less(top, best), _routed(best), _under, _under_over(best, weak)]
+    *found, by_model, by_routing, under, over = estimates(rows, figures)
     return Savings(
         conversations=len(rows),
         turns=round(whole["compared"]),
@@ -95,7 +103,9 @@ def savings(
         best=_name(best),
         by_model=by_model,
         by_routing=by_routing,
+        mix=mix,
         under_routed=under,
+        under_over_mix=over if mix is not None else None,
     )
 
 
@@ -129,6 +139,26 @@ def _saving(tier: Tier) -> Statistic:
 
 def _under(sums: Row) -> float | None:
     return sums[_UNDER] / sums[_HARD] if sums[_HARD] else None
+
+
+def _mix(sums: Row, best: Tier | None, weak: Tier | None) -> float | None:
+    """Share on ``best``, so that whole conversations put there at random cost as much.
+
+    Whole conversations, because a mix by turns would lose its caches at each change.
+    """
+    if best is None or weak is None or best == weak:
+        return None
+    between = sums[_ALONE + best] - sums[_ALONE + weak]
+    share = (sums[_SPENT] - sums[_ALONE + weak]) / between if between else -1.0
+    return share if 0 <= share <= 1 else None
+
+
+def _under_over(best: Tier | None, weak: Tier | None) -> Statistic:
+    def difference(sums: Row) -> float | None:
+        mix, under = _mix(sums, best, weak), _under(sums)
+        return None if mix is None or under is None else under - (1 - mix)
+
+    return difference
 
 
 def _less(top: Tier | None, best: Tier | None) -> Statistic:

@@ -12,7 +12,7 @@ from openhands_tiered_router.record.report.build import Report
 from openhands_tiered_router.record.report.conversations import Misroute
 from openhands_tiered_router.record.report.intervals import LEAST, Estimate
 from openhands_tiered_router.record.report.live import limit_in_words
-from openhands_tiered_router.record.report.savings import Alternative
+from openhands_tiered_router.record.report.savings import Alternative, Savings
 from openhands_tiered_router.record.telemetry.quality import Sign
 from openhands_tiered_router.record.telemetry.sums import Group, Percentiles
 
@@ -344,8 +344,29 @@ def split(report: Report) -> list[str]:
     ]
     if s.by_routing.value < 0:
         said.append(f"Routing cost more than always {s.best} would have.")
-    if s.under_routed is not None:
-        said.append(f"Under-routed: {percent(s.under_routed)} of hard turns")
+    return said + _against_mix(s)
+
+
+def _against_mix(s: Savings) -> list[str]:
+    """Under-routing beside that of a random mix of models at the same cost."""
+    if s.under_routed is None:
+        return []
+    said = [f"Under-routed: {percent(s.under_routed)} of hard turns"]
+    if s.mix is None or s.under_over_mix is None:
+        return [*said, "No random mix of models costs what was spent."]
+    said.append(
+        "Whole conversations put at random on the best single or the cheapest model, "
+        f"at equal cost, under-route {1 - s.mix:.0%}; difference: "
+        f"{percent(s.under_over_mix)}"
+    )
+    over = s.under_over_mix
+    if over.low is not None and over.high is not None:
+        if over.low > 0:
+            said.append("Routing did worse than that mix for the same money.")
+        elif over.high < 0:
+            said.append("Routing did better than that mix for the same money.")
+        else:
+            said.append("No difference is shown: the interval has 0 in it.")
     return said
 
 

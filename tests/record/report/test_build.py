@@ -13,7 +13,7 @@ from openhands_tiered_router.policy.economics.costs import call_cost
 from openhands_tiered_router.policy.outcome import Outcome
 from openhands_tiered_router.record.report.build import Report, build
 from openhands_tiered_router.record.report.savings import Alternative
-from openhands_tiered_router.record.report.words import alone_name, left_out
+from openhands_tiered_router.record.report.words import alone_name, left_out, split
 from openhands_tiered_router.record.telemetry.query import TelemetryFile
 from openhands_tiered_router.record.telemetry.records import (
     AGENT_TURN,
@@ -92,6 +92,21 @@ def test_the_split_adds_up_to_the_whole_saving(report: Report) -> None:
     whole = s.by_model.value + s.by_routing.value
     assert whole == pytest.approx(top.usd - s.spent)
     assert (s.top, s.base, s.best) == ("reasoning", "complex", "complex")
+
+
+def test_the_random_mix_costs_what_was_spent(
+    report: Report, turns: Turns, record: Path
+) -> None:
+    s = report.savings
+    strong = single(turns, record, Tier.COMPLEX)
+    weak = single(turns, record, Tier.SIMPLE)
+    assert s.mix is not None
+    assert s.mix * strong + (1 - s.mix) * weak == pytest.approx(s.spent)
+    assert s.under_routed is not None
+    assert s.under_over_mix is not None
+    assert s.under_over_mix.value == pytest.approx(s.under_routed.value - (1 - s.mix))
+    (said,) = [line for line in split(report) if "at random" in line]
+    assert f"under-route {1 - s.mix:.0%};" in said
 
 
 def test_tiers_and_under_routing(report: Report, turns: Turns) -> None:
