@@ -11,6 +11,13 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 
+SPREAD: Final = 0.8
+"""Standard deviation of the logarithm of a session's gaps: mean over recorded
+sessions of five agents, .51 to .95."""
+_SPREAD_WEIGHT: Final = 10.0
+"""Gaps of its own that outweigh that."""
+_LOGISTIC: Final = math.sqrt(3.0) / math.pi
+"""Scale of a logistic distribution of standard deviation 1."""
 _SHORTEST: Final = 0.5
 _LONGEST: Final = 86_400.0
 """Seconds; a longer gap tells of a clock or an outage, not of the conversation."""
@@ -114,3 +121,21 @@ class Gaps:
         if not self.count:
             return 0.0
         return max(self.log_squares - self.log_sum * self.log_sum / self.count, 0.0)
+
+    @property
+    def deviation(self) -> float:
+        """Expected standard deviation of the logarithms (``SPREAD`` as the prior)."""
+        squares = _SPREAD_WEIGHT * SPREAD**2 + self.spread
+        return math.sqrt(squares / (_SPREAD_WEIGHT + self.count))
+
+
+def outlasts(seconds: float, middle: float, deviation: float) -> float:
+    """P(a gap is longer than so many seconds), gaps being log-logistic.
+
+    Args:
+        seconds: More than 0.
+        middle: Mean of the gaps' logarithms.
+        deviation: Their standard deviation.
+    """
+    exponent = (math.log(seconds) - middle) / (deviation * _LOGISTIC)
+    return 1.0 / (1.0 + math.exp(exponent)) if exponent < 700.0 else 0.0

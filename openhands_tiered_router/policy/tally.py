@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from openhands_tiered_router.policy.caches import Gaps, outlasts
 from openhands_tiered_router.policy.kinds import ActionKind
 
 
@@ -22,9 +23,6 @@ own. Geometric mean of five agents' geometric means, which are 6.3 to 10.6
 _TYPICAL_WEIGHT: Final = 0.5
 """How many turns of its own outweigh that: turn times differ by session far more
 than within one."""
-_SHORTEST: Final = 0.5
-_LONGEST: Final = 7_200.0
-"""Seconds; beyond them a turn's time tells of a clock or an outage, not of pace."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,27 +85,34 @@ class Pace:
 
     answered_at: float | None = None
     """End of the last answer, epoch seconds."""
-    log_seconds: float = 0.0
-    """Sum of the logarithms of the turns' seconds."""
-    turns: int = 0
+    gaps: Gaps = Gaps()
+    """The turns' seconds."""
 
     def answered(self, now: float, *, waited: bool) -> Pace:
         """The pace after an answer; ``waited``: the user spoke since the last one."""
         before = self.answered_at
         if before is None or waited or now <= before:
             return replace(self, answered_at=now)
-        seconds = min(max(now - before, _SHORTEST), _LONGEST)
-        return Pace(
-            answered_at=now,
-            log_seconds=self.log_seconds + math.log(seconds),
-            turns=self.turns + 1,
-        )
+        return Pace(answered_at=now, gaps=self.gaps.after(now - before))
 
     @property
-    def seconds(self) -> float:
-        """Expected geometric mean of a turn's seconds, in this conversation."""
-        known = self.log_seconds + _TYPICAL_WEIGHT * math.log(TYPICAL_TURN)
-        return math.exp(known / (self.turns + _TYPICAL_WEIGHT))
+    def _middle(self) -> float:
+        """Expected mean of the logarithms of a turn's seconds."""
+        known = self.gaps.log_sum + _TYPICAL_WEIGHT * math.log(TYPICAL_TURN)
+        return known / (self.gaps.count + _TYPICAL_WEIGHT)
+
+    @property
+    def mean_seconds(self) -> float:
+        """Expected mean of a turn's seconds (that of a log-normal distribution)."""
+        return math.exp(self._middle + self.gaps.deviation**2 / 2)
+
+    def outlasts(self, seconds: float) -> float:
+        """P(a turn takes longer than so many seconds).
+
+        The mean of so few turns is uncertain too, which the spread is widened by.
+        """
+        unsure = 1.0 + 1.0 / (self.gaps.count + _TYPICAL_WEIGHT)
+        return outlasts(seconds, self._middle, self.gaps.deviation * math.sqrt(unsure))
 
 
 def _shorter(context: tuple[str, ...]) -> tuple[str, ...]:

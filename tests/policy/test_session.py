@@ -48,10 +48,10 @@ def test_pace_is_learned_from_answers_and_not_from_waiting_for_the_user() -> Non
     state = SessionState().fold([USER])
     for at in (100.0, 130.0, 160.0):
         state = state.after_call("c", Usage(prompt=10), at).fold(did("ls"))
-    assert state.pace.turns == 2
-    assert state.pace.log_seconds == pytest.approx(2 * math.log(30))
+    assert state.pace.gaps.count == 2
+    assert state.pace.gaps.log_sum == pytest.approx(2 * math.log(30))
     idle = state.fold([USER]).after_call("c", Usage(prompt=10), 9_000.0)
-    assert (idle.pace.turns, idle.pace.seconds) == (2, state.pace.seconds)
+    assert idle.pace.gaps == state.pace.gaps
 
 
 def test_condensation_forgets_caches_and_keeps_what_was_learned() -> None:

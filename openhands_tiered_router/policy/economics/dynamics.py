@@ -1,8 +1,8 @@
-"""How turns follow each other: what is expected of the turns after the next.
+"""What later turns are like: how many are hard, and how long answers are.
 
 A turn is seen as one of five outlooks: kept on the base tier by evidence, or by the
-probability that it is mechanical. The chain between them, their outputs and times were
-measured on recorded sessions by ``tiered-router calibrate`` and kept in
+probability that it is mechanical. How frequent each is, and what its turns are like,
+was measured on recorded sessions by ``tiered-router calibrate`` and is kept in
 ``policy/difficulty/data/next_turn.json``.
 """
 
@@ -22,8 +22,6 @@ mechanical. Finer ones change the replay by less than its error."""
 FORCED: Final = 0
 """The outlook of a turn that evidence keeps on the base tier whatever it costs."""
 OUTLOOKS: Final = len(BOUNDS) + 2
-_SETTLED: Final = 50
-"""Steps after which a chain of so few states has forgotten where it began."""
 
 
 def outlook(p_mechanical: float, forced: bool = False) -> int:
@@ -37,36 +35,12 @@ def outlook(p_mechanical: float, forced: bool = False) -> int:
 class TurnDynamics:
     """Measured behaviour of turns, by outlook."""
 
-    next: tuple[tuple[float, ...], ...]
-    """``next[a][b]``: probability that outlook ``b`` follows ``a``."""
+    shares: tuple[float, ...]
+    """Of all turns."""
     hard: tuple[float, ...]
     """Share of hard turns."""
     output: tuple[float, ...]
     """Mean tokens of the answer."""
-    times: tuple[tuple[float, ...], ...]
-    """Quantiles of the time of a turn, as multiples of the session's mean pace."""
-
-    @cached_property
-    def shares(self) -> tuple[float, ...]:
-        """Of all turns, by outlook: where the chain settles."""
-        shares = [1.0 / len(self.next)] * len(self.next)
-        for _ in range(_SETTLED):
-            columns = zip(*self.next, strict=True)
-            shares = [
-                sum(a * b for a, b in zip(shares, column, strict=True))
-                for column in columns
-            ]
-        return tuple(shares)
-
-    @cached_property
-    def sorted_times(self) -> tuple[float, ...]:
-        """All quantiles of a turn's time, in multiples of the pace."""
-        return tuple(sorted(time for row in self.times for time in row))
-
-    @cached_property
-    def mean_time(self) -> float:
-        """A turn's mean time in multiples of the pace."""
-        return sum(self.sorted_times) / len(self.sorted_times)
 
     @cached_property
     def mean_output(self) -> float:
@@ -87,8 +61,7 @@ def default_dynamics() -> TurnDynamics:
 def dynamics_of(data: Mapping[str, Any]) -> TurnDynamics:
     """From the form that ``calibrate`` writes."""
     return TurnDynamics(
-        next=tuple(map(tuple, data["next"])),
+        shares=tuple(data["shares"]),
         hard=tuple(data["hard"]),
         output=tuple(data["output"]),
-        times=tuple(map(tuple, data["times"])),
     )

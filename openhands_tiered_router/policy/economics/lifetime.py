@@ -19,7 +19,12 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from openhands_tiered_router.fields import Section
-from openhands_tiered_router.policy.caches import Gaps, WarmPrefix
+from openhands_tiered_router.policy.caches import (
+    SPREAD,
+    Gaps,
+    WarmPrefix,
+    outlasts,
+)
 from openhands_tiered_router.policy.changed import changed
 from openhands_tiered_router.policy.engine import Draft
 from openhands_tiered_router.policy.outcome import Usage
@@ -34,11 +39,6 @@ HOUR: Final = 3_600.0
 
 CONTINUES: Final = 0.988
 """Probability that a session goes on after a turn: 86 turns on average (recorded)."""
-SPREAD: Final = 0.8
-"""Standard deviation of the logarithm of a session's gaps: mean over recorded
-sessions of five agents, .51 to .95."""
-SPREAD_WEIGHT: Final = 10.0
-"""Gaps of its own that outweigh that."""
 PACE_WEIGHT: Final = 0.4
 """Gaps of its own that outweigh the typical one: ``SPREAD`` squared by the variance of
 paces. Sessions of one agent differ by .3 to .75 in the logarithm; with models and
@@ -53,7 +53,6 @@ WAITS_EACH: Final = 50.0
 _NODES: Final = ((-2.0, 0.06), (-1.2, 0.16), (-0.5, 0.28))
 """Points and weights by which a normal distribution is averaged over; each stands
 for its mirror image too."""
-_LOGISTIC: Final = math.sqrt(3.0) / math.pi
 
 
 class CacheSettings(Section):
@@ -194,12 +193,12 @@ def chance_of_pause(session: SessionState, endpoint: Endpoint) -> float:
     shows, and averaged over what is not known of its pace (normal, conjugate prior).
     Gaps in which the user speaks are counted apart.
     """
-    middles, scale, goes_on = _pace(session, endpoint)
+    middles, spread, goes_on = _pace(session, endpoint)
     waits = _chance_of_long_wait(session)
-    shorter, longer = math.log(max(endpoint.cache_ttl, 1.0)), math.log(HOUR)
+    shorter = max(endpoint.cache_ttl, 1.0)
     chance = 0.0
     for middle, weight in middles:
-        each = _above(shorter, middle, scale) - _above(longer, middle, scale)
+        each = outlasts(shorter, middle, spread) - outlasts(HOUR, middle, spread)
         each += waits * (1.0 - each)
         chance += weight * goes_on * each / (1.0 - goes_on * (1.0 - each))
     return chance
@@ -218,29 +217,27 @@ def returns_after(
         asked: Whether the model has left the turn to the user, who may never come back:
             then it is the user's waits that count, and how often the user came back.
     """
-    log = math.log(max(seconds, 1.0))
+    seconds = max(seconds, 1.0)
     if asked:
         waits = session.waits
         if not waits.count:
             return 0.0  # nobody has ever come back here
         comes = waits.count / (session.user_messages + 1.0)
         mean = waits.log_sum / waits.count
-        return comes * _above(log, mean, SPREAD * _LOGISTIC)
-    middles, scale, goes_on = _pace(session, endpoint)
-    return goes_on * sum(w * _above(log, middle, scale) for middle, w in middles)
+        return comes * outlasts(seconds, mean, SPREAD)
+    middles, spread, goes_on = _pace(session, endpoint)
+    return goes_on * sum(w * outlasts(seconds, m, spread) for m, w in middles)
 
 
 def _pace(
     session: SessionState, endpoint: Endpoint
 ) -> tuple[list[tuple[float, float]], float, float]:
-    """Middles of the logarithm of the gaps with their weights, its scale, and P(the
-    session goes on)."""
+    """Middles of the logarithm of the gaps with their weights, its deviation, and
+    P(the session goes on)."""
     gaps = session.gaps.get(endpoint.cache_id, Gaps())
     count = PACE_WEIGHT + gaps.count
     pace = (PACE_WEIGHT * _typical(session, endpoint) + gaps.log_sum) / count
-    freedom = SPREAD_WEIGHT + gaps.count
-    spread = math.sqrt((SPREAD_WEIGHT * SPREAD**2 + gaps.spread) / freedom)
-    unsure = spread / math.sqrt(count)
+    unsure = gaps.deviation / math.sqrt(count)
     # Requests to this cache are fewer than turns where others serve some.
     goes_on = CONTINUES ** max((session.turns + 1) / (gaps.count + 2), 1.0)
     middles = [
@@ -248,7 +245,7 @@ def _pace(
         for point, weight in _NODES
         for sign in (-1.0, 1.0)
     ]
-    return middles, spread * _LOGISTIC, goes_on
+    return middles, gaps.deviation, goes_on
 
 
 def _typical(session: SessionState, endpoint: Endpoint) -> float:
@@ -268,15 +265,9 @@ def _chance_of_long_wait(session: SessionState) -> float:
     if not waits.count:
         return 0.0
     speaks = waits.count / (session.turns + WAITS_EACH)
-    mean, scale = waits.log_sum / waits.count, SPREAD * _LOGISTIC
-    seen = _above(math.log(300.0), mean, scale) - _above(math.log(HOUR), mean, scale)
+    mean = waits.log_sum / waits.count
+    seen = outlasts(300.0, mean, SPREAD) - outlasts(HOUR, mean, SPREAD)
     long = (WAITS_WEIGHT * WAITS_LONG + waits.count * seen) / (
         WAITS_WEIGHT + waits.count
     )
     return speaks * long
-
-
-def _above(log_seconds: float, middle: float, scale: float) -> float:
-    """P(a log-logistic gap is longer)."""
-    exponent = (log_seconds - middle) / scale
-    return 1.0 / (1.0 + math.exp(exponent)) if exponent < 700.0 else 0.0

@@ -33,7 +33,6 @@ from openhands_tiered_router.policy.value.turns import (
     Situated,
     losses,
     options,
-    outlasts,
 )
 from openhands_tiered_router.policy.value.ways import Odds, Way, best_way, expected
 from openhands_tiered_router.tiers import Endpoint, Prices, Tier
@@ -285,7 +284,7 @@ def _ahead(draft: Draft, endpoint: Endpoint) -> float:
     session, prices = draft.session, endpoint.prices
     assert prices is not None
     prompt = draft.request.prompt_tokens + session.growth * TURNS_AHEAD / 2
-    dead = outlasts(endpoint.cache_ttl, session.pace.seconds, default_dynamics())
+    dead = session.pace.outlasts(max(endpoint.cache_ttl, 1.0))
     return (
         prices.cache_read * prompt
         + dead * (prices.cache_write - prices.cache_read) * prompt
@@ -330,7 +329,7 @@ def _chosen(draft: Draft, endpoints: Sequence[Endpoint], arms: Sequence[Arm]) ->
             prompt=draft.request.prompt_tokens,
             growth=session.growth,
             output=session.output,
-            pace=session.pace.seconds,
+            pace=session.pace,
             p_mechanical=draft.p_mechanical or 0.0,
             dynamics=default_dynamics(),
         ),

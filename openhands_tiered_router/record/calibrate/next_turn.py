@@ -34,7 +34,6 @@ from openhands_tiered_router.record.calibrate.trees import (
 from openhands_tiered_router.record.replay.sessions import RecordedSession
 
 
-_QUANTILES: Final = 8
 _DIGITS: Final = 4
 
 
@@ -77,7 +76,6 @@ def samples_of(sessions: Iterable[RecordedSession], agent: str = "") -> list[Sam
                     hard=last.hard or spoke,
                     forced=forced,
                     output=turn.usage.completion,
-                    seconds=turn.end - turn.start,
                 )
             )
     return found
@@ -180,47 +178,27 @@ def _predicted(
 def _dynamics(
     samples: Sequence[Sample], held_out: Mapping[tuple[str, int], float]
 ) -> dict[str, Any]:
-    """How outlooks follow each other, their hard share, output and times.
+    """How frequent each outlook is, its hard share and its output.
 
     Agents count alike, as in the trees; else the one with the most recorded turns
-    would say what the others' turns are like. Times are relative to a session's own.
+    would say what the others' turns are like.
     """
     import numpy as np
 
-    chain = np.full((OUTLOOKS, OUTLOOKS), 0.5)
-    of: list[list[int]] = [[] for _ in range(OUTLOOKS)]
-    pace = _paces(samples)
     weights = np.array(agent_weights([s.agent for s in samples]))
-    before: tuple[str, int] | None = None
-    for i, s in enumerate(samples):
-        seen = outlook(held_out[s.session, s.turn], s.forced)
-        of[seen].append(i)
-        if before and before[0] == s.session:
-            chain[before[1], seen] += weights[i]
-        before = (s.session, seen)
-    # An outlook that nobody had is taken for a turn like any other.
-    of = [group or list(range(len(samples))) for group in of]
+    seen = np.array([outlook(held_out[s.session, s.turn], s.forced) for s in samples])
     hard = np.array([float(s.hard) for s in samples])
     output = np.array([s.output for s in samples])
-    times = np.array([s.seconds / pace[s.session] for s in samples])
-    middle = (np.arange(_QUANTILES) + 0.5) / _QUANTILES
+    # Half a turn more of each; an outlook that nobody had is a turn like any other.
+    counts = np.bincount(seen, weights, OUTLOOKS) + 0.5
+    of = [seen == o if (seen == o).any() else seen >= 0 for o in range(OUTLOOKS)]
+
+    def means(values: Any, digits: int) -> list[float]:
+        found = (np.average(values[group], weights=weights[group]) for group in of)
+        return [round(float(mean), digits) for mean in found]
+
     return {
-        "next": (chain / chain.sum(axis=1, keepdims=True)).round(_DIGITS).tolist(),
-        "hard": [
-            round(float(np.average(hard[g], weights=weights[g])), _DIGITS) for g in of
-        ],
-        "output": [
-            round(float(np.average(output[g], weights=weights[g])), 1) for g in of
-        ],
-        "times": [np.quantile(times[g], middle).round(_DIGITS).tolist() for g in of],
+        "shares": (counts / counts.sum()).round(_DIGITS).tolist(),
+        "hard": means(hard, _DIGITS),
+        "output": means(output, 1),
     }
-
-
-def _paces(samples: Sequence[Sample]) -> dict[str, float]:
-    """Geometric mean of the turns' seconds, by session."""
-    import numpy as np
-
-    seconds: dict[str, list[float]] = {}
-    for s in samples:
-        seconds.setdefault(s.session, []).append(max(s.seconds, 0.5))
-    return {k: float(np.exp(np.mean(np.log(v)))) for k, v in seconds.items()}

@@ -53,7 +53,6 @@ class Sample:
     """Whether evidence keeps it on the base tier by default."""
     output: float
     """Tokens."""
-    seconds: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from math import log
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from openhands_tiered_router.policy.caches import WarmPrefix
+from openhands_tiered_router.policy.caches import Gaps, WarmPrefix
 from openhands_tiered_router.policy.decision import Decision
 from openhands_tiered_router.policy.engine import Engine
 from openhands_tiered_router.policy.policy import Policy
@@ -168,7 +168,8 @@ def test_a_lifetime_that_is_sold_keeps_slow_turns_on_the_model_that_is_worth_mor
     None
 ):
     """At five minutes alone its cache would be written anew all the time."""
-    slow = replace(SEEN, pace=Pace(0.0, 20 * log(400.0), 20))
+    gaps = Gaps(20, 20 * log(400.0), 20 * log(400.0) ** 2)
+    slow = replace(SEEN, pace=Pace(0.0, gaps))
     hour = tuple(
         replace(e, prices=replace(e.prices, cache_write_1h=2 * e.prices.input))
         if e.tier is Tier.COMPLEX and e.prices

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from itertools import pairwise
 
 import pytest
 
@@ -13,6 +12,7 @@ from openhands_tiered_router.policy.difficulty.next_turn import (
     Tree,
 )
 from openhands_tiered_router.policy.difficulty.next_turn_features import NAMES
+from openhands_tiered_router.policy.economics.dynamics import OUTLOOKS
 from openhands_tiered_router.record.calibrate.agents import (
     Predicted,
     agent_figures,
@@ -73,15 +73,16 @@ def test_dynamics_follow_the_turns_in_their_sessions() -> None:
             hard=n % 2 == 0,
             forced=n == 0,
             output=100.0,
-            seconds=4.0,
         )
         for n in range(9)
     ]
     chances = {("s", n): (0.0, 0.3, 0.6, 0.9)[n % 4] for n in range(9)}
     dynamics = _dynamics(samples, chances)
-    assert all(sum(row) == pytest.approx(1.0, abs=1e-3) for row in dynamics["next"])
-    assert dynamics["next"][2][3] > 0.4
-    assert all(a <= b for times in dynamics["times"] for a, b in pairwise(times))
+    assert sum(dynamics["shares"]) == pytest.approx(1.0, abs=1e-3)
+    forced, _, rather_hard, *_ = dynamics["shares"]
+    assert rather_hard > forced > 0.0
+    assert dynamics["hard"][0] == 1.0
+    assert dynamics["output"] == [100.0] * OUTLOOKS
 
 
 def test_too_few_tasks_are_refused() -> None:
@@ -143,7 +144,6 @@ def turn(agent: str, n: int, tools: str, draw: random.Random) -> Sample:
         hard=draw.random() > (0.8 if often else 0.2),
         forced=False,
         output=1.0,
-        seconds=1.0,
     )
 
 
