@@ -123,7 +123,7 @@ def _configured(path: Path | None) -> _Configured | None:
         policy_of,
         tier_set,
     )
-    from openhands_tiered_router.config.rules import rules_of
+    from openhands_tiered_router.config.settings import rules_of
     from openhands_tiered_router.record.telemetry.verdicts import moved_by_verdicts
 
     try:

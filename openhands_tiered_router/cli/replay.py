@@ -178,7 +178,7 @@ def _outcomes(
 
 def _engine(config: Path | None) -> Engine:
     from openhands_tiered_router.config import policy_of, tier_set
-    from openhands_tiered_router.config.rules import rules_of
+    from openhands_tiered_router.config.settings import rules_of
     from openhands_tiered_router.policy.difficulty.next_turn import default_model
     from openhands_tiered_router.policy.engine import Engine
     from openhands_tiered_router.record.telemetry.verdicts import moved_by_verdicts

@@ -19,7 +19,7 @@ class Problem:
     remedy: str
     """What to do about it."""
     line: int | None = None
-    """Line in the file, from 1, where the format tells."""
+    """Line in the file, from 1, of what is not of its format."""
 
     def __str__(self) -> str:
         where = self.source if self.line is None else f"{self.source}:{self.line}"

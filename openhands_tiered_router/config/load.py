@@ -11,12 +11,7 @@ from pydantic import ValidationError
 
 from openhands_tiered_router.config.errors import ConfigError, Problem
 from openhands_tiered_router.config.llm_fields import SECRETS
-from openhands_tiered_router.config.parse import (
-    PARSERS,
-    KeyPath,
-    SyntaxProblem,
-    parse,
-)
+from openhands_tiered_router.config.parse import PARSERS, SyntaxProblem, parse
 from openhands_tiered_router.config.problems import from_validation
 from openhands_tiered_router.config.schema import RouterConfig, with_origin
 from openhands_tiered_router.redaction import is_secret_name
@@ -38,15 +33,13 @@ def load_config(path: str | Path) -> RouterConfig:
     if not text.strip():
         raise _error(source, "is empty", "Run tiered-router init to write one")
     try:
-        parsed = parse(text, path.suffix.lower())
+        data = parse(text, path.suffix.lower())
     except SyntaxProblem as problem:
         raise _error(source, problem.message, problem.remedy, problem.line) from None
-    return parse_config(parsed.data, source, parsed.lines)
+    return parse_config(data, source)
 
 
-def parse_config(
-    data: Any, source: str, lines: Mapping[KeyPath, int] | None = None
-) -> RouterConfig:
+def parse_config(data: Any, source: str) -> RouterConfig:
     """The configuration that ``data``, the content of ``source``, describes.
 
     Raises:
@@ -62,15 +55,14 @@ def parse_config(
     try:
         config = RouterConfig.model_validate(content)
     except ValidationError as error:
-        problems = from_validation(error, source, data, lines, prefix)
-        raise ConfigError(problems) from None
+        raise ConfigError(from_validation(error, source, data, prefix)) from None
     except RecursionError:
         raise _error(source, "is nested too deeply", "Flatten it") from None
     config = with_origin(config, source)
     return with_origin(config, source, _literal_secrets(config))
 
 
-def _without_wrapper(data: dict[str, Any], source: str) -> tuple[Any, KeyPath]:
+def _without_wrapper(data: dict[str, Any], source: str) -> tuple[Any, tuple[str, ...]]:
     """The content of ``routing:``, under which other tools' files keep it."""
     if "routing" not in data:
         return data, ()

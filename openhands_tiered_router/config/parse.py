@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NoReturn
 
 import yaml
@@ -15,17 +14,6 @@ from openhands_tiered_router.redaction import HIDDEN, looks_secret
 
 MAX_VALUES: Final = 10_000
 """Values that a YAML file may hold once its aliases are followed."""
-
-KeyPath = tuple[str | int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Parsed:
-    """A file's content, not yet checked."""
-
-    data: Any
-    lines: Mapping[KeyPath, int] = field(default_factory=dict)
-    """Line, from 1, of each key, where the format tells (YAML)."""
 
 
 class SyntaxProblem(ValueError):
@@ -38,7 +26,7 @@ class SyntaxProblem(ValueError):
         self.line = line
 
 
-def parse(text: str, suffix: str) -> Parsed:
+def parse(text: str, suffix: str) -> Any:
     """The content of ``text``, in the format that the file's ``suffix`` names.
 
     Raises:
@@ -52,9 +40,9 @@ def parse(text: str, suffix: str) -> Parsed:
         raise SyntaxProblem("is nested too deeply", "Flatten it") from None
 
 
-def _parse_toml(text: str) -> Parsed:
+def _parse_toml(text: str) -> Any:
     try:
-        return Parsed(tomllib.loads(text))
+        return tomllib.loads(text)
     except ValueError as error:
         place = str(error).rpartition("(at line ")[2].partition(",")[0]
         line = int(place) if place.isdecimal() else None
@@ -65,9 +53,9 @@ def _parse_toml(text: str) -> Parsed:
         ) from None
 
 
-def _parse_json(text: str) -> Parsed:
+def _parse_json(text: str) -> Any:
     try:
-        return Parsed(json.loads(text, object_pairs_hook=_unique_object))
+        return json.loads(text, object_pairs_hook=_unique_object)
     except json.JSONDecodeError as error:
         raise SyntaxProblem(
             f"is not valid JSON: {error.msg}", "Correct the line", error.lineno
@@ -89,15 +77,15 @@ def _unique_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return table
 
 
-def _parse_yaml(text: str) -> Parsed:
+def _parse_yaml(text: str) -> Any:
     loader: yaml.SafeLoader | None = None
     try:
         loader = yaml.SafeLoader(text)
         node = loader.get_single_node()
         if node is None:
-            return Parsed(None)
-        lines = _lines_of(node)
-        return Parsed(loader.construct_document(node), lines)
+            return None
+        _check_tree(node)
+        return loader.construct_document(node)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise SyntaxProblem(
@@ -117,40 +105,32 @@ def _parse_yaml(text: str) -> Parsed:
             loader.dispose()
 
 
-def _lines_of(root: yaml.Node) -> dict[KeyPath, int]:
-    """Line of each key; refuses keys given twice, and alias bombs."""
-    lines: dict[KeyPath, int] = {}
-    waiting: list[tuple[KeyPath, yaml.Node]] = [((), root)]
+def _check_tree(root: yaml.Node) -> None:
+    """Refuses keys given twice, and alias bombs: aliases are followed here."""
+    waiting: list[tuple[int, yaml.Node]] = [(0, root)]
     count = 0
     while waiting:
-        path, node = waiting.pop()
+        depth, node = waiting.pop()
         count += 1
-        if count > MAX_VALUES or len(path) > 100:
+        if count > MAX_VALUES or depth > 100:
             raise SyntaxProblem(
                 f"holds more than {MAX_VALUES} values, or nests them too deeply",
                 "Remove aliases (*name) that multiply, and what is not configuration",
             )
         if isinstance(node, yaml.SequenceNode):
-            waiting += [((*path, i), item) for i, item in enumerate(node.value)]
+            waiting += [(depth + 1, item) for item in node.value]
         elif isinstance(node, yaml.MappingNode):
-            waiting += _items_of(node, path, lines)
-    return lines
+            _check_keys(key for key, _ in node.value)
+            waiting += [(depth + 1, value) for _, value in node.value]
 
 
-def _items_of(
-    node: yaml.MappingNode, path: KeyPath, lines: dict[KeyPath, int]
-) -> list[tuple[KeyPath, yaml.Node]]:
+def _check_keys(keys: Iterable[yaml.Node]) -> None:
     seen: set[str] = set()
-    items: list[tuple[KeyPath, yaml.Node]] = []
-    for key, value in node.value:
-        name = key.value if isinstance(key, yaml.ScalarNode) else "?"
-        line = key.start_mark.line + 1
-        if name in seen and isinstance(key, yaml.ScalarNode):
-            _refuse_twice(name, line)
-        seen.add(name)
-        lines[*path, name] = line
-        items.append(((*path, name), value))
-    return items
+    for key in keys:
+        if isinstance(key, yaml.ScalarNode):
+            if key.value in seen:
+                _refuse_twice(key.value, key.start_mark.line + 1)
+            seen.add(key.value)
 
 
 def _refuse_twice(key: str, line: int | None = None) -> NoReturn:
@@ -163,7 +143,7 @@ def _without_secret(text: str) -> str:
     return HIDDEN if looks_secret(text) else text
 
 
-PARSERS: Final[Mapping[str, Callable[[str], Parsed]]] = {
+PARSERS: Final[Mapping[str, Callable[[str], Any]]] = {
     ".toml": _parse_toml,
     ".yaml": _parse_yaml,
     ".yml": _parse_yaml,

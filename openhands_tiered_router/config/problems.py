@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any, Final
 
@@ -13,7 +13,6 @@ from openhands_tiered_router import fields
 from openhands_tiered_router.config.endpoint import EndpointConfig
 from openhands_tiered_router.config.errors import Problem
 from openhands_tiered_router.config.llm_fields import RESERVED, llm_field_names
-from openhands_tiered_router.config.parse import KeyPath
 from openhands_tiered_router.config.schema import TierConfig, keys_of, section_at
 from openhands_tiered_router.redaction import HIDDEN, looks_secret, shown
 
@@ -21,12 +20,13 @@ from openhands_tiered_router.redaction import HIDDEN, looks_secret, shown
 _GATHERED: Final = ("llm", "long_context")
 """Fields that hold keys which stand one level higher in the file."""
 
+type KeyPath = tuple[str | int, ...]
+
 
 def from_validation(
     error: ValidationError,
     source: str,
     data: Any,
-    lines: Mapping[KeyPath, int] | None = None,
     prefix: KeyPath = (),
 ) -> list[Problem]:
     """Every fault in ``error``, placed in ``data``, the content of the file.
@@ -34,8 +34,14 @@ def from_validation(
     ``prefix`` is where the checked part begins in the file.
     """
     return [
-        _problem(detail, source, data, lines or {}, prefix)
+        Problem(
+            source=source,
+            path=render_path(_path_in_file(detail["loc"], data, prefix)),
+            message=message,
+            remedy=remedy,
+        )
         for detail in error.errors(include_url=False)
+        for message, remedy in (explain(detail),)
     ]
 
 
@@ -58,27 +64,6 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     if close:
         return f"Did you mean {close[0]}?"
     return f"Remove it; the keys here are {', '.join(names)}"
-
-
-def _problem(
-    detail: ErrorDetails,
-    source: str,
-    data: Any,
-    lines: Mapping[KeyPath, int],
-    prefix: KeyPath,
-) -> Problem:
-    path = _path_in_file(detail["loc"], data, prefix)
-    message, remedy = explain(detail)
-    line = next(
-        (lines[path[:n]] for n in range(len(path), 0, -1) if path[:n] in lines), None
-    )
-    return Problem(
-        source=source,
-        path=render_path(path),
-        message=message,
-        remedy=remedy,
-        line=line,
-    )
 
 
 def _path_in_file(loc: KeyPath, data: Any, prefix: KeyPath) -> KeyPath:

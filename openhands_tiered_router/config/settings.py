@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from openhands_tiered_router.config.errors import ConfigError, Problem
 from openhands_tiered_router.config.resolve import tier_set
@@ -15,6 +15,7 @@ from openhands_tiered_router.settings import RouterSettings, Sections
 
 
 if TYPE_CHECKING:
+    from openhands_tiered_router.policy.engine import Rule
     from openhands_tiered_router.policy.fitted import Fitted
 
 
@@ -63,6 +64,23 @@ def policy_of(config: RouterConfig) -> Policy:
         own["pass_rate"] = config.verify.pass_rate
     own |= {"base_tier": config.default_tier, "fitted": str(path) if path else None}
     return Policy().model_copy(update=learnt | own)
+
+
+def rules_of(config: RouterConfig, **given: Any) -> tuple[Rule, ...]:
+    """What a router decides by: fitted models, caching.
+
+    Args:
+        config: The configuration.
+        given: Arguments of ``standard_rules`` that override it.
+
+    Raises:
+        ConfigError: The file named as ``fitted`` cannot be used.
+    """
+    from openhands_tiered_router.policy.fitted import models_of
+    from openhands_tiered_router.policy.rules import standard_rules
+
+    own = {**models_of(fitted_of(config)), "one_hour": config.cache.one_hour}
+    return standard_rules(**own | given)
 
 
 def file_of(config: RouterConfig) -> Path | None:

@@ -18,7 +18,6 @@ import pytest
 from click.testing import CliRunner, Result
 
 from openhands_tiered_router.calls.state.sqlite import SqliteStore
-from openhands_tiered_router.cli import tiered_router
 from openhands_tiered_router.cli.conversations import command as conversations
 from openhands_tiered_router.cli.run import _task_text, command
 from openhands_tiered_router.guards.budget import ledger
@@ -327,56 +326,6 @@ def test_unverified_work_has_its_own_exit_code(run) -> None:
     assert "unverified: no_git" in again.output
 
 
-@pytest.fixture
-def confirmed(run, provider, tmp_path, monkeypatch) -> Callable[..., Result]:
-    """Runs an agent that makes a file, under ``[confirm]``."""
-
-    def made(request: Request) -> Reply:
-        said = json.dumps(request.body["messages"])
-        if request.turn == 0 or ("said yes" in said and request.turn == 2):
-            return terminal("touch made.txt")
-        return Reply(tool_calls=(ToolCall("finish", {"message": "Done."}),))
-
-    provider.script = made
-    path = tmp_path / "router.json"
-
-    def invoke(mode: str, *arguments: str, says: str | None = None) -> Result:
-        config = json.loads(path.read_text())
-        path.write_text(
-            json.dumps({**config, "confirm": {"enabled": True, "mode": mode}})
-        )
-        monkeypatch.setattr(
-            "openhands_tiered_router.cli.run.can_ask", lambda: says is not None
-        )
-        monkeypatch.setattr("click.confirm", lambda *_, **__: says == "yes")
-        return run(*arguments)
-
-    return invoke
-
-
-@pytest.mark.parametrize("mode", ["queue", "stop"])
-@pytest.mark.parametrize("says", ["yes", "no"])
-def test_it_asks_for_what_waits(confirmed, tmp_path, mode: str, says: str) -> None:
-    result = confirmed(mode, "--task", "Make a file.", says=says)
-    assert result.exit_code == 0, result.output
-    assert (tmp_path / "workspace" / "made.txt").exists() is (says == "yes")
-
-
-@pytest.mark.parametrize("mode", ["queue", "stop"])
-def test_with_nobody_to_ask_it_waits_and_asks_later(
-    confirmed, tmp_path, mode: str
-) -> None:
-    made = tmp_path / "workspace" / "made.txt"
-    first = confirmed(mode, "--task", "Make a file.", "--json")
-    assert first.exit_code == 8, first.output
-    conversation = json.loads(first.stdout.splitlines()[0])["conversation"]
-    assert confirmed(mode, "--resume", conversation, "--json").exit_code == 8
-    assert not made.exists()
-    later = confirmed(mode, "--resume", conversation, says="yes")
-    assert later.exit_code == 0, later.output
-    assert made.exists()
-
-
 @pytest.mark.parametrize(
     "task",
     ["missing.md", "/nowhere/issue", "docs/", "~/issue.TXT", "a\\b", "задача.md"],
@@ -393,29 +342,6 @@ def test_a_path_without_a_file_is_no_task(run, provider, task: str) -> None:
 )
 def test_words_are_a_task_whatever_they_name(task: str) -> None:
     assert _task_text(task) == task
-
-
-@pytest.mark.parametrize("number", ["nan", "inf", "-inf"])
-@pytest.mark.parametrize(
-    "words",
-    [
-        ["run", "--task", "x", "--budget"],
-        ["run", "--task", "x", "--task-value"],
-        ["init", "--preset", "openai", "--task-value"],
-        ["advise", "--value"],
-        ["replay", "x", "--time-scale"],
-        ["watch", "--within"],
-        ["telemetry", "export", "--days"],
-    ],
-    ids=lambda words: " ".join(words),
-)
-def test_no_option_takes_a_number_that_is_not_finite(
-    words: list[str], number: str
-) -> None:
-    result = CliRunner().invoke(tiered_router, [*words, number])
-    assert result.exit_code == 2
-    assert "not" in result.stderr
-    assert number in result.stderr
 
 
 def test_a_budget_holds_for_later_runs_and_through_changes_of_the_file(

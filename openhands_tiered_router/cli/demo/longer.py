@@ -41,7 +41,7 @@ class Longer:
 def replay_longer() -> Longer:
     """Replays the bundled session with the demo's models."""
     from openhands_tiered_router.config import parse_config, policy_of, tier_set
-    from openhands_tiered_router.config.rules import rules_of
+    from openhands_tiered_router.config.settings import rules_of
     from openhands_tiered_router.policy.engine import Engine
     from openhands_tiered_router.record.replay.costs import session_cost
     from openhands_tiered_router.record.replay.recordings import read_recordings
