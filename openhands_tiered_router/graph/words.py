@@ -6,7 +6,6 @@
 
 import re
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import Final
 
 
@@ -27,6 +26,9 @@ which while who why will with would www you your
 STOP_WORDS: Final = frozenset(_STOP.split())
 """English function words, and what every file of code and every link holds."""
 
+KEPT: Final = 65_536
+"""Words whose terms are remembered, about 15 MB."""
+
 _SUFFIXES: Final = ("ing", "ed", "er", "or", "ion", "e")
 
 
@@ -37,10 +39,10 @@ def words(text: str) -> list[str]:
 
 def terms_of(found: Iterable[str]) -> list[str]:
     """Return the terms of several words, with repetitions."""
-    return [term for word in found for term in terms(word)]
+    known = TERMS
+    return [term for word in found for term in known[word]]
 
 
-@lru_cache(maxsize=65_536)
 def terms(word: str) -> tuple[str, ...]:
     """Return the terms of one word: the stems of its parts, then ``=whole``."""
     parts = [part.lower() for part in _PART.findall(word)]
@@ -48,6 +50,20 @@ def terms(word: str) -> tuple[str, ...]:
     if len(parts) > 1 or (parts and len(parts[0]) > 2 and stems):
         stems.append("=" + word.lower().strip("_"))
     return tuple(stems)
+
+
+class _Terms(dict[str, tuple[str, ...]]):
+    """The terms of words, each found once; `lru_cache` takes twice as long to ask."""
+
+    def __missing__(self, word: str) -> tuple[str, ...]:
+        if len(self) >= KEPT:
+            self.clear()
+        found = self[word] = terms(word)
+        return found
+
+
+TERMS: Final = _Terms()
+"""`terms` by word, remembered."""
 
 
 def _stem(part: str) -> str:

@@ -12,7 +12,6 @@ changed, and a reader in the middle of an update sees each term before or after 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from math import ceil, log
 from operator import itemgetter
 from typing import Final
@@ -73,32 +72,11 @@ TAIL: Final = 0.2
 """Share of the best score below which a file is left out."""
 
 
-@dataclass(frozen=True)
-class Postings:
-    """The files that hold a term, by number, and what it is worth in each.
+type Postings = tuple[list[int], list[float]]
+"""The files that hold a term, by number, and what it is worth in each.
 
-    Both lists share their elements with all others, so a posting takes 16 bytes.
-    """
-
-    files: list[int]
-    worths: list[float]
-
-    @cached_property
-    def by_file(self) -> dict[int, float]:
-        """The same, to look up single files; made for the terms that need it."""
-        return dict(zip(self.files, self.worths, strict=True))
-
-    def without(self, number: int) -> "Postings":
-        """Return these without one file, which must be there."""
-        at = self.files.index(number)
-        return Postings(
-            self.files[:at] + self.files[at + 1 :],
-            self.worths[:at] + self.worths[at + 1 :],
-        )
-
-    def and_also(self, number: int, worth: float) -> "Postings":
-        """Return these and one more file."""
-        return Postings([*self.files, number], [*self.worths, worth])
+Both lists share their elements with all others, so a posting takes 16 bytes.
+"""
 
 
 class FileIndex:
@@ -109,6 +87,8 @@ class FileIndex:
         self._numbers: dict[str, int] = {}
         self._terms: dict[int, tuple[str, ...]] = {}
         self._postings: dict[str, Postings] = {}
+        self._looked_up: dict[str, tuple[Postings, dict[int, float]]] = {}
+        self._rarity = _Rarity(0)
 
     @classmethod
     def of(
@@ -135,17 +115,17 @@ class FileIndex:
         for term, worth in worths.items():
             postings = self._postings.get(term)
             if postings is None:
-                postings = self._postings[term] = Postings([], [])
-            postings.files.append(number)
-            postings.worths.append(worth)
+                postings = self._postings[term] = [], []
+            postings[0].append(number)
+            postings[1].append(worth)
 
     def put(self, path: str, worths: Mapping[str, float]) -> None:
         """Add a file, or replace what is known of it; .3 ms for a usual one."""
         self.drop(path)
         number = self._number(path, worths)
         for term, worth in worths.items():
-            postings = self._postings.get(term, _NONE)
-            self._postings[term] = postings.and_also(number, worth)
+            files, worths = self._postings.get(term, _NONE)
+            self._postings[term] = [*files, number], [*worths, worth]
 
     def drop(self, path: str) -> None:
         """Forget a file, if it is there."""
@@ -154,11 +134,13 @@ class FileIndex:
             return
         self._paths[number] = None
         for term in self._terms.pop(number):
-            rest = self._postings[term].without(number)
-            if rest.files:
-                self._postings[term] = rest
-            else:
+            files, worths = self._postings[term]
+            if len(files) == 1:
                 del self._postings[term]
+                continue
+            at = files.index(number)
+            rest = files[:at] + files[at + 1 :], worths[:at] + worths[at + 1 :]
+            self._postings[term] = rest
 
     def weigh(self, terms: Mapping[str, float]) -> dict[str, float]:
         """Multiply weights of terms by their inverse document frequency.
@@ -166,17 +148,15 @@ class FileIndex:
         Only the heaviest `TERMS` are kept, and none that no file holds, or too many;
         the rarest comes first.
         """
-        total, table = len(self._numbers), self._postings
+        total, table, rarity = len(self._numbers), self._postings, self._rarity
+        if rarity.total != total:
+            rarity = self._rarity = _Rarity(total)
         most = max(COMMON * total, FEW)
-        rarity: dict[int, float] = {}
         found: list[tuple[float, int, str]] = []
         for term, weight in terms.items():
             postings = table.get(term)
-            if postings is None or (holding := len(postings.files)) > most:
-                continue
-            if holding not in rarity:
-                rarity[holding] = log(1 + (total - holding + 0.5) / (holding + 0.5))
-            found.append((weight * rarity[holding], holding, term))
+            if postings is not None and (holding := len(postings[0])) <= most:
+                found.append((weight * rarity[holding], holding, term))
         if len(found) > TERMS:
             found.sort(reverse=True)
             del found[TERMS:]
@@ -195,12 +175,12 @@ class FileIndex:
         totals = [0.0] * len(self._paths)
         left, later = BUDGET, []
         for rank, (term, weight) in enumerate(weights.items()):
-            postings = self._postings.get(term, _NONE)
-            left -= len(postings.files)
+            files, worths = self._postings.get(term, _NONE)
+            left -= len(files)
             if left < 0 and rank >= ALWAYS:
-                later.append((weight, postings.by_file))
+                later.append((weight, self._by_file(term)))
                 continue
-            for number, worth in zip(postings.files, postings.worths):  # noqa: B905
+            for number, worth in zip(files, worths):  # noqa: B905 -- strict is slow
                 totals[number] += worth * weight
         floor = TAIL / 2 * max(totals, default=0.0)
         near = [number for number, total in enumerate(totals) if total > floor]
@@ -208,9 +188,9 @@ class FileIndex:
             near.sort(key=totals.__getitem__, reverse=True)
             del near[CANDIDATES:]
         chosen = {number: totals[number] for number in near}
-        for weight, worths in later:
-            for number in chosen.keys() & worths.keys():
-                chosen[number] += weight * worths[number]
+        for weight, worth_of in later:
+            for number in chosen.keys() & worth_of.keys():
+                chosen[number] += weight * worth_of[number]
         floor = TAIL * max(chosen.values(), default=0.0)
         paths = self._paths
         return {
@@ -219,6 +199,14 @@ class FileIndex:
             if total > floor and (path := paths[number]) is not None
         }
 
+    def _by_file(self, term: str) -> dict[int, float]:
+        """Return a term's postings, to look up single files; kept until they change."""
+        postings = self._postings[term]
+        known = self._looked_up.get(term)
+        if known is None or known[0] is not postings:
+            known = self._looked_up[term] = postings, dict(zip(*postings, strict=True))
+        return known[1]
+
     def _number(self, path: str, terms: Iterable[str]) -> int:
         number = self._numbers[path] = len(self._paths)
         self._paths.append(path)
@@ -226,7 +214,20 @@ class FileIndex:
         return number
 
 
-_NONE: Final = Postings([], [])
+class _Rarity(dict[int, float]):
+    """Inverse document frequency by the number of files that hold a term."""
+
+    def __init__(self, total: int) -> None:
+        super().__init__()
+        self.total = total
+
+    def __missing__(self, holding: int) -> float:
+        rarity = log(1 + (self.total - holding + 0.5) / (holding + 0.5))
+        self[holding] = rarity
+        return rarity
+
+
+_NONE: Final[Postings] = ([], [])
 
 GRADES: Final = tuple(grade / 128 for grade in range(129))
 """Worths are rounded to these, so that equal ones are one object."""

@@ -174,7 +174,7 @@ class StoredIndex:
             ]
             if pairs:
                 numbers, worths = zip(*pairs, strict=True)
-                found[term] = Postings(list(numbers), list(worths))
+                found[term] = list(numbers), list(worths)
         return found
 
     def close(self) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import log1p
 from typing import Final
 
-from openhands_tiered_router.graph.words import terms, terms_of, words
+from openhands_tiered_router.graph.words import TERMS, terms_of, words
 
 
 LIMIT: Final = 20_000
@@ -42,15 +42,16 @@ def parse(text: str) -> Query:
     if len(text) > LIMIT:
         text = text[: 3 * LIMIT // 4] + "\n" + text[-LIMIT // 4 :]
     title = frozenset(terms_of(words(text.lstrip().partition("\n")[0])))
-    counts = dict[str, float](Counter(words(text)))
+    counts: dict[str, float] = Counter(words(text))  # pyright: ignore[reportAssignmentType]
     if "`" in text:
         for word in words("\n".join(_BLOCK.findall(text))):
             counts[word] -= 1 - BLOCK
         for word in words("\n".join(_INLINE.findall(_BLOCK.sub("\n", text)))):
             counts[word] += INLINE
     weights: dict[str, float] = defaultdict(float)
+    known = TERMS
     for word, weight in counts.items():
-        for term in terms(word):
+        for term in known[word]:
             weights[term] += weight
     weighted = {term: log1p(weight) for term, weight in weights.items()}
     for term in title & weighted.keys():

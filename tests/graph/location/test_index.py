@@ -140,5 +140,5 @@ def test_a_reader_keeps_what_it_holds_while_a_writer_changes_it() -> None:
     made.put("b", {"x": 0.5})
     made.drop("a")
 
-    assert before.files == [0]
+    assert before[0] == [0]
     assert made.scores({"x": 1.0}) == {"b": 0.5}
