@@ -102,7 +102,10 @@ def build(root: Path, as_json: bool, fresh: bool) -> None:
 @common
 @limited(12)
 def stats(root: Path, as_json: bool, limit: int) -> None:
-    """Sum up the graph: languages, cycles, communities."""
+    """Sum up the graph: languages, hubs, communities.
+
+    Hubs are the files that most others depend on, tests aside.
+    """
     from openhands_tiered_router.graph.measures import measure
 
     graph = open_graph(root)
@@ -114,10 +117,10 @@ def stats(root: Path, as_json: bool, limit: int) -> None:
         "file_edges": sum(len(links) for links in graph.links.values()),
         "languages": _languages(graph),
         "deepest_chain": max((m.depth for m in measures.files.values()), default=0),
-        "largest_cycle": max((m.cycle for m in measures.files.values()), default=0),
-        "articulation_files": sorted(
-            path for path, m in measures.files.items() if m.is_articulation
-        ),
+        "hubs": [
+            {"path": path, "in_degree": measures.files[path].in_degree}
+            for path in measures.hubs
+        ],
         "communities": [
             {"name": c.name, "files": len(c.files), "cohesion": round(c.cohesion, 3)}
             for c in measures.communities
@@ -126,17 +129,16 @@ def stats(root: Path, as_json: bool, limit: int) -> None:
     if as_json:
         echo_json(answer)
         return
-    cut = len(answer["articulation_files"])
     click.echo(
         f"{counted(answer['files'], 'file')} ({answer['tests']:,} of them tests), "
         f"{counted(answer['definitions'], 'definition')}, "
         f"{counted(answer['file_edges'], 'edge')}\n"
-        f"longest chain of dependencies {answer['deepest_chain']}, largest cycle "
-        f"{counted(answer['largest_cycle'], 'file')}; holding others together: "
-        f"{counted(cut, 'file')}"
+        f"longest chain of dependencies {answer['deepest_chain']}"
     )
     table("Languages", ("language", "files"), answer["languages"].items(), limit)
-    rows = [(c["name"], c["files"], c["cohesion"]) for c in answer["communities"]]
+    rows = [tuple(hub.values()) for hub in answer["hubs"]]
+    table("Hubs", ("file", "dependents"), rows, limit)
+    rows = [tuple(group.values()) for group in answer["communities"]]
     table("Communities", ("mostly in", "files", "cohesion"), rows, limit)
 
 
@@ -144,15 +146,9 @@ def stats(root: Path, as_json: bool, limit: int) -> None:
 @common
 @limited(10)
 @click.argument("text")
-@click.option("--no-history", is_flag=True, help="Do not read git's commit subjects.")
 @click.pass_context
 def where(
-    context: click.Context,
-    root: Path,
-    as_json: bool,
-    limit: int,
-    text: str,
-    no_history: bool,
+    context: click.Context, root: Path, as_json: bool, limit: int, text: str
 ) -> None:
     """Rank files and definitions for a text.
 
@@ -162,7 +158,7 @@ def where(
 
     if text == "-":
         text = sys.stdin.read()
-    found = located(root, text, history=not no_history, build=open_graph)
+    found = located(root, text, build=open_graph)
     if as_json:
         answer = asdict(found)
         for part in ("files", "definitions"):
@@ -174,7 +170,7 @@ def where(
             table(f"{name.title()}s", (name, "score"), rows, limit)
         clear = found.file_ambiguity
         click.echo(
-            f"fifth to first {clear.fifth_to_first:.2f}, gap {clear.gap:.2f}, "
+            f"fifth to first {clear.fifth_to_first:.2f}, "
             f"{counted(clear.candidates, 'file')} with half of the best score or more"
         )
     if not found.files:
@@ -184,35 +180,7 @@ def where(
 
 @command.command()
 @common
-@limited(20)
-def hubs(root: Path, as_json: bool, limit: int) -> None:
-    """List the files that most others depend on."""
-    from openhands_tiered_router.graph.measures import measure
-
-    graph = open_graph(root)
-    measures = measure(graph)
-    rows = [
-        {
-            "path": path,
-            "in_degree": measures.files[path].in_degree,
-            "pagerank": round(measures.files[path].pagerank, 5),
-        }
-        for path in measures.hubs[:limit]
-    ]
-    if as_json:
-        echo_json(rows)
-    elif rows:
-        cells = [tuple(row.values()) for row in rows]
-        table("Hubs", ("file", "dependents", "PageRank"), cells, limit)
-    else:
-        click.echo("no file has enough dependents to be called a hub")
-
-
-@command.command()
-@common
-@click.option(
-    "--format", "form", type=click.Choice(("graphml", "json", "scip")), default="json"
-)
+@click.option("--format", "form", type=click.Choice(("json", "scip")), default="json")
 @click.option("--definitions", is_flag=True, help="Classes and functions as well.")
 @click.option("--output", "-o", type=click.Path(dir_okay=False, allow_dash=True))
 def export(
@@ -220,22 +188,20 @@ def export(
 ) -> None:
     """Write the graph for other tools.
 
-    Formats are GraphML, networkx' node-link JSON (also by --json), and SCIP, an index
-    of definitions and uses, whose usual name is index.scip.
+    Formats are networkx' node-link JSON (also by --json), and SCIP, an index of
+    definitions and uses, whose usual name is index.scip.
     """
-    from openhands_tiered_router.graph.export import export as lines
+    from openhands_tiered_router.graph.export import export as exported
 
-    form = "json" if as_json else form
-    if form == "scip":
+    if form == "scip" and not as_json:
         _export_scip(root, output)
         return
     try:
-        written = lines(open_graph(root), form, definitions=definitions)
+        written = exported(open_graph(root), definitions=definitions)
     except ValueError as error:
         raise click.ClickException(str(error)) from None
     with click.open_file(output or "-", "w", lazy=True) as file:
-        for line in written:
-            file.write(line + "\n")
+        file.write(written + "\n")
 
 
 def _export_scip(root: Path, output: str | None) -> None:

@@ -1,4 +1,4 @@
-"""Which files were changed lately, and what the commits said: from git, bounded.
+"""What the latest commits said of each file: from git, bounded.
 
 A past fix of a file is described in the words that the next request will use, so
 commit subjects help to locate it. Only subjects are read, and nothing is kept
@@ -6,8 +6,7 @@ of them but counts of terms in memory.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -21,38 +20,22 @@ COMMITS: Final = 4_000
 FILES_PER_COMMIT: Final = 20
 """A commit that touches more is a rename or a reformatting: it says nothing."""
 
-HALF_LIFE: Final = 180 * 86_400.0
-"""Seconds after which a commit counts half in `FileHistory.churn`."""
-
 TIMEOUT: Final = 30.0
 """Seconds after which git is ended, and there is no history."""
 
 COMMAND: Final = (
     *("log", f"--max-count={COMMITS}", "--no-merges", "--no-show-signature"),
     *("--no-ext-diff", "--no-textconv", "--no-renames", "--relative", "--name-only"),
-    *("-z", "--format=tformat:%x01%ct%x02%s"),
+    *("-z", "--format=tformat:%x01%s"),
 )
 """Arguments of git, without the commit to begin at."""
 
 
-@dataclass(frozen=True, slots=True)
-class FileHistory:
-    """What the commits that touched one file say about it."""
+type Terms = Mapping[str, int]
+"""Terms of the subjects of the commits that touched a file, with their counts."""
 
-    commits: int
-    churn: float
-    """Commits, each halved per `HALF_LIFE` of its age at the newest commit."""
-    terms: Mapping[str, int]
-    """Terms of the commits' subjects, with their counts."""
-
-
-@dataclass(frozen=True, slots=True)
-class History:
-    """The recent commits of a workspace, by file."""
-
-    files: Mapping[str, FileHistory] = field(default_factory=dict)
-    commits: int = 0
-    """Commits that were read; 0 without git."""
+type History = Mapping[str, Terms]
+"""The recent commits of a workspace, by file."""
 
 
 def read_history(root: Path) -> History:
@@ -81,33 +64,14 @@ def commit_stamp(root: Path) -> str:
 
 
 def parse_log(log: str) -> History:
-    """Read the output of `COMMAND`; what is cut off at its end is left out."""
-    return summarise(_commits(log))
-
-
-def summarise(commits: Iterable[tuple[int, str, list[str]]]) -> History:
-    """Add up commits, newest first, by file.
-
-    Args:
-        commits: Time (seconds since 1970), subject and paths of each.
-    """
-    churn: dict[str, float] = defaultdict(float)
-    counts: Counter[str] = Counter()
-    terms: dict[str, Counter[str]] = defaultdict(Counter)
-    newest, total = None, 0
-    for time, subject, paths in commits:
-        newest = time if newest is None else newest
-        total += 1
-        if len(paths) > FILES_PER_COMMIT:
-            continue
-        weight = 0.5 ** (max(0, newest - time) / HALF_LIFE)
-        said = terms_of(words(subject))
-        for path in paths:
-            counts[path] += 1
-            churn[path] += weight
-            terms[path].update(said)
-    files = {p: FileHistory(n, churn[p], dict(terms[p])) for p, n in counts.items()}
-    return History(files, total)
+    """Add up the output of `COMMAND` by file, but for an entry that is cut off."""
+    found: dict[str, Counter[str]] = defaultdict(Counter)
+    for subject, paths in _commits(log):
+        if len(paths) <= FILES_PER_COMMIT:
+            said = terms_of(words(subject))
+            for path in paths:
+                found[path].update(said)
+    return dict(found)
 
 
 def _git_log(root: Path) -> str:
@@ -125,11 +89,10 @@ def _git_log(root: Path) -> str:
     return output.decode("utf-8", errors="replace")
 
 
-def _commits(log: str) -> Iterator[tuple[int, str, list[str]]]:
-    """Yield time, subject and paths of each commit in the output of `COMMAND`."""
+def _commits(log: str) -> Iterator[tuple[str, list[str]]]:
+    """Yield subject and paths of each commit in the output of `COMMAND`."""
     for entry in log.split("\x01")[1:]:
-        head, _, names = entry.partition("\0")
-        time, _, subject = head.partition("\x02")
-        if time.isdigit():
+        subject, end, names = entry.partition("\0")
+        if end:
             paths = [name.lstrip("\n") for name in names.split("\0")]
-            yield int(time), subject, [path for path in paths if path]
+            yield subject, [path for path in paths if path]

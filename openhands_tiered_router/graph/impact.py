@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 DEPTH: Final = 3
 """Steps back; beyond it most of a project is reached."""
 
-DECAY: Final = 0.5
-"""How much less each further step counts in `BlastRadius.expected`."""
-
 LIMIT: Final = 2_000
 """Dependents after which the search stops and says that it did."""
 
@@ -53,11 +50,6 @@ class BlastRadius:
     """Nearest and surest first, without the changed ones themselves."""
     truncated: bool
     """Whether the search stopped at `LIMIT`."""
-
-    @property
-    def expected(self) -> float:
-        """Dependents, each weighed by confidence and `DECAY` per further step."""
-        return sum(d.confidence * DECAY ** (d.depth - 1) for d in self.dependents)
 
     def within(self, depth: int) -> int:
         """Count the dependents at most `depth` steps away."""

@@ -1,4 +1,4 @@
-"""What each file's place in the graph says: hubs, depth, cycles, cut points.
+"""What each file's place in the graph says: hubs, depth, communities.
 
 These are measures of risk and context. They do not say how hard a task is
 (docs/graph.md).
@@ -23,14 +23,11 @@ HUB_SHARE: Final = 0.01
 """Share of the files, tests aside, that are hubs.
 
 People name about ten "central" files of a 1,000-file project, and in-degree finds
-them where betweenness lists glue and PageRank base models.
+them where betweenness lists glue and PageRank (Page et al., 1999) base models.
 """
 
 HUB_MINIMUM: Final = 10
 """Files that must depend on a hub: in a small project nothing is a hub."""
-
-DAMPING: Final = 0.85
-"""PageRank's usual chance to follow an edge (Page et al., 1999)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +36,10 @@ class FileMeasures:
 
     in_degree: int
     """Files, tests aside, that depend on it directly."""
-    pagerank: float
-    """Its share of the random surfer's visits; all files' shares add up to 1."""
     depth: int
     """Longest chain of dependencies below it; files of a cycle count as one."""
-    cycle: int
-    """Files in its import cycle, itself included: 1 is no cycle."""
     community: int
     """Index into `Measures.communities`."""
-    is_hub: bool
-    is_articulation: bool
-    """Whether some files hang together only through it, tests aside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,24 +59,12 @@ def measure(graph: CodeGraph) -> Measures:
     groups = communities(network)
     group_of = {path: i for i, group in enumerate(groups) for path in group.files}
     incoming = in_degrees(network)
-    ranks = pageranks(network)
-    depths, cycles = depths_and_cycles(network)
-    top = hubs(network, incoming, ranks)
-    is_hub = frozenset(top)
-    cuts = articulation_files(network)
+    depth = depths(network)
     files = {
-        path: FileMeasures(
-            in_degree=incoming[path],
-            pagerank=ranks[path],
-            depth=depths[path],
-            cycle=cycles[path],
-            community=group_of[path],
-            is_hub=path in is_hub,
-            is_articulation=path in cuts,
-        )
+        path: FileMeasures(incoming[path], depth[path], group_of[path])
         for path in network
     }
-    return Measures(graph.version, files, groups, top)
+    return Measures(graph.version, files, groups, hubs(network, incoming))
 
 
 def dependency_graph(graph: CodeGraph) -> "nx.DiGraph":
@@ -114,41 +92,10 @@ def in_degrees(graph: "nx.DiGraph") -> dict[str, int]:
     }
 
 
-def pageranks(graph: "nx.DiGraph", rounds: int = 60) -> dict[str, float]:
-    """Return PageRank, each edge counting alike; O(rounds x edges).
+def depths(graph: "nx.DiGraph") -> dict[str, int]:
+    """Return each file's dependency depth.
 
-    networkx' own needs numpy and scipy, 164 MB for a sum of products.
-    """
-    paths = list(graph)
-    if not paths:
-        return {}
-    number = {path: i for i, path in enumerate(paths)}
-    targets = [[number[target] for target in graph.adj[path]] for path in paths]
-    ranks = [1 / len(paths)] * len(paths)
-    for _ in range(rounds):
-        before, ranks = ranks, _spread(ranks, targets)
-        if sum(abs(a - b) for a, b in zip(before, ranks, strict=True)) < 1e-6:
-            break
-    return dict(zip(paths, ranks, strict=True))
-
-
-def _spread(ranks: list[float], targets: list[list[int]]) -> list[float]:
-    """Do one step of the power iteration; what has no way out goes everywhere."""
-    stuck = sum(rank for rank, out in zip(ranks, targets, strict=True) if not out)
-    base = (1 - DAMPING + DAMPING * stuck) / len(ranks)
-    spread = [base] * len(ranks)
-    for rank, out in zip(ranks, targets, strict=True):
-        if out:
-            share = DAMPING * rank / len(out)
-            for target in out:
-                spread[target] += share
-    return spread
-
-
-def depths_and_cycles(graph: "nx.DiGraph") -> tuple[dict[str, int], dict[str, int]]:
-    """Return each file's dependency depth and the size of its cycle.
-
-    The depth is the longest path below it in the condensation, where each
+    That is the longest path below it in the condensation, where each
     strongly connected component (Tarjan, 1972) is one node. O(files + edges).
     """
     import networkx as nx  # as above
@@ -158,37 +105,20 @@ def depths_and_cycles(graph: "nx.DiGraph") -> tuple[dict[str, int], dict[str, in
     for component in reversed(list(nx.topological_sort(condensed))):
         below = condensed.adj[component]
         depth[component] = 1 + max((depth[b] for b in below), default=-1)
-    depths, cycles = {}, {}
-    for component, members in condensed.nodes(data="members"):
-        for path in members:
-            depths[path] = depth[component]
-            cycles[path] = len(members)
-    return depths, cycles
+    return {
+        path: depth[component]
+        for component, members in condensed.nodes(data="members")
+        for path in members
+    }
 
 
-def hubs(
-    graph: "nx.DiGraph",
-    incoming: Mapping[str, int],
-    ranks: Mapping[str, float],
-) -> tuple[str, ...]:
-    """Return the most depended-on files: by in-degree, then by PageRank.
+def hubs(graph: "nx.DiGraph", incoming: Mapping[str, int]) -> tuple[str, ...]:
+    """Return the most depended-on files, by in-degree, ties by path.
 
     They are the first `HUB_SHARE` of the files that are no tests, and each has at
     least `HUB_MINIMUM` dependents. O(files log files).
     """
     candidates = [path for path, test in graph.nodes(data="is_test") if not test]
-    candidates.sort(key=lambda path: (-incoming[path], -ranks[path], path))
+    candidates.sort(key=lambda path: (-incoming[path], path))
     most = max(1, round(HUB_SHARE * len(candidates)))
     return tuple(p for p in candidates[:most] if incoming[p] >= HUB_MINIMUM)
-
-
-def articulation_files(graph: "nx.DiGraph") -> frozenset[str]:
-    """Return the files whose removal would split the rest; O(files + edges).
-
-    Hopcroft and Tarjan (1973), on the undirected graph without the tests.
-    """
-    import networkx as nx  # as above
-
-    code = [path for path, test in graph.nodes(data="is_test") if not test]
-    undirected = graph.subgraph(code).to_undirected(as_view=True)
-    return frozenset(nx.articulation_points(undirected))

@@ -27,11 +27,10 @@ _FLAGS: Final = bytes.maketrans(b"01", b"\0\1")
 class Reach:
     """What a change to one file reaches."""
 
-    direct: Bits
     dependents: Bits
     """Within `DEPTH` steps, as `impact.levels` takes them."""
-    tests: tuple[Bits, ...]
-    """Test files by their distance in steps, from 0: the file itself."""
+    is_tested: bool
+    """Whether it is a test, or one is within `TEST_STEPS`."""
 
 
 class Reaches:
@@ -58,10 +57,6 @@ class Reaches:
             octets[number >> 3] |= 1 << (number & 7)
         return int.from_bytes(octets, "little")
 
-    def names(self, files: Bits) -> list[str]:
-        """Return the sorted paths of a set."""
-        return list(compress(self._paths, _flags(files)))
-
     def of(self, path: str) -> Reach:
         """Return what a change to a file of the version reaches."""
         known = self._known.get(path)
@@ -70,21 +65,16 @@ class Reaches:
         return known
 
     def _find(self, changed: Bits) -> Reach:
-        steps: list[Bits] = []
-        reached = frontier = changed
-        for _ in range(DEPTH):
+        reached = frontier = tested = changed
+        for step in range(DEPTH):
             before = 0
             for number in compress(range(len(self._paths)), _flags(frontier)):
                 before |= self._users_of(number)
             frontier = before & ~reached
             reached |= frontier
-            steps.append(frontier)
-        tests = (changed, *steps[:TEST_STEPS])
-        return Reach(
-            direct=steps[0],
-            dependents=reached & ~changed,
-            tests=tuple(files & self._tests for files in tests),
-        )
+            if step < TEST_STEPS:
+                tested = reached
+        return Reach(reached & ~changed, bool(tested & self._tests))
 
     def _users_of(self, number: int) -> Bits:
         known = self._users.get(number)

@@ -13,9 +13,10 @@ from threading import Lock, Thread
 from typing import Final
 
 from openhands_tiered_router.graph.git_history import History, read_history
-from openhands_tiered_router.graph.location import Ambiguity, Hit, Locator
+from openhands_tiered_router.graph.location.ambiguity import Ambiguity
+from openhands_tiered_router.graph.location.locator import Hit, Locator
 from openhands_tiered_router.graph.measures import Measures, measure
-from openhands_tiered_router.graph.reach import Bits, Reach, Reaches
+from openhands_tiered_router.graph.reach import Reaches
 from openhands_tiered_router.graph.snapshot import CodeGraph
 
 
@@ -71,25 +72,15 @@ class TouchSignals:
 
     hubs: tuple[str, ...]
     """Those of the files that much else depends on, sorted."""
-    direct_dependents: int
-    """Other files that depend on any of them."""
     dependents: int
-    """The same within three steps: the blast radius."""
-    tests: tuple[str, ...]
-    """Test files that use them, or use what does; nearest first, own ones lead."""
+    """Other files that depend on any of them within three steps: the blast radius."""
     untested: tuple[str, ...]
-    """Touched code files that no such test is known of, sorted."""
-    communities: int
-    """Communities that they lie in."""
-    complexity: int
-    """Cyclomatic, of their most complex definition."""
+    """Touched code files that no test uses, nor what uses them; sorted."""
     risk: float
     """In [0, 1]: 0 when nothing depends on what changes and tests cover it.
 
     ``1 - (1 - hub)(1 - reach)(1 - untested)``, with the constants above.
     """
-    unknown: tuple[str, ...]
-    """Paths that the graph does not hold: new files, data, another workspace."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +206,7 @@ class GraphSignals:
         """Say what a change to files can break; None while there is no graph.
 
         Args:
-            paths: POSIX paths below the workspace.
+            paths: POSIX paths below the workspace; unknown ones count as no risk.
         """
         state = self._state
         if state is None:
@@ -230,30 +221,23 @@ class GraphSignals:
 
 
 def _touched(state: _State, touched: tuple[str, ...]) -> TouchSignals:
-    graph, measures = state.graph, state.measures
+    graph = state.graph
     known = [path for path in touched if path in graph.files]
     found = [state.reaches.of(path) for path in known]
     own = frozenset(known)
-    others = ~state.reaches.bits(known)
-    dependents = _joined(reach.dependents for reach in found) & others
-    direct = _joined(reach.direct for reach in found) & others
-    places = [measures.files[p] for p in known if p in measures.files]
-    hubs = tuple(p for p in measures.hubs if p in own)
+    joined = reduce(or_, (reach.dependents for reach in found), 0)
+    dependents = (joined & ~state.reaches.bits(known)).bit_count()
+    hubs = tuple(sorted(p for p in state.measures.hubs if p in own))
     untested = tuple(
         path
         for path, reach in zip(known, found, strict=True)
-        if not any(reach.tests) and graph.files[path].language
+        if not reach.is_tested and graph.files[path].language
     )
     return TouchSignals(
-        hubs=tuple(sorted(hubs)),
-        direct_dependents=direct.bit_count(),
-        dependents=dependents.bit_count(),
-        tests=_nearest(state.reaches, found),
+        hubs=hubs,
+        dependents=dependents,
         untested=untested,
-        communities=len({place.community for place in places}),
-        complexity=max((graph.files[p].max_complexity for p in known), default=0),
-        risk=_risk(bool(hubs), dependents.bit_count(), bool(untested)),
-        unknown=tuple(path for path in touched if path not in graph.files),
+        risk=_risk(bool(hubs), dependents, bool(untested)),
     )
 
 
@@ -271,21 +255,6 @@ def _stale(measures: Measures, graph: CodeGraph) -> bool:
     """Whether so many files changed since that the measures may mislead."""
     changed = graph.changed_since(measures.version)
     return changed is None or len(changed) > STALE * len(graph.files)
-
-
-def _nearest(reaches: Reaches, found: Iterable[Reach]) -> tuple[str, ...]:
-    """Return the tests that several files reach, nearest first, then by name."""
-    ordered: list[str] = []
-    seen = 0
-    for tests in zip(*(reach.tests for reach in found), strict=True):
-        nearest = _joined(tests) & ~seen
-        ordered += reaches.names(nearest)
-        seen |= nearest
-    return tuple(ordered)
-
-
-def _joined(sets: Iterable[Bits]) -> Bits:
-    return reduce(or_, sets, 0)
 
 
 def _risk(hub: bool, dependents: int, untested: bool) -> float:

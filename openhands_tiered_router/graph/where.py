@@ -5,11 +5,7 @@ from pathlib import Path
 
 from openhands_tiered_router.graph.build import build_graph
 from openhands_tiered_router.graph.cache import Cache, default_path
-from openhands_tiered_router.graph.git_history import (
-    History,
-    commit_stamp,
-    read_history,
-)
+from openhands_tiered_router.graph.git_history import commit_stamp, read_history
 from openhands_tiered_router.graph.location.locator import Location, Locator
 from openhands_tiered_router.graph.location.stored import StoredIndex
 from openhands_tiered_router.graph.refresh import unchanged
@@ -21,7 +17,6 @@ def where(
     text: str,
     *,
     cache: Path | None = None,
-    history: bool = True,
     build: Callable[[Path], CodeGraph] | None = None,
 ) -> Location:
     """Rank a workspace's files and definitions for a text.
@@ -34,25 +29,23 @@ def where(
         root: The workspace directory.
         text: A request, an issue or an error message.
         cache: File of the graph's cache; default: one in the user's cache directory.
-        history: Whether the subjects of git's commits count.
         build: Returns the up-to-date graph; default: `build_graph` with that cache.
     """
     real = root.resolve()
     path = cache or default_path(real)
     stored = StoredIndex.beside(path)
-    commit = commit_stamp(real) if history else ""
+    commit = commit_stamp(real)
     try:
-        if history and stored.commit() == commit:
+        if stored.commit() == commit:
             found = _kept(real, path, stored, text)
             if found is not None:
                 return found
         graph = build(root) if build else build_graph(root, cache=cache)
-        said = read_history(real) if history else History()
-        if history:
-            stored.update(graph, said, commit)
-            found = stored.locate(text, graph.facts)
-            if found is not None and stored.commit() == commit:
-                return found
+        said = read_history(real)
+        stored.update(graph, said, commit)
+        found = stored.locate(text, graph.facts)
+        if found is not None and stored.commit() == commit:
+            return found
         locator = Locator()
         locator.update(graph, said)
         return locator.locate(text)

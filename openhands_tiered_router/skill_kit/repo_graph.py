@@ -17,7 +17,7 @@ SHOWN: Final = 8
 DEPTH: Final = 3
 """Steps that a change is followed."""
 CANDIDATES: Final = 40
-"""Files by PageRank whose changes are followed; a change of others reaches less."""
+"""Files by in-degree whose changes are followed; a change of others reaches less."""
 _ENTRIES: Final = frozenset({"__main__.py", "manage.py", "main.go", "main.rs"})
 
 
@@ -58,8 +58,7 @@ def graph_facts(graph: CodeGraph) -> GraphFacts:
     tests = [path for path, file in parsed.items() if file.is_test]
     sources = sorted(path for path, file in parsed.items() if not file.is_test)
     ranked = sorted(sources, key=lambda p: (-measures.files[p].in_degree, p))
-    central = sorted(sources, key=lambda p: (-measures.files[p].pagerank, p))
-    ripples = [_ripple(graph, path) for path in central[:CANDIDATES]]
+    ripples = [_ripple(graph, path) for path in ranked[:CANDIDATES]]
     ripples.sort(key=lambda ripple: (-ripple.files, ripple.path))
     return GraphFacts(
         languages=_most(Counter(file.language for file in parsed.values())),

@@ -99,7 +99,6 @@ def _names(connection: sqlite3.Connection) -> list[tuple[str, str]]:
 IN_PLACE = """\
 graph build -w {top}
 graph stats -w {top}
-graph hubs -w {top}
 graph where -w {top} crash save user
 graph where -w {top} crash --json
 graph impact -w {top} user.py
@@ -109,7 +108,6 @@ graph tests -w {top} user.py
 graph path -w {top} user.py {crash}
 graph path -w {top} user.py nowhere{evil}
 graph export -w {top}
-graph export -w {top} --format graphml
 graph view -w {top} -o {out}/graph.html
 explain -w {top} -m {top}/messages.json -c {top}/tiered-router.toml
 explain -w {top} -m {top}/messages.json --json -c {top}/tiered-router.toml

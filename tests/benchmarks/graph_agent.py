@@ -32,7 +32,7 @@ from litellm import encoding as encoder  # comes with its vocabulary
 
 from openhands_tiered_router.cli.graph_mcp import SHOWN, server
 from openhands_tiered_router.graph.git_history import parse_log
-from openhands_tiered_router.graph.location import Location, Locator
+from openhands_tiered_router.graph.location.locator import Location, Locator
 
 
 TOP = 5

@@ -34,7 +34,7 @@ import msgspec
 from openhands_tiered_router.graph.extract import extract
 from openhands_tiered_router.graph.git_history import COMMAND as LOG, History, parse_log
 from openhands_tiered_router.graph.languages import language_of
-from openhands_tiered_router.graph.location import Location, Locator
+from openhands_tiered_router.graph.location.locator import Location, Locator
 from openhands_tiered_router.graph.model import FileFacts, FileRecord
 from openhands_tiered_router.graph.snapshot import CodeGraph
 
@@ -102,7 +102,7 @@ def _run(job: tuple[list[dict[str, Any]], list[Path], bool]) -> list[Result]:
             sys.exit(f"no clone of {issue['repo']} has {commit}")
         graph = _graph(clone, commit, read)
         history = parse_log(_git(clone, *LOG, commit)) if with_history else None
-        results.append(_score(issue, graph, history or History()))
+        results.append(_score(issue, graph, history or {}))
     return results
 
 

@@ -53,11 +53,8 @@ def test_a_touched_file_tells_what_it_can_break(signals: GraphSignals) -> None:
     found = signals.touch_signals(["shop/cart.py"])
 
     assert found is not None
-    assert found.direct_dependents == 3  # web, the package, a test
     assert found.dependents == 4
-    assert found.tests == ("tests/test_cart.py", "tests/test_web.py")
     assert found.untested == ()
-    assert found.complexity == 1
 
 
 def test_untested_code_is_named_and_risky(signals: GraphSignals) -> None:
@@ -79,12 +76,11 @@ def test_dependents_do_not_count_what_is_touched_itself(signals: GraphSignals) -
     assert found.dependents == 3
 
 
-def test_unknown_paths_are_told_apart(signals: GraphSignals) -> None:
+def test_unknown_paths_are_no_risk(signals: GraphSignals) -> None:
     found = signals.touch_signals(["new.py", "../etc/passwd"])
 
     assert found is not None
-    assert found.unknown == ("../etc/passwd", "new.py")
-    assert found.risk == 0
+    assert (found.risk, found.untested) == (0, ())
 
 
 def test_touching_a_hub_is_a_risk(
@@ -119,8 +115,8 @@ def test_an_edit_that_changes_dependencies_is_followed(
 
     assert before is not None
     assert after is not None
-    assert before.tests == ()
-    assert after.tests == ("tests/test_colours.py",)
+    assert before.untested == ("shop/colours.py",)
+    assert after.untested == ()
 
 
 def test_observing_works_in_the_background(

@@ -8,8 +8,9 @@ import pytest
 
 from openhands_tiered_router.graph import where as module
 from openhands_tiered_router.graph.build import build_graph
-from openhands_tiered_router.graph.git_history import History, read_history
-from openhands_tiered_router.graph.location import Locator, stored
+from openhands_tiered_router.graph.git_history import read_history
+from openhands_tiered_router.graph.location import stored
+from openhands_tiered_router.graph.location.locator import Locator
 from openhands_tiered_router.graph.location.stored import StoredIndex
 from openhands_tiered_router.graph.where import where
 
@@ -85,15 +86,6 @@ def test_a_damaged_index_is_made_again(project, tmp_path, content):
     cache.with_suffix(".where.sqlite").write_bytes(content)
     assert where(project, TEXTS[1], cache=cache) == first
     assert StoredIndex.beside(cache).commit() is not None
-
-
-def test_without_history_the_index_is_left_alone(project, tmp_path):
-    cache = tmp_path / "cache" / "graph.sqlite"
-    found = where(project, TEXTS[0], cache=cache, history=False)
-    plain = Locator()
-    plain.update(build_graph(project, persistent=False), History())
-    assert found == plain.locate(TEXTS[0])
-    assert not cache.with_suffix(".where.sqlite").exists()
 
 
 def test_an_index_of_another_version_is_made_again(project, tmp_path, monkeypatch):

@@ -24,11 +24,9 @@ class Ambiguity:
     """In [0, 1]: 0 is clear, or fewer than five entries; 1 is a five-way tie."""
     entropy: float
     """Of the first `TOP` scores as shares of their sum, bits: 0 to 5.6."""
-    gap: float
-    """In [0, 1]: how far the second is behind the first, in shares of the first."""
 
 
-NOTHING: Final = Ambiguity(0, 0.0, 0.0, 0.0)
+NOTHING: Final = Ambiguity(0, 0.0, 0.0)
 
 
 def ambiguity(scores: Sequence[float]) -> Ambiguity:
@@ -40,7 +38,6 @@ def ambiguity(scores: Sequence[float]) -> Ambiguity:
         candidates=sum(score >= first / 2 for score in scores),
         fifth_to_first=scores[4] / first if len(scores) > 4 else 0.0,
         entropy=_entropy(scores[:TOP]),
-        gap=1 - scores[1] / first if len(scores) > 1 else 1.0,
     )
 
 

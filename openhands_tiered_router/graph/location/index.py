@@ -16,7 +16,7 @@ from math import ceil, log
 from operator import itemgetter
 from typing import Final
 
-from openhands_tiered_router.graph.git_history import FileHistory
+from openhands_tiered_router.graph.git_history import Terms
 from openhands_tiered_router.graph.model import FileFacts
 from openhands_tiered_router.graph.words import terms_of, words
 
@@ -124,8 +124,8 @@ class FileIndex:
         self.drop(path)
         number = self._number(path, worths)
         for term, worth in worths.items():
-            files, worths = self._postings.get(term, _NONE)
-            self._postings[term] = [*files, number], [*worths, worth]
+            files, others = self._postings.get(term, _NONE)
+            self._postings[term] = [*files, number], [*others, worth]
 
     def drop(self, path: str) -> None:
         """Forget a file, if it is there."""
@@ -233,10 +233,10 @@ GRADES: Final = tuple(grade / 128 for grade in range(129))
 """Worths are rounded to these, so that equal ones are one object."""
 
 
-def file_worths(facts: FileFacts, history: FileHistory | None) -> dict[str, float]:
+def file_worths(facts: FileFacts, said: Terms | None) -> dict[str, float]:
     """Return the terms of a file and what each is worth, in (0, 1)."""
     weighted: dict[str, float] = defaultdict(float)
-    for name, counts in _field_terms(facts, history):
+    for name, counts in _field_terms(facts, said):
         field = FIELDS[name]
         norm = 1 - LENGTH + LENGTH * sum(counts.values()) / field.pivot
         for term, count in counts.items():
@@ -248,7 +248,7 @@ def file_worths(facts: FileFacts, history: FileHistory | None) -> dict[str, floa
 
 
 def _field_terms(
-    facts: FileFacts, history: FileHistory | None
+    facts: FileFacts, said: Terms | None
 ) -> Iterable[tuple[str, Mapping[str, int]]]:
     stem = facts.path.rpartition(".")[0] or facts.path
     definitions = facts.definitions
@@ -258,8 +258,8 @@ def _field_terms(
     yield "docstrings", Counter(_text_terms(d.docstring for d in definitions))
     yield "calls", Counter(terms_of(call.name for call in facts.calls))
     yield "variables", Counter(terms_of(v.name for v in facts.variables))
-    if history:
-        yield "history", history.terms
+    if said:
+        yield "history", said
 
 
 def _text_terms(texts: Iterable[str]) -> list[str]:

@@ -80,7 +80,7 @@ class Locator:
     def __init__(self) -> None:
         self._updating = Lock()
         self._graph: CodeGraph | None = None
-        self._history = History()
+        self._history: History = {}
         self._index = FileIndex()
         self._places = PlaceIndex()
         self._digests: dict[str, bytes] = {}
@@ -118,7 +118,7 @@ class Locator:
                 digests[path] = facts.digest
                 if facts.is_test:
                     tests.add(path)
-                index.append(path, file_worths(facts, self._history.files.get(path)))
+                index.append(path, file_worths(facts, self._history.get(path)))
                 places.put(path)
         self._index, self._places, self._digests = index, places, digests
         self._tests = tests
@@ -128,7 +128,7 @@ class Locator:
             facts = graph.facts(path) if path in graph.files else None
             known = self._digests.get(path)
             if facts and facts.digest != known:
-                worths = file_worths(facts, self._history.files.get(path))
+                worths = file_worths(facts, self._history.get(path))
                 self._index.put(path, worths)
                 self._digests[path] = facts.digest
                 (self._tests.add if facts.is_test else self._tests.discard)(path)

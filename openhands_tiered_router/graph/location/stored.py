@@ -16,7 +16,7 @@ from typing import Final
 from zlib import crc32
 
 from openhands_tiered_router.graph.cache import EXTRACTOR
-from openhands_tiered_router.graph.git_history import FileHistory, History
+from openhands_tiered_router.graph.git_history import History, Terms
 from openhands_tiered_router.graph.location.definitions import definition_index
 from openhands_tiered_router.graph.location.index import (
     GRADES,
@@ -85,9 +85,9 @@ class StoredIndex:
     def _follow(self, db: sqlite3.Connection, graph: CodeGraph, said: History) -> None:
         rows = list(db.execute("select path, number, digest, said from doc"))
         known = {path: row for path, *row in rows if path is not None}
-        changed: list[tuple[str, FileFacts, FileHistory | None, int]] = []
+        changed: list[tuple[str, FileFacts, Terms | None, int]] = []
         for path in sorted(graph.files):
-            facts, spoken = graph.facts(path), said.files.get(path)
+            facts, spoken = graph.facts(path), said.get(path)
             if facts is None:
                 continue
             checksum = _checksum(spoken)
@@ -166,15 +166,10 @@ class StoredIndex:
             ).fetchone()
             if row is None:
                 continue
-            files = array("I", row[0])
-            pairs = [
-                (number, GRADES[grade])
-                for number, grade in zip(files, row[1], strict=True)
-                if whole or paths[number] is not None
-            ]
-            if pairs:
-                numbers, worths = zip(*pairs, strict=True)
-                found[term] = list(numbers), list(worths)
+            pairs = zip(array("I", row[0]), row[1], strict=True)
+            known = [(n, g) for n, g in pairs if whole or paths[n] is not None]
+            if known:
+                found[term] = [n for n, _ in known], [GRADES[g] for _, g in known]
         return found
 
     def close(self) -> None:
@@ -208,6 +203,6 @@ def _joined(
     return term, before[0] + files.tobytes(), before[1] + bytes(grades)
 
 
-def _checksum(spoken: FileHistory | None) -> int:
+def _checksum(spoken: Terms | None) -> int:
     """Return a checksum of what the commits said of a file."""
-    return crc32(repr(sorted(spoken.terms.items())).encode()) if spoken else 0
+    return crc32(repr(sorted(spoken.items())).encode()) if spoken else 0

@@ -94,7 +94,7 @@ class BuiltGraphs:
         return graph_facts(answer, text) if answer else None
 
     def _build(self, workspace: str) -> None:
-        from openhands_tiered_router.graph import build_graph  # networkx: 0.2 s
+        from openhands_tiered_router.graph.build import build_graph  # networkx: 0.2 s
         from openhands_tiered_router.graph.signals import GraphSignals
 
         self._report(workspace)

@@ -11,18 +11,16 @@ def test_a_clear_ranking() -> None:
 
     assert found.candidates == 1
     assert found.fifth_to_first == 0.05
-    assert found.gap == pytest.approx(0.9)
 
 
 def test_a_tie_is_as_ambiguous_as_can_be() -> None:
     found = ambiguity([2.0] * 8)
 
-    assert (found.candidates, found.fifth_to_first, found.gap) == (8, 1, 0)
+    assert (found.candidates, found.fifth_to_first) == (8, 1)
     assert found.entropy == pytest.approx(log2(8))
 
 
 def test_one_entry_is_clear_and_none_is_nothing() -> None:
-    assert ambiguity([3.0]).gap == 1
     assert ambiguity([3.0]).entropy == 0
     assert ambiguity([]) == NOTHING
 
@@ -33,5 +31,4 @@ def test_figures_stay_in_their_ranges(scores: list[float]) -> None:
 
     assert 1 <= found.candidates <= len(scores)
     assert 0 <= found.fifth_to_first <= 1
-    assert 0 <= found.gap <= 1
     assert -1e-9 <= found.entropy <= log2(50) + 1e-9

@@ -1,7 +1,6 @@
 import pytest
 from hypothesis import given, strategies as st
 
-from openhands_tiered_router.graph.git_history import FileHistory
 from openhands_tiered_router.graph.location import index
 from openhands_tiered_router.graph.location.index import FileIndex, file_worths
 from openhands_tiered_router.graph.snapshot import CodeGraph
@@ -23,9 +22,8 @@ def test_names_are_worth_more_than_calls(shop: CodeGraph) -> None:
 def test_commit_subjects_add_terms(shop: CodeGraph) -> None:
     facts = shop.facts("shop/colours.py")
     assert facts is not None
-    history = FileHistory(commits=1, churn=1.0, terms={"palett": 1})
 
-    assert "palett" in file_worths(facts, history)
+    assert "palett" in file_worths(facts, {"palett": 1})
     assert "palett" not in file_worths(facts, None)
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from openhands_tiered_router.graph.build import build_graph
-from openhands_tiered_router.graph.git_history import FileHistory, History
-from openhands_tiered_router.graph.location import Location, Locator, locator as module
-from openhands_tiered_router.graph.location.locator import NOWHERE
+from openhands_tiered_router.graph.git_history import History, Terms
+from openhands_tiered_router.graph.location import locator as module
+from openhands_tiered_router.graph.location.locator import NOWHERE, Location, Locator
 from openhands_tiered_router.graph.model import FileFacts
 from openhands_tiered_router.graph.snapshot import Change, CodeGraph
 
@@ -45,7 +45,7 @@ def test_tests_come_after_what_they_test(shop: CodeGraph) -> None:
 
 
 def test_past_commits_help(shop: CodeGraph) -> None:
-    history = History({"shop/web.py": FileHistory(1, 1.0, {"latency": 2})}, 1)
+    history = {"shop/web.py": {"latency": 2}}
 
     assert ask(shop, "latencies", history).files[0].node == "shop/web.py"
     assert ask(shop, "latencies").files == ()
@@ -83,7 +83,7 @@ def test_a_file_that_was_only_linked_anew_is_not_read_again(
     locator.update(shop)
     read: list[str] = []
 
-    def noted(facts: FileFacts, history: FileHistory | None) -> dict[str, float]:
+    def noted(facts: FileFacts, said: Terms | None) -> dict[str, float]:
         read.append(facts.path)
         return {}
 
