@@ -23,11 +23,6 @@ def seen(
         hubs=hubs,
         untested=untested,
         dependents=dependents,
-        direct_dependents=0,
-        tests=(),
-        communities=1,
-        complexity=1,
-        unknown=(),
     )
 
 
