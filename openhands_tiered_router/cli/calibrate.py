@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from openhands_tiered_router.policy.difficulty.task_weights import TaskWeights
+    from openhands_tiered_router.record.calibrate.samples import (
+        IssueSample,
+        PromptSample,
+        Task,
+    )
     from openhands_tiered_router.record.calibrate.task import Calibration
     from openhands_tiered_router.record.replay.sessions import RecordedSession
 
@@ -124,8 +129,10 @@ def command(
     """
     from openhands_tiered_router.record.calibrate.numeric import MissingExtraError
     from openhands_tiered_router.record.calibrate.samples import (
-        holds_outcomes,
+        Task,
         holds_recordings,
+        read_samples,
+        with_outcomes,
     )
 
     paths, into = (*sources, *more), _Output(output, fitted, as_json)
@@ -134,29 +141,27 @@ def command(
     try:
         if all(map(holds_recordings, paths)):
             _fit_sessions(paths, into)
-        elif all(map(holds_outcomes, paths)):
-            _tabulate(paths, as_of, into)
+            return
+        samples = [sample for path in paths for sample in read_samples(path)]
+        tasks = [sample for sample in samples if isinstance(sample, Task)]
+        if tasks and len(tasks) == len(samples):
+            source = as_of or ", ".join(path.name for path in paths)
+            _tabulate(tasks, source, into)
         else:
-            _fit_task(paths, clones, into)
+            _fit_task(with_outcomes(samples), clones, into)
     except (ValueError, MissingExtraError, OSError) as error:
         click.echo(f"error: {error}", err=True)
         context.exit(UNUSABLE)
 
 
-def _fit_task(paths: Sequence[Path], clones: Path | None, into: _Output) -> None:
+def _fit_task(
+    samples: Sequence[PromptSample | IssueSample], clones: Path | None, into: _Output
+) -> None:
     from openhands_tiered_router.policy.difficulty.task_weights import default_weights
     from openhands_tiered_router.record.calibrate.profile import write_profile
-    from openhands_tiered_router.record.calibrate.samples import (
-        holds_outcomes,
-        read_samples,
-        with_outcomes,
-    )
     from openhands_tiered_router.record.calibrate.task import calibrate_task
 
     current = default_weights()
-    apart = [path for path in paths if holds_outcomes(path)]
-    read = (s for path in paths if path not in apart for s in read_samples(path))
-    samples = with_outcomes(read, _outcomes(apart))
     with _progress(quiet=into.as_json) as report:
         fitted = calibrate_task(samples, current, clones=clones, report=report)
     if into.output is not None:
@@ -169,27 +174,12 @@ def _fit_task(paths: Sequence[Path], clones: Path | None, into: _Output) -> None
         into.say()
 
 
-def _outcomes(paths: Sequence[Path]) -> dict[str, dict[str, bool]]:
-    """What each model solved, by instance; of work on reported bugs only."""
-    from openhands_tiered_router.policy.value.table import BENCHMARKS, Work
-    from openhands_tiered_router.record.calibrate.outcomes import read_tasks
-
-    return {
-        task.id: {model: o.solved for model, o in task.outcomes.items()}
-        for path in paths
-        for task in read_tasks(path)
-        if BENCHMARKS.get(task.benchmark) is Work.BUGS
-    }
-
-
-def _tabulate(paths: Sequence[Path], as_of: str, into: _Output) -> None:
+def _tabulate(tasks: Sequence[Task], source: str, into: _Output) -> None:
     from openhands_tiered_router.record.calibrate.numeric import numerics
-    from openhands_tiered_router.record.calibrate.outcomes import read_tasks, table_json
+    from openhands_tiered_router.record.calibrate.outcomes import table_json
 
     with _progress(quiet=into.as_json) as report, numerics():
         report("models")
-        tasks = [task for path in paths for task in read_tasks(path)]
-        source = as_of or ", ".join(path.name for path in paths)
         content = table_json(tasks, source)
     text = json.dumps(content, indent=1)
     # A model's row on one line: what a reader compares stays together.

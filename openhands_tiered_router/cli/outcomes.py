@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from openhands_tiered_router.cli.deciding import Decider
-    from openhands_tiered_router.record.calibrate.outcomes import Task
+    from openhands_tiered_router.record.calibrate.samples import Task
     from openhands_tiered_router.record.replay.outcomes import Comparison, Judge
     from openhands_tiered_router.tiers import Tier
 
@@ -77,8 +77,7 @@ def _at_value(deciding: Decider, value: float | None) -> Decider:
 
 def _tasks(asked: Asked) -> list[Task]:
     from openhands_tiered_router.policy.value.table import BENCHMARKS
-    from openhands_tiered_router.record.calibrate.outcomes import read_tasks
-    from openhands_tiered_router.record.calibrate.samples import SampleError
+    from openhands_tiered_router.record.calibrate.samples import SampleError, read_tasks
 
     tasks = read_tasks(asked.outcomes)
     if asked.work is None:

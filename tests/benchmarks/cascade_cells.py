@@ -26,8 +26,12 @@ from openhands_tiered_router.policy.request import Purpose, RoutingRequest
 from openhands_tiered_router.policy.rules import RULES
 from openhands_tiered_router.policy.session import SessionState
 from openhands_tiered_router.policy.value.table import BENCHMARKS, Work
-from openhands_tiered_router.record.calibrate.outcomes import Task, read_tasks
-from openhands_tiered_router.record.calibrate.samples import IssueSample, read_samples
+from openhands_tiered_router.record.calibrate.samples import (
+    IssueSample,
+    Task,
+    read_samples,
+    read_tasks,
+)
 from openhands_tiered_router.record.replay.outcomes import (
     Judge,
     OutcomeError,

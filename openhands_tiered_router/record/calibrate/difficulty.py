@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 from openhands_tiered_router.policy.difficulty.task_weights import DifficultyFit
 from openhands_tiered_router.policy.value.table import Work, default_table
 from openhands_tiered_router.record.calibrate.issues import CENTRE, SPREAD, Issues
-from openhands_tiered_router.record.calibrate.outcomes import Difficulty, Outcome, Task
+from openhands_tiered_router.record.calibrate.outcomes import Difficulty
+from openhands_tiered_router.record.calibrate.samples import Outcome, Task
 
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from openhands_tiered_router.policy.difficulty.dimensions import (
 from openhands_tiered_router.policy.difficulty.task_weights import Head, TaskWeights
 from openhands_tiered_router.policy.difficulty.text import user_text
 from openhands_tiered_router.policy.difficulty.text_cues import CueModel, cues_of
-from openhands_tiered_router.record.calibrate.samples import IssueSample
+from openhands_tiered_router.record.calibrate.samples import IssueSample, Outcome
 
 
 if TYPE_CHECKING:
@@ -85,16 +85,20 @@ class Issues:
         """Reads them; ``graphs`` may lack issues, which then have no graph values."""
         import numpy as np  # optional extra
 
-        models = sorted(set.union(*(set(s.failed) for s in samples)))
+        models = sorted(set().union(*(s.outcomes for s in samples)))
         return cls(
             ids=[s.id for s in samples],
             repositories=[s.repository for s in samples],
             values=np.array([_values(s, graphs.get(s.id), cues) for s in samples]),
             failed=np.array(
-                [[float(s.failed.get(m, math.nan)) for m in models] for s in samples]
+                [[_failed(s.outcomes.get(m)) for m in models] for s in samples]
             ),
             models=models,
         )
+
+
+def _failed(outcome: Outcome | None) -> float:
+    return math.nan if outcome is None else float(not outcome.solved)
 
 
 def _values(

@@ -8,11 +8,10 @@ import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from openhands_tiered_router.policy.value.table import BENCHMARKS, FORMAT
-from openhands_tiered_router.record.calibrate.samples import SampleError, json_lines
+from openhands_tiered_router.record.calibrate.samples import Outcome, SampleError, Task
 
 
 if TYPE_CHECKING:
@@ -28,52 +27,6 @@ _LEAST_CASES: Final = 10
 _MARGIN: Final = 0.03
 """How much better the second model of a pair must be: what a way would try next."""
 _SIGMAS: Final = tuple(i / 4 for i in range(29))
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What one model did with one task."""
-
-    solved: bool
-    usd: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """One instance of a benchmark with what became of it."""
-
-    id: str
-    benchmark: str
-    outcomes: Mapping[str, Outcome]
-
-
-def read_tasks(path: Path) -> list[Task]:
-    """The tasks of a JSON Lines file, plain or gzipped.
-
-    A line has ``instance_id``, ``outcomes`` (model to [resolved, usd, ...]) and, if
-    the file holds several, ``benchmark``.
-
-    Raises:
-        SampleError: The file cannot be read, or a line is of another form.
-    """
-    try:
-        return [_task(raw, where) for raw, where in json_lines(path)]
-    except (OSError, UnicodeDecodeError, EOFError) as error:
-        raise SampleError(f"{path}: cannot be read: {error}") from None
-
-
-def _task(raw: Any, where: str) -> Task:
-    outcomes = raw.get("outcomes") if isinstance(raw, dict) else None
-    if not isinstance(outcomes, dict) or "instance_id" not in raw:
-        raise SampleError(f"{where}: expected instance_id and outcomes by model")
-    found = {}
-    for model, row in outcomes.items():
-        solved, usd = (*row, None)[:2] if isinstance(row, list) and row else (None, 0)
-        priced = usd is None or isinstance(usd, float | int)
-        if not isinstance(solved, bool | int) or not priced:
-            raise SampleError(f"{where}: outcomes: {model}: expected [resolved, usd]")
-        found[model] = Outcome(bool(solved), None if usd is None else float(usd))
-    return Task(str(raw["instance_id"]), str(raw.get("benchmark", "")), found)
 
 
 def table_json(tasks: Sequence[Task], source: str) -> dict[str, Any]:

@@ -1,13 +1,25 @@
-"""Reading labelled prompts and issues with outcomes; every line is checked."""
+"""Reading labelled prompts, issues, and outcomes; every line is checked."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
+from pydantic import (
+    BeforeValidator,
+    Field,
+    StrictBool,
+    StrictFloat,
+    StrictStr,
+    TypeAdapter,
+    ValidationError,
+)
+
+from openhands_tiered_router.policy.value.table import BENCHMARKS, Work
 from openhands_tiered_router.record.replay.sessions import open_text
 from openhands_tiered_router.tiers import Tier
 
@@ -20,63 +32,103 @@ class SampleError(ValueError):
     """A sample file that cannot be used; names the file, the line and the field."""
 
 
+def _tier(value: Any) -> Any:
+    return value if isinstance(value, Tier) else Tier.parse(str(value))
+
+
+def _outcome(value: Any) -> Any:
+    """``[resolved, usd, ...]``, or whether it was resolved alone."""
+    if isinstance(value, list) and value:
+        return {"solved": value[0], "usd": value[1] if len(value) > 1 else None}
+    return {"solved": value} if isinstance(value, bool) else value
+
+
 @dataclass(frozen=True, slots=True)
 class PromptSample:
     """A single prompt with the tier that a person gave it."""
 
     id: str
-    text: str
-    tier: Tier
-    language: str
+    text: Annotated[StrictStr, Field(validation_alias="prompt")]
+    tier: Annotated[Tier, BeforeValidator(_tier)]
+    language: Annotated[str, Field(validation_alias="lang")] = ""
     source: str = ""
     """Who gave the labels: what one author calls complex is not all that is."""
 
 
 @dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one model did with one task."""
+
+    solved: StrictBool
+    usd: StrictFloat | None = None
+
+
+_Outcomes = Annotated[
+    Mapping[str, Annotated[Outcome, BeforeValidator(_outcome)]], Field(min_length=1)
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One instance of a benchmark with what became of it, by model."""
+
+    id: Annotated[str, Field(validation_alias="instance_id")]
+    benchmark: str
+    outcomes: _Outcomes
+
+
+@dataclass(frozen=True, slots=True)
 class IssueSample:
-    """An issue with what became of it under several models."""
+    """An issue with what became of it, by model."""
 
-    id: str
-    text: str
-    repository: str
-    commit: str
-    failed: Mapping[str, bool]
-    """Model to whether it failed to resolve the issue."""
+    id: Annotated[str, Field(validation_alias="instance_id")]
+    text: Annotated[StrictStr, Field(validation_alias="problem_statement")]
+    repository: Annotated[StrictStr, Field(validation_alias="repo")]
+    commit: Annotated[StrictStr, Field(validation_alias="base_commit")]
+    outcomes: _Outcomes
 
 
-Sample = PromptSample | IssueSample
+Sample = PromptSample | IssueSample | Task
 
 
 def read_samples(path: Path) -> list[Sample]:
     """The samples of a JSON Lines file, plain or gzipped.
 
-    A line with ``prompt`` and ``tier`` is a prompt; one with ``problem_statement`` and
-    ``outcomes`` is an issue. Further fields, a reference patch among them, are not
-    looked at.
+    A line with ``problem_statement`` is an issue, one with ``prompt`` a prompt, one
+    with ``outcomes`` (model to [resolved, usd, ...]) alone a task. Further fields, a
+    reference patch among them, are not looked at.
 
     Raises:
-        SampleError: The file cannot be read, or a line is neither.
+        SampleError: The file cannot be read, or a line is none of these.
     """
-    try:
-        return [_sample(raw, where) for raw, where in json_lines(path)]
-    except (OSError, UnicodeDecodeError, EOFError) as error:
-        raise SampleError(f"{path}: cannot be read: {error}") from None
+    return [_sample(raw, where) for raw, where in _objects(path)]
 
 
-def with_outcomes(
-    samples: Iterable[Sample], outcomes: Mapping[str, Mapping[str, bool]]
-) -> list[Sample]:
-    """The samples, issues with the outcomes of another file where it has them.
+def read_tasks(path: Path) -> list[Task]:
+    """What became of each task of such a file; of issues without their text.
 
-    Args:
-        samples: What was read.
-        outcomes: By instance, model to whether it solved it.
+    Raises:
+        SampleError: As for ``read_samples``, or a line has no outcomes.
     """
+    return [_checked(Task, raw, where) for raw, where in _objects(path)]
+
+
+def with_outcomes(samples: Sequence[Sample]) -> list[PromptSample | IssueSample]:
+    """Prompts and issues; these with the outcomes of the tasks among the samples.
+
+    Those count that are work on reported bugs, as the issues are.
+    """
+    known = {
+        s.id: s.outcomes
+        for s in samples
+        if isinstance(s, Task) and BENCHMARKS.get(s.benchmark) is Work.BUGS
+    }
     return [
-        replace(s, failed={m: not solved for m, solved in outcomes[s.id].items()})
-        if isinstance(s, IssueSample) and s.id in outcomes
+        replace(s, outcomes=known.get(s.id, s.outcomes))
+        if isinstance(s, IssueSample)
         else s
         for s in samples
+        if not isinstance(s, Task)
     ]
 
 
@@ -90,49 +142,22 @@ def holds_recordings(path: Path) -> bool:
     """
     if path.is_dir() or path.name.endswith((".json", ".traj")):
         return True
-    raw = _first(path)
-    return isinstance(raw, dict) and bool(raw) and _SAMPLES.isdisjoint(raw)
-
-
-_SAMPLES: Final = frozenset({"prompt", "problem_statement", "outcomes"})
-
-
-def json_lines(path: Path) -> Iterator[tuple[Any, str]]:
-    """What each line of a file holds, with ``file:line`` for messages.
-
-    Raises:
-        SampleError: A line is no JSON.
-        OSError: The file cannot be read.
-    """
-    for number, line in _lines(path):
-        where = f"{path}:{number}"
-        try:
-            yield json.loads(line), where
-        except (json.JSONDecodeError, RecursionError):
-            raise SampleError(f"{where}: is no JSON") from None
-
-
-def holds_outcomes(path: Path) -> bool:
-    """Whether a file's first line is a task's outcomes by model, without its text.
-
-    Raises:
-        SampleError: The file cannot be read.
-    """
-    raw = _first(path)
-    return (
-        isinstance(raw, dict) and "outcomes" in raw and "problem_statement" not in raw
-    )
-
-
-def _first(path: Path) -> Any:
-    """What a file's first line holds; ``None`` if that is no JSON."""
     try:
         _, line = next(_lines(path), (0, "null"))
-        return json.loads(line)
+        raw = json.loads(line)
     except (OSError, UnicodeDecodeError, EOFError) as error:
         raise SampleError(f"{path}: cannot be read: {error}") from None
     except (json.JSONDecodeError, RecursionError):
-        return None
+        return False
+    return isinstance(raw, dict) and bool(raw) and _KINDS.keys().isdisjoint(raw)
+
+
+_KINDS: Final[Mapping[str, type[Sample]]] = {
+    "problem_statement": IssueSample,
+    "prompt": PromptSample,
+    "outcomes": Task,
+}
+"""By the field that tells them, in order."""
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
@@ -144,54 +169,45 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
                 yield number, line
 
 
-def _sample(raw: Any, where: str) -> Sample:
-    if not isinstance(raw, dict):
-        raise SampleError(f"{where}: expected an object")
-    if "problem_statement" in raw:
-        return _issue(raw, where)
-    if "prompt" in raw:
-        return _prompt(raw, where)
-    raise SampleError(
-        f"{where}: neither a labelled prompt (prompt, tier) nor an issue with outcomes "
-        "(problem_statement, repo, base_commit, outcomes)"
-    )
-
-
-def _prompt(raw: Mapping[str, Any], where: str) -> PromptSample:
+def _objects(path: Path) -> Iterator[tuple[dict[str, Any], str]]:
+    """What each line holds, with its place for messages."""
     try:
-        tier = Tier.parse(_text(raw, "tier", where))
-    except ValueError as error:
-        raise SampleError(f"{where}: tier: {error}") from None
-    return PromptSample(
-        id=str(raw.get("id", where)),
-        text=_text(raw, "prompt", where),
-        tier=tier,
-        language=str(raw.get("lang", "")),
-        source=str(raw.get("source", "")),
-    )
+        for number, line in _lines(path):
+            where = f"{path}:{number}"
+            try:
+                raw = json.loads(line)
+            except (json.JSONDecodeError, RecursionError):
+                raise SampleError(f"{where}: is no JSON") from None
+            if not isinstance(raw, dict):
+                raise SampleError(f"{where}: expected an object")
+            yield raw, where
+    except (OSError, UnicodeDecodeError, EOFError) as error:
+        raise SampleError(f"{path}: cannot be read: {error}") from None
 
 
-def _issue(raw: Mapping[str, Any], where: str) -> IssueSample:
-    outcomes = raw.get("outcomes")
-    if not isinstance(outcomes, dict) or not outcomes:
-        raise SampleError(f"{where}: outcomes: expected models with their results")
-    failed = {}
-    for model, outcome in outcomes.items():
-        solved = outcome[0] if isinstance(outcome, list) and outcome else outcome
-        if not isinstance(solved, bool | int):
-            raise SampleError(f"{where}: outcomes: expected [resolved, usd, calls]")
-        failed[model] = not solved
-    return IssueSample(
-        id=str(raw.get("instance_id", where)),
-        text=_text(raw, "problem_statement", where),
-        repository=_text(raw, "repo", where),
-        commit=str(raw.get("base_commit", "")),
-        failed=failed,
-    )
+def _sample(raw: dict[str, Any], where: str) -> Sample:
+    kind = next((kind for field, kind in _KINDS.items() if field in raw), None)
+    if kind is None:
+        raise SampleError(
+            f"{where}: neither a labelled prompt (prompt, tier) nor an issue with "
+            "outcomes (problem_statement, repo, base_commit, outcomes) nor a task "
+            "(instance_id, outcomes)"
+        )
+    return _checked(kind, raw, where)
 
 
-def _text(raw: Mapping[str, Any], key: str, where: str) -> str:
-    value = raw.get(key)
-    if not isinstance(value, str):
-        raise SampleError(f"{where}: {key}: expected text")
-    return value
+def _checked[T: Sample](kind: type[T], raw: dict[str, Any], where: str) -> T:
+    try:
+        return _adapter(kind).validate_python({**_BLANK, "id": where, **raw})
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        raise SampleError(f"{where}: {place}: {first['msg']}") from None
+
+
+_BLANK: Final = {"benchmark": "", "base_commit": ""}
+
+
+@cache
+def _adapter(kind: type[Sample]) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)

@@ -39,7 +39,6 @@ from openhands_tiered_router.record.calibrate.prompts import (
 from openhands_tiered_router.record.calibrate.samples import (
     IssueSample,
     PromptSample,
-    Sample,
     SampleError,
 )
 
@@ -58,7 +57,7 @@ class Calibration:
 
 
 def calibrate_task(
-    samples: Sequence[Sample],
+    samples: Sequence[PromptSample | IssueSample],
     current: TaskWeights,
     *,
     clones: Path | None = None,

@@ -17,7 +17,7 @@ from itertools import combinations
 from typing import Final
 
 from openhands_tiered_router.policy.value.table import plain_name
-from openhands_tiered_router.record.calibrate.outcomes import Outcome, Task
+from openhands_tiered_router.record.calibrate.samples import Outcome, Task
 from openhands_tiered_router.tiers import Tier, TierSet
 
 

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import random
-from pathlib import Path
 
 import pytest
 
 from openhands_tiered_router.policy.value.table import Work, table_of
-from openhands_tiered_router.record.calibrate.outcomes import (
-    Outcome,
-    Task,
-    read_tasks,
-    table_json,
-)
-from openhands_tiered_router.record.calibrate.samples import SampleError
+from openhands_tiered_router.record.calibrate.outcomes import table_json
+from openhands_tiered_router.record.calibrate.samples import Outcome, Task
 
 
 pytest.importorskip("sklearn")
@@ -61,30 +54,3 @@ def test_how_tasks_differ_is_found_again(sigma: float) -> None:
     assert spread.sigma == pytest.approx(sigma, abs=0.5)
     # What is seen of a difficulty is blurred, which flattens or steepens the slope.
     assert spread.growth == pytest.approx(0.4, abs=0.15)
-
-
-def test_outcomes_are_read_from_lines(tmp_path: Path) -> None:
-    path = tmp_path / "outcomes.jsonl"
-    row = {"instance_id": "a", "benchmark": "gaia", "outcomes": {"m": [True, 0.5, 3]}}
-    path.write_text(json.dumps(row))
-    (task,) = read_tasks(path)
-    assert task.outcomes == {"m": Outcome(True, 0.5)}
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        "{}",
-        '{"instance_id": "a", "outcomes": []}',
-        '{"instance_id": "a", "outcomes": {"m": []}}',
-        '{"instance_id": "a", "outcomes": {"m": ["yes", 1]}}',
-        '{"instance_id": "a", "outcomes": {"m": [true, "1"]}}',
-    ],
-)
-def test_a_line_of_another_form_is_refused_with_its_place(
-    tmp_path: Path, line: str
-) -> None:
-    path = tmp_path / "outcomes.jsonl"
-    path.write_text(line)
-    with pytest.raises(SampleError, match=r"outcomes\.jsonl:1"):
-        read_tasks(path)

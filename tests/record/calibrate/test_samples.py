@@ -1,13 +1,16 @@
 import gzip
 import json
+from pathlib import Path
 
 import pytest
 
 from openhands_tiered_router.record.calibrate.samples import (
     IssueSample,
+    Outcome,
     PromptSample,
     SampleError,
     read_samples,
+    read_tasks,
 )
 from openhands_tiered_router.tiers import Tier
 
@@ -30,7 +33,8 @@ def test_prompts_and_issues_are_told_apart(tmp_path) -> None:
     prompt, issue = read_samples(file)
     assert prompt == PromptSample(id="p", text="hi", tier=Tier.SIMPLE, language="en")
     assert isinstance(issue, IssueSample)
-    assert issue.failed == {"weak": True, "strong": False}
+    assert issue.outcomes["weak"] == Outcome(False, 0.1)
+    assert issue.outcomes["strong"].solved
     assert "never read" not in repr(issue)
 
 
@@ -40,11 +44,17 @@ def test_prompts_and_issues_are_told_apart(tmp_path) -> None:
         ("{", "is no JSON"),
         ("[]", "expected an object"),
         ('{"text": "x"}', "neither"),
-        (json.dumps({**PROMPT, "tier": "huge"}), "tier: unknown tier 'huge'"),
-        (json.dumps({**PROMPT, "prompt": None}), "prompt: expected text"),
+        (
+            json.dumps({**PROMPT, "tier": "huge"}),
+            "unknown tier 'huge'",
+        ),
+        (
+            json.dumps({**PROMPT, "prompt": None}),
+            "prompt: Input should",
+        ),
         (json.dumps({**ISSUE, "outcomes": {}}), "outcomes"),
         (json.dumps({**ISSUE, "outcomes": {"m": "yes"}}), "outcomes"),
-        (json.dumps({**ISSUE, "repo": 3}), "repo: expected text"),
+        (json.dumps({**ISSUE, "repo": 3}), "repo: Input should"),
     ],
 )
 def test_a_bad_line_is_named(tmp_path, line, named) -> None:
@@ -62,3 +72,30 @@ def test_a_file_that_is_no_text(tmp_path, content) -> None:
     file.write_bytes(content)
     with pytest.raises(SampleError, match="samples.jsonl"):
         read_samples(file)
+
+
+def test_outcomes_are_read_from_lines(tmp_path: Path) -> None:
+    path = tmp_path / "outcomes.jsonl"
+    row = {"instance_id": "a", "benchmark": "gaia", "outcomes": {"m": [True, 0.5, 3]}}
+    path.write_text(json.dumps(row))
+    (task,) = read_tasks(path)
+    assert task.outcomes == {"m": Outcome(True, 0.5)}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{}",
+        '{"instance_id": "a", "outcomes": []}',
+        '{"instance_id": "a", "outcomes": {"m": []}}',
+        '{"instance_id": "a", "outcomes": {"m": ["yes", 1]}}',
+        '{"instance_id": "a", "outcomes": {"m": [true, "1"]}}',
+    ],
+)
+def test_a_line_of_another_form_is_refused_with_its_place(
+    tmp_path: Path, line: str
+) -> None:
+    path = tmp_path / "outcomes.jsonl"
+    path.write_text(line)
+    with pytest.raises(SampleError, match=r"outcomes\.jsonl:1"):
+        read_tasks(path)

@@ -14,6 +14,7 @@ from openhands_tiered_router.record.calibrate.issue_graphs import (
 )
 from openhands_tiered_router.record.calibrate.samples import (
     IssueSample,
+    Outcome,
     PromptSample,
     SampleError,
 )
@@ -72,7 +73,7 @@ def issues(count: int, *, length_matters: bool) -> list[IssueSample]:
                 text=" ".join(draw.choices(WORDS, k=words)),
                 repository=f"owner/{i % 4}",
                 commit="0" * 40,
-                failed={"a": hard, "b": draw.random() < 0.5},
+                outcomes={"a": Outcome(not hard), "b": Outcome(draw.random() < 0.5)},
             )
         )
     return found
@@ -163,7 +164,7 @@ def test_each_issue_sees_its_own_commit(clone) -> None:
             text="parse_header() in parser.py fails",
             repository="o/project",
             commit=commit,
-            failed={"m": True},
+            outcomes={"m": Outcome(False)},
         )
         for n, commit in enumerate([*commits, "f" * 40])
     ]
@@ -202,7 +203,7 @@ def test_a_large_file_that_a_partial_clone_lacks_is_done_without(
             text="parse_header() in parser.py fails",
             repository="o/project",
             commit=commit,
-            failed={"m": True},
+            outcomes={"m": Outcome(False)},
         )
         for n, commit in enumerate([commits[0], head, commits[1]])
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, strategies as st
 
-from openhands_tiered_router.record.calibrate.outcomes import Outcome, Task
+from openhands_tiered_router.record.calibrate.samples import Outcome, Task
 from openhands_tiered_router.record.replay.outcomes import (
     CONFIGURED,
     HINDSIGHT,
