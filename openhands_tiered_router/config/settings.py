@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from openhands_tiered_router.config.errors import ConfigError, Problem
 from openhands_tiered_router.config.resolve import tier_set
 from openhands_tiered_router.config.schema import RouterConfig
-from openhands_tiered_router.policy.economics.cache_model import LOOK_BACK
+from openhands_tiered_router.policy.economics.costs import LOOK_BACK
 from openhands_tiered_router.policy.policy import Policy
 from openhands_tiered_router.settings import RouterSettings, Sections
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 import litellm
 import platformdirs
@@ -25,6 +25,8 @@ from openhands.tools.task.definition import TaskAction, TaskObservation
 from openhands_tiered_router.calls.steps import Reply, Step, blocking
 from openhands_tiered_router.guards.verify.git import GitError, Repository
 from openhands_tiered_router.policy.request import Purpose
+from openhands_tiered_router.record.telemetry.recorder import TelemetryRecorder
+from openhands_tiered_router.sdk.arrival import Around
 from openhands_tiered_router.sdk.entries import CallArguments
 from openhands_tiered_router.tokens.answers import Answers, digest
 from openhands_tiered_router.tokens.settings import TokenSettings
@@ -46,14 +48,6 @@ _BESIDE: Final = {
 """Fields of a model that do not change what it says."""
 _TASK: Final = "task"
 _NOTICE: Final = "[The same question about the same files was answered before:]\n"
-
-
-class Journal(Protocol):
-    """Where hits and misses are noted."""
-
-    def note(
-        self, guard: str, kind: str, *, conversation_id: str | None, time: float
-    ) -> None: ...
 
 
 def answers_of(settings: TokenSettings) -> Answers | None:
@@ -182,7 +176,7 @@ def with_kept_explorations(
     subagent: str,
     answers: Answers,
     models: Sequence[tuple[str, str]],
-    journal: Journal,
+    journal: TelemetryRecorder,
 ) -> dict[str, ToolDefinition[Any, Any]]:
     """The tools, ``task`` with a sub-agent's answers from the cache.
 
@@ -200,7 +194,7 @@ def with_kept_explorations(
     return {**tools, _TASK: task.set_executor(kept)}
 
 
-class _Explorations(ToolExecutor[TaskAction, TaskObservation]):
+class _Explorations(Around):
     """Hands an exploration on only if the same was not asked of the same files."""
 
     def __init__(
@@ -209,9 +203,9 @@ class _Explorations(ToolExecutor[TaskAction, TaskObservation]):
         subagent: str,
         answers: Answers,
         models: Sequence[tuple[str, str]],
-        journal: Journal,
+        journal: TelemetryRecorder,
     ) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._subagent = subagent
         self._answers = answers
         self._models = models
@@ -269,15 +263,3 @@ class _Explorations(ToolExecutor[TaskAction, TaskObservation]):
                 self._answers.keep(key, kept.model_dump_json())
         except Exception as error:
             logger.error("answer not kept: %s", type(error).__name__)
-
-    def close(self) -> None:
-        self._inner.close()
-
-    def interrupt(self) -> None:
-        self._inner.interrupt()
-
-    def __getattr__(self, name: str) -> Any:
-        # Only what is not found here: the tool's own, which the SDK's servers ask for.
-        if name == "_inner":
-            raise AttributeError(name)
-        return getattr(self._inner, name)

@@ -92,11 +92,30 @@ class _View:
                 self._seen.add(name, text)
 
 
-class _Filtering(ToolExecutor[Action, Observation]):
-    """Runs a tool and shortens its result; everything else is the tool's own."""
+class Around(ToolExecutor[Any, Any]):
+    """A tool's executor with another way to be called; all else is its own."""
+
+    def __init__(self, inner: ToolExecutor[Any, Any]) -> None:
+        self._inner = inner
+
+    def close(self) -> None:
+        self._inner.close()
+
+    def interrupt(self) -> None:
+        self._inner.interrupt()
+
+    def __getattr__(self, name: str) -> Any:
+        # Only what is not found here: the tool's own, which the SDK's servers ask for.
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(self._inner, name)
+
+
+class _Filtering(Around):
+    """Runs a tool and shortens its result."""
 
     def __init__(self, inner: ToolExecutor[Any, Any], view: _View) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._view = view
 
     def __call__(
@@ -129,18 +148,6 @@ class _Filtering(ToolExecutor[Action, Observation]):
         shorter = observation.model_copy(update={"content": parts})
         note_left_out(shorter, observation)
         return shorter
-
-    def close(self) -> None:
-        self._inner.close()
-
-    def interrupt(self) -> None:
-        self._inner.interrupt()
-
-    def __getattr__(self, name: str) -> Any:
-        # Only what is not found here: the tool's own, which the SDK's servers ask for.
-        if name in ("_inner", "_view"):
-            raise AttributeError(name)
-        return getattr(self._inner, name)
 
 
 def note_left_out(shorter: Observation, whole: Observation) -> None:

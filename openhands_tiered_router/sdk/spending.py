@@ -21,8 +21,7 @@ from openhands_tiered_router.guards.budget.reservation import (
     Quote,
     Refused,
 )
-from openhands_tiered_router.policy.economics.cache_model import warm_tokens
-from openhands_tiered_router.policy.economics.costs import call_cost
+from openhands_tiered_router.policy.economics.costs import call_cost, warm_tokens
 from openhands_tiered_router.policy.economics.dynamics import default_dynamics
 from openhands_tiered_router.policy.outcome import ErrorKind, Outcome
 from openhands_tiered_router.policy.request import Purpose, RoutingRequest

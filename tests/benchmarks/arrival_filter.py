@@ -16,13 +16,14 @@ fixed trajectories; what another prompt would have made the model do is not meas
 """
 
 import json
-import random
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+from ratios import shown
 
 from openhands_tiered_router.config import load_config, tier_set
 from openhands_tiered_router.policy.engine import Engine
@@ -51,7 +52,6 @@ TROUBLE = re.compile(
 )
 """Not the expression that the filter itself goes by."""
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-RESAMPLES = 2_000
 LEAST_LINE = 12
 """Characters below which a line says nothing of where it came from."""
 
@@ -162,17 +162,6 @@ def share(part: int, whole: int) -> str:
     return f"{part}/{whole} ({part / max(whole, 1):.2%})"
 
 
-def interval(rows: list[tuple[float, float]]) -> str:
-    draw, ratios = random.Random(0), []
-    for _ in range(RESAMPLES):
-        sample = draw.choices(rows, k=len(rows))
-        ratios.append(sum(r[1] for r in sample) / sum(r[0] for r in sample))
-    ratios.sort()
-    value = sum(r[1] for r in rows) / sum(r[0] for r in rows)
-    low, high = ratios[RESAMPLES // 40], ratios[-RESAMPLES // 40]
-    return f"{value:.3f} [{low:.3f}, {high:.3f}]"
-
-
 def main() -> None:
     path, config = Path(sys.argv[1]), Path(sys.argv[2])
     strongest = tier_set(load_config(config)).endpoints[-1]
@@ -190,7 +179,7 @@ def main() -> None:
             tokens.append((before, sum(t.turn.usage.prompt for t in short)))
             losses.append(lost)
         print(
-            f"{name}: cost {interval(costs)}  tokens {interval(tokens)}  lost: names "
+            f"{name}: cost {shown(costs)}  tokens {shown(tokens)}  lost: names "
             + share(sum(x.names_lost for x in losses), sum(x.names for x in losses))
             + "  lines "
             + share(sum(x.lines_lost for x in losses), sum(x.lines for x in losses))

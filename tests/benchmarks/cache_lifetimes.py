@@ -10,11 +10,12 @@ policy's own rule takes if it knows the mean and the spread of a session's gaps
 beforehand, which no rule can that learns them as it goes.
 """
 
-import random
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+
+from ratios import shown
 
 from openhands_tiered_router.config import load_config, tier_set
 from openhands_tiered_router.policy.caches import Gaps
@@ -30,7 +31,6 @@ from openhands_tiered_router.tiers import Endpoint, Tier, TierSet
 
 
 SCALES = (1.0, 5.0, 10.0, 30.0)
-RESAMPLES = 2_000
 SURE = 1_000
 """Times that each gap counts, so that nothing of a prior is left."""
 Costs = tuple[float, float, float, float]
@@ -59,16 +59,6 @@ def known_gaps(turns: Sequence[ReplayedTurn], endpoint: Endpoint) -> SessionStat
     return SessionState(gaps={endpoint.cache_id: sure})
 
 
-def interval(rows: list[Costs]) -> tuple[float, float]:
-    draw = random.Random(0)
-    ratios = []
-    for _ in range(RESAMPLES):
-        sample = draw.choices(rows, k=len(rows))
-        ratios.append(sum(r[1] for r in sample) / sum(r[0] for r in sample))
-    ratios.sort()
-    return ratios[RESAMPLES // 40], ratios[-RESAMPLES // 40]
-
-
 def main() -> None:
     sessions = read_recordings(Path(sys.argv[1]))
     strongest = tier_set(load_config(Path(sys.argv[2]))).endpoints[-1]
@@ -76,11 +66,10 @@ def main() -> None:
     engine = Engine(TierSet((alone,)), RULES)
     for scale in SCALES:
         rows = [costs(engine, alone, session, scale) for session in sessions]
-        five, chosen, hour, known = map(sum, zip(*rows, strict=True))
+        five, _, hour, known = map(sum, zip(*rows, strict=True))
         best = sum(min(r[0], r[2]) for r in rows)
-        low, high = interval(rows)
         print(
-            f"{scale:4g} x  chosen {chosen / five:.3f} [{low:.3f}, {high:.3f}]  "
+            f"{scale:4g} x  chosen {shown(rows)}  "
             f"hour {hour / five:.3f}  hindsight {best / five:.3f}  "
             f"gaps known beforehand {known / five:.3f}",
             flush=True,

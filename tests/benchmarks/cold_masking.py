@@ -20,7 +20,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from arrival_filter import NAME, action_of, interval, lines_of, share, text_of
+from arrival_filter import NAME, action_of, lines_of, share, text_of
+from ratios import shown
 
 from openhands_tiered_router.config import load_config, tier_set
 from openhands_tiered_router.policy.engine import Engine
@@ -184,7 +185,7 @@ def main() -> None:
         losses.append(lost_in(session, hidden))
         alone += sum(session_cost(turns, [tiers.endpoints[-1]] * len(turns)))
     print(
-        f"cost {interval(costs)}  lost: names "
+        f"cost {shown(costs)}  lost: names "
         + share(sum(x.names_lost for x in losses), sum(x.names for x in losses))
         + "  lines "
         + share(sum(x.lines_lost for x in losses), sum(x.lines for x in losses))

@@ -11,11 +11,12 @@ lifetimes that the router buys instead. Rows: so many pauses, evenly in each ses
 so many minutes, before a message of the user or amid tools; and stretched times.
 """
 
-import random
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+
+from ratios import shown
 
 from openhands_tiered_router.config import load_config, tier_set
 from openhands_tiered_router.policy.economics.costs import call_cost
@@ -35,7 +36,6 @@ from openhands_tiered_router.record.replay.sessions import RecordedSession
 from openhands_tiered_router.tiers import Endpoint, Tier, TierSet
 
 
-RESAMPLES = 2_000
 PAUSES = (
     (1, 10, True), (3, 10, True), (9, 10, True), (9, 4, True), (9, 25, True),
     (9, 60, True), (1, 10, False), (9, 10, False),
@@ -111,15 +111,6 @@ def costs(
     )
 
 
-def interval(rows: list[tuple[float, ...]]) -> str:
-    draw, found = random.Random(0), []
-    for _ in range(RESAMPLES):
-        sample = draw.choices(rows, k=len(rows))
-        found.append(sum(r[1] for r in sample) / sum(r[0] for r in sample))
-    found.sort()
-    return f"[{found[RESAMPLES // 40]:.3f}, {found[-RESAMPLES // 40]:.3f}]"
-
-
 def main() -> None:
     sessions = read_recordings(Path(sys.argv[1]))
     strongest = tier_set(load_config(Path(sys.argv[2]))).endpoints[-1]
@@ -132,9 +123,9 @@ def main() -> None:
         cases.append((name, 1.0, (count, minutes, by_user)))
     for name, scale, pause in cases:
         rows = [costs(engine, alone, paused(s, *pause), scale) for s in sessions]
-        five, rule, always, chosen = map(sum, zip(*rows, strict=True))
+        five, _, always, chosen = map(sum, zip(*rows, strict=True))
         print(
-            f"{name:>24}  pings by rule {rule / five:.3f} {interval(rows)}  "
+            f"{name:>24}  pings by rule {shown(rows)}  "
             f"all six {always / five:.3f}  lifetimes {chosen / five:.3f}",
             flush=True,
         )

@@ -11,7 +11,6 @@ failures of the environment avoided, their cost, and the cost of the tokens told
 shares of all cost, with 95 % bootstrap intervals over sessions.
 """
 
-import random
 import re
 import sys
 from collections import defaultdict
@@ -21,7 +20,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from arrival_filter import RESAMPLES, text_of
+from arrival_filter import text_of
+from ratios import shown
 
 from openhands_tiered_router.config import load_config, tier_set
 from openhands_tiered_router.memory.lessons import ENVIRONMENT, Lesson, Lessons
@@ -121,17 +121,6 @@ def effect(
     return whole, saved, cost(longer(session.turns, size), endpoint) - whole, len(gone)
 
 
-def share(rows: list[tuple[float, float, float, int]], at: int) -> str:
-    draw, found = random.Random(0), []
-    for _ in range(RESAMPLES):
-        sample = draw.choices(rows, k=len(rows))
-        found.append(sum(r[at] for r in sample) / sum(r[0] for r in sample))
-    found.sort()
-    value = sum(r[at] for r in rows) / sum(r[0] for r in rows)
-    low, high = found[RESAMPLES // 40], found[-RESAMPLES // 40]
-    return f"{value:.2%} [{low:.2%}, {high:.2%}]"
-
-
 def main() -> None:
     strongest = tier_set(load_config(Path(sys.argv[1]))).endpoints[-1]
     alone = replace(strongest, key="complex", tier=Tier.COMPLEX)
@@ -153,7 +142,7 @@ def main() -> None:
             failures += len(session.failures)
         print(
             f"{path.name}: {sum(r[3] for r in rows)} of {failures} failures avoided; "
-            f"saved {share(rows, 1)}  tokens {share(rows, 2)}",
+            f"saved {shown(rows, 1, form='.2%')}  tokens {shown(rows, 2, form='.2%')}",
             flush=True,
         )
 

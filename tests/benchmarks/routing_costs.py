@@ -14,9 +14,10 @@ that share of hard turns goes below, so that two routers can be compared at one.
 """
 
 import argparse
-import random
 from dataclasses import dataclass
 from pathlib import Path
+
+from ratios import shown
 
 from openhands_tiered_router.config import load_config, policy_of, tier_set
 from openhands_tiered_router.policy.economics.lifetime import for_an_hour
@@ -29,7 +30,6 @@ from openhands_tiered_router.record.replay.sessions import RecordedSession
 
 
 SCALES = (1.0, 10.0, 30.0)
-RESAMPLES = 2_000
 VALUES = (0.5, 50.0)
 """USD between which a task value is looked for, and how often the ratio of the bounds
 is halved: to 1 % of the value."""
@@ -63,23 +63,16 @@ def costs(engine: Engine, session: RecordedSession, scale: float) -> Costs:
     )
 
 
-def ratio(rows: list[Costs]) -> float:
-    return sum(r.routed for r in rows) / sum(r.best for r in rows)
-
-
 def under_routed(rows: list[Costs]) -> float:
     return sum(r.below for r in rows) / sum(r.hard for r in rows)
 
 
 def report(value: float, scale: float, rows: list[Costs]) -> None:
-    draw = random.Random(0)
-    drawn = (draw.choices(rows, k=len(rows)) for _ in range(RESAMPLES))
-    ordered = sorted(map(ratio, drawn))
-    low, high = ordered[RESAMPLES // 40], ordered[-RESAMPLES // 40]
     five = sum(r.routed for r in rows) / sum(r.five for r in rows)
     print(
-        f"{value:g} USD  {scale:4g} x  of best lifetime {ratio(rows):.3f} "
-        f"[{low:.3f}, {high:.3f}]  of five minutes {five:.3f}  "
+        f"{value:g} USD  {scale:4g} x  "
+        f"of best lifetime {shown([(r.best, r.routed) for r in rows])}  "
+        f"of five minutes {five:.3f}  "
         f"under-routed {under_routed(rows):.3f}",
         flush=True,
     )

@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any
 
 import mcp.types
-from arrival_filter import interval
 from openhands.sdk.mcp.definition import MCPToolAction, MCPToolObservation
 from openhands.sdk.mcp.tool import MCPToolDefinition
 from openhands.sdk.tool import ToolDefinition
+from ratios import shown
 
 from openhands_tiered_router.config import load_config, tier_set
 from openhands_tiered_router.policy.engine import Engine
@@ -117,7 +117,7 @@ def main() -> None:
             after = sum(session_cost(turns, [alone] * len(turns)))
             rows.setdefault(name, []).append((before, after))
     for name, costs in rows.items():
-        print(f"{name}: {interval(costs)}", flush=True)
+        print(f"{name}: {shown(costs)}", flush=True)
 
 
 if __name__ == "__main__":

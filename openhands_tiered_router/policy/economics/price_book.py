@@ -76,21 +76,6 @@ class PriceBook:
         info = self.info(model)
         return info.prices if info else None
 
-    def window(self, model: str) -> int | None:
-        """Context window, tokens; ``None``: not known."""
-        info = self.info(model)
-        return info.max_input_tokens if info else None
-
-    def vision(self, model: str) -> bool | None:
-        """Whether it sees images; ``None``: not known."""
-        info = self.info(model)
-        return info.vision if info else None
-
-    def tools(self, model: str) -> bool | None:
-        """Whether it calls tools; ``None``: not known."""
-        info = self.info(model)
-        return info.tools if info else None
-
     def mode(self, model: str) -> str | None:
         """The table's kind of model, such as ``chat``; ``None``: not known."""
         info = self.info(model)

@@ -8,8 +8,7 @@ from typing import Final
 
 from openhands_tiered_router.policy.changed import changed
 from openhands_tiered_router.policy.difficulty.escalation import trouble
-from openhands_tiered_router.policy.economics.cache_model import warm_tokens
-from openhands_tiered_router.policy.economics.costs import rates
+from openhands_tiered_router.policy.economics.costs import rates, warm_tokens
 from openhands_tiered_router.policy.economics.dynamics import default_dynamics
 from openhands_tiered_router.policy.economics.lifetime import HOUR, sells_hour
 from openhands_tiered_router.policy.engine import Draft
