@@ -45,15 +45,36 @@ TYPE_LIMIT: Final = 400
 
 _FILE: Final = -1
 _UNSAFE: Final = re.compile(r"[\s:#]+")
-_KINDS: Final = {
-    "d.f": NodeKind.FUNCTION,
-    "d.c": NodeKind.CLASS,
-    "d.m": NodeKind.MODULE,
+_HANDLERS: Final = {
+    "d.m": "_module",
+    "d.c": "_class",
+    "d.f": "_function",
+    "n": "_name",
+    "doc": "_docstring",
+    "rt": "_return_type",
+    "re": "_returned",
+    "i": "_import",
+    "x": "_base",
+    "t": "_type",
+    "u": "_unknown",
+    "v": "_variable",
+    "vp": "_pattern",
+    "vt": "_variable_type",
+    "ve": "_variable_value",
+    "vi": "_iterated",
+    "vc": "_unpacked",
+    "wt": "_type_first",
+    "we": "_value_first",
+    "wc": "_context",
+    "wv": "_variable_last",
+    "bd": "_bindings",
+    "c": "_call",
+    "cm": "_macro",
+    "q": "_anonymous",
+    "nb": "_no_decision",
+    "b": "_decision",
 }
-_CAPTURES: Final = (
-    "d.m d.c d.f n doc rt re i x t u v vp vt ve vi vc wt we wc wv bd c cm q nb b"
-)
-_ORDER: Final = tuple(_CAPTURES.split())
+"""What reads each capture, in the order of captures that begin and end together."""
 _ANONYMOUS: Final = frozenset({"arrow_function", "function_expression", "func_literal"})
 _HEAD: Final = re.compile(r"[a-z_]\w*")
 _PLACED: Final = re.compile(r"(\w+)@(\d+)")
@@ -143,11 +164,12 @@ class _Sweep:
     def run(self, found: "dict[str, list[Node]]") -> None:
         """Read all captures, in the order of their positions in the file."""
         events: list[tuple[int, int, int, Node]] = []
-        for rank, name in enumerate(_ORDER):
+        for rank, name in enumerate(_HANDLERS):
             nodes = found.get(name, ())
             events += [(n.start_byte, -n.end_byte, rank, n) for n in nodes]
         events.sort(key=_by_position)
-        handlers = self._handlers()
+        handlers: list[Callable[[int, int, int, Node], None]]
+        handlers = [getattr(self, name) for name in _HANDLERS.values()]
         stack = self.stack
         last_start = last_end = last_rank = 0
         for start, end, rank, node in events:
@@ -157,38 +179,6 @@ class _Sweep:
             while stack[-1][0] <= start:
                 stack.pop()
             handlers[rank](stack[-1][1], start, -end, node)
-
-    def _handlers(self) -> "list[Callable[[int, int, int, Node], None]]":
-        table = {
-            "d.m": self._module,
-            "d.c": self._class,
-            "d.f": self._function,
-            "n": self._name,
-            "doc": self._docstring,
-            "rt": self._return_type,
-            "re": self._returned,
-            "i": self._import,
-            "x": self._base,
-            "t": self._type,
-            "u": self._unknown,
-            "v": self._variable,
-            "vp": self._pattern,
-            "vt": self._variable_type,
-            "ve": self._variable_value,
-            "vi": self._iterated,
-            "vc": self._unpacked,
-            "wt": self._type_first,
-            "we": self._value_first,
-            "wc": self._context,
-            "wv": self._variable_last,
-            "bd": self._bindings,
-            "c": self._call,
-            "cm": self._macro,
-            "q": self._anonymous,
-            "nb": self._no_decision,
-            "b": self._decision,
-        }
-        return [table[name] for name in _ORDER]
 
     def _text(self, start: int, end: int) -> str:
         return self.source[start:end].decode("utf-8", "replace")

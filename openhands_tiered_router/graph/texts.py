@@ -15,6 +15,8 @@ NATIVE: Final = "std:"
 """Before the name of a type that is Rust's own: ``std:u8``, ``std:*`` of a pointer."""
 ITEMS: Final = "("
 """Before the items of a tuple of Rust, which are nodes or empty, parted by ``;``."""
+JOINT: Final = "\t"
+"""Between the traits that bind one type parameter of Rust, which has all members."""
 _TUPLE: Final = re.compile(r"(?:^|<)\((.*)\)", re.DOTALL)
 
 

@@ -23,7 +23,7 @@ BODY = re.compile(r"DefId\(\d+:\d+ ~ (\S+)\):$")
 CALLEE = re.compile(r"^ {20}DefId\(\d+:\d+ ~ (\S+)\),")
 SPAN = re.compile(r"(?:fn_)?span: (\S+?):(\d+):(\d+): (\d+):(\d+) \(#0\)")
 RECEIVER = re.compile(
-    r"^ {24}(?:&'\{erased\} (?:mut )?)?((?:\w+::)*\w+(?![\w/])|\[\w+\])"
+    r"^ {24}(?:&'\{erased\} (?:mut )?)?((?:\w+::)*\w+(?![\w/])|\[\w+(?:/#\d+)?\])"
 )
 IMPL = re.compile(
     r"\bimpl\b(?:\s*<.*?>)?\s+(?:(.*?)\s+for\s+)?(.*?)\s*(?:where\b|\{|$)"
@@ -87,7 +87,8 @@ class Crates:
             if callee and not call.callee:
                 call.callee = callee[1]
                 first = RECEIVER.match("".join(text[number + 2 : number + 3]))
-                call.receiver = first[1] if first else ""
+                # `T/#0` is the type parameter T
+                call.receiver = re.sub(r"/#\d+", "", first[1]) if first else ""
             if line.startswith(" " * 16 + "fun: e"):
                 call.fun = int(line.strip(" ,fun:e\n"))
             call.written |= "from_hir_call: true" in line

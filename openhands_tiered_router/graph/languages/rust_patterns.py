@@ -55,7 +55,8 @@ class _Given(NamedTuple):
 _NOTHING: Final = _Given(UNKNOWN)
 _ARGUMENTS: Final = re.compile(r"<(.*)>", re.DOTALL)
 _TUPLE: Final = re.compile(r"\((.*)\)", re.DOTALL)
-_HOLDERS: Final = frozenset({"Some", "Ok"})
+_HOLDERS: Final = frozenset({"Some", "Ok", "Ready"})
+_POINTING: Final = frozenset({"Cow::Owned", "Cow::Borrowed", "Owned", "Borrowed"})
 _MAKERS: Final = re.compile(
     r"(?:(?:Box|Rc|Arc|Cell|RefCell|Mutex|RwLock|ManuallyDrop|Pin|Wrapping)::new"
     r"|Box::pin|(?:Rc|Arc)::clone|ManuallyDrop::into_inner|Cow::(?:Owned|Borrowed)"
@@ -68,7 +69,7 @@ _GIVING: Final = (
     " map_while inspect retain retain_mut partition max_by_key min_by_key sort_by_key"
     " sort_unstable_by_key sort_by sort_unstable_by max_by min_by binary_search_by"
     " binary_search_by_key partition_point dedup_by_key try_for_each then_with"
-    " get_or_insert_with update with"
+    " get_or_insert_with update with dedup_by reduce chunk_by is_sorted_by"
 )
 _ELEMENT: Final = frozenset(_GIVING.split())
 """Methods that call a closure with what their receiver holds."""
@@ -80,15 +81,8 @@ _WRAPPING: Final = frozenset(
 _LEAVING: Final = frozenset(
     {"return_expression", "break_expression", "continue_expression"}
 )
-_INNERMOST: Final = frozenset(
-    {
-        "block",
-        "unsafe_block",
-        "else_clause",
-        "reference_expression",
-        "parenthesized_expression",
-    }
-)
+_BLOCKS: Final = ("block", "unsafe_block", "else_clause")
+_INNERMOST: Final = (*_BLOCKS, "reference_expression", "parenthesized_expression")
 """Expressions whose last part is what they give."""
 DEPTH: Final = 8
 """Nested patterns or branches that are looked into."""
@@ -213,8 +207,7 @@ class _Reader:
     def _struct_item(self, node: "Node") -> Iterator[Bound]:
         yield from self._fields(node.child_by_field_name("body"), "")
 
-    def _union_item(self, node: "Node") -> Iterator[Bound]:
-        yield from self._fields(node.child_by_field_name("body"), "")
+    _union_item = _struct_item
 
     def _enum_variant(self, node: "Node") -> Iterator[Bound]:
         name = self.text(node.child_by_field_name("name"))
@@ -240,7 +233,8 @@ class _Reader:
         yield from self._bounds(node, "name")
 
     def _where_predicate(self, node: "Node") -> Iterator[Bound]:
-        if self._is_parameter(node, self.text(node.child_by_field_name("left"))):
+        left = self.text(node.child_by_field_name("left"))
+        if self._is_parameter(node, left) or "::" in left:
             yield from self._bounds(node, "left")
 
     def _is_parameter(self, node: "Node", name: str) -> bool:
@@ -257,12 +251,18 @@ class _Reader:
     def _bounds(self, node: "Node", field: str) -> Iterator[Bound]:
         bounds = node.child_by_field_name("bounds")
         name = node.child_by_field_name(field)
-        if bounds is None or name is None or name.type != "type_identifier":
+        if bounds is None or name is None:
             return
-        kinds = [self.text(b) for b in bounds.named_children if "type" in b.type]
-        if kinds:
-            text = " + ".join(kinds)
-            yield Bound(f"<{self.text(name)}>", text, False, 0, FOR_GOOD)
+        listed = (
+            b.child_by_field_name("type") if b.type.startswith("higher_ranked") else b
+            for b in bounds.named_children  # for<'a> A<'a>
+        )
+        kinds = [self.text(b) for b in listed if b and "type" in b.type]
+        word = self.text(name)
+        if "::" in word:  # of `<T as A>::Item`, the last name says what is bound
+            word = f"::{word.rpartition('::')[2]}"
+        if kinds and word.removeprefix("::").isidentifier():
+            yield Bound(f"<{word}>", " + ".join(kinds), False, 0, FOR_GOOD)
 
     # -- patterns
 
@@ -308,8 +308,10 @@ class _Reader:
         named = node.child_by_field_name("type")
         kind = self.text(named)
         for index, child in enumerate(_parts(node)[1:]):
-            if kind in _HOLDERS:
+            if kind.rpartition("::")[2] in _HOLDERS:
                 found = given.items[0] if given.items else given.inner()
+            elif kind in _POINTING:
+                found = given
             elif kind == "Err":
                 found = _NOTHING
             else:

@@ -21,8 +21,13 @@ from openhands_tiered_router.graph.model import (
     NodeKind,
     Variable,
 )
+from openhands_tiered_router.graph.resolve.bounds import (
+    Locals,
+    bounded,
+    bounds_of,
+    returned,
+)
 from openhands_tiered_router.graph.resolve.overloads import Twin
-from openhands_tiered_router.graph.texts import type_arguments
 
 
 _SELF: Final = frozenset({"self", "this", "Self", "@", "super", "super()"})
@@ -41,11 +46,9 @@ IMPLS: Final = ("impl", "unsafe impl")
 ELSEWHERE: Final = "+"
 """Behind the name of a Rust type from another file that has an ``impl`` block here."""
 
-type Locals = dict[tuple[int, str], Variable]
-"""(scope, name) to the first binding of a variable in that scope."""
-
+RESULT: Final = re.compile(r"\b(?:Fn(?:Mut|Once)?|fn)\b.*->\s*(.+)", re.DOTALL)
+"""The type of a closure or function of Rust, and what that gives."""
 _CLOSURE: Final = re.compile(r"\bFn(?:Mut|Once)?\(((?:[^()]|\([^()]*\))*)\)")
-_WORD: Final = re.compile(r"(?<![\w:'.])[A-Z]\w*")
 _SIMPLE: Final = re.compile(r"[A-Za-z_$][\w$.]*\Z")
 
 
@@ -127,7 +130,7 @@ def _definitions(facts: FileFacts, local: Locals) -> Iterator[tuple[str, Symbol]
     """
     twins = _twins(facts)
     bases = base_texts(facts)
-    bounds = _bounds(facts, local)
+    bounds = bounds_of(facts, local)
     results: dict[str, str] = {}
     types: set[str] = set()
     hidden: list[bool] = []
@@ -143,7 +146,7 @@ def _definitions(facts: FileFacts, local: Locals) -> Iterator[tuple[str, Symbol]
         if definition.kind == NodeKind.FUNCTION:
             result = results.get(key) or returns(facts, index, local)
             if bounds and result:
-                result = _returned(result, key, bounds)
+                result = returned(result, key, bounds)
             results[key] = result
             alike = twins.get(key, ())
             yield key, Symbol("f", name, result, hidden=inner, twins=alike)
@@ -168,9 +171,9 @@ def _closures(facts: FileFacts, local: Locals) -> Iterator[tuple[str, Symbol]]:
         generic = local.get((scope, f"<{kind}>"))
         match = _CLOSURE.search(generic.type if generic else variable.type)
         if match:
-            bounds = _bounds(facts, local) if bounds is None else bounds
+            bounds = bounds_of(facts, local) if bounds is None else bounds
             function = facts.definitions[scope].qualname.partition("#")[0]
-            text = _bounded(match[1], function, bounds)
+            text = bounded(match[1], function, bounds)
             yield function + TAKEN, Symbol("v", text)
 
 
@@ -239,7 +242,7 @@ def base_texts(facts: FileFacts) -> dict[str, tuple[str, ...]]:
 
 def _variables(facts: FileFacts, local: Locals) -> Iterator[tuple[str, Symbol]]:
     """Yield module variables, class attributes and what ``self.x`` is set to."""
-    bounds = _bounds(facts, local)
+    bounds = bounds_of(facts, local)
     for variable in facts.variables:
         if variable.type == UNKNOWN or variable.name.startswith("<"):
             continue
@@ -249,64 +252,11 @@ def _variables(facts: FileFacts, local: Locals) -> Iterator[tuple[str, Symbol]]:
         name = variable.name.rpartition(".")[2]
         known = globalise(facts, variable.scope, variable, local)
         if bounds and known is not None and not known.is_value:
-            text = _bounded(known.type, f"{owner}.{name}", bounds)
+            text = bounded(known.type, f"{owner}.{name}", bounds)
             known = Variable(known.scope, known.name, text, False)
         if known is not None:
             key = f"{owner}.{name}" if owner else name
             yield key, Symbol("v", known.type, is_value=known.is_value)
-
-
-def _bounds(facts: FileFacts, local: Locals) -> dict[tuple[str, str], str]:
-    """Return the traits that bind type parameters, by type and parameter.
-
-    Rust often binds them in the ``impl`` blocks only, under the same name.
-    """
-    found: dict[tuple[str, str], str] = {}
-    if facts.language not in ("java", "rust"):
-        return found
-    bounds = [v for v in local.values() if v.scope >= 0 and v.name.startswith("<")]
-    if not bounds:
-        return found
-    declared = {
-        definition.name: _parameters(definition.signature, definition.name)
-        for definition in facts.definitions
-        if definition.kind == NodeKind.CLASS and "<" in definition.signature
-    }
-    for variable in reversed(bounds):
-        owner, name = facts.definitions[variable.scope], variable.name[1:-1]
-        key = owner.qualname.partition("#")[0]
-        found[key, name] = variable.type
-        if owner.kind == NodeKind.MODULE and owner.name in declared:
-            given = _parameters(owner.signature.partition(" where ")[0], owner.name)
-            for own, called in zip(declared[owner.name], given, strict=False):
-                if called == name:
-                    found[key, own] = variable.type
-    return found
-
-
-def _parameters(header: str, name: str) -> list[str]:
-    """Return the type parameters behind the last mention of a type in a header."""
-    rest = header.rpartition(name)[2]
-    return [re.split(r"[ :=]", part)[0] for part in type_arguments(rest)]
-
-
-def _bounded(text: str, name: str, bounds: dict[tuple[str, str], str]) -> str:
-    """Write the traits of type parameters into the type of a field or a function."""
-    owner = name.rpartition(".")[0]
-
-    def trait(word: re.Match[str]) -> str:
-        return bounds.get((name, word[0])) or bounds.get((owner, word[0])) or word[0]
-
-    return _WORD.sub(trait, text)
-
-
-def _returned(result: str, name: str, bounds: dict[tuple[str, str], str]) -> str:
-    """Write bounds into a result; ``B`` of ``class A<B extends A<B>>`` is ``Self``."""
-    owner = name.rpartition(".")[0]
-    own = owner.rpartition(".")[2]
-    if own and bounds.get((owner, result), "").partition("<")[0] == own:
-        return "Self"
-    return _bounded(result, name, bounds)
 
 
 def _owner(facts: FileFacts, variable: Variable) -> str | None:

@@ -10,7 +10,7 @@ from openhands_tiered_router.graph.resolve.interface import Symbol
 from openhands_tiered_router.graph.resolve.overloads import applicable, chosen
 from openhands_tiered_router.graph.resolve.rust import RustNames
 from openhands_tiered_router.graph.resolve.tabled import tabled
-from openhands_tiered_router.graph.texts import ITEMS, NATIVE, TOKEN, WRAPPED
+from openhands_tiered_router.graph.texts import ITEMS, JOINT, NATIVE, TOKEN, WRAPPED
 
 
 class Members(RustNames):
@@ -22,7 +22,7 @@ class Members(RustNames):
 
     def is_type(self, node: str) -> bool:
         """Whether a node has members of its own: a class or a namespace."""
-        path, _, qualname = node.partition("::")
+        path, _, qualname = node.partition(JOINT)[0].partition("::")
         symbol = self.read(path, qualname.partition("#")[0]) if qualname else None
         return symbol is not None and symbol.kind in "cm"
 
@@ -64,7 +64,7 @@ class Members(RustNames):
         """
         deep = self._is_jvm(path_of(node))
         found: dict[str, None] = {}
-        waiting = [node]
+        waiting = node.split(JOINT)
         while waiting:
             owner = waiting.pop(0)
             if owner not in found:

@@ -214,6 +214,9 @@ class Names(Members):
         found = found or self.member(node, name)
         if found is None and not (last and (callee or "()" in part)):
             found = self.attribute(node, name)
+        variant = name[:1].isupper() and "$" not in name and not (last and callee)
+        if found is None and variant and language.name == "rust":
+            return node  # a variant is an object of its enum
         if found is None and "()" in part and not callee:
             enum = name in _ENUM and language.family == "jvm"
             found = node if enum or name in language.transparent else None
@@ -283,7 +286,7 @@ class Names(Members):
     def element(self, node: str) -> str | None:
         """Return what an object holds; a type stands for its container too."""
         if node.startswith(WRAPPED):
-            return node[len(WRAPPED) :]
+            return node[len(WRAPPED) :] or None
         if node.startswith(ITEMS):
             return None
         if "::" not in node or not self.is_type(node):
@@ -306,10 +309,11 @@ class Names(Members):
             path, symbol = found
             if symbol.kind == "v":
                 inside = owner.partition("::")[2].partition("#")[0]
+                text = SELF.sub(inside.replace(".", "::"), symbol.text)
                 known = (
                     self.typed(path, symbol)
                     if symbol.is_value
-                    else self._seen_from(path, inside, symbol.text)
+                    else self._seen_from(path, inside, text)
                 )
                 if known:
                     return known

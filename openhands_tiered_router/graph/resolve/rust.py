@@ -12,6 +12,7 @@ from openhands_tiered_router.graph.resolve.interface import ELSEWHERE, IMPL, Sym
 from openhands_tiered_router.graph.resolve.tabled import tabled
 from openhands_tiered_router.graph.texts import (
     ITEMS,
+    JOINT,
     NATIVE,
     TOKEN,
     WRAPPED,
@@ -54,6 +55,10 @@ _GIVEN: Final = {
     **dict.fromkeys(("chars", "char_indices"), f"{WRAPPED}{NATIVE}char"),
 }
 """What methods of Rust's own types give, where a type of the workspace has none."""
+_SPLITTING: Final = frozenset(
+    f"split_{end}{mut}" for end in ("first", "last", "at") for mut in ("", "_mut")
+)
+"""Methods of slices that give a pair."""
 _APART: Final = (WRAPPED, NATIVE, ITEMS)
 _SUBSCRIPT: Final = re.compile(r"(\[(\d*)\]|\{\})")
 _STANDARD: Final = "Vec VecDeque HashMap HashSet BTreeMap BTreeSet String Iterator"
@@ -85,10 +90,12 @@ class RustNames(Bindings):
         text = text[borrowed.end() :] if borrowed else text
         parts = split_types(text, "+") if " + " in text else []
         if len(parts) > 1:
-            found = (self.type_of(path, part) for part in parts)
-            return next((node for node in found if node), None)
+            found = [self.type_of(path, part) for part in parts]
+            apart = [n for n in found if n and not n.startswith(_APART)]
+            return JOINT.join(dict.fromkeys(apart)) or next(filter(None, found), None)
         if text.startswith("["):
-            return wrapped(self.type_of(path, text[1:].partition(";")[0].rstrip("]")))
+            held = text[1:].partition(";")[0].rstrip("]")
+            return wrapped(self.type_of(path, held)) or WRAPPED
         if text.startswith("("):
             return self.tuple_of(path, text)
         token = TOKEN.match(text)
@@ -107,7 +114,10 @@ class RustNames(Bindings):
             return None
         held = arguments[parts[-1].endswith("Map") and len(arguments) > 1]
         inner = self.type_of(path, held.rpartition("= ")[2])
-        return inner if parts[-1] in _POINTERS else wrapped(inner)
+        if parts[-1] in _POINTERS:
+            return inner
+        # of what the standard library has, even without knowing what it holds
+        return wrapped(inner) or (WRAPPED if parts[-1] in _FOREIGN else None)
 
     def counted(self, node: str) -> str | None:
         """Return an iterator with the numbers of what it gives."""
@@ -164,8 +174,11 @@ class RustNames(Bindings):
         """Return what a method of a holder gives: what it holds, or a holder."""
         inner = node[len(WRAPPED) :]
         language = language_named("rust")
-        if name in language.opening:
-            return inner
+        if name in language.opening or name.isdigit():
+            return inner or None
+        if name in _SPLITTING:
+            first = node if name.startswith("split_at") else inner
+            return f"{WRAPPED}{ITEMS}{first};{node}"
         return node if name in language.transparent else _GIVEN.get(name)
 
     def native(self, node: str, part: str) -> str | None:

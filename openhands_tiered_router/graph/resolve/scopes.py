@@ -1,147 +1,20 @@
 """What names mean inside of one file's functions: parameters, variables, imports."""
 
 import re
-from functools import cached_property
-from typing import Final
 
 from openhands_tiered_router.graph.expressions import PATH, UNKNOWN
-from openhands_tiered_router.graph.languages import Language, language_named
 from openhands_tiered_router.graph.model import (
-    DEFINES_MACRO,
-    MACRO,
-    FileFacts,
-    Import,
-    NodeKind,
     Variable,
 )
 from openhands_tiered_router.graph.resolve.interface import (
-    EXTENSION,
-    IMPLS,
-    Locals,
     enclosing_type,
-    local_variables,
-    own_names,
 )
-from openhands_tiered_router.graph.resolve.names import TOKENS, Names
-from openhands_tiered_router.graph.resolve.rust import NATIVES
-from openhands_tiered_router.graph.texts import NATIVE, TOKEN, WRAPPED, bare
+from openhands_tiered_router.graph.resolve.rust_local import RustLocal
+from openhands_tiered_router.graph.texts import bare
 
 
-_FOREIGN: Final = (NATIVE, WRAPPED)
-_HOLDING: Final = ("[", "Vec", "Option", "Result", "Box", "Iterator")
-_POINTER: Final = re.compile(r"\bfor (?:\w+::)*((?:Box|Rc|Arc|Pin)<.*>)")
-_WORD: Final = re.compile(r"(?<![\w:'])[A-Z]\w*")
-
-
-def _fits(node: str, kind: str) -> bool:
-    """Whether a type from elsewhere may be that of an ``impl`` block of Rust.
-
-    Args:
-        node: The type, as `Names` writes it.
-        kind: The name of the block: ``u8``, ``[u8]``, ``*const_T``, ``T`` for any.
-    """
-    if len(kind) == 1:
-        return True
-    if node.startswith(WRAPPED):
-        return kind.startswith(_HOLDING)
-    name = node.removeprefix(NATIVE)
-    return (
-        kind == name or (name == "str" and kind == "String") or kind[0] == name == "*"
-    )
-
-
-class Scopes:
-    """A file's scopes, innermost first; outside of them `Names` takes over."""
-
-    def __init__(self, names: Names, facts: FileFacts) -> None:
-        self.names = names
-        self.facts = facts
-        self.path = facts.path
-        self.language: Language = language_named(facts.language)
-        self.own_names = own_names(facts.language)
-        self.receiver: str | None = None
-        """What the last chain's callee was looked for in."""
-        self.ids = [facts.node_id(index) for index in range(len(facts.definitions))]
-        self.parents = [definition.parent for definition in facts.definitions]
-        self.variables: Locals = local_variables(facts)
-        self.generic = self.language.name in ("java", "rust") and any(
-            name.startswith("<") for _, name in self.variables
-        )
-        """Whether any type parameter has a bound."""
-        self.inner: dict[tuple[int, str], int] = {}
-        self.imports: dict[tuple[int, str], Import] = {}
-        for entry in facts.imports:
-            if entry.scope >= 0 and entry.alias:
-                self.imports.setdefault((entry.scope, entry.alias), entry)
-        for index, definition in enumerate(facts.definitions):
-            if definition.parent >= 0:
-                mark = MACRO if definition.returns == DEFINES_MACRO else ""
-                key = definition.parent, definition.name + mark
-                known = key in self.inner or key in self.imports
-                block = known and definition.signature.startswith(IMPLS)
-                if not block and not self._is_constructor(index):
-                    self.inner[key] = index
-
-    def _is_constructor(self, index: int) -> bool:
-        """Whether a function is called as the class that it is in, and means that."""
-        definition = self.facts.definitions[index]
-        around = self.facts.definitions[definition.parent]
-        kinds = (definition.kind, around.kind)
-        named = definition.name == around.name
-        return named and kinds == (NodeKind.FUNCTION, NodeKind.CLASS)
-
-    def module(self, entry: Import) -> str:
-        """Return an import's module; ``super`` in an inline module is the file."""
-        nested = self.language.name == "rust" and entry.scope >= 0
-        if not nested or not entry.module.startswith("super"):
-            return entry.module
-        return entry.module[len("super") :].removeprefix("::")
-
-    def types(self, scope: int, text: str) -> list[str]:
-        name = text.strip("\"' *&").partition("<")[0].partition("[")[0]
-        local = self.local(scope, name)
-        if local is not None:
-            return [local]
-        trait = self.bound(scope, name)
-        found = self.names.types_in(self.path, trait or text)
-        own = enclosing_type(self.facts, scope)
-        if not found and own and self.language.family == "jvm":
-            for token in TOKEN.findall(text)[:TOKENS]:
-                nested = self.names.nested(f"{self.path}::{own}", token)
-                found += [nested] if nested else []
-        return found
-
-    def local(self, scope: int, name: str) -> str | None:
-        """Return what a name means inside of a function, as a node."""
-        while scope >= 0:
-            index = self.inner.get((scope, name))
-            if index is not None:
-                return self.ids[index]
-            entry = self.imports.get((scope, name))
-            if entry is not None:
-                return self.imported(entry)
-            scope = self.parents[scope]
-        return None
-
-    def imported(self, entry: Import) -> str | None:
-        found = self.names.imported(self.path, self.module(entry), entry.name)
-        if found is None:
-            return None
-        place, symbol = found
-        if symbol is None:
-            return place
-        if symbol.kind == "v":
-            return self.names.typed(place, symbol)
-        return f"{place}::{symbol.text}"
-
-    def sees(self, at: int, scope: int) -> bool:
-        """Whether the names of scope `at` are in sight from `scope`."""
-        if at == scope or self.language.own_members:
-            return True
-        around = self.facts.definitions[at]
-        if around.kind == NodeKind.MODULE:
-            return not around.signature.startswith(IMPLS)
-        return around.kind != NodeKind.CLASS
+class Scopes(RustLocal):
+    """Evaluates chains of names as seen from a scope."""
 
     def called_variable(self, scope: int, name: str) -> str | None:
         """A variable that is called: another name of a function or a class."""
@@ -154,23 +27,19 @@ class Scopes:
             return self.variable_type(scope, variable)
         return None
 
-    def own_member(self, scope: int, name: str) -> str | None:
-        while scope >= 0:
-            if self.facts.definitions[scope].kind != NodeKind.FUNCTION:
-                found = self.names.member(self.ids[scope], name)
-                if found is not None:
-                    return found
-            scope = self.parents[scope]
-        return None
-
     def chain(self, scope: int, parts: list[str], name: str) -> str | None:
         """Resolve ``a.b().name`` as seen from a scope."""
         owner = self.receiver = self.owner(scope, parts)
         found = self.names.follow(owner, [name], callee=True)
-        if found is None and parts == ["self"] and self.language.name == "rust":
-            # a method of an impl block in another file than its type
-            own = enclosing_type(self.facts, scope)
-            found = self.names.own(f"{self.path}::{own}", name) if own else None
+        if found is None and owner is not None and self.language.name == "rust":
+            if parts == ["self"]:
+                # a method of an impl block in another file than its type
+                own = enclosing_type(self.facts, scope)
+                found = self.names.own(f"{self.path}::{own}", name) if own else None
+            if found is None:
+                self.receiver = self.meant(scope, owner)
+                bound = self.receiver if self.receiver != owner else None
+                found = self.names.follow(bound, [name], callee=True)
         return found
 
     def owner(self, scope: int, parts: list[str]) -> str | None:
@@ -179,11 +48,11 @@ class Scopes:
         if not known:
             owner, rest = self.outside(parts)
         if rest and owner is not None:
-            given = self.names.given(owner, rest)
-            if given is None and owner.rpartition("::")[2] in NATIVES:
-                # `self` in Rust's `impl A for u8`
-                given = self.names.given(NATIVES[owner.rpartition("::")[2]], rest)
-            owner = given
+            if self.language.name == "rust":
+                other = self.meant(scope, owner)
+                if other and self.names.member(owner, bare(rest[0])) is None:
+                    owner = other
+            owner = self.names.given(owner, rest)
         return owner
 
     def outside(self, parts: list[str]) -> tuple[str | None, list[str]]:
@@ -204,6 +73,9 @@ class Scopes:
         first = bare(parts[0])
         called = self.language.name in ("java", "rust") and f"{first}()" in parts[0]
         is_path = called or parts[0].startswith(PATH)
+        text = self.closure_result(scope, first) if called else ""
+        if text:
+            return self.declared(scope, text), parts[1:], True
         if first == "super" and self.language.name == "rust":
             return self.above(scope), parts[1:], True
         if first in self.own_names:
@@ -260,60 +132,6 @@ class Scopes:
             return self.imported(entry), True
         return None, False
 
-    def above(self, scope: int) -> str | None:
-        """Return what ``super::`` of Rust means: of an inline module, the file."""
-        while scope >= 0:
-            header = self.facts.definitions[scope].signature
-            if header.startswith(("mod ", "pub mod ", "pub(crate) mod ")):
-                return self.path
-            scope = self.parents[scope]
-        return self.names.find_module(self.path, "super")
-
-    def enclosing(self, scope: int, word: str) -> str | None:
-        owner = enclosing_type(self.facts, scope)
-        if owner is None:
-            return None
-        trait = self.bound(scope, owner) if self.generic else ""
-        if trait:  # impl<T: Trait> Other for &T
-            return self.declared(scope, trait)
-        pointed = self.pointed(scope) if word == "self" else None
-        if pointed is not None:
-            return pointed
-        node = self.names.implemented(self.path, owner)
-        if word != "super":
-            return node
-        bases = self.names.bases(node)
-        return bases[0] if bases else None
-
-    def given_field(self, scope: int, name: str) -> str | None:
-        """Return the trait that a field's type is bound by in this ``impl`` block."""
-        owner = enclosing_type(self.facts, scope) if self.generic else None
-        struct = self.types_here.get(owner) if owner else None
-        field = self.variables.get((struct, name)) if struct is not None else None
-        trait = self.bound(scope, field.type.lstrip("& ")) if field else ""
-        return self.declared(scope, trait) if trait else None
-
-    @cached_property
-    def types_here(self) -> dict[str, int]:
-        """The classes that the file defines, by qualified name."""
-        return {
-            definition.qualname: index
-            for index, definition in enumerate(self.facts.definitions)
-            if definition.kind == NodeKind.CLASS
-        }
-
-    def pointed(self, scope: int) -> str | None:
-        """Return what ``self`` points to in Rust's ``impl A for Box<B>``."""
-        if self.language.name != "rust":
-            return None
-        while scope >= 0:
-            header = self.facts.definitions[scope].signature
-            match = _POINTER.search(header) if header.startswith(IMPLS) else None
-            if match:
-                return self.declared(scope, match[1])
-            scope = self.parents[scope]
-        return None
-
     def variable_type(
         self, scope: int, variable: Variable, depth: int = 5
     ) -> str | None:
@@ -327,62 +145,6 @@ class Scopes:
             if found is not None:
                 return found
         return None
-
-    def extension(self, name: str) -> str | None:
-        """Return a method that a trait in sight may add to a type from elsewhere.
-
-        A Rust trait's methods can be called only where the trait is in sight. It is
-        the trait's declaration, or the definition for the only such type.
-        """
-        if self.receiver is not None and not self.receiver.startswith(_FOREIGN):
-            return None
-        found: set[str] = set()
-        for trait in self.traits:
-            path, _, qualname = trait.partition("::")
-            given = self.names.read(path, qualname + EXTENSION)
-            declared = self.names.own(trait, name)
-            if given is None or declared is None:
-                continue
-            kinds = given.bases
-            if self.receiver is not None:
-                kinds = tuple(kind for kind in kinds if _fits(self.receiver, kind))
-                if not kinds:
-                    continue
-            kind = kinds[0] if len(kinds) == 1 else ""
-            own = self.names.own(f"{path}::{kind}", name) if kind else None
-            found.add(own or declared)
-        return found.pop() if len(found) == 1 else None
-
-    @cached_property
-    def traits(self) -> tuple[str, ...]:
-        """The workspace's traits that a Rust file imports or defines."""
-        if self.language.name != "rust":
-            return ()
-        found = [self.imported(entry) for entry in self.facts.imports]
-        found += [self.ids[n] for n, p in enumerate(self.parents) if p < 0]
-        return tuple(node for node in found if node and self.names.is_trait(node))
-
-    def declared(self, scope: int, text: str) -> str | None:
-        """Return what a declared type gives members of."""
-        if self.language.name != "rust":
-            types = self.types(scope, text)
-            return types[0] if types else None
-        own = self.enclosing(scope, "Self") if "Self" in text else None
-        if own is not None:
-            text = re.sub(r"\bSelf\b", own.partition("::")[2].replace(".", "::"), text)
-        text = _WORD.sub(lambda word: self.bound(scope, word[0]) or word[0], text)
-        name = _WORD.search(text)
-        local = self.local(scope, name[0]) if name and name.end() == len(text) else None
-        return local or self.names.type_of(self.path, text)
-
-    def bound(self, scope: int, name: str) -> str:
-        """Return the trait that a type parameter is bound by, or ""."""
-        while self.generic and scope >= 0:
-            variable = self.variables.get((scope, f"<{name}>"))
-            if variable is not None:
-                return variable.type
-            scope = self.parents[scope]
-        return ""
 
     def value(
         self, scope: int, variable: Variable, parts: list[str], depth: int
@@ -407,21 +169,6 @@ class Scopes:
         if not known:
             return self.names.value_of(self.path, ".".join(parts))
         return self.member_value(owner, [parts[0], *rest]) if rest else owner
-
-    def variant(self, scope: int, name: str, field: str) -> str | None:
-        """Return a field of an enum's variant that Rust imports: ``use Enum::*``."""
-        if self.language.name != "rust":
-            return None
-        for entry in self.facts.imports:
-            in_sight = entry.scope < 0 or entry.scope == scope
-            if in_sight and (entry.name == "*" or entry.alias == name):
-                variant = name if entry.name == "*" else entry.name
-                owner = self.names.walk(self.path, self.module(entry).split("::"))
-                if owner and self.names.is_type(owner):
-                    found = self.names.attribute(owner, f"{variant}${field}")
-                    if found is not None:
-                        return found
-        return None
 
     def member_value(self, owner: str | None, parts: list[str]) -> str | None:
         if owner is None or len(parts) == 1:

@@ -300,3 +300,53 @@ def test_a_method_declares_what_a_closure_is_called_with(calls):
     )
     found = {name.removeprefix("lib.rs::") for name in calls(text)}
     assert found == {"C.map", "C.me", "A.done"}
+
+
+EXTENSIONS = """
+pub trait Size { type Item; fn size(&self) -> usize; fn each(&self) -> Self::Item; }
+pub trait Turn { fn turn(&self); }
+pub trait Ext { fn ext(&self); fn count_ones(&self); }
+macro_rules! made { ($($t:ty)*) => { $(impl Ext for $t { fn ext(&self) {} })* } }
+made!(u8 u16);
+pub trait Find { fn find(&self); fn seek(&self); }
+impl Find for [u8] { fn find(&self) {} fn seek(&self) {} }
+pub trait Tried { fn tried(self); }
+impl<T, E> Tried for Result<T, E> { fn tried(self) {} }
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "callees"),
+    [
+        # all of the traits that bind a parameter, wherever they are written
+        ("fn f<T: Size>(t: T) where T: Turn { t.size(); t.turn(); }",
+         {"r.rs::Size.size", "r.rs::Turn.turn"}),
+        ("fn f<T>(t: T) where T: for<'a> Turn { t.turn(); }", {"r.rs::Turn.turn"}),
+        ("fn f<T: Size>(t: T) where <T as Size>::Item: Turn { t.each().turn(); }",
+         {"r.rs::Size.each", "r.rs::Turn.turn"}),
+        # a field of a type that the impl block calls otherwise
+        ("struct W<X> { x: X } impl<T: Turn> W<T> { fn f(&self) { self.x.turn(); } }",
+         {"r.rs::Turn.turn"}),
+        # a trait that a macro implements, after the type's own methods
+        ("fn f(n: u8) { n.ext(); }", {"r.rs::Ext.ext"}),
+        ("fn f(n: u8) { n.count_ones(); }", set()),
+        ("impl Turn for u8 { fn turn(&self) {} fn f(&self) { self.ext(); } }",
+         {"r.rs::Ext.ext"}),
+        # slices have no such method, iterators do
+        ("fn f(s: &[u8]) { s.seek(); s.iter().find(); }", {"r.rs::[u8].seek"}),
+        ("fn g() -> Result<(), Box<str>> { Ok(()) } fn f() { g().tried(); }",
+         {"lib.rs::g", "r.rs::Result.tried"}),
+        ("fn f(g: impl Fn(u8) -> A) { g(1).done(); }", {"A.done"}),
+        ("fn f<G: FnMut() -> A>(mut g: G) { let a = g(); a.done(); }", {"A.done"}),
+        ("fn f(c: Cow<A>) { if let Cow::Owned(a) = c { a.done(); } }", {"A.done"}),
+        ("enum K { One(u8), Two } impl K { fn go(&self) {} } fn f() {"
+         " let k = K::One(1); k.go(); }", {"lib.rs::K.go"}),
+        ("struct N; impl N { const ZERO: Self = N; fn go(&self) {} } fn f() {"
+         " let n = N::ZERO; n.go(); }", {"lib.rs::N.go"}),
+        ("fn f(all: Vec<A>) { let (a, rest) = all.split_first().unwrap();"
+         " a.done(); rest[0].done(); }", {"A.done"}),
+    ],
+)  # fmt: skip
+def test_bounds_and_traits_in_sight(calls, text, callees):
+    used = "use crate::r::{Ext, Find, Size, Tried, Turn};"
+    assert calls(f"{used}\n{text}", r=EXTENSIONS) == callees
