@@ -36,7 +36,7 @@ from openhands_tiered_router.gateway.keep_alive import (
     prompt_of,
     send_by_proxy,
 )
-from openhands_tiered_router.gateway.pending import Pending
+from openhands_tiered_router.gateway.pending import Pending, begun, in_thread
 from openhands_tiered_router.gateway.routing import GatewayRouter, Route
 from openhands_tiered_router.gateway.settings import (
     ANY_MODEL,
@@ -44,8 +44,7 @@ from openhands_tiered_router.gateway.settings import (
     SERVED,
     WORKSPACES,
 )
-from openhands_tiered_router.gateway.unbroken import begun, in_thread
-from openhands_tiered_router.guards.budget.errors import MaxBudgetReached
+from openhands_tiered_router.guards.budget.guard import MaxBudgetReached
 from openhands_tiered_router.policy.outcome import Usage
 from openhands_tiered_router.policy.request import Purpose
 
@@ -218,8 +217,7 @@ class Gateway(CustomLogger):
             await in_thread(self._router.gave_up, route, left=left)
 
     async def _read(self) -> GatewayRouter:
-        from openhands_tiered_router.gateway.deployments import replace_models
-        from openhands_tiered_router.gateway.opening import open_router
+        from openhands_tiered_router.gateway.opening import open_router, replace_models
 
         loop = asyncio.get_running_loop()
         self._router = await asyncio.to_thread(
@@ -263,7 +261,7 @@ def _check_other(model: Any) -> None:
     Raises:
         HTTPException: 400.
     """
-    from openhands_tiered_router.gateway.deployments import is_ours
+    from openhands_tiered_router.gateway.opening import is_ours
 
     if os.environ.get(SERVED) or is_ours(model):
         raise _refusal(

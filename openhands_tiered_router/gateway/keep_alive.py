@@ -16,10 +16,9 @@ from uuid import uuid4
 
 from openhands_tiered_router.calls import clock
 from openhands_tiered_router.gateway.call import MODEL, GatewayCall, Wire
-from openhands_tiered_router.gateway.pending import Pending
+from openhands_tiered_router.gateway.pending import Pending, begun, in_thread
 from openhands_tiered_router.gateway.routing import GatewayRouter, PingRefused
-from openhands_tiered_router.gateway.unbroken import begun, in_thread
-from openhands_tiered_router.guards.budget.errors import MaxBudgetReached
+from openhands_tiered_router.guards.budget.guard import MaxBudgetReached
 from openhands_tiered_router.policy.economics.keep_alive import MOST
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
-from typing import Final
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
 
 from openhands_tiered_router.gateway.routing import Route
 
@@ -50,3 +52,22 @@ class Pending:
         self._displaced.clear()
         self._routes.clear()
         return found
+
+
+_running: Final[set[asyncio.Task[Any]]] = set()
+"""An event loop alone does not keep its tasks alive."""
+
+
+def begun[T](work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+    """Begins it; wait for it with ``asyncio.shield``."""
+    task = asyncio.create_task(work)
+    _running.add(task)
+    task.add_done_callback(_running.discard)
+    return task
+
+
+async def in_thread[**P, T](
+    work: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+) -> T:
+    """``asyncio.to_thread``, which is cancelled while it waits for a thread."""
+    return await asyncio.shield(begun(asyncio.to_thread(work, *args, **kwargs)))

@@ -127,8 +127,7 @@ def serve(
 def _run(binding: Binding) -> None:
     import uvicorn
 
-    from openhands_tiered_router.gateway.headers import BoundedHeaders
-    from openhands_tiered_router.gateway.workers import Workers
+    from openhands_tiered_router.gateway.workers import BoundedHeaders, Workers
 
     options: dict[str, Any] = {
         "http": BoundedHeaders,

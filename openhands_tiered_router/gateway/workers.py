@@ -10,16 +10,18 @@ which take 15 CPU seconds, and workers share the memory of what was imported.
 
 from __future__ import annotations
 
+import asyncio
 import multiprocessing
 import os
 import signal
 import sys
 from collections.abc import Sequence
 from socket import socket
-from typing import Final
+from typing import Any, Final
 
 from uvicorn import _subprocess
 from uvicorn.config import Config
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
 from uvicorn.supervisors import Multiprocess
 
 
@@ -86,3 +88,43 @@ class Workers(Multiprocess):
         for process in self.processes:
             if process.pid is not None and process.exitcode is None:
                 os.kill(process.pid, signal.SIGHUP)
+
+
+HEAD_SECONDS: Final = 20.0
+"""From the connection, or the first byte of a further request, to the last header."""
+
+
+class BoundedHeaders(AutoHTTPProtocol):  # pyright: ignore[reportGeneralTypeIssues, reportUntypedBaseClass]
+    """uvicorn's protocol; closes a connection whose request does not begin in time.
+
+    A client that sends half a line holds a connection otherwise, and a thousand of them
+    all that a process may have. The body has a limit of its own, in ``door``.
+    """
+
+    loop: asyncio.AbstractEventLoop
+    transport: Any
+    cycle: Any
+    _late: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._watch()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop()
+        super().connection_lost(exc)
+
+    def _watch(self) -> None:
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._stop()  # its headers are there
+        elif self._late is None:
+            self._late = self.loop.call_later(HEAD_SECONDS, self.transport.close)
+
+    def _stop(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None

@@ -69,7 +69,7 @@ def exit_code(conversation: LocalConversation) -> int:
 
 
 def _exit_code_of_pause(conversation: LocalConversation) -> int:
-    from openhands_tiered_router.guards.budget.notices import NAME
+    from openhands_tiered_router.guards.budget.guard import NAME
     from openhands_tiered_router.guards.pausing import pause_reasons
 
     guards = {reason.guard for reason in pause_reasons(conversation.state)}
@@ -89,7 +89,7 @@ def exit_code_at(status: str, events: Sequence[Event]) -> int:
     """As ``exit_code``, of a conversation on a server: read off what it says."""
     from openhands.sdk.event.conversation_error import ConversationErrorEvent
 
-    from openhands_tiered_router.guards.budget.notices import NAME
+    from openhands_tiered_router.guards.budget.guard import NAME
     from openhands_tiered_router.guards.pausing import pause_reason_of
 
     if status in _CODES:

@@ -14,9 +14,8 @@ from openhands_tiered_router.guards.budget.guard import RoutedBudgetGuard
 from openhands_tiered_router.guards.confirm.queue import ConfirmationQueue
 from openhands_tiered_router.guards.confirm.settings import Mode
 from openhands_tiered_router.guards.guard import Guard
-from openhands_tiered_router.guards.loops.guard import LoopGuard, Router
-from openhands_tiered_router.guards.loops.learnt import LearntTurns
-from openhands_tiered_router.guards.loops.verdict import Typical
+from openhands_tiered_router.guards.loops.guard import LearntTurns, LoopGuard, Router
+from openhands_tiered_router.guards.loops.state import Typical
 from openhands_tiered_router.policy.request import Purpose
 from openhands_tiered_router.record.telemetry.outcomes import ToolOutcomes
 from openhands_tiered_router.record.telemetry.query import TelemetryFile

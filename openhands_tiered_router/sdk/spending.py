@@ -11,7 +11,7 @@ from functools import cache
 from typing import Final
 
 from openhands_tiered_router.calls.steps import Reply, Step, blocking
-from openhands_tiered_router.guards.budget.errors import MaxBudgetReached
+from openhands_tiered_router.guards.budget.guard import MaxBudgetReached
 from openhands_tiered_router.guards.budget.limits import NANO, Spend, nano
 from openhands_tiered_router.guards.budget.reservation import (
     Account,

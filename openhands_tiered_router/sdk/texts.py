@@ -22,7 +22,7 @@ from openhands.sdk.utils.redact import is_secret_key
 from pydantic import SecretStr
 
 from openhands_tiered_router.calls.fleet import RoutedCall
-from openhands_tiered_router.guards.conversation_lookup import current_conversation
+from openhands_tiered_router.guards.guard import current_conversation
 from openhands_tiered_router.record.telemetry.recorder import TelemetryRecorder
 from openhands_tiered_router.record.telemetry.texts import RawTexts, clipped
 from openhands_tiered_router.sdk.messages import entry_of

@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 
 from openhands_tiered_router.guards.confirm.commands import judge_command
-from openhands_tiered_router.guards.confirm.paths import Place, Places
+from openhands_tiered_router.guards.confirm.paths import Place, Places, place_of_edit
 from openhands_tiered_router.guards.confirm.queue import waiting
 from openhands_tiered_router.guards.confirm.verdict import Level
-from openhands_tiered_router.guards.confirm.writes import place_of_edit
 from openhands_tiered_router.loopback import Reply, ToolCall
 from tests.guards.confirm.test_queue import calls, ran, start
 from tests.routed.conftest import World

@@ -11,7 +11,7 @@ import pytest
 
 uvicorn = pytest.importorskip("uvicorn")
 
-from openhands_tiered_router.gateway import headers  # noqa: E402
+from openhands_tiered_router.gateway import workers  # noqa: E402
 
 
 WHOLE = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -29,7 +29,7 @@ async def app(scope, receive, send) -> None:
 @asynccontextmanager
 async def served() -> AsyncIterator[int]:
     config = uvicorn.Config(
-        app, port=0, http=headers.BoundedHeaders, lifespan="off", log_level="error"
+        app, port=0, http=workers.BoundedHeaders, lifespan="off", log_level="error"
     )
     server = uvicorn.Server(config)
     running = asyncio.create_task(server.serve())
@@ -57,7 +57,7 @@ async def sent(port: int, *parts: bytes) -> bytes:
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(headers, "SECONDS", 0.2)
+    monkeypatch.setattr(workers, "HEAD_SECONDS", 0.2)
 
 
 @pytest.mark.parametrize("part", [b"", b"GET", WHOLE[:-2], WHOLE[:20]])

@@ -14,7 +14,7 @@ import pytest
 
 pytest.importorskip("fastapi", reason='needs the extra "gateway"')
 
-from openhands_tiered_router.gateway import deployments, pending, portability
+from openhands_tiered_router.gateway import opening, pending, portability
 from openhands_tiered_router.gateway.call import MODEL
 from openhands_tiered_router.gateway.hook import Gateway
 from openhands_tiered_router.gateway.routing import GatewayRouter, Route
@@ -51,7 +51,7 @@ async def gateway(
     config.write_text(CONFIG, encoding="utf-8")
     monkeypatch.setenv("TIERED_ROUTER_CONFIG", str(config))
     monkeypatch.setenv("OPENAI_API_KEY", "sk-x")
-    monkeypatch.setattr(deployments, "replace_models", lambda *_: None)
+    monkeypatch.setattr(opening, "replace_models", lambda *_: None)
     made = Gateway()
     yield made
     await made.close()
@@ -158,7 +158,7 @@ async def test_the_configuration_is_read_once_however_many_wait_and_leave(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[object] = []
-    monkeypatch.setattr(deployments, "replace_models", lambda *_: read.append(1))
+    monkeypatch.setattr(opening, "replace_models", lambda *_: read.append(1))
     leaves = asyncio.ensure_future(ask(gateway, "leaves"))
     stays = [asyncio.ensure_future(ask(gateway, str(n))) for n in range(8)]
     await asyncio.sleep(0)

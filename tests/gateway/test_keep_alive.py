@@ -14,7 +14,7 @@ pytest.importorskip("fastapi", reason='needs the extra "gateway"')
 
 from openhands_tiered_router.calls import clock
 from openhands_tiered_router.calls.fleet import RoutedCall, fleet
-from openhands_tiered_router.gateway import deployments, hook
+from openhands_tiered_router.gateway import hook, opening
 from openhands_tiered_router.gateway.call import MODEL, Wire
 from openhands_tiered_router.gateway.hook import Gateway
 from openhands_tiered_router.gateway.keep_alive import leaves_turn, prompt_of
@@ -137,7 +137,7 @@ async def make(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Callable[..., World]]:
     monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-x")
-    monkeypatch.setattr(deployments, "replace_models", lambda *_: None)
+    monkeypatch.setattr(opening, "replace_models", lambda *_: None)
     made: list[World] = []
 
     def world(cache: str = ON, usd: float = 100.0) -> World:

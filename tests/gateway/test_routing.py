@@ -13,7 +13,7 @@ from openhands_tiered_router.gateway.call import MODEL, GatewayCall, call_of
 from openhands_tiered_router.gateway.clients import Client
 from openhands_tiered_router.gateway.opening import open_router
 from openhands_tiered_router.gateway.routing import GatewayRouter, Route
-from openhands_tiered_router.guards.budget.errors import MaxBudgetReached
+from openhands_tiered_router.guards.budget.guard import MaxBudgetReached
 from openhands_tiered_router.guards.budget.ledger import balance
 from openhands_tiered_router.guards.budget.limits import NOTHING
 from openhands_tiered_router.policy.fleet import Health

@@ -62,8 +62,7 @@ PRIVATE_ATTRIBUTES: list[tuple[type[Any], str, str]] = [
     (
         ModelResponse,
         "_hidden_params",
-        "calls/headers.py reads rate limits from it, sdk/answers.py marks cut streams "
-        "in it; without it limits are learnt from refusals",
+        "sdk/answers.py marks cut streams in it; without it a cut answer is taken",
     ),
 ]
 METHODS: list[tuple[type[Any], str, str]] = [

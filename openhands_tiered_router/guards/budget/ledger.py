@@ -11,8 +11,11 @@ A value is ``{"spent": [usd, tokens, turns, ms], "doubt": usd, "parts": {label: 
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from operator import add
 from typing import Any, Final, NamedTuple
 
@@ -181,3 +184,28 @@ def _reserved(value: Value) -> Spend:
         return NOTHING
     usd, tokens, turns, _, _ = zip(*calls, strict=True)
     return Spend(sum(usd), sum(tokens), sum(turns))
+
+
+def owner() -> str:
+    """This process's name in ledgers."""
+    return f"{_host()}/{os.getpid()}"
+
+
+def is_gone(name: str) -> bool:
+    """Whether that process is known to have ended; on another host it never is."""
+    host, _, pid = name.rpartition("/")
+    # Windows has no way to ask that does not signal the process.
+    if host != _host() or not pid.isdigit() or os.name == "nt":
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except OSError:  # it is there but not ours
+        return False
+    return False
+
+
+@cache
+def _host() -> str:
+    return socket.gethostname()

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from openhands_tiered_router.guards.budget.lease import is_gone
-from openhands_tiered_router.guards.budget.ledger import Balance
+from openhands_tiered_router.guards.budget.ledger import Balance, is_gone
 from openhands_tiered_router.guards.budget.limits import (
     MEASURES,
     NANO,

@@ -10,8 +10,7 @@ from typing import NamedTuple, NoReturn
 
 from openhands_tiered_router.calls.state.store import StateStore, Value
 from openhands_tiered_router.guards.budget import ledger, messages
-from openhands_tiered_router.guards.budget.lease import owner
-from openhands_tiered_router.guards.budget.ledger import Balance, Entry, exceeded
+from openhands_tiered_router.guards.budget.ledger import Balance, Entry, exceeded, owner
 from openhands_tiered_router.guards.budget.limits import (
     MEASURES,
     NOTHING,

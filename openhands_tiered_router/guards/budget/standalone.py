@@ -11,7 +11,13 @@ from openhands.sdk import LocalConversation
 from openhands.sdk.event import ActionEvent, Event, MessageEvent, PauseEvent
 from openhands.sdk.event.user_action import InterruptEvent
 
-from openhands_tiered_router.guards.budget import messages, notices
+from openhands_tiered_router.guards.budget import messages
+from openhands_tiered_router.guards.budget.guard import (
+    NAME,
+    goes_on,
+    pause_hard,
+    tell_soft,
+)
 from openhands_tiered_router.guards.budget.ledger import Balance, exceeded
 from openhands_tiered_router.guards.budget.limits import (
     MEASURES,
@@ -58,7 +64,7 @@ class BudgetGuard(Guard):
     ``router.callbacks()`` and ``[[budgets]]``, which count before the call too.
     """
 
-    name: ClassVar[str] = notices.NAME
+    name: ClassVar[str] = NAME
 
     def __init__(
         self,
@@ -96,11 +102,11 @@ class BudgetGuard(Guard):
         events = conversation.state.events
         for index in range(progress.events, len(events)):
             progress.add(events[index])
-        if not notices.goes_on(event):
+        if not goes_on(event):
             return
         status = self._status(_spent(conversation, progress))
-        notices.tell_soft(conversation, status)
-        notices.pause_hard(conversation, status)
+        tell_soft(conversation, status)
+        pause_hard(conversation, status)
 
     def _status(self, spent: Spend) -> BudgetStatus:
         budget, books = self._budget, Balance(spent=spent)

@@ -14,10 +14,9 @@ from openhands.sdk.security import SecurityRisk
 from openhands.sdk.security.analyzer import SecurityAnalyzerBase
 
 from openhands_tiered_router.guards.confirm.commands import first_words, judge_command
-from openhands_tiered_router.guards.confirm.paths import Place, Places
+from openhands_tiered_router.guards.confirm.paths import Place, Places, place_of_edit
 from openhands_tiered_router.guards.confirm.settings import ConfirmSettings
 from openhands_tiered_router.guards.confirm.verdict import Level, Verdict
-from openhands_tiered_router.guards.confirm.writes import place_of_edit
 
 
 RiskOf = Callable[[str, str], str | None]

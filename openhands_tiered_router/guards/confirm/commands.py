@@ -7,8 +7,12 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from openhands_tiered_router.guards.confirm.paths import Place, Places
-from openhands_tiered_router.guards.confirm.secret_files import is_secret
+from openhands_tiered_router.guards.confirm.paths import (
+    Place,
+    Places,
+    is_secret,
+    place_of_edit,
+)
 from openhands_tiered_router.guards.confirm.shell import check_line, split
 from openhands_tiered_router.guards.confirm.verdict import (
     Level,
@@ -16,7 +20,6 @@ from openhands_tiered_router.guards.confirm.verdict import (
     Verdict,
     names,
 )
-from openhands_tiered_router.guards.confirm.writes import place_of_edit
 
 
 _MOVERS: Final = names("cd pushd popd source eval exec builtin command")

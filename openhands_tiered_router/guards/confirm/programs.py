@@ -21,9 +21,9 @@ from collections.abc import Iterator, Sequence
 from getopt import GetoptError, getopt, gnu_getopt
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from openhands_tiered_router.guards.confirm.paths import Word
-from openhands_tiered_router.guards.confirm.repository import check_repository
-from openhands_tiered_router.guards.confirm.secret_files import (
+from openhands_tiered_router.guards.confirm.paths import (
+    Word,
+    check_repository,
     is_secret,
     may_match_secret,
 )

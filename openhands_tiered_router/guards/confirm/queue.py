@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from openhands.sdk.conversation.state import ConversationState
 from openhands.sdk.event import ActionEvent, Event
 
-from openhands_tiered_router.guards.confirm.analyzer import make_judge
-from openhands_tiered_router.guards.confirm.shell_state import shell_of
+from openhands_tiered_router.guards.confirm.analyzer import make_judge, shell_of
 from openhands_tiered_router.guards.confirm.verdict import Level, Verdict
 from openhands_tiered_router.guards.guard import Guard
 

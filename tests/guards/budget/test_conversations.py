@@ -12,7 +12,7 @@ from openhands.sdk.conversation.exceptions import ConversationRunError
 from openhands.sdk.conversation.state import ConversationExecutionStatus as Status
 
 from openhands_tiered_router.calls.settings import StateSettings
-from openhands_tiered_router.guards.budget.errors import MaxBudgetReached
+from openhands_tiered_router.guards.budget.guard import MaxBudgetReached
 from openhands_tiered_router.guards.budget.limits import Budget, Scope
 from openhands_tiered_router.guards.pausing import notice_of, pause_reasons
 from openhands_tiered_router.loopback.scripts import by_turn

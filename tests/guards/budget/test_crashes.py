@@ -14,7 +14,7 @@ import pytest
 from openhands_tiered_router.calls.state.redis import RedisStore
 from openhands_tiered_router.calls.state.sqlite import SqliteStore
 from openhands_tiered_router.guards.budget import ledger
-from openhands_tiered_router.guards.budget.lease import is_gone
+from openhands_tiered_router.guards.budget.ledger import is_gone
 from openhands_tiered_router.guards.budget.limits import Budget, Scope
 from tests.calls.state.conftest import RedisServer, redis_server
 from tests.guards.budget import simulation

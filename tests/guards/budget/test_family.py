@@ -14,7 +14,7 @@ from openhands.tools.preset.default import register_builtins_agents
 from openhands.tools.task import TaskToolSet
 from openhands.tools.terminal import TerminalTool
 
-from openhands_tiered_router.guards.budget.errors import MaxBudgetReached
+from openhands_tiered_router.guards.budget.guard import MaxBudgetReached
 from openhands_tiered_router.guards.budget.limits import Budget, Scope, Spend
 from openhands_tiered_router.guards.pausing import pause_reasons
 from openhands_tiered_router.loopback import Reply, Request, ToolCall, faults

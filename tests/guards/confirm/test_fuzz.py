@@ -18,9 +18,8 @@ import pytest
 from hypothesis import HealthCheck, event, given, settings, strategies as st
 
 from openhands_tiered_router.guards.confirm.commands import judge_command
-from openhands_tiered_router.guards.confirm.paths import Places
+from openhands_tiered_router.guards.confirm.paths import Places, is_secret
 from openhands_tiered_router.guards.confirm.programs import ROWS
-from openhands_tiered_router.guards.confirm.secret_files import is_secret
 from openhands_tiered_router.guards.confirm.verdict import Level
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from openhands_tiered_router.guards.loops.learnt import LearntTurns, typical_of
+from openhands_tiered_router.guards.loops.guard import LearntTurns, typical_of
 from openhands_tiered_router.guards.loops.settings import LoopSettings
-from openhands_tiered_router.guards.loops.verdict import Typical
+from openhands_tiered_router.guards.loops.state import Typical
 from openhands_tiered_router.policy.decision import Decision
 from openhands_tiered_router.policy.outcome import Attempt, Outcome, Usage
 from openhands_tiered_router.record.telemetry.query import TelemetryFile
