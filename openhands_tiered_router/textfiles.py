@@ -29,8 +29,8 @@ def read(path: Path) -> str | None:
         raise TextFileError(f"{path} cannot be read: {reason_of(error)}") from None
 
 
-def write(path: Path, text: str) -> None:
-    """Writes a file at once or not at all.
+def write(path: Path, content: str | bytes) -> None:
+    """Writes a file at once or not at all; text as UTF-8.
 
     Raises:
         TextFileError: It cannot be written.
@@ -40,8 +40,8 @@ def write(path: Path, text: str) -> None:
         # Beside the file, since a rename must not cross file systems.
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
-            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-                file.write(text)
+            with os.fdopen(handle, "wb") as file:
+                file.write(content.encode() if isinstance(content, str) else content)
             os.chmod(name, _MODE)
             os.replace(name, path)
         except BaseException:

@@ -21,7 +21,7 @@ from openhands_tiered_router.git import (
 )
 from openhands_tiered_router.graph.git_history import read_history
 from openhands_tiered_router.guards.verify.git import Repository
-from openhands_tiered_router.resolver.trees import Trees
+from openhands_tiered_router.resolver.checkout import Trees
 
 
 # Settings by which a repository can name a program. {} is the trap.

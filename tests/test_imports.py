@@ -63,7 +63,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "server": {"agent", "config", "guards", "router", "skill_kit"},
     "resolver": {
         "config", "conversation", "fields", "git", "guards", "pages", "policy",
-        "redaction", "router", "tiers",
+        "redaction", "router", "textfiles", "tiers",
     },
 }  # fmt: skip
 ABOVE_ALL = {"__init__", "__main__", "cli"}

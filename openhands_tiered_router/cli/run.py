@@ -194,7 +194,7 @@ def _run_here(request: Request, *, as_json: bool, verbose: int) -> int:
     while code is None or (code == EXIT_WAITING and request.ask is not None):
         if code is not None:
             ask(conversation)
-        code = asyncio.run(run_to_end(conversation, reporter))
+        code = asyncio.run(run_to_end(conversation, reporter.failed))
         reporter.rest()
     reporter.end(code)
     conversation.close()

@@ -16,12 +16,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from openhands_tiered_router.git import Git
+from openhands_tiered_router.git import (
+    DIFF,
+    Git,
+    add_all,
+    drop_new_repositories,
+    over,
+)
 from openhands_tiered_router.resolver.errors import ResolveError, UsageProblem
-from openhands_tiered_router.resolver.trees import Trees
 
 
 _COPY_SECONDS: Final = 3_600.0
+_REMAINS: Final = (
+    "__pycache__/", "*.py[co]", ".pytest_cache/", ".mypy_cache/", ".ruff_cache/",
+    ".hypothesis/", ".coverage", ".venv/", "node_modules/", ".DS_Store",
+)  # fmt: skip
+"""What running a project leaves behind, for repositories that do not ignore it
+themselves; files of these names that are committed stay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +75,50 @@ def source_of(named: str) -> Source:
         top = (path / up).resolve()
         raise UsageProblem(f"{path} is part of the repository {top}; give that one")
     return Source(str(path), path, Path(directory))
+
+
+@dataclass(frozen=True, slots=True)
+class Trees:
+    """Makes trees and commits; touches neither index nor branches."""
+
+    git_dir: Path
+    directory: Path
+
+    @property
+    def git(self) -> Git:
+        return Git(self.git_dir, failure=ResolveError)
+
+    def tree(self, base: str) -> str:
+        """The id of a git tree of the files as they are now, ignored ones left out."""
+        with over(self.git_dir, self.directory, like=self.git) as git:
+            assert git.directory is not None
+            with (git.directory / "info" / "exclude").open("a", encoding="utf-8") as f:
+                f.write("\n".join(("", *_REMAINS, "")))
+            git("read-tree", *([base] if base else ["--empty"]))
+            add_all(git)
+            if base:
+                drop_new_repositories(git, base)
+            return git("write-tree")
+
+    def commit(self, tree: str, parent: str, message: str) -> str:
+        """A commit of a tree; on no branch yet."""
+        parents = ["-p", parent] if parent else []
+        name, address = self._identity()
+        identity = {"user.name": name, "user.email": address}
+        git = Git(self.git_dir, settings=identity, failure=ResolveError)
+        return git("commit-tree", *parents, tree, given=message.encode())
+
+    def _identity(self) -> tuple[str, str]:
+        """The user's own name and address, if git knows them."""
+        git = Git(self.git_dir, network=True, failure=ResolveError)
+        with suppress(ResolveError):
+            return git("config", "user.name"), git("config", "user.email")
+        return "tiered-router", "tiered-router@localhost"
+
+    def patch(self, base: str, commit: str) -> bytes:
+        """The change, for ``git apply``; binary files included."""
+        with over(self.git_dir, like=self.git) as git:
+            return git.raw("diff", "--binary", "--full-index", *DIFF, base, commit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +186,7 @@ class Checkout:
         shutil.rmtree(self.git_dir, ignore_errors=True)
         git = Git(local=True, failure=ResolveError)
         git("init", "-q", "--bare", "--", str(self.git_dir))
-        base = self.commit(self.tree(""), "", "The tree as it was")
+        base = self.trees.commit(self.trees.tree(""), "", "The tree as it was")
         self.git("update-ref", "refs/heads/base", base)
         git("init", "-q", "--", str(self.copy))
         own = replace(git, directory=self.copy / ".git", tree=self.copy)
@@ -140,20 +195,8 @@ class Checkout:
         own("reset", "-q", base)
         return base
 
-    def tree(self, base: str) -> str:
-        """The id of a git tree of the copy as it is now, ignored files left out."""
-        return self.trees.tree(base)
-
-    def commit(self, tree: str, parent: str, message: str) -> str:
-        """A commit of a tree; on no branch yet."""
-        return self.trees.commit(tree, parent, message)
-
     def changes_nothing(self, base: str, tree: str) -> bool:
         return self.git("rev-parse", f"{base}^{{tree}}") == tree
-
-    def patch(self, base: str, commit: str) -> bytes:
-        """The change, for ``git apply``; binary files included."""
-        return self.trees.patch(base, commit)
 
     def remove(self) -> None:
         """Take the copy away, whatever rights the agent has given its files."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from openhands_tiered_router import textfiles
 from openhands_tiered_router.git import Git, over
 from openhands_tiered_router.resolver.checkout import Checkout
 from openhands_tiered_router.resolver.errors import DeliveryError, ResolveError
@@ -22,15 +21,11 @@ def write_patch(path: Path, checkout: Checkout, outcome: Outcome) -> None:
     Raises:
         DeliveryError: The file cannot be written.
     """
-    patch = checkout.patch(outcome.base, outcome.commit)
+    patch = checkout.trees.patch(outcome.base, outcome.commit)
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-        with os.fdopen(handle, "wb") as file:
-            file.write(patch)
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except OSError as error:
-        raise DeliveryError(f"{path} cannot be written: {error.strerror}") from None
+        textfiles.write(path, patch)
+    except textfiles.TextFileError as error:
+        raise DeliveryError(str(error)) from None
 
 
 def push(checkout: Checkout, outcome: Outcome, settings: Mapping[str, str]) -> str:
@@ -77,7 +72,6 @@ def propose(forge: Forge, place: Place, outcome: Outcome) -> str:
     """
     proposal = Proposal(
         branch=outcome.branch,
-        base="",
         title=f"Resolve #{place.number}",
         body=description(place, outcome),
     )

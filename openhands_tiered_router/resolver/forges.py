@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
 from openhands_tiered_router.config.keys import is_local
@@ -23,41 +23,22 @@ class Proposal:
     """A pull or merge request that is asked for."""
 
     branch: str
-    base: str
-    """Branch to merge into; "": the project's default one."""
     title: str
     body: str
 
 
-class Forge(Protocol):
-    """What a resolution needs of a forge."""
-
-    def issue(self) -> Issue: ...
-
-    def label_setters(self) -> dict[str, str]:
-        """Who set each label last, by its name."""
-        ...
-
-    def may_steer(self, login: str) -> bool:
-        """Whether that account may change the project's issues, or more."""
-        ...
-
-    def propose(self, proposal: Proposal) -> str:
-        """Open the request, or bring the open one up to date; gives its address."""
-        ...
-
-    def push_settings(self) -> dict[str, str]:
-        """Git's settings for one push or clone with the token."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
-class GitHub:
-    """An issue on GitHub, or on a GitHub Enterprise Server."""
+class _Issues:
+    """An issue, the API that it is at, and the token for both."""
 
     place: Place
     api: Api
     token: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class GitHub(_Issues):
+    """An issue on GitHub, or on a GitHub Enterprise Server."""
 
     @property
     def _repo(self) -> str:
@@ -77,6 +58,7 @@ class GitHub:
         raise ForgeError(f"{self.place.name}: the answer is no issue")
 
     def label_setters(self) -> dict[str, str]:
+        """Who set each label last, by its name."""
         setters: dict[str, str] = {}
         events = f"{self._repo}/issues/{self.place.number}/events"
         for event in self.api.pages(events):
@@ -86,6 +68,7 @@ class GitHub:
         return setters
 
     def may_steer(self, login: str) -> bool:
+        """Whether that account may change the project's issues, or more."""
         path = f"{self._repo}/collaborators/{quote(login, safe='')}/permission"
         try:
             found = self.api.get(path)
@@ -97,28 +80,26 @@ class GitHub:
         return role in ("admin", "maintain", "write", "triage")
 
     def propose(self, proposal: Proposal) -> str:
+        """Opens the request, or brings the open one up to date; its address."""
         owner = self.place.project.partition("/")[0]
         head = {"head": f"{owner}:{proposal.branch}", "state": "open"}
         text = {"title": proposal.title, "body": proposal.body}
         for found in self.api.pages(f"{self._repo}/pulls", **head):
             number = found["number"]
-            changed = self.api.change("PATCH", f"{self._repo}/pulls/{number}", text)
+            changed = self.api.send("PATCH", f"{self._repo}/pulls/{number}", text)
             return str(changed["html_url"])
-        base = proposal.base or self.api.get(self._repo)["default_branch"]
+        base = self.api.get(self._repo)["default_branch"]
         asked = {**text, "head": proposal.branch, "base": base}
-        return str(self.api.post(f"{self._repo}/pulls", asked)["html_url"])
+        return str(self.api.send("POST", f"{self._repo}/pulls", asked)["html_url"])
 
     def push_settings(self) -> dict[str, str]:
+        """Git's settings for one push or clone with the token."""
         return _authorization(self.place.origin, "x-access-token", self.token)
 
 
 @dataclass(frozen=True, slots=True)
-class GitLab:
+class GitLab(_Issues):
     """An issue on GitLab, gitlab.com or elsewhere."""
-
-    place: Place
-    api: Api
-    token: str = field(default="", repr=False)
 
     @property
     def _project(self) -> str:
@@ -162,14 +143,17 @@ class GitLab:
         text = {"title": proposal.title, "description": proposal.body}
         query = {"source_branch": proposal.branch, "state": "opened"}
         for found in self.api.pages(requests, **query):
-            changed = self.api.change("PUT", f"{requests}/{found['iid']}", text)
+            changed = self.api.send("PUT", f"{requests}/{found['iid']}", text)
             return str(changed["web_url"])
-        base = proposal.base or self.api.get(self._project)["default_branch"]
+        base = self.api.get(self._project)["default_branch"]
         asked = {**text, "source_branch": proposal.branch, "target_branch": base}
-        return str(self.api.post(requests, asked)["web_url"])
+        return str(self.api.send("POST", requests, asked)["web_url"])
 
     def push_settings(self) -> dict[str, str]:
         return _authorization(self.place.origin, "oauth2", self.token)
+
+
+type Forge = GitHub | GitLab
 
 
 def forge_of(place: Place, environ: Mapping[str, str]) -> Forge:

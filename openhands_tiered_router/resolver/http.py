@@ -10,12 +10,6 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import httpx
-from tenacity import (
-    RetryCallState,
-    Retrying,
-    retry_if_exception_type,
-    stop_after_attempt,
-)
 
 from openhands_tiered_router.resolver.errors import ResolveError
 
@@ -69,10 +63,7 @@ class Api:
     def get(self, path: str, **query: str | int) -> Any:
         return self._send("GET", self.base + path, params=query)[0]
 
-    def post(self, path: str, body: Mapping[str, Any]) -> Any:
-        return self._send("POST", self.base + path, json=body)[0]
-
-    def change(self, method: str, path: str, body: Mapping[str, Any]) -> Any:
+    def send(self, method: str, path: str, body: Mapping[str, Any]) -> Any:
         return self._send(method, self.base + path, json=body)[0]
 
     def pages(self, path: str, **query: str | int) -> Iterator[Any]:
@@ -96,15 +87,14 @@ class Api:
         raise ForgeError(f"{path}: more than {MAX_PAGES} pages")
 
     def _send(self, method: str, address: str, **options: Any) -> tuple[Any, Any]:
-        retrying = Retrying(
-            retry=retry_if_exception_type(_TryAgain),
-            stop=stop_after_attempt(ATTEMPTS),
-            wait=_wait,
-            sleep=self.sleep,
-            reraise=True,
-        )
+        for attempt in range(1, ATTEMPTS):
+            try:
+                return self._attempt(method, address, **options)
+            except _TryAgain as again:
+                # Jitter, so that jobs that were stopped together do not come back so.
+                self.sleep((again.wait or 2.0**attempt / 2) + random.random())
         try:
-            return retrying(self._attempt, method, address, **options)
+            return self._attempt(method, address, **options)
         except _TryAgain as last:
             raise last.error from None
 
@@ -182,13 +172,6 @@ def _asked_wait(response: httpx.Response, said: str) -> float | None:
     return 60.0 if limited else None  # what GitHub asks for where it says nothing
 
 
-def _wait(state: RetryCallState) -> float:
-    error = state.outcome.exception() if state.outcome else None
-    asked = error.wait if isinstance(error, _TryAgain) else None
-    # Jitter, so that jobs that were stopped together do not come back together.
-    return (asked or 2.0**state.attempt_number / 2) + random.random()
-
-
 def _message(content: bytes) -> str:
     """The server's own words, short."""
     try:
@@ -198,13 +181,10 @@ def _message(content: bytes) -> str:
     if not isinstance(found, dict):
         return ""
     said = found.get("message") or found.get("error") or ""
-    details = [e.get("message", "") for e in found.get("errors", []) if _is_dict(e)]
+    errors = found.get("errors", [])
+    details = [each.get("message", "") for each in errors if isinstance(each, dict)]
     text = " ".join([str(said), *map(str, details)])
     return "".join(c if c.isprintable() else " " for c in text)[:200].strip()
-
-
-def _is_dict(value: Any) -> bool:
-    return isinstance(value, dict)
 
 
 def _host(address: str) -> str:

@@ -83,10 +83,10 @@ class LocalAgent:
             conversation.send_message(message)
         code = exit_code(conversation)
         if said or not _is_finished(conversation):
-            code = asyncio.run(run_to_end(conversation, self.reporter))
+            code = asyncio.run(run_to_end(conversation, self.reporter.failed))
         while code == EXIT_WAITING and self.ask is not None:
             self.ask(conversation)
-            code = asyncio.run(run_to_end(conversation, self.reporter))
+            code = asyncio.run(run_to_end(conversation, self.reporter.failed))
         return code
 
 
@@ -118,7 +118,9 @@ def _verification(conversation: LocalConversation) -> Verification | None:
     return verification_of(conversation.state)
 
 
-async def run_to_end(conversation: LocalConversation, reporter: Progress) -> int:
+async def run_to_end(
+    conversation: LocalConversation, failed: Callable[[Exception], None]
+) -> int:
     """Runs to the end; the first Ctrl-C pauses, a second one kills."""
     loop = asyncio.get_running_loop()
 
@@ -131,5 +133,5 @@ async def run_to_end(conversation: LocalConversation, reporter: Progress) -> int
     try:
         await conversation.arun()
     except Exception as error:
-        reporter.failed(error)
+        failed(error)
     return exit_code(conversation)

@@ -16,27 +16,11 @@ if TYPE_CHECKING:
 
 
 class Progress(Protocol):
-    """Shows a run on this machine."""
+    """Shows a run. It is the command's, which the resolver may not import."""
 
     def waiting(self, text: str) -> AbstractContextManager[None]:
         """Shows that something takes a while, until the block ends."""
         ...
-
-    def begin(self, router: ComplexityRouter, conversation: LocalConversation) -> None:
-        """The conversation has been opened, and runs next."""
-        ...
-
-    def event(self, event: Event) -> None:
-        """A callback of the conversation; it must not raise."""
-        ...
-
-    def failed(self, error: Exception) -> None:
-        """The run raised."""
-        ...
-
-
-class ServedProgress(Progress, Protocol):
-    """Shows a run on an agent-server."""
 
     def tell(self, text: str) -> None:
         """Something takes a while, such as to build an image."""
@@ -46,10 +30,22 @@ class ServedProgress(Progress, Protocol):
         """What differs from a run on this machine."""
         ...
 
+    def begin(self, router: ComplexityRouter, conversation: LocalConversation) -> None:
+        """The conversation has been opened, and runs next."""
+        ...
+
     def begin_served(self, id: UUID, conversation: RemoteConversation) -> None:
-        """As ``begin``; ``id`` is the one that the user knows it by."""
+        """As ``begin``, on a server; ``id`` is the one that the user knows it by."""
+        ...
+
+    def event(self, event: Event) -> None:
+        """A callback of the conversation; it must not raise."""
         ...
 
     def flush(self) -> None:
-        """The run has ended: no more events come."""
+        """A run on a server has ended: no more events come."""
+        ...
+
+    def failed(self, error: Exception) -> None:
+        """The run raised."""
         ...

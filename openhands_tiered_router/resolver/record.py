@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 from uuid import NAMESPACE_URL, UUID, uuid5
 
+from openhands_tiered_router import textfiles
 from openhands_tiered_router.resolver.errors import ResolveError
 
 
@@ -62,7 +61,4 @@ def load(directory: Path) -> Record | None:
 
 def save(directory: Path, record: Record) -> None:
     """Keep it, whole or not at all."""
-    handle, name = tempfile.mkstemp(dir=directory, prefix=".record-")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump(asdict(record), file)
-    os.replace(name, directory / _NAME)
+    textfiles.write(directory / _NAME, json.dumps(asdict(record)))

@@ -154,7 +154,7 @@ class Resolution:
         news = []
         if known.fingerprint != self.issue.fingerprint:
             news.append(f"{prompt.CHANGED}\n\n{prompt.task(self.issue)}")
-        stale = self._stale(known, self.checkout.tree(known.base))
+        stale = self._stale(known, self.checkout.trees.tree(known.base))
         if stale:
             news.append(prompt.STALE.format(files=", ".join(stale)))
         return tuple(news)
@@ -165,7 +165,7 @@ class Resolution:
 
     def _finished(self, known: Record, done: Done, resumed: bool) -> Outcome:
         checkout = self.checkout
-        tree = checkout.tree(known.base)
+        tree = checkout.trees.tree(known.base)
         outcome = Outcome(
             exit_code=done.exit_code,
             base=known.base,
@@ -184,7 +184,7 @@ class Resolution:
             return outcome
         if checkout.changes_nothing(known.base, tree):
             return replace(outcome, exit_code=EXIT_NO_CHANGE)
-        commit = checkout.commit(tree, known.base, self._message)
+        commit = checkout.trees.commit(tree, known.base, self._message)
         self._set_branch(commit, known.previous)
         after = replace(known, commit=commit, verified=done.verified)
         record.save(self.directory, after)

@@ -25,7 +25,7 @@ from openhands_tiered_router.resolver.forges import Forge, forge_of
 from openhands_tiered_router.resolver.issue import Issue, Reference, reference_of
 from openhands_tiered_router.resolver.labels import Wishes, wishes_of
 from openhands_tiered_router.resolver.local import LocalAgent
-from openhands_tiered_router.resolver.progress import ServedProgress
+from openhands_tiered_router.resolver.progress import Progress
 from openhands_tiered_router.resolver.record import id_of
 from openhands_tiered_router.resolver.resolution import (
     Outcome,
@@ -98,7 +98,7 @@ class Result:
         return EXIT_NOT_DELIVERED if self.problem else self.outcome.exit_code
 
 
-def resolve(request: Request, progress: ServedProgress) -> Result:
+def resolve(request: Request, progress: Progress) -> Result:
     """Works on the issue until it is resolved or the agent stops, and delivers.
 
     Raises:
@@ -171,7 +171,7 @@ def _check(request: Request, source: Source, reference: Reference) -> None:
         )
 
 
-def _locked(plan: Plan, progress: ServedProgress) -> Result:
+def _locked(plan: Plan, progress: Progress) -> Result:
     """One run at a time on an issue."""
     state = plan.request.state / "resolver"
     state.mkdir(parents=True, exist_ok=True)
@@ -182,7 +182,7 @@ def _locked(plan: Plan, progress: ServedProgress) -> Result:
         raise UsageProblem("another run works on this issue; wait for it") from None
 
 
-def _resolve(plan: Plan, state: Path, progress: ServedProgress) -> Result:
+def _resolve(plan: Plan, state: Path, progress: Progress) -> Result:
     request = plan.request
     conversations = request.state / "conversations"
     with progress.waiting("Loading the OpenHands SDK"):
@@ -215,7 +215,7 @@ def _resolve(plan: Plan, state: Path, progress: ServedProgress) -> Result:
 
 
 def _worker(
-    plan: Plan, progress: ServedProgress, conversations: Path, resolution: Path
+    plan: Plan, progress: Progress, conversations: Path, resolution: Path
 ) -> Worker:
 
     request, settings, wishes = plan.request, plan.settings, plan.wishes
@@ -240,7 +240,7 @@ def _worker(
 def _remote(
     plan: Plan,
     router: ComplexityRouter,
-    progress: ServedProgress,
+    progress: Progress,
     resolution: Path,
     usd: float,
     tier: Tier | None,

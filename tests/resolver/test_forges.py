@@ -9,7 +9,7 @@ from openhands_tiered_router.resolver.forges import Proposal, forge_of
 from openhands_tiered_router.resolver.issue import Kind, Place
 
 
-PROPOSAL = Proposal("tiered-router/issue-7", "", "Resolve #7", "Closes #7")
+PROPOSAL = Proposal("tiered-router/issue-7", "Resolve #7", "Closes #7")
 BOTH = pytest.mark.parametrize("kind", list(Kind))
 
 
@@ -38,7 +38,7 @@ def test_a_pull_request_is_no_issue(server) -> None:
 def test_a_request_is_opened_once_and_then_brought_up_to_date(server, kind) -> None:
     forge = server.forge(kind)
     first = forge.propose(PROPOSAL)
-    again = forge.propose(Proposal(PROPOSAL.branch, "", "Resolve #7", "Other"))
+    again = forge.propose(Proposal(PROPOSAL.branch, "Resolve #7", "Other"))
     assert first == again
     (request,) = server.requests
     assert (request.get("body") or request.get("description")) == "Other"

@@ -156,5 +156,5 @@ def test_a_server_that_is_not_there(server, waits) -> None:
 def test_no_error_and_no_repr_has_the_token(server, github) -> None:
     server.refuse(401)
     with pytest.raises(ForgeError) as caught:
-        github.propose(Proposal("b", "", "t", "x"))
+        github.propose(Proposal("b", "t", "x"))
     assert "nobody-may-see" not in f"{caught.value} {github!r} {github.api!r}"

@@ -204,7 +204,7 @@ def test_a_tree_without_git_is_copied_with_all_it_has(resolve, tmp_path) -> None
     resolution = resolve(work, repo=str(tree))
     outcome = resolution.run()
     assert found == [True]
-    patch = resolution.checkout.patch(outcome.base, outcome.commit).decode()
+    patch = resolution.checkout.trees.patch(outcome.base, outcome.commit).decode()
     assert patch.count("diff --git") == 1
     assert "-value = 1\n+value = 2" in patch
     assert (tree / "code.py").read_text() == "value = 1\n"

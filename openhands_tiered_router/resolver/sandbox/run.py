@@ -17,7 +17,7 @@ from openhands_tiered_router.config.resolver import Sandbox, SandboxSettings
 from openhands_tiered_router.resolver import prompt
 from openhands_tiered_router.resolver.ending import EXIT_NOT_DELIVERED
 from openhands_tiered_router.resolver.errors import DeliveryError, UsageProblem
-from openhands_tiered_router.resolver.progress import ServedProgress
+from openhands_tiered_router.resolver.progress import Progress
 from openhands_tiered_router.resolver.routers import router_of
 from openhands_tiered_router.resolver.sandbox import opening, transfer
 from openhands_tiered_router.resolver.sandbox.docker import SESSION_KEY
@@ -106,7 +106,7 @@ def _began(private: Path) -> Sandbox:
         return Sandbox.LOCAL
 
 
-def run(request: Request, progress: ServedProgress) -> Result:
+def run(request: Request, progress: Progress) -> Result:
     """Runs the agent in the sandbox, and applies its change here.
 
     Raises:
@@ -134,7 +134,7 @@ def _alone(
     request: Request,
     settings: SandboxSettings,
     conversation: UUID,
-    progress: ServedProgress,
+    progress: Progress,
 ) -> Result:
     """No other run works on that conversation."""
     place = Place(
@@ -156,7 +156,7 @@ def _alone(
 
 
 def _run(
-    request: Request, router: ComplexityRouter, progress: ServedProgress, place: Place
+    request: Request, router: ComplexityRouter, progress: Progress, place: Place
 ) -> Result:
     served = Served(
         router=router,

@@ -16,7 +16,7 @@ from openhands_tiered_router.resolver.ending import (
     exit_code_at,
     stopped,
 )
-from openhands_tiered_router.resolver.progress import ServedProgress
+from openhands_tiered_router.resolver.progress import Progress
 from openhands_tiered_router.resolver.routers import limited
 from openhands_tiered_router.resolver.work import Done, TierCost, tier_costs
 
@@ -45,7 +45,7 @@ class Served:
     """Runs a routed agent on an agent-server that has this package."""
 
     router: ComplexityRouter
-    reporter: ServedProgress
+    reporter: Progress
     sandbox: Sandbox
     max_iterations: int
     usd: float | None = None

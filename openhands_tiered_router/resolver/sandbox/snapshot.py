@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from openhands_tiered_router.git import Git, over
+from openhands_tiered_router.resolver.checkout import Trees
 from openhands_tiered_router.resolver.errors import DeliveryError, ResolveError
-from openhands_tiered_router.resolver.trees import Trees
 
 
 BRANCH: Final = "tiered-router"
