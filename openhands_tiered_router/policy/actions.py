@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from openhands_tiered_router.policy.cues import call_cues, result_cues
-from openhands_tiered_router.policy.entry import Entry, ToolCall
+from openhands_tiered_router.policy.entry import Entry, ToolCall, arguments_of
 from openhands_tiered_router.policy.failures import (
     ends_of,
     exit_code_of,
@@ -17,11 +17,10 @@ from openhands_tiered_router.policy.failures import (
     reports_error,
     speaks_of_failure,
 )
-from openhands_tiered_router.policy.kinds import ActionKind
+from openhands_tiered_router.policy.kinds import MECHANICAL, ActionKind
 from openhands_tiered_router.policy.shell import answers_one
 from openhands_tiered_router.policy.tools import (
     ToolFacts,
-    arguments_of,
     command_of,
     is_shell,
     kind_of,
@@ -163,6 +162,20 @@ def result_of(entry: Entry, kind: ActionKind) -> tuple[bool, int | None]:
     if not failed and kind not in _LOOKS:
         failed = speaks_of_failure(ends)
     return failed, code
+
+
+def is_hard(actions: tuple[Action, ...], must_be: bool) -> bool:
+    """Whether a turn was more than mechanical.
+
+    Mechanical is a turn of mechanical actions alone that neither opens the work on
+    a request nor answers a failure (the measure of docs/benchmarks.md).
+    """
+    return must_be or not actions or any(a.kind not in MECHANICAL for a in actions)
+
+
+def files_of(actions: tuple[Action, ...]) -> frozenset[str]:
+    """Files that they name."""
+    return frozenset(path for action in actions for path in action.paths)
 
 
 def observed_exit_code(observation: object) -> int | None:

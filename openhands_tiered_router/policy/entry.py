@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 
 Role = Literal["system", "user", "assistant", "tool"]
@@ -15,6 +17,17 @@ ADDED: Final = re.compile(
 request."""
 
 
+MARKER: Final = re.compile(
+    r"\[tier:\s*(simple|medium|complex|reasoning|auto)\s*\]", re.IGNORECASE
+)
+"""By which a user's message pins the tier of the turns after it."""
+
+
+def defused(text: str) -> str:
+    """Words of others, for a user's message: their markers pin no tier."""
+    return MARKER.sub(r"(tier: \1)", text)
+
+
 @dataclass(frozen=True, slots=True)
 class ToolCall:
     """A tool call that a model asked for."""
@@ -23,6 +36,16 @@ class ToolCall:
     name: str
     arguments: str
     """JSON text as the model wrote it; may be malformed."""
+
+
+def arguments_of(text: str) -> Mapping[str, Any]:
+    """A call's arguments; what is no JSON object is given as the patch or command
+    that it is (tools with free-form input, as Codex' ``apply_patch``)."""
+    try:
+        parsed = json.loads(text)
+    except (ValueError, RecursionError):
+        return {"input": text} if text.strip() else {}
+    return parsed if isinstance(parsed, dict) else {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

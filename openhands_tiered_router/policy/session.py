@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import Any, Final
 
-from openhands_tiered_router.policy.actions import Action, action_of, with_result
+from openhands_tiered_router.policy.actions import (
+    Action,
+    action_of,
+    files_of,
+    is_hard,
+    with_result,
+)
 from openhands_tiered_router.policy.caches import Gaps, WarmPrefix, used
 from openhands_tiered_router.policy.changed import changed
 from openhands_tiered_router.policy.cues import text_cues
-from openhands_tiered_router.policy.entry import Entry
-from openhands_tiered_router.policy.kinds import CHANGES, MECHANICAL, ActionKind
+from openhands_tiered_router.policy.entry import MARKER, Entry
+from openhands_tiered_router.policy.kinds import CHANGES, ActionKind
 from openhands_tiered_router.policy.outcome import Usage
 from openhands_tiered_router.policy.tally import Pace, Tally
 from openhands_tiered_router.policy.tools import ToolFacts, facts_of
@@ -38,16 +43,6 @@ _SIZES_WEIGHT: Final = 3.0
 _SIZES_MEMORY: Final = 30.0
 """Turns after which older sizes fade."""
 
-MARKER: Final = re.compile(
-    r"\[tier:\s*(simple|medium|complex|reasoning|auto)\s*\]", re.IGNORECASE
-)
-"""By which a user's message pins the tier of the turns after it."""
-
-
-def defused(text: str) -> str:
-    """Words of others, for a user's message: their markers pin no tier."""
-    return MARKER.sub(r"(tier: \1)", text)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
@@ -59,7 +54,7 @@ class Turn:
     text_cues: int = 0
     """Bits of ``cues.TEXT_CUES``."""
     hard: bool = True
-    """Whether it was no mechanical turn; see ``is_hard``."""
+    """Whether it was no mechanical turn; see ``actions.is_hard``."""
     same_file: bool = False
     """Whether it named a file that the turn before it named."""
 
@@ -293,9 +288,8 @@ class SessionState:
 
     def verified(self, passed: bool) -> SessionState:
         """The state after a verification of the work, made outside the model."""
-        if passed:
-            return changed(self, rejected=())
-        return changed(self, rejected=(*self.rejected, self.edited_by))
+        rejected = () if passed else (*self.rejected, self.edited_by)
+        return changed(self, rejected=rejected)
 
     def knowing(self, tools: Iterable[Any]) -> SessionState:
         """The state that knows what those tool definitions declare; see ``facts_of``.
@@ -359,7 +353,7 @@ def _fold_assistant(state: SessionState, entry: Entry) -> dict[str, Any]:
     tools = state.tools
     actions = tuple(action_of(c, state.root, tools.get(c.name)) for c in entry.calls)
     before = state.last
-    known = _files(before.actions) if before else frozenset()
+    known = files_of(before.actions) if before else frozenset()
     # Where nothing is there yet to be edited, what is made is the work.
     work = {ActionKind.EDIT} if state.edits.sources else CHANGES
     edits = any(action.kind in work for action in actions)
@@ -368,7 +362,7 @@ def _fold_assistant(state: SessionState, entry: Entry) -> dict[str, Any]:
         text_chars=len(entry.text),
         text_cues=text_cues(entry.text),
         hard=is_hard(actions, state.must_be_hard),
-        same_file=not known.isdisjoint(_files(actions)),
+        same_file=not known.isdisjoint(files_of(actions)),
     )
     return {
         "turns": state.turns + 1,
@@ -379,19 +373,6 @@ def _fold_assistant(state: SessionState, entry: Entry) -> dict[str, Any]:
         "served": None,
         "root": reduce(widened, (a.place for a in actions), state.root),
     }
-
-
-def is_hard(actions: tuple[Action, ...], must_be: bool) -> bool:
-    """Whether a turn was more than mechanical.
-
-    Mechanical is a turn of mechanical actions alone that neither opens the work on
-    a request nor answers a failure (the measure of docs/benchmarks.md).
-    """
-    return must_be or not actions or any(a.kind not in MECHANICAL for a in actions)
-
-
-def _files(actions: tuple[Action, ...]) -> frozenset[str]:
-    return frozenset(path for action in actions for path in action.paths)
 
 
 def _fold_tool(state: SessionState, entry: Entry) -> dict[str, Any]:
@@ -410,12 +391,8 @@ def _fold_tool(state: SessionState, entry: Entry) -> dict[str, Any]:
     return {}
 
 
-def _fold_system(_state: SessionState, _entry: Entry) -> dict[str, Any]:
-    return {}
-
-
 _FOLDS: Final = {
-    "system": _fold_system,
+    "system": lambda _state, _entry: {},
     "user": _fold_user,
     "assistant": _fold_assistant,
     "tool": _fold_tool,

@@ -8,7 +8,6 @@ parameters; ``OTHER`` is what is left, and counts as hard. See docs/tools.md.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -147,10 +146,9 @@ COMMAND: Final = ("command", "cmd", "script", "commands", "input")
 PATH: Final = (
     "path", "file_path", "filepath", "file", "filename", "file_name", "target_file",
     "absolute_path", "notebook_path", "relative_workspace_path", "folder_path",
-    "dir_path", "directory",
+    "dir_path", "directory", "file_paths", "paths", "files",
 )  # fmt: skip
-"""Names of the arguments for the command line and for the file, in order."""
-PATHS: Final = ("file_paths", "paths", "files")
+"""Names of the arguments for the command line and for the file or files, in order."""
 
 _TOOLS: Final = {
     name: does
@@ -223,10 +221,11 @@ def facts_of(tools: Iterable[Any]) -> dict[str, ToolFacts]:
             continue
         hints = own.get("annotations") or tool.get("annotations")
         hints = hints if isinstance(hints, Mapping) else {}
+        flags = {k: v for k, v in hints.items() if isinstance(v, bool)}
         found[name] = ToolFacts(
             name,
-            read_only=_flag(hints.get("readOnlyHint")),
-            destructive=_flag(hints.get("destructiveHint")),
+            read_only=flags.get("readOnlyHint"),
+            destructive=flags.get("destructiveHint"),
             parameters=_parameters(own),
         )
     return found
@@ -306,9 +305,8 @@ def command_of(arguments: Mapping[str, Any]) -> str:
         if isinstance(value, str):
             return without_shell(value)
         if isinstance(value, list) and all(isinstance(v, str) for v in value):
-            if len(value) == 3 and value[1] in ("-c", "-lc"):
-                return value[2]
-            return " ".join(value)
+            given = len(value) == 3 and value[1] in ("-c", "-lc")
+            return value[2] if given else " ".join(value)
     action = arguments.get("action")  # Codex' local_shell nests it.
     return command_of(action) if isinstance(action, Mapping) else ""
 
@@ -317,12 +315,9 @@ def path_of(arguments: Mapping[str, Any]) -> str:
     """The file or directory that a call names in an argument of its own."""
     for name in PATH:
         value = arguments.get(name)
-        if isinstance(value, str) and value:
-            return value
-    for name in PATHS:
-        value = arguments.get(name)
-        if isinstance(value, list) and value and isinstance(value[0], str):
-            return value[0]
+        first = value[0] if isinstance(value, list) and value else value
+        if isinstance(first, str) and first:
+            return first
     return ""
 
 
@@ -350,11 +345,9 @@ def _editor_kind(arguments: Mapping[str, Any], root: str) -> ActionKind:
 
 def _patch_kind(arguments: Mapping[str, Any], root: str) -> ActionKind:
     text = next((v for v in arguments.values() if isinstance(v, str)), "")
-    made = _NEW_FILE.findall(text)
-    if made and not _OLD_FILE.search(text):
-        kinds = {_made(path.strip(), root) for path in made}
-        return kinds.pop() if len(kinds) == 1 else ActionKind.EDIT
-    return ActionKind.EDIT
+    kinds = {_made(path.strip(), root) for path in _NEW_FILE.findall(text)}
+    only_new = len(kinds) == 1 and not _OLD_FILE.search(text)
+    return kinds.pop() if only_new else ActionKind.EDIT
 
 
 def _code_kind(arguments: Mapping[str, Any], root: str) -> ActionKind:
@@ -377,18 +370,17 @@ def _made(path: str, root: str) -> ActionKind:
 
 @lru_cache(maxsize=1024)
 def _by_name(name: str) -> ActionKind | None:
-    words = [word.lower() for word in _WORD.findall(name)]
     # The verb comes first in most names, behind the server's name in others.
-    return next((_VERBS[word] for word in words if word in _VERBS), None)
+    kinds = (_VERBS.get(word.lower()) for word in _WORD.findall(name))
+    return next(filter(None, kinds), None)
 
 
-def _by_parameters(given: Iterable[str], arguments: Mapping[str, Any]) -> ActionKind:
-    given = set(given)
+def _by_parameters(given: set[str], arguments: Mapping[str, Any]) -> ActionKind:
     if given & {"old_string", "old_str", "new_str", "new_string", "diff", "patch"}:
         return ActionKind.EDIT
     if command := command_of(arguments):
         return command_kind(command)
-    has_path = not given.isdisjoint((*PATH, *PATHS))
+    has_path = not given.isdisjoint(PATH)
     if has_path and given & {"content", "contents", "file_text", "text"}:
         return ActionKind.SCRIPT
     if given & {"pattern", "query", "regex"}:
@@ -401,22 +393,7 @@ def _by_parameters(given: Iterable[str], arguments: Mapping[str, Any]) -> Action
 def _parameters(own: Mapping[str, Any]) -> frozenset[str]:
     for key in ("parameters", "input_schema", "inputSchema"):
         schema = own.get(key)
-        if isinstance(schema, Mapping):
-            properties = schema.get("properties")
-            if isinstance(properties, Mapping):
-                return frozenset(map(str, properties))
+        properties = schema.get("properties") if isinstance(schema, Mapping) else None
+        if isinstance(properties, Mapping):
+            return frozenset(map(str, properties))
     return frozenset()
-
-
-def _flag(value: Any) -> bool | None:
-    return value if isinstance(value, bool) else None
-
-
-def arguments_of(text: str) -> Mapping[str, Any]:
-    """A call's arguments; what is no JSON object is given as the patch or command
-    that it is (tools with free-form input, as Codex' ``apply_patch``)."""
-    try:
-        parsed = json.loads(text)
-    except (ValueError, RecursionError):
-        return {"input": text} if text.strip() else {}
-    return parsed if isinstance(parsed, dict) else {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from openhands_tiered_router.policy.session import defused
+from openhands_tiered_router.policy.entry import defused
 from openhands_tiered_router.resolver.issue import Issue
 
 

@@ -27,8 +27,8 @@ from openhands_tiered_router.memory.repository import Repository, repository_of
 from openhands_tiered_router.memory.settings import MemorySettings
 from openhands_tiered_router.memory.store import Memory, memory_of
 from openhands_tiered_router.policy.actions import observed_exit_code
-from openhands_tiered_router.policy.session import defused
-from openhands_tiered_router.policy.tools import arguments_of, command_of, is_shell
+from openhands_tiered_router.policy.entry import arguments_of, defused
+from openhands_tiered_router.policy.tools import command_of, is_shell
 from openhands_tiered_router.redaction import spellings
 from openhands_tiered_router.sdk.texts import known_secrets
 

@@ -14,8 +14,8 @@ from openhands.sdk.llm.call_context import LLMCallContext
 
 from openhands_tiered_router.guards.verify.finish import Finish, Judged
 from openhands_tiered_router.guards.verify.settings import VerifySettings
+from openhands_tiered_router.policy.entry import defused
 from openhands_tiered_router.policy.request import Purpose, RoutingRequest
-from openhands_tiered_router.policy.session import defused
 from openhands_tiered_router.record.telemetry.recorder import (
     TelemetryRecorder,
     recorder_from_environment,

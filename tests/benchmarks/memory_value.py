@@ -28,9 +28,10 @@ from openhands_tiered_router.memory.lessons import ENVIRONMENT, Lesson, Lessons
 from openhands_tiered_router.memory.repository import Repository
 from openhands_tiered_router.memory.store import CHARS_PER_TOKEN, Memory
 from openhands_tiered_router.policy.engine import Engine
+from openhands_tiered_router.policy.entry import arguments_of
 from openhands_tiered_router.policy.failures import ends_of, exit_code_of
 from openhands_tiered_router.policy.rules import RULES
-from openhands_tiered_router.policy.tools import arguments_of, command_of, is_shell
+from openhands_tiered_router.policy.tools import command_of, is_shell
 from openhands_tiered_router.record.replay.costs import session_cost
 from openhands_tiered_router.record.replay.run import ReplayedTurn, replay
 from openhands_tiered_router.record.replay.sessions import read_rows

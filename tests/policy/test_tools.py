@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from openhands_tiered_router.policy.actions import action_of
-from openhands_tiered_router.policy.entry import Entry, ToolCall
+from openhands_tiered_router.policy.entry import Entry, ToolCall, arguments_of
 from openhands_tiered_router.policy.kinds import ActionKind
 from openhands_tiered_router.policy.session import SessionState
 from openhands_tiered_router.policy.tools import (
@@ -20,7 +20,6 @@ from openhands_tiered_router.policy.tools import (
     PATCH,
     SHELL,
     ToolFacts,
-    arguments_of,
     facts_of,
     judged,
     kind_of,

@@ -34,7 +34,7 @@ from openhands_tiered_router.guards.verify.memory import (
 from openhands_tiered_router.guards.verify.process import Cancelled
 from openhands_tiered_router.guards.verify.settings import VerifySettings
 from openhands_tiered_router.guards.verify.verifier import NOT_SHOWN, Verifier
-from openhands_tiered_router.policy.session import defused
+from openhands_tiered_router.policy.entry import defused
 
 
 if TYPE_CHECKING:

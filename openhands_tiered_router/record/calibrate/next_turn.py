@@ -49,7 +49,7 @@ class NextTurnFit:
 def samples_of(sessions: Iterable[RecordedSession], agent: str = "") -> list[Sample]:
     """Every turn of the sessions with the features that stood before it.
 
-    Hard is what ``session.is_hard`` calls so, and what follows a result with the words
+    Hard is what ``actions.is_hard`` calls so, and what follows a result with the words
     of a failure in it, even if that was only read: the cautious reading of a recording,
     in which nobody can be asked.
     """

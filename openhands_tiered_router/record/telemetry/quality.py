@@ -83,7 +83,7 @@ def _assess(turns: Sequence[Call], i: int) -> Quality:
 
 
 def is_hard(turn: Call) -> bool | None:
-    """By the measure of ``policy.session.is_hard``, from what is recorded."""
+    """By the measure of ``policy.actions.is_hard``, from what is recorded."""
     if not turn.tools:
         return None
     must_be = turn.p_mechanical == 0  # it opened the work, or answered a failure
