@@ -13,12 +13,13 @@ from openhands_tiered_router.cli import graph_questions as questions
 from openhands_tiered_router.cli.graph_common import (
     NOTHING,
     common,
+    echo_json,
     limited,
     open_graph,
+    table,
     unknown,
 )
 from openhands_tiered_router.cli.graph_mcp import mcp
-from openhands_tiered_router.cli.graph_output import echo_json, table
 from openhands_tiered_router.plural import counted
 
 

@@ -11,11 +11,13 @@ import click
 from openhands_tiered_router.cli.graph_common import (
     NOTHING,
     common,
+    dependents_table,
+    echo_json,
     limited,
     open_graph,
     resolve,
+    table,
 )
-from openhands_tiered_router.cli.graph_output import dependents_table, echo_json, table
 from openhands_tiered_router.plural import counted
 
 

@@ -144,7 +144,7 @@ def repo(
 
     The section ``## Notes`` is yours: it is kept.
     """
-    from openhands_tiered_router.cli.graph_output import progress
+    from openhands_tiered_router.cli.graph_common import progress
     from openhands_tiered_router.graph.build import build_graph
     from openhands_tiered_router.skill_kit.install import Layout
     from openhands_tiered_router.skill_kit.repo_page import NAME, page_for

@@ -29,8 +29,6 @@ File systems stamp by a clock tick of up to 10 ms (git calls this "racy").
 class Progress:
     """How far a build is."""
 
-    phase: str
-    """``read`` or ``link``."""
     done: int
     total: int
     """Files."""
@@ -184,7 +182,7 @@ class Refresher:
             else:
                 yield stamp, reply
             if self.report is not None:
-                self.report(Progress("read", done, len(stale)))
+                self.report(Progress(done, len(stale)))
 
 
 def unchanged(root: Path, cache: Cache) -> bool:

@@ -6,7 +6,7 @@ everything that did not change: a new one costs a copy of three dictionaries of
 pointers, not of the graph.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -134,13 +134,6 @@ class CodeGraph:
         if facts is None or not qualname:
             return None
         return next((d for d in facts.definitions if d.qualname == qualname), None)
-
-    def definitions(self) -> Iterator[tuple[str, str, Definition]]:
-        """Yield (path, node id, definition) for the whole workspace, by path."""
-        for path in sorted(self.files):
-            facts = self.facts(path)
-            for definition in facts.definitions if facts else ():
-                yield path, f"{path}::{definition.qualname}", definition
 
     def edges_from(self, path: str) -> tuple[Edge, ...]:
         """Return the edges that leave the nodes of a file, containment too."""

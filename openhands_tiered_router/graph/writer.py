@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from openhands_tiered_router.graph.cache import DAMAGED, Cache, Stamp, Summary
-from openhands_tiered_router.graph.contents import Contents, InMemory, OnDisk
+from openhands_tiered_router.graph.contents import Contents, OnDisk, Versions
 from openhands_tiered_router.graph.grammar import (
     GrammarMissingError,
     compiled,
@@ -37,9 +37,8 @@ from openhands_tiered_router.graph.readers import Readers
 from openhands_tiered_router.graph.resolve.index import Index, Key
 from openhands_tiered_router.graph.resolve.interface import interface_of
 from openhands_tiered_router.graph.resolve.layout import Layout
-from openhands_tiered_router.graph.resolve.link import Linked, Linker
+from openhands_tiered_router.graph.resolve.link import Linker
 from openhands_tiered_router.graph.snapshot import Change, CodeGraph
-from openhands_tiered_router.graph.versions import Versions
 from openhands_tiered_router.graph.worker import Links, Reply, links_of
 
 
@@ -61,7 +60,7 @@ class Writer:
         self.graph = CodeGraph(root)
         self.stamps: dict[str, Stamp] = {}
         self.layout = Layout()
-        self._contents: Contents = OnDisk(cache) if large and cache else InMemory()
+        self._contents: Contents = OnDisk(cache) if large and cache else Contents()
         self._files: dict[str, FileNode] = {}
         self._links: dict[str, tuple[FileEdge, ...]] = {}
         self._file_versions = Versions(self._files)
@@ -85,20 +84,19 @@ class Writer:
                 if row.node is not None:
                     self._files[row.path] = row.node
                     self._links[row.path] = row.links
-            contents = self._contents
-            if isinstance(contents, InMemory):
+            if not isinstance(self._contents, OnDisk):
                 for path, facts, linked in self.cache.bodies():
-                    contents.load(path, facts, linked)
-                return self._agrees(contents)
+                    self._contents.load(path, facts, linked)
+                return self._agrees()
         except DAMAGED:
             for known in (self._files, self._links, self.stamps):
                 known.clear()
             return False
         return bool(self._files)
 
-    def _agrees(self, contents: InMemory) -> bool:
+    def _agrees(self) -> bool:
         """Whether summaries and contents are of the same state."""
-        records = contents.records(())
+        records = self._contents.records(())
         return records.keys() == self._files.keys() and all(
             record.facts.digest == self.stamps[path].digest
             for path, record in records.items()
@@ -252,18 +250,12 @@ class Writer:
                 facts = self._contents.facts(path)
                 shown = interface_of(facts) if facts else None
                 self._index.replace(path, shown, compare=False)
-                linked = self._known_links(path)
+                linked = self._contents.linked(path)
                 if linked is not None:
                     self._readers.put(path, linked)
         if layout is not None:
             self.layout = self._index.layout = layout
         return self._index
-
-    def _known_links(self, path: str) -> Linked | None:
-        contents = self._contents
-        if isinstance(contents, InMemory):
-            return contents.linked(path)
-        return self.cache.linked(path) if self.cache else None
 
     def _enter(self, path: str, stamp: Stamp, facts: FileFacts | None) -> None:
         self._unsaved.add(path)

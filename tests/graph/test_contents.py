@@ -2,8 +2,8 @@
 
 from hypothesis import given, strategies as st
 
-from openhands_tiered_router.graph import versions
-from openhands_tiered_router.graph.versions import Versions
+from openhands_tiered_router.graph import contents
+from openhands_tiered_router.graph.contents import Versions
 
 
 KEYS = st.sampled_from([f"k{number}" for number in range(12)])
@@ -12,7 +12,7 @@ STEP = st.dictionaries(KEYS, st.one_of(st.none(), st.integers()), max_size=4)
 
 @given(start=st.dictionaries(KEYS, st.integers()), steps=st.lists(STEP, max_size=12))
 def test_every_view_equals_a_copy_made_then(start, steps):
-    most, versions.MOST = versions.MOST, 5
+    most, contents.MOST = contents.MOST, 5
     try:
         live = dict(start)
         table = Versions(live)
@@ -25,7 +25,7 @@ def test_every_view_equals_a_copy_made_then(start, steps):
                     live[key] = value
             kept.append((table.view(step), dict(live)))
     finally:
-        versions.MOST = most
+        contents.MOST = most
     for view, copy in kept:
         assert view == copy
         assert len(view) == len(copy)
@@ -43,5 +43,5 @@ def test_a_view_shares_what_did_not_change():
     second = table.view(["7"])
     assert first["7"] == 7
     assert second["7"] == -7
-    assert isinstance(second, versions._View)
+    assert isinstance(second, contents._View)
     assert second._base is first
