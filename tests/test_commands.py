@@ -30,7 +30,7 @@ NOT_HERE = {
 }
 """Commands that are run elsewhere, and where."""
 NEEDS = re.compile(
-    r"docker|remote|--outcomes|--table|\bissues\b|\bcustom\b|fitted|\.traj|jsonl|"
+    r"docker|remote|--outcomes|\bissues\b|\bcustom\b|fitted|\.traj|jsonl|"
     r"--issues|--resume [A-Z]|--live|FILE|DIRECTORY|CONVERSATION|issue\.md|\.\.\.|<"
 )
 """What such a command names is not on this machine: options are checked elsewhere."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,21 +13,19 @@ import click
 
 from openhands_tiered_router.cli.here import Number
 from openhands_tiered_router.pages import doc_page
+from openhands_tiered_router.policy.value.advice import Advice, Plan, advise, models_of
+from openhands_tiered_router.policy.value.strength import Verdicts
+from openhands_tiered_router.policy.value.table import Table, Work, default_table
+from openhands_tiered_router.policy.value.ways import Odds
 
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from openhands_tiered_router.config.offers import Offer
-    from openhands_tiered_router.policy.value.advice import Advice, Plan
-    from openhands_tiered_router.policy.value.strength import Verdicts
-    from openhands_tiered_router.policy.value.table import Table
-    from openhands_tiered_router.policy.value.ways import Odds
     from openhands_tiered_router.record.plots import Point
 
 UNUSABLE: Final = 2
-# Listed here so that --help need not import the table.
-WORKS: Final = ("bugs", "frontend", "tests", "apps", "research")
 
 _EPILOG: Final = f"""\b
 Kinds of work, and the benchmark that stands for each:
@@ -47,7 +45,7 @@ Examples:
 
 \b
 Exit code:  0  advised
-            2  no model is at hand, or a file cannot be read or written
+            2  no model is at hand, or a file cannot be written
 
 \b
 More: {doc_page("value")}
@@ -64,7 +62,7 @@ More: {doc_page("value")}
 )
 @click.option(
     "--work",
-    type=click.Choice(WORKS),
+    type=click.Choice([str(work) for work in Work]),
     default="bugs",
     show_default=True,
     help="Kind of work.",
@@ -78,18 +76,6 @@ More: {doc_page("value")}
     default=True,
     show_default=True,
     help="Whether tests judge finished work, so that a stronger model can follow.",
-)
-@click.option(
-    "--catch-rate",
-    type=Number(0, 1),
-    help="Share of wrong work that they reject; [verify]'s default if not given.",
-)
-@click.option("--pass-rate", type=Number(0, 1), help="Share of right work they accept.")
-@click.option(
-    "--table",
-    "path",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Results as calibrate writes them, instead of the package's.",
 )
 @click.option(
     "--write",
@@ -110,9 +96,6 @@ def command(
     anything: bool,
     models: tuple[str, ...],
     verify: bool,
-    catch_rate: float | None,
-    pass_rate: float | None,
-    path: Path | None,
     write: Path | None,
     plot: Path | None,
     as_json: bool,
@@ -123,16 +106,13 @@ def command(
     what several models solve one after another is a model of them; the
     page below explains it.
     """
-    from openhands_tiered_router.policy.value.table import TableError
-
     try:
-        odds_given = (value, verify, catch_rate, pass_rate)
-        found = _Found.of(path, work, models, anything, odds_given)
+        found = _Found.of(Work(work), models, anything, value, verify)
         if write is not None:
             _write_new(write, found.config())
         if plot is not None:
             plot.write_text(found.page(), "utf-8")
-    except (TableError, _NoneAtHandError, OSError) as error:
+    except (_NoneAtHandError, OSError) as error:
         click.echo(f"Error: {error}", err=True)
         context.exit(UNUSABLE)
     if as_json:
@@ -149,50 +129,39 @@ class _NoneAtHandError(Exception):
     """There is nothing to choose from; says what to do."""
 
 
+@dataclass(frozen=True)
 class _Found:
     """Advice with all that it is shown with."""
 
-    def __init__(
-        self,
-        table: Table,
-        work: str,
-        odds: Odds,
-        advice: Advice,
-        offers: Mapping[str, Offer],
-        note: str,
-    ) -> None:
-        self.table, self.work, self.odds = table, work, odds
-        self.advice, self.offers, self.note = advice, offers, note
+    table: Table
+    work: Work
+    odds: Odds
+    advice: Advice
+    offers: Mapping[str, Offer]
+    note: str
 
     @classmethod
     def of(
         cls,
-        path: Path | None,
-        work: str,
+        work: Work,
         models: tuple[str, ...],
         anything: bool,
-        given: tuple[float, bool, float | None, float | None],
+        value: float,
+        verify: bool,
     ) -> _Found:
         from openhands_tiered_router.config.offers import offers
         from openhands_tiered_router.policy.economics.price_book import (
             default_price_book,
         )
-        from openhands_tiered_router.policy.value.advice import advise, models_of
-        from openhands_tiered_router.policy.value.table import (
-            Work,
-            default_table,
-            load_table,
-        )
 
-        table = default_table() if path is None else load_table(path)
+        table = default_table()
         found = offers(table, default_price_book(), os.environ)
         names, note = _names(table, found, models, anything)
-        odds = _odds(table, work, *given)
+        odds = _odds(table, work, value, verify)
         verdicts = _verdicts()
         if count := sum(v.solved + v.failed for v in verdicts.values()):
             note = f"{note}, with {count} of your verdicts".removeprefix(", ")
-        candidates = models_of(table, Work(work), names, verdicts)
-        advice = advise(candidates, odds)
+        advice = advise(models_of(table, work, names, verdicts), odds)
         if advice is None:
             raise _NoneAtHandError(
                 f"none of {', '.join(names)} has results for {work}; give other models"
@@ -244,7 +213,7 @@ class _Found:
             name = offer.model if offer else f"PROVIDER/{model.name}"
             endpoints[tier] = PresetEndpoint(name, keys, note=said)
         head = f"policy.task_value = {self.odds.value}\n"
-        if self.work != "bugs":
+        if self.work is not Work.BUGS:
             head += f'policy.work = "{self.work}"\n'
         if len(self.advice.best.models) > 1:
             head += "verify.enabled = true\n"
@@ -271,7 +240,6 @@ class _Found:
 
 def _verdicts() -> dict[str, Verdicts]:
     """What became of the user's own tasks, as far as it is recorded."""
-    from openhands_tiered_router.policy.value.strength import Verdicts
     from openhands_tiered_router.record.telemetry.opening import (
         TelemetryReadError,
         path_from,
@@ -322,28 +290,12 @@ def _names(
     return list(table.results), "of all providers, as no provider's key is set"
 
 
-def _odds(
-    table: Table,
-    work: str,
-    value: float,
-    verify: bool,
-    catch_rate: float | None,
-    pass_rate: float | None,
-) -> Odds:
+def _odds(table: Table, work: Work, value: float, verify: bool) -> Odds:
     from openhands_tiered_router.guards.verify.settings import VerifySettings
-    from openhands_tiered_router.policy.value.table import Work
-    from openhands_tiered_router.policy.value.ways import Odds
 
-    usual, spread = VerifySettings(), table.spread(Work(work))
-    catch = usual.catch_rate if catch_rate is None else catch_rate
-    accept = usual.pass_rate if pass_rate is None else pass_rate
-    return Odds(
-        value=value,
-        catch=catch if verify else 0.0,
-        accept=accept if verify else 1.0,
-        sigma=spread.sigma,
-        growth=spread.growth,
-    )
+    usual, spread = VerifySettings(), table.spread(work)
+    catch, accept = (usual.catch_rate, usual.pass_rate) if verify else (0.0, 1.0)
+    return Odds(value, catch, accept, sigma=spread.sigma, growth=spread.growth)
 
 
 def _write_new(path: Path, text: str) -> None:

@@ -142,7 +142,6 @@ status --telemetry {t}
 verdict --rates --telemetry {t}
 verdict x{evil} --accepted --telemetry {t}
 advise --model openai/{evil}
-advise --table {top}/messages.json
 calibrate {top}/sessions.jsonl
 calibrate {top}/no{evil}.jsonl
 memory list --all --config {top}/memory.toml

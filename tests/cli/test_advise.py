@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from openhands_tiered_router.cli.advise import WORKS, command
+from openhands_tiered_router.cli.advise import command
 from openhands_tiered_router.config import parse_config
 from openhands_tiered_router.config.keys import USUAL_VARIABLES
-from openhands_tiered_router.policy.value.table import Work
 
 
 @pytest.fixture(autouse=True)
@@ -33,11 +32,6 @@ def report(*args: str) -> dict[str, Any]:
     result = run("--json", *args)
     assert result.exit_code == 0, result.output
     return json.loads(result.stdout)
-
-
-def test_the_help_names_each_kind_of_work() -> None:
-    assert set(WORKS) == set(Work)
-    assert "Examples" in run("--help").output
 
 
 def test_only_models_whose_keys_are_set_are_advised(
@@ -70,7 +64,7 @@ def test_a_higher_value_pays_for_more_success() -> None:
 
 def test_without_a_verifier_one_model_does_it_all() -> None:
     assert len(report("--any", "--no-verify")["way"]["models"]) == 1
-    assert len(report("--any", "--catch-rate", "0.9")["way"]["models"]) > 1
+    assert len(report("--any")["way"]["models"]) > 1
 
 
 def test_the_configuration_can_be_used(tmp_path: Path) -> None:

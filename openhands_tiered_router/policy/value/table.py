@@ -15,13 +15,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property, lru_cache
 from importlib.resources import files
-from pathlib import Path
 from string import ascii_lowercase
 from typing import Any, Final
 
 
-FORMAT: Final = 1
-"""Version of the file."""
 SMOOTHING: Final = 2.0
 """Tasks' worth of the models' mean that a rate is diluted with: nothing that shows
 at 300 tasks, and at 8 it keeps a rate away from 0 and 1."""
@@ -50,10 +47,6 @@ BENCHMARKS: Final[Mapping[str, Work]] = {
     "gaia": Work.RESEARCH,
 }
 """The benchmark that each kind of work is measured by."""
-
-
-class TableError(ValueError):
-    """A table file that cannot be used; says which and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,50 +140,23 @@ class Table:
 def default_table() -> Table:
     """The table that comes with the package; read once."""
     source = files("openhands_tiered_router.policy.value") / "data" / "models.json"
-    return table_of(json.loads(source.read_text("utf-8")), "models.json")
+    return table_of(json.loads(source.read_text("utf-8")))
 
 
-def load_table(path: Path) -> Table:
-    """The table in a file, as ``calibrate`` writes it.
-
-    Raises:
-        TableError: The file cannot be read or is no table.
-    """
-    try:
-        return table_of(json.loads(path.read_text("utf-8")), str(path))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise TableError(f"{path}: cannot be read as JSON: {error}") from None
-
-
-def table_of(raw: Any, source: str) -> Table:
-    """The table in a file's JSON.
-
-    Raises:
-        TableError: Something is missing or of a wrong type.
-    """
-    if not isinstance(raw, Mapping) or raw.get("format") != FORMAT:
-        raise TableError(
-            f"{source}: no table of format {FORMAT}; write one with "
-            "tiered-router calibrate --from outcomes.jsonl.gz --output models.json"
-        )
-    try:
-        return Table(
-            source=str(raw["source"]),
-            results={
-                str(name): {
-                    Work(work): Result(int(row[0]), int(row[1]), row[2])
-                    for work, row in rows.items()
-                }
-                for name, rows in raw["models"].items()
-            },
-            spreads={
-                Work(work): Spread(float(row["sigma"]), float(row["cost_growth"]))
-                for work, row in raw["works"].items()
-                if row["sigma"] is not None
-            },
-        )
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
-        raise TableError(f"{source}: not as calibrate writes it: {error!r}") from None
+def table_of(raw: Mapping[str, Any]) -> Table:
+    """The table in a file's JSON, as ``calibrate`` writes it."""
+    return Table(
+        source=raw["source"],
+        results={
+            name: {Work(work): Result(*row) for work, row in rows.items()}
+            for name, rows in raw["models"].items()
+        },
+        spreads={
+            Work(work): Spread(row["sigma"], row["cost_growth"])
+            for work, row in raw["works"].items()
+            if row["sigma"] is not None
+        },
+    )
 
 
 _VERSION: Final = re.compile(r"[a-z]?\d{1,2}")

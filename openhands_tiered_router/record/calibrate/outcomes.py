@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from openhands_tiered_router.policy.value.table import BENCHMARKS, FORMAT
+from openhands_tiered_router.policy.value.table import BENCHMARKS
 from openhands_tiered_router.record.calibrate.samples import Outcome, SampleError, Task
 
 
@@ -50,12 +50,7 @@ def table_json(tasks: Sequence[Task], source: str) -> dict[str, Any]:
         works[str(work)] = {"benchmark": benchmark, "tasks": len(mine), **_spread(mine)}
     if not works:
         raise SampleError(f"no task of {', '.join(BENCHMARKS)}: see --help")
-    return {
-        "format": FORMAT,
-        "source": source,
-        "works": works,
-        "models": dict(sorted(models.items())),
-    }
+    return {"source": source, "works": works, "models": dict(sorted(models.items()))}
 
 
 def _by_model(tasks: Iterable[Task]) -> dict[str, list[Outcome]]:

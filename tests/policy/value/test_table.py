@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import statistics
-from pathlib import Path
 
 import pytest
 from hypothesis import given, strategies as st
 
 from openhands_tiered_router.policy.value.table import (
     Table,
-    TableError,
     Work,
     default_table,
-    load_table,
     plain_name,
     table_of,
 )
 
 
 SMALL = {
-    "format": 1,
     "source": "a test",
     "works": {
         "bugs": {"sigma": 4.0, "cost_growth": 0.3},
@@ -36,7 +31,7 @@ SMALL = {
 
 
 def small() -> Table:
-    return table_of(SMALL, "small")
+    return table_of(SMALL)
 
 
 @pytest.mark.parametrize(
@@ -143,19 +138,3 @@ def test_work_of_too_few_tasks_is_taken_to_spread_like_the_others() -> None:
     table = small()
     assert table.spread(Work.BUGS).sigma == 4.0
     assert table.spread(Work.APPS).sigma == statistics.median((4.0, 2.0))
-
-
-@pytest.mark.parametrize(
-    ("change", "named"),
-    [({"format": 2}, "format 1"), ({"models": {"a": {"bugs": []}}}, "calibrate")],
-)
-def test_what_is_no_table_is_refused(
-    tmp_path: Path, change: dict[str, object], named: str
-) -> None:
-    path = tmp_path / "models.json"
-    path.write_text(json.dumps(SMALL | change))
-    with pytest.raises(TableError, match=named):
-        load_table(path)
-    path.write_text("{")
-    with pytest.raises(TableError, match=r"models\.json"):
-        load_table(path)

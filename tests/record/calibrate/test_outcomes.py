@@ -49,7 +49,7 @@ def test_a_table_counts_what_each_model_solved_and_spent() -> None:
 
 @pytest.mark.parametrize("sigma", [1.0, 3.0])
 def test_how_tasks_differ_is_found_again(sigma: float) -> None:
-    table = table_of(table_json(rasch(sigma, growth=0.4), "x"), "x")
+    table = table_of(table_json(rasch(sigma, growth=0.4), "x"))
     spread = table.spread(Work.BUGS)
     assert spread.sigma == pytest.approx(sigma, abs=0.5)
     # What is seen of a difficulty is blurred, which flattens or steepens the slope.
