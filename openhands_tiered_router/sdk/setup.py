@@ -59,6 +59,7 @@ from openhands_tiered_router.sdk.budgets_left import budgets_left
 from openhands_tiered_router.sdk.endpoints import tier_set
 from openhands_tiered_router.sdk.graphs import live_graphs
 from openhands_tiered_router.sdk.spending import Caller, Quote, Spending, quotes
+from openhands_tiered_router.sdk.tracing import in_span
 from openhands_tiered_router.settings import RouterSettings
 from openhands_tiered_router.tiers import Endpoint, Tier
 from openhands_tiered_router.tokens.settings import TokenSettings
@@ -146,7 +147,11 @@ class RouterSetup:
     def decide(
         self, request: RoutingRequest, state: SessionState, *, now: float
     ) -> Decision:
-        return self.engine.decide(request, state, now=now, fleet=self)
+        return in_span(
+            lambda: self.engine.decide(request, state, now=now, fleet=self),
+            request,
+            lambda key: self.endpoints[key].model,
+        )
 
     def fallback_decision(self, error: str) -> Decision:
         """The default tier, when the engine itself failed."""

@@ -23,6 +23,7 @@ from openhands_tiered_router.record.telemetry.records import (
     Call,
     routed,
 )
+from openhands_tiered_router.sdk.tracing import in_span
 from openhands_tiered_router.tiers import Tier
 
 
@@ -79,6 +80,13 @@ def test_a_call_and_a_scrape() -> None:
     call()
     assert interval("the record of a call", [call() for _ in range(RUNS)]) < BUDGET
 
+    def untraced() -> float:
+        began = time.process_time()
+        for _ in range(CALLS):
+            in_span(lambda: None, None, None)  # type: ignore[arg-type]
+        return (time.process_time() - began) / CALLS
+
+    interval("tracing that is off", [untraced() for _ in range(RUNS)])
     shown = exposition()
 
     def scrape() -> float:
