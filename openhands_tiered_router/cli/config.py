@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from openhands_tiered_router.cli.doctor import command as doctor
+from openhands_tiered_router.cli.here import config_option
 
 
 if TYPE_CHECKING:
@@ -39,11 +40,9 @@ def command() -> None:
 
 command.add_command(doctor, name="check")
 
-_config = click.option("--config", help="Configuration file; else looked for as usual.")
-
 
 @command.command()
-@_config
+@config_option
 @click.option("--defaults", is_flag=True, help="Also what the file does not say.")
 @click.option("--json", "as_json", is_flag=True, help="JSON instead of YAML.")
 def show(config: str | None, defaults: bool, as_json: bool) -> None:
@@ -75,7 +74,7 @@ Exit code:  0  written
             2  no configuration that can be used, or a file is in the way
 """
 )
-@_config
+@config_option
 @click.option(
     "--for",
     "form",

@@ -10,14 +10,8 @@ from pathlib import Path
 
 import click
 
+from openhands_tiered_router.cli.here import default_state_dir, state_dir_option
 from openhands_tiered_router.cli.kept import answer_of, found_id, kept_in, read
-
-
-_STATE_DIR = click.option(
-    "--state-dir",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Where conversations are kept; by default in the user's state directory.",
-)
 
 
 @click.group(
@@ -37,7 +31,7 @@ def command() -> None:
 
 
 @command.command("list")
-@_STATE_DIR
+@state_dir_option
 @click.option("--json", "as_json", is_flag=True, help="JSON.")
 def show_all(state_dir: Path | None, as_json: bool) -> None:
     """Print them, the newest first."""
@@ -55,7 +49,7 @@ def show_all(state_dir: Path | None, as_json: bool) -> None:
 
 @command.command()
 @click.argument("conversation")
-@_STATE_DIR
+@state_dir_option
 @click.option("--json", "as_json", is_flag=True, help="JSON.")
 def show(conversation: str, state_dir: Path | None, as_json: bool) -> None:
     """Print what one was about, and what came of it."""
@@ -90,6 +84,4 @@ def resume(context: click.Context, conversation: str, options: tuple[str, ...]) 
 
 
 def _directory(given: Path | None) -> Path:
-    from openhands_tiered_router.cli.here import default_state_dir
-
     return given or default_state_dir()

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from openhands_tiered_router.cli.here import telemetry_option
+
 
 if TYPE_CHECKING:
     from openhands_tiered_router.policy.decision import Decision, Dimension
@@ -49,11 +51,7 @@ class _Source:
     help='JSON file: a list of chat messages, or {"messages", "tools", "workspace"}.',
 )
 @click.option("--decision", "-d", metavar="ID", help="A recorded decision.")
-@click.option(
-    "--telemetry",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="File with the record; by default the one that routers write.",
-)
+@telemetry_option
 @click.option(
     "--workspace",
     "-w",

@@ -90,3 +90,19 @@ task_value_option: Final = click.option(
     metavar="USD",
     help="What a solved task is worth to you; by default as configured.",
 )
+config_option: Final = click.option(
+    "--config", help="Configuration file; else looked for as usual."
+)
+telemetry_option: Final = click.option(
+    "--telemetry",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File with the record; by default the one that routers write.",
+)
+state_dir_option: Final = click.option(
+    "--state-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where conversations are kept; by default in the user's state directory.",
+)
+max_iterations_option: Final = click.option(
+    "--max-iterations", type=click.IntRange(1), default=500, show_default=True
+)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from openhands_tiered_router.cli.here import Failure
+from openhands_tiered_router.cli.here import Failure, config_option
 
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ Exit code:  0  done
             2  there is no such key, or the state cannot be used
 """
 
-_config = click.option("--config", help="Configuration file; else looked for as usual.")
 _json = click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
 _usd = click.option(
     "--usd", type=click.FloatRange(0, 1e6), help="Limit on all it ever spends, USD."
@@ -52,7 +51,7 @@ def command() -> None:
 @click.argument("name")
 @_usd
 @_usd_day
-@_config
+@config_option
 @_json
 def add(
     name: str,
@@ -75,7 +74,7 @@ def add(
 
 
 @command.command("list")
-@_config
+@config_option
 @_json
 def list_(config: str | None, as_json: bool) -> None:
     """Show names, limits and what is spent of them; the keys are not known."""
@@ -100,7 +99,7 @@ def list_(config: str | None, as_json: bool) -> None:
 @_usd
 @_usd_day
 @click.option("--no-limits", is_flag=True, help="Take both limits away.")
-@_config
+@config_option
 def limit(
     name: str,
     usd: float | None,
@@ -120,7 +119,7 @@ def limit(
 
 @command.command()
 @click.argument("name")
-@_config
+@config_option
 def revoke(name: str, config: str | None) -> None:
     """Take a key away. What it spent stays in the books."""
     with _opened(config) as (clients, _):

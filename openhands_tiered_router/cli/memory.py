@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from openhands_tiered_router.cli.here import Failure
+from openhands_tiered_router.cli.here import Failure, config_option
 from openhands_tiered_router.pages import doc_page
 from openhands_tiered_router.plural import counted
 
@@ -35,7 +35,6 @@ Exit code:  0  done
 More: {doc_page("tokens")}
 """
 
-_config = click.option("--config", help="Configuration file; else looked for as usual.")
 _json = click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
 _all = click.option("--all", "everything", is_flag=True, help="Of all repositories.")
 _workspace = click.option(
@@ -58,7 +57,7 @@ def command() -> None:
 @command.command("list")
 @_workspace
 @_all
-@_config
+@config_option
 @_json
 def list_(workspace: Path, everything: bool, config: str | None, as_json: bool) -> None:
     """List entries, newest first."""
@@ -79,7 +78,7 @@ def list_(workspace: Path, everything: bool, config: str | None, as_json: bool) 
 @command.command()
 @_workspace
 @click.option("--request", default="", help="What the conversation would begin with.")
-@_config
+@config_option
 @_json
 def show(workspace: Path, request: str, config: str | None, as_json: bool) -> None:
     """Show what the next conversation here would be told."""
@@ -99,7 +98,7 @@ def show(workspace: Path, request: str, config: str | None, as_json: bool) -> No
 @_workspace
 @click.option("--repository", is_flag=True, help="All entries of this repository.")
 @click.option("--all", "everything", is_flag=True, help="All entries.")
-@_config
+@config_option
 @_json
 def forget(
     ids: tuple[int, ...],
@@ -130,7 +129,7 @@ def forget(
 @command.command()
 @_workspace
 @_all
-@_config
+@config_option
 @click.option("--json", "as_json", is_flag=True, help="As always here: JSON Lines.")
 def export(
     workspace: Path, everything: bool, config: str | None, as_json: bool

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 from pathlib import Path
@@ -10,8 +9,8 @@ from typing import Final
 
 import click
 
+from openhands_tiered_router.cli.here import UNUSABLE, recorded, telemetry_option
 
-UNUSABLE: Final = 2
 
 _EPILOG: Final = """\b
 Examples:
@@ -30,11 +29,7 @@ Exit code:  0  stopped
     help="Port; 0: a free one.",
 )  # fmt: skip
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to bind.")
-@click.option(
-    "--telemetry",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="File with the record; by default the one that routers write.",
-)
+@telemetry_option
 @click.option("--config", help="Configuration with budgets to show; optional.")
 def command(port: int, host: str, telemetry: Path | None, config: str | None) -> None:
     """Serve to Prometheus what all routers of this user record.
@@ -47,12 +42,9 @@ def command(port: int, host: str, telemetry: Path | None, config: str | None) ->
         MetricsError,
         serve_metrics,
     )
-    from openhands_tiered_router.record.telemetry.opening import path_from
     from openhands_tiered_router.record.telemetry.query import TelemetryReadError
 
-    path = telemetry or path_from(os.environ)
-    if path is None:
-        raise click.UsageError("telemetry is switched off; name a file")
+    path = recorded(telemetry)
     try:
         if config is not None:
             _note_budgets(config)

@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from openhands_tiered_router.cli.here import Failure, config_file, recorded
+from openhands_tiered_router.cli.here import (
+    Failure,
+    config_file,
+    recorded,
+    telemetry_option,
+)
 from openhands_tiered_router.pages import doc_page
 
 
@@ -93,11 +98,7 @@ class _Since(click.ParamType):
 @click.option(
     "--misroutes", is_flag=True, help="List turns on the wrong tier, the dearest first."
 )
-@click.option(
-    "--telemetry",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="File with the record; by default the one that routers write.",
-)
+@telemetry_option
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
 def command(
     since: float,

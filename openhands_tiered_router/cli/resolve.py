@@ -11,8 +11,11 @@ import click
 from openhands_tiered_router.cli.confirming import ask, ask_there, can_ask
 from openhands_tiered_router.cli.here import (
     Number,
+    config_option,
     default_state_dir,
+    max_iterations_option,
     quiet_sdk,
+    state_dir_option,
     task_value_option,
 )
 from openhands_tiered_router.cli.resolving import resolve
@@ -46,7 +49,7 @@ Examples:
 @click.command(epilog=_EPILOG)
 @click.argument("issue", required=False)
 @click.argument("repo", required=False)
-@click.option("--config", help="Configuration file; else looked for as usual.")
+@config_option
 @click.option(
     "--patch",
     type=click.Path(dir_okay=False, path_type=Path, resolve_path=True),
@@ -64,17 +67,11 @@ Examples:
 @click.option("--budget", type=Number(0, min_open=True), metavar="USD")
 @task_value_option
 @click.option("--tier", type=click.Choice(TIERS), help="Serve every turn by this tier.")
-@click.option(
-    "--max-iterations", type=click.IntRange(1), default=500, show_default=True
-)
+@max_iterations_option
 @click.option("--verify/--no-verify", default=True, help="Verify the work; on.")
 @click.option("--unverified", is_flag=True, help="Deliver what is not verified, too.")
 @click.option("--fresh", is_flag=True, help="Forget earlier runs on this issue.")
-@click.option(
-    "--state-dir",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Where runs are kept; by default in the user's state directory.",
-)
+@state_dir_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @click.option("--demo", is_flag=True, help="Fix the bundled project, offline.")
 def command(

@@ -15,8 +15,11 @@ import click
 from openhands_tiered_router.cli.confirming import ask, ask_there, can_ask
 from openhands_tiered_router.cli.here import (
     Number,
+    config_option,
     default_state_dir,
+    max_iterations_option,
     quiet_sdk,
+    state_dir_option,
     task_value_option,
 )
 from openhands_tiered_router.cli.kept import (
@@ -79,10 +82,8 @@ Examples:
     help="Where the agent works: here, which is the default; in a container; on the "
     "agent-server of [sandbox] host. Its change comes back into the workspace.",
 )
-@click.option("--config", help="Configuration file; else looked for as usual.")
-@click.option(
-    "--max-iterations", type=click.IntRange(1), default=500, show_default=True
-)
+@config_option
+@max_iterations_option
 @click.option(
     "--resume",
     metavar="ID",
@@ -100,11 +101,7 @@ Examples:
     count=True,
     help="Thoughts and results at length; -vv: each decision's reasons and cost.",
 )
-@click.option(
-    "--state-dir",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Where conversations are kept; by default in the user's state directory.",
-)
+@state_dir_option
 @click.option(
     "--verify/--no-verify",
     default=None,

@@ -15,6 +15,7 @@ from typing import Final
 
 import click
 
+from openhands_tiered_router.cli.here import config_option
 from openhands_tiered_router.config import ConfigError, RouterConfig, find_config
 from openhands_tiered_router.gateway.settings import ANY_MODEL, KEY, WORKSPACES
 
@@ -41,7 +42,7 @@ Examples:
   {KEY}=... tiered-router serve --port 4200
 """
 )
-@click.option("--config", help="Configuration file; else looked for as usual.")
+@config_option
 @click.option("--host", default=LOOPBACK, show_default=True, help="Address to bind.")
 @click.option("--port", default=4100, show_default=True, type=click.IntRange(1, 65535))
 @click.option(

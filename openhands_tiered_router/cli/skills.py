@@ -11,7 +11,7 @@ import click
 
 
 if TYPE_CHECKING:
-    from openhands_tiered_router.skill_kit.install import Item, Layout
+    from openhands_tiered_router.skill_kit.install import Item, Layout, State
 
 LEFT: Final = 1
 """Exit code when an edited file was left as it is."""
@@ -80,25 +80,18 @@ def list_(root: Path, layout: str, as_json: bool) -> None:
 @_dry_run
 @_force
 @click.pass_context
-def install(
-    context: click.Context,
-    root: Path,
-    layout: str,
-    as_json: bool,
-    names: Sequence[str],
-    dry_run: bool,
-    force: bool,
-) -> None:
+def install(context: click.Context, **options: Any) -> None:
     """Write them into the repository in DIR; keeps edited files."""
     from openhands_tiered_router.skill_kit.install import State
     from openhands_tiered_router.textfiles import write
 
-    found = _items(root, layout, names)
-    edited = () if force else (State.CHANGED,)
-    due = [i for i in found if i.state not in (State.CURRENT, *edited)]
-    for item in () if dry_run else due:
-        _try(write, item.path, item.text)
-    _finish(context, found, due, "written", as_json, dry_run)
+    _change(
+        context,
+        lambda item, _: write(item.path, item.text),
+        State.CURRENT,
+        "written",
+        **options,
+    )
 
 
 @command.command()
@@ -107,8 +100,25 @@ def install(
 @_dry_run
 @_force
 @click.pass_context
-def remove(
+def remove(context: click.Context, **options: Any) -> None:
+    """Remove them from the repository in DIR; keeps edited files."""
+    from openhands_tiered_router.skill_kit.install import State, remove as delete
+
+    _change(
+        context,
+        lambda item, root: delete(item.path, root),
+        State.ABSENT,
+        "removed",
+        **options,
+    )
+
+
+def _change(
     context: click.Context,
+    change: Callable[[Item, Path], None],
+    wanted: State,
+    verb: str,
+    *,
     root: Path,
     layout: str,
     as_json: bool,
@@ -116,15 +126,17 @@ def remove(
     dry_run: bool,
     force: bool,
 ) -> None:
-    """Remove them from the repository in DIR; keeps edited files."""
-    from openhands_tiered_router.skill_kit.install import State, remove as delete
-
+    """Change what is not as ``wanted``; exits with ``LEFT`` if an edited file stays."""
     found = _items(root, layout, names)
-    edited = () if force else (State.CHANGED,)
-    due = [i for i in found if i.state not in (State.ABSENT, *edited)]
-    for item in () if dry_run else due:
-        _try(delete, item.path, root)
-    _finish(context, found, due, "removed", as_json, dry_run)
+    done: list[tuple[Item, str]] = []
+    for item in found:
+        due = item.state != wanted and (force or item.state != "changed")
+        if due and not dry_run:
+            _try(change, item, root)
+        done.append((item, verb if due else str(item.state)))
+    _report(done, as_json, dry_run)
+    if any(outcome == "changed" for _, outcome in done):
+        context.exit(LEFT)
 
 
 @command.command()
@@ -195,21 +207,6 @@ def _try[**P, T](work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         return work(*args, **kwargs)
     except TextFileError as error:
         raise click.UsageError(str(error)) from None
-
-
-def _finish(
-    context: click.Context,
-    found: Sequence[Item],
-    due: Sequence[Item],
-    verb: str,
-    as_json: bool,
-    dry_run: bool,
-) -> None:
-    """Report, and exit with ``LEFT`` if an edited file was not touched."""
-    done = [(item, verb if item in due else str(item.state)) for item in found]
-    _report(done, as_json, dry_run)
-    if any(outcome == "changed" for _, outcome in done):
-        context.exit(LEFT)
 
 
 def _report(

@@ -10,7 +10,7 @@ from typing import Final
 
 import click
 
-from openhands_tiered_router.cli.here import Failure, Number, recorded
+from openhands_tiered_router.cli.here import Failure, Number, recorded, telemetry_option
 from openhands_tiered_router.plural import counted
 
 
@@ -28,12 +28,6 @@ Exit code:  0  done
             2  the record cannot be used, or does not hold that
 """
 
-_file = click.option(
-    "--telemetry",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="File with the record; by default the one that routers write.",
-)
-
 
 @click.group(name="telemetry", epilog=_EPILOG)
 def command() -> None:
@@ -41,7 +35,7 @@ def command() -> None:
 
 
 @command.command()
-@_file
+@telemetry_option
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
 def stats(telemetry: Path | None, as_json: bool) -> None:
     """Show how much is recorded, and how large the file is."""
@@ -67,7 +61,7 @@ def stats(telemetry: Path | None, as_json: bool) -> None:
 
 
 @command.command()
-@_file
+@telemetry_option
 @click.option("--days", type=Number(min=0), help="Only of the last days.")
 @click.option("--conversation", metavar="ID", help="Only of this one.")
 @click.option(
@@ -125,7 +119,7 @@ def export(
 
 @command.command()
 @click.argument("conversation", required=False)
-@_file
+@telemetry_option
 @click.option("--texts", is_flag=True, help="Remove all that was said, nothing else.")
 def purge(conversation: str | None, telemetry: Path | None, texts: bool) -> None:
     """Remove every trace of a CONVERSATION.

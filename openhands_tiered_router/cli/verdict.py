@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from openhands_tiered_router.cli.here import Failure, recorded
+from openhands_tiered_router.cli.here import Failure, recorded, telemetry_option
 from openhands_tiered_router.plural import counted
 
 
@@ -37,11 +37,7 @@ Exit code:  0  recorded, or shown
     "--by", "judge", default="human", show_default=True, help="Who says so; such as ci."
 )
 @click.option("--rates", is_flag=True, help="Show how often the verifier was right.")
-@click.option(
-    "--telemetry",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="File with the record; by default the one that routers write.",
-)
+@telemetry_option
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
 def command(
     conversation: str | None,

@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from openhands_tiered_router.cli.here import Failure, Number, config_here, recorded
+from openhands_tiered_router.cli.here import (
+    Failure,
+    Number,
+    config_here,
+    recorded,
+    telemetry_option,
+)
 from openhands_tiered_router.pages import doc_page
 
 
@@ -29,11 +35,7 @@ _READ: Final = 100
 
 
 @click.command(name="watch", epilog=f"\b\nMore: {doc_page('report')}")
-@click.option(
-    "--telemetry",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="File with the record; by default the one that routers write.",
-)
+@telemetry_option
 @click.option(
     "--every",
     type=Number(0.2, 3_600),

@@ -105,15 +105,9 @@ def _tiers(checked: Checked) -> Iterator[Finding]:
         if checked.tiers.of(tier):
             continue
         serving = checked.tiers.serving(tier)
-        yield Finding(
-            Level.NOTE,
-            Problem(
-                source=checked.config.source,
-                path=f"tiers.{tier}",
-                message=f"has no endpoint; the {serving} tier serves its calls",
-                remedy=f"Add [[tiers.{tier}.endpoints]] if that is not what you want",
-            ),
-        )
+        message = f"has no endpoint; the {serving} tier serves its calls"
+        remedy = f"Add [[tiers.{tier}.endpoints]] if that is not what you want"
+        yield _note(checked, f"tiers.{tier}", message, remedy)
 
 
 def _keys(checked: Checked) -> Iterator[Finding]:
@@ -207,11 +201,7 @@ def _abilities(checked: Checked) -> Iterator[Finding]:
             )
     if not any(endpoint.vision for endpoint in checked.tiers.endpoints):
         message = "has no endpoint that sees images"
-        remedy = "Set vision = true where a model does"
-        problem = Problem(
-            source=checked.config.source, path="tiers", message=message, remedy=remedy
-        )
-        yield Finding(Level.NOTE, problem)
+        yield _note(checked, "tiers", message, "Set vision = true where a model does")
 
 
 def _models(checked: Checked) -> Iterator[Finding]:
@@ -244,15 +234,12 @@ def _strengths(checked: Checked) -> Iterator[Finding]:
     strengths = strengths_of(endpoints, checked.config.policy.work)
     remedy = "Add success and task_usd from your own tasks"
     if not strengths and len(endpoints) > 1:
-        yield Finding(
-            Level.NOTE,
-            Problem(
-                source=checked.config.source,
-                path="tiers",
-                message="no model here has a known success rate, so the tiers' order "
-                "is all that says which is stronger",
-                remedy=f"{remedy}, or take models that `tiered-router advise` knows",
-            ),
+        yield _note(
+            checked,
+            "tiers",
+            "no model here has a known success rate, so the tiers' order is all that "
+            "says which is stronger",
+            f"{remedy}, or take models that `tiered-router advise` knows",
         )
     for endpoint in endpoints:
         own = strengths.get(endpoint.key)
@@ -340,15 +327,20 @@ def local_findings(checked: Checked) -> Iterator[Finding]:
             message = f"{server.name} at {server.base_url} is not used"
             model = f"{server.prefix}/{server.models[0]}"
             remedy = f'It could serve a tier: model = "{model}" costs nothing a token'
-            source = checked.config.source
-            problem = Problem(source=source, message=message, remedy=remedy)
-            yield Finding(Level.NOTE, problem)
+            yield _note(checked, "", message, remedy)
 
 
 def _finding(
     checked: Checked, key: str, level: Level, message: str, remedy: str, name: str = ""
 ) -> Finding:
     return Finding(level, checked.config.problem(key, message, remedy, name))
+
+
+def _note(checked: Checked, path: str, message: str, remedy: str) -> Finding:
+    """Of no endpoint."""
+    source = checked.config.source
+    problem = Problem(source=source, path=path, message=message, remedy=remedy)
+    return Finding(Level.NOTE, problem)
 
 
 CHECKS: Final[tuple[Check, ...]] = (
