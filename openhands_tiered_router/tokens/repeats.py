@@ -59,15 +59,20 @@ class Seen:
         lines = tuple(_bare(line)[0] for line in text.split("\n"))
         number = len(self._texts)
         self._texts.append(_Text(name, lines))
-        for i in range(len(lines) - WINDOW + 1):
-            key = lines[i : i + WINDOW]
-            if not all(map(_is_dull, key)):
-                # The newest place: it is the nearest to look up.
-                self._places[key] = _Place(number, i)
+        telling = 0
+        for i, line in enumerate(lines):
+            # The newest place: it is the nearest to look up.
+            telling = WINDOW if not _is_dull(line) else telling - 1
+            first = i - WINDOW + 1
+            if telling > 0 and first >= 0:
+                self._places[lines[first : i + 1]] = _Place(number, first)
 
-    def run_at(self, lines: Sequence[str], i: int) -> tuple[str, int] | None:
-        """Name of the text that has those lines from ``i`` on, and how many of them."""
-        place = self._places.get(tuple(lines[i : i + WINDOW]))
+    def run_at(
+        self, key: tuple[str, ...], lines: Sequence[str], i: int
+    ) -> tuple[str, int] | None:
+        """Name of the text that has those lines from ``i`` on, and how many of them;
+        ``key`` is the first of them."""
+        place = self._places.get(key)
         if place is None:
             return None
         text = self._texts[place.text]
@@ -106,8 +111,9 @@ def without_repeats(text: str, seen: Seen) -> str:
 
 def _nearest(own: _Own, seen: Seen, i: int) -> tuple[str, int]:
     """Where the lines from ``i`` on are above, and how many of them; 0: nowhere."""
-    count = own.run_at(i)
-    run = seen.run_at(own.lines, i)
+    key = tuple(own.lines[i : i + WINDOW])
+    count = own.run_at(key, i)
+    run = seen.run_at(key, own.lines, i)
     if run is None or run[1] <= count:
         return "in this result", count
     return f"in `{_cut(run[0], _NAME)}`", run[1]
@@ -120,19 +126,21 @@ class _Own:
         self.lines = lines
         self._stays = bytearray(len(lines))
         self._places: dict[tuple[str, ...], int] = {}
+        self._telling = 0
+        """Windows from here on that hold the last line which is not dull."""
 
     def keep(self, i: int) -> None:
         """Line ``i`` stays, so it may be referred to further down."""
         self._stays[i] = True
+        self._telling = WINDOW if not _is_dull(self.lines[i]) else self._telling - 1
         first = i - WINDOW + 1
-        key = tuple(self.lines[max(first, 0) : i + 1])
-        if all(self._stays[max(first, 0) : i + 1]) and not all(map(_is_dull, key)):
-            self._places[key] = first
+        if self._telling > 0 and first >= 0 and all(self._stays[first:i]):
+            self._places[tuple(self.lines[first : i + 1])] = first
 
-    def run_at(self, i: int) -> int:
-        """How many lines from ``i`` on repeat lines that stay. They may go on into
-        themselves, as the frames of a recursion do."""
-        first = self._places.get(tuple(self.lines[i : i + WINDOW]))
+    def run_at(self, key: tuple[str, ...], i: int) -> int:
+        """How many lines from ``i`` on repeat lines that stay; ``key`` is the first of
+        them. They may go on into themselves, as the frames of a recursion do."""
+        first = self._places.get(key)
         if first is None:
             return 0
         count = WINDOW
