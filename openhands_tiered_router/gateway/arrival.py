@@ -18,8 +18,7 @@ from typing import Any, Final
 from openhands_tiered_router.gateway.call import GatewayCall, Wire
 from openhands_tiered_router.policy.kinds import ActionKind
 from openhands_tiered_router.policy.tools import is_known, is_shell, kind_of
-from openhands_tiered_router.tokens.filter import LEAST, arrived
-from openhands_tiered_router.tokens.repeats import Seen
+from openhands_tiered_router.tokens.filter import LEAST, Seen, arrived
 
 
 CONVERSATIONS: Final = 200

@@ -21,8 +21,7 @@ from openhands.sdk.llm import TextContent
 from openhands.sdk.tool import Action, Observation, ToolDefinition, ToolExecutor
 
 from openhands_tiered_router.tokens import left_out
-from openhands_tiered_router.tokens.filter import LEAST, arrived
-from openhands_tiered_router.tokens.repeats import Seen
+from openhands_tiered_router.tokens.filter import LEAST, Seen, arrived
 
 
 logger = logging.getLogger(__name__)

@@ -34,8 +34,7 @@ from openhands_tiered_router.record.replay.sessions import read_rows
 from openhands_tiered_router.record.replay.trajectories import message_log
 from openhands_tiered_router.tiers import Endpoint, Tier, TierSet
 from openhands_tiered_router.tokens.distil import distilled
-from openhands_tiered_router.tokens.filter import arrived
-from openhands_tiered_router.tokens.repeats import Seen, without_repeats
+from openhands_tiered_router.tokens.filter import Seen, arrived, without_repeats
 
 
 Filter = Callable[[str, Seen], str]

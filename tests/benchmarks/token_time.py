@@ -37,8 +37,7 @@ from openhands_tiered_router.skill_kit.relevance import by_relevance
 from openhands_tiered_router.tiers import Endpoint, Prices, Tier
 from openhands_tiered_router.tokens import left_out
 from openhands_tiered_router.tokens.answers import Answers, digest
-from openhands_tiered_router.tokens.filter import arrived
-from openhands_tiered_router.tokens.repeats import Seen
+from openhands_tiered_router.tokens.filter import Seen, arrived
 
 
 TURNS = 100

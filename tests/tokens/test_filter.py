@@ -7,8 +7,7 @@ import re
 from hypothesis import given, settings, strategies as st
 
 from openhands_tiered_router.tokens.distil import ERROR, distilled
-from openhands_tiered_router.tokens.filter import arrived
-from openhands_tiered_router.tokens.repeats import Seen, without_repeats
+from openhands_tiered_router.tokens.filter import Seen, arrived, without_repeats
 
 
 WORDS = ["def f(x):", "    return x", "", "}", "value = compute(x, y)", "# a comment"]
