@@ -42,12 +42,6 @@ class BreakerSettings(Section):
     failures: Annotated[Count, Field(ge=1, le=1_000)] = 2
     """Consecutive failures that open it: each costs the call an attempt. One is
     enough where an attempt costs seconds: no connection, no answer in time."""
-    threshold: Annotated[Number, Field(gt=0, le=1)] = 0.85
-    """Share of failed calls within ``window`` that opens it too."""
-    min_calls: Annotated[Count, Field(ge=1, le=100_000)] = 20
-    """Calls within ``window`` from which that share counts."""
-    window: Annotated[Number, Field(ge=1, le=3_600)] = 60.0
-    """Seconds over which that share is taken."""
     cooldown: Seconds = 30.0
     """Seconds that an endpoint rests after failing, before one call probes it."""
     permanent_cooldown: Seconds = 300.0

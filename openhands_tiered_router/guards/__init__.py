@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from openhands_tiered_router.guards.budget.limits import Budget, Scope
-    from openhands_tiered_router.guards.budget.standalone import BudgetGuard
     from openhands_tiered_router.guards.confirm.queue import (
         ConfirmationQueue,
         approve,
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Budget",
-    "BudgetGuard",
     "ConfirmSettings",
     "ConfirmationQueue",
     "Guard",
@@ -47,7 +45,6 @@ __all__ = [
 
 _HOMES: Final = {
     "Budget": "budget.limits",
-    "BudgetGuard": "budget.standalone",
     "ConfirmSettings": "confirm.settings",
     "ConfirmationQueue": "confirm.queue",
     "Guard": "guard",

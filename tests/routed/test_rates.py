@@ -17,7 +17,7 @@ from openhands.sdk.llm.call_context import LLMCallContext
 from openhands.sdk.llm.exceptions import LLMRateLimitError
 
 from openhands_tiered_router.calls.fleet import fleet, reset_fleet
-from openhands_tiered_router.calls.health.counts import Counts
+from openhands_tiered_router.calls.health.limiter import Counts
 from openhands_tiered_router.calls.settings import BreakerSettings, StateSettings
 from openhands_tiered_router.loopback import faults
 from openhands_tiered_router.policy.outcome import ErrorKind

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Final
 
-from openhands_tiered_router.calls.health.counts import Counts
 from openhands_tiered_router.calls.health.shared_value import AtomicValue
 from openhands_tiered_router.calls.settings import BreakerSettings
 from openhands_tiered_router.policy.fleet import Health
@@ -44,8 +43,6 @@ class BreakerState:
     probe_until: float | None = None
     """End of the lease of a probe that is under way."""
     good_probes: int = 0
-    recent: Counts = Counts()
-    """Calls and failures."""
 
     def shut(self, now: float) -> bool:
         """Whether no call may pass now."""
@@ -95,14 +92,13 @@ def asked(
 def answered(
     state: BreakerState,
     settings: BreakerSettings,
-    now: float,
     *,
     began: float,
     permit: Permit = Permit.FREE,
 ) -> BreakerState:
     """A call that was sent at ``began`` was answered."""
     if state.opened_at is None:
-        return BreakerState(recent=state.recent.add(now, settings.window, 1, 0))
+        return BreakerState()
     if began <= state.opened_at and permit is not Permit.PROBE:
         return state  # it says how the endpoint was, not how it is
     good = state.good_probes + 1
@@ -123,11 +119,10 @@ def failed(
         failures=state.failures + 1,
         suspect_until=now + settings.cooldown,
         good_probes=0,
-        recent=state.recent.add(now, settings.window, 1, 1),
     )
     if failure.retry_after is not None:
         state = replace(state, retry_at=now + failure.retry_after)
-    wait = _cooldown(state, settings, now, failure)
+    wait = _cooldown(state, settings, failure)
     if wait is None:
         return state
     until = max(state.open_until, now + wait)
@@ -140,18 +135,16 @@ def released(state: BreakerState, permit: Permit = Permit.PROBE) -> BreakerState
 
 
 def _cooldown(
-    state: BreakerState, settings: BreakerSettings, now: float, failure: Failure
+    state: BreakerState, settings: BreakerSettings, failure: Failure
 ) -> float | None:
     if failure.kind in _PERMANENT:
         return settings.permanent_cooldown
     if failure.retry_after is not None:
         return failure.retry_after
-    calls, failures = state.recent.sums(now, settings.window)
     enough = (
         failure.kind in _AT_ONCE
         or failure.permit is Permit.PROBE
         or state.failures >= settings.failures
-        or (calls >= settings.min_calls and failures >= settings.threshold * calls)
     )
     return settings.cooldown if enough else None
 
@@ -215,7 +208,7 @@ class Breaker:
         sent = now if began is None else began
 
         def step(state: BreakerState) -> tuple[BreakerState, bool]:
-            after = answered(state, self._settings, now, began=sent, permit=permit)
+            after = answered(state, self._settings, began=sent, permit=permit)
             return after, state.opened_at is not None and after.opened_at is None
 
         return self._value.change(step)

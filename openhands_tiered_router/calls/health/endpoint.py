@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 from openhands_tiered_router.calls.health.breaker import Breaker, BreakerState
-from openhands_tiered_router.calls.health.counts import Counts
-from openhands_tiered_router.calls.health.limiter import Limiter
+from openhands_tiered_router.calls.health.limiter import Counts, Limiter
 from openhands_tiered_router.calls.health.shared_value import shared_value
 from openhands_tiered_router.calls.settings import BreakerSettings, DispatchSettings
 from openhands_tiered_router.calls.state.store import StateStore

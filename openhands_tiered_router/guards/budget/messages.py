@@ -24,35 +24,30 @@ CLIENT: Final = "key:"
 """Begins the names of the budgets of clients of the gateway."""
 
 
-def soft_notice(
-    budget: Budget, measure: int, books: Balance, *, routed: bool = True
-) -> str:
-    """The soft limit was passed; ``routed``: and a router sees to it."""
-    text = (
+def soft_notice(budget: Budget, measure: int, books: Balance) -> str:
+    """The soft limit was passed."""
+    return (
         f"{_name(budget)} is more than {budget.soft:.0%} used: "
-        f"{_amount(measure, books.committed)} of {_limit(budget, measure)}."
+        f"{_amount(measure, books.committed)} of {_limit(budget, measure)}. "
+        f"No tier above {budget.soft_tier} serves from here on."
     )
-    cap = f" No tier above {budget.soft_tier} serves from here on."
-    return text + cap if routed else text
 
 
 def hard_notice(
     budget: Budget,
     measure: int,
     books: Balance,
-    expected: Spend | None = None,
-    where: str | None = None,
+    expected: Spend,
 ) -> str:
-    """The next call does not fit; ``where`` the limit can be raised, if not usual."""
+    """The next call does not fit."""
     held = books.committed
     over = held[measure] >= dict(budget.limits)[measure]
     state = "is used up" if over else "has no room for the next call"
     texts = [f"{_name(budget)} {state}: {_spent(budget, measure, books)}"]
-    if not over and expected is not None:
+    if not over:
         texts.append(f"The next call is expected to take {_amount(measure, expected)}")
     texts.append(
-        f"To go on, raise {where or _where(budget, measure)} and run again; "
-        "nothing is lost"
+        f"To go on, raise {_where(budget, measure)} and run again; nothing is lost"
     )
     return ". ".join(texts) + "."
 

@@ -152,26 +152,6 @@ def test_a_breaker_never_stays_shut_for_ever(
     assert breaker.acquire(now + 300)
 
 
-def test_a_high_rate_of_failures_opens_it_though_none_follow_in_a_row() -> None:
-    settings = BreakerSettings(failures=100, threshold=0.8, min_calls=10, window=60)
-    breaker = Breaker(settings)
-    for second in range(9):
-        if second % 5 == 0:
-            breaker.succeeded(second)
-        else:
-            assert not breaker.failed(ErrorKind.OVERLOADED, second)
-    assert breaker.failed(ErrorKind.OVERLOADED, 10)
-    assert not breaker.acquire(39)
-    assert breaker.acquire(40) is Permit.PROBE
-
-
-def test_failures_that_left_the_window_do_not_count() -> None:
-    settings = BreakerSettings(failures=100, threshold=0.8, min_calls=10, window=60)
-    breaker = Breaker(settings)
-    for minute in range(30):
-        assert not breaker.failed(ErrorKind.OVERLOADED, minute * 66)
-
-
 def test_several_good_probes_are_needed_if_so_configured() -> None:
     breaker = Breaker(BreakerSettings(success_threshold=2, cooldown=30))
     breaker.failed(ErrorKind.CONNECTION, 0)
