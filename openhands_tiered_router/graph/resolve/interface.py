@@ -113,6 +113,8 @@ def interface_of(facts: FileFacts) -> Interface:
         for name, symbol in (*_closures(facts, local), *_used_inside(facts)):
             symbols.setdefault(name, symbol)
         symbols.update(_extensions(facts, symbols))
+        for name, symbol in _aliased(symbols):
+            symbols.setdefault(name, symbol)
     return Interface(
         language=facts.language,
         symbols=symbols,
@@ -184,6 +186,21 @@ def _used_inside(facts: FileFacts) -> Iterator[tuple[str, Symbol]]:
         if around is not None and around.kind == NodeKind.MODULE and found.alias:
             module = found.module.removeprefix("super").removeprefix("::")
             yield f"{around.qualname}.{found.alias}", Symbol("i", module, found.name)
+
+
+def _aliased(symbols: dict[str, Symbol]) -> list[tuple[str, Symbol]]:
+    """Return the members of Rust's ``type A = B<u8>;`` as those of B."""
+    of: dict[str, str] = {}
+    for name, symbol in symbols.items():
+        target = symbol.name.partition("<")[0] if symbol.kind == "c" else ""
+        if target in symbols and symbols[target].kind == "c" and "." not in name:
+            of[name] = target
+    found: list[tuple[str, Symbol]] = []
+    for name, symbol in symbols.items() if of else ():
+        owner, dot, member = name.partition(".")
+        if dot and owner in of:
+            found.append((f"{of[owner]}.{member}", symbol))
+    return found
 
 
 def _extensions(facts: FileFacts, symbols: dict[str, Symbol]) -> dict[str, Symbol]:

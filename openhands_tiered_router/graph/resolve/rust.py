@@ -62,7 +62,8 @@ _SPLITTING: Final = frozenset(
 _APART: Final = (WRAPPED, NATIVE, ITEMS)
 _SUBSCRIPT: Final = re.compile(r"(\[(\d*)\]|\{\})")
 _STANDARD: Final = "Vec VecDeque HashMap HashSet BTreeMap BTreeSet String Iterator"
-_FOREIGN: Final = _HOLDING | _POINTERS | frozenset(_STANDARD.split())
+FOREIGN: Final = _HOLDING | _POINTERS | frozenset(_STANDARD.split())
+"""Types of the standard library that hold or point to others."""
 _FUNCTIONS: Final = frozenset({"Fn", "FnMut", "FnOnce", "fn", "PhantomData"})
 
 
@@ -117,7 +118,7 @@ class RustNames(Bindings):
         if parts[-1] in _POINTERS:
             return inner
         # of what the standard library has, even without knowing what it holds
-        return wrapped(inner) or (WRAPPED if parts[-1] in _FOREIGN else None)
+        return wrapped(inner) or (WRAPPED if parts[-1] in FOREIGN else None)
 
     def counted(self, node: str) -> str | None:
         """Return an iterator with the numbers of what it gives."""
@@ -132,7 +133,7 @@ class RustNames(Bindings):
             return False
         # a macro may define the type that a block is of
         name = qualname.rpartition(".")[2]
-        return symbol.name != IMPL or not (len(name) == 1 or name in _FOREIGN)
+        return symbol.name != IMPL or not (len(name) == 1 or name in FOREIGN)
 
     def tuple_of(self, path: str, text: str) -> str | None:
         """Return a tuple of types, of which at least one is known."""

@@ -12,18 +12,19 @@ from openhands_tiered_router.graph.languages.rust_methods import (
 from openhands_tiered_router.graph.resolve.bounds import parameters_in
 from openhands_tiered_router.graph.resolve.interface import (
     EXTENSION,
+    IMPL,
     IMPLS,
     RESULT,
     enclosing_type,
 )
 from openhands_tiered_router.graph.resolve.local import Local
-from openhands_tiered_router.graph.resolve.rust import NATIVES
-from openhands_tiered_router.graph.texts import NATIVE, WRAPPED
+from openhands_tiered_router.graph.resolve.rust import FOREIGN, NATIVES
+from openhands_tiered_router.graph.texts import NATIVE, WRAPPED, type_arguments, wrapped
 
 
 _FOREIGN: Final = (NATIVE, WRAPPED)
 _HOLDING: Final = ("[", "Vec", "Option", "Result", "Box", "Iterator")
-_POINTER: Final = re.compile(r"\bfor (?:\w+::)*((?:Box|Rc|Arc|Pin)<.*>)")
+_HOLDER: Final = re.compile(r"\bfor (?:\w+::)*((\w+)<.*>)")
 _WORD: Final = re.compile(r"(?<![\w:'])[A-Z]\w*")
 
 
@@ -42,6 +43,14 @@ def _fits(node: str, kind: str) -> bool:
     return (
         kind == name or (name == "str" and kind == "String") or kind[0] == name == "*"
     )
+
+
+def _closest(node: str | None, kinds: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the type that is named so, or those that are no type parameter."""
+    own = (node or "").removeprefix(NATIVE)
+    if own in kinds:
+        return (own,)
+    return tuple(kind for kind in kinds if len(kind) > 1) or kinds
 
 
 class RustLocal(Local):
@@ -86,14 +95,19 @@ class RustLocal(Local):
         return self.names.find_module(self.path, "super")
 
     def pointed(self, scope: int) -> str | None:
-        """Return what ``self`` points to in Rust's ``impl A for Box<B>``."""
+        """Return what ``self`` points to or holds in Rust's ``impl A for Box<B>``."""
         if self.language.name != "rust":
             return None
         while scope >= 0:
             header = self.facts.definitions[scope].signature
-            match = _POINTER.search(header) if header.startswith(IMPLS) else None
-            if match:
-                return self.declared(scope, match[1])
+            header = header.partition(" where ")[0]
+            match = _HOLDER.search(header) if header.startswith(IMPLS) else None
+            found = self.names.binding(self.path, match[2]) if match else None
+            if match and (found is None or found[1] and found[1].name == IMPL):
+                if match[2] in FOREIGN:
+                    return self.declared(scope, match[1])
+                held = type_arguments(match[1][len(match[2]) :])
+                return wrapped(self.declared(scope, held[0])) if held else None
             scope = self.parents[scope]
         return None
 
@@ -182,6 +196,7 @@ class RustLocal(Local):
                 if native and not any(kind in NATIVES for kind in shown):
                     unseen.add(declared)  # a macro implements it
                 continue
+            kinds = _closest(receiver, kinds)
             kind = kinds[0] if len(kinds) == 1 else ""
             own = self.names.own(f"{path}::{kind}", name) if kind else None
             found.add(own or declared)

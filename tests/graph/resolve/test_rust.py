@@ -343,6 +343,10 @@ impl<T, E> Tried for Result<T, E> { fn tried(self) {} }
          " let k = K::One(1); k.go(); }", {"lib.rs::K.go"}),
         ("struct N; impl N { const ZERO: Self = N; fn go(&self) {} } fn f() {"
          " let n = N::ZERO; n.go(); }", {"lib.rs::N.go"}),
+        ("impl<X: Turn> Turn for Mutex<X> { fn f(&self) { self.0.turn(); } }",
+         {"r.rs::Turn.turn"}),
+        ("struct D<X>(X); type Own = D<u8>; impl Own { fn made() {} }"
+         " fn f() { D::made(); }", {"lib.rs::Own.made"}),
         ("fn f(all: Vec<A>) { let (a, rest) = all.split_first().unwrap();"
          " a.done(); rest[0].done(); }", {"A.done"}),
     ],
