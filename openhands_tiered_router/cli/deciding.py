@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,7 +14,7 @@ from openhands_tiered_router.policy.chat import entries_of
 from openhands_tiered_router.policy.decision import Decision
 from openhands_tiered_router.policy.difficulty.graph_facts import BuiltGraphs
 from openhands_tiered_router.policy.difficulty.task_weights import default_weights
-from openhands_tiered_router.policy.engine import Engine, Rule
+from openhands_tiered_router.policy.engine import Engine
 from openhands_tiered_router.policy.policy import Policy
 from openhands_tiered_router.policy.request import Purpose, RoutingRequest
 from openhands_tiered_router.policy.rules import standard_rules
@@ -23,8 +22,8 @@ from openhands_tiered_router.policy.session import CHARS_PER_TOKEN, SessionState
 from openhands_tiered_router.tiers import Endpoint, Tier, TierSet
 
 
-_SINGLE_CALL: Final = frozenset(("system", "user"))
-"""Roles of a history in which no agent has acted yet."""
+if TYPE_CHECKING:
+    from openhands_tiered_router.config import RouterConfig
 
 
 class DecidingError(Exception):
@@ -97,52 +96,42 @@ def decider(config: Path | None) -> Decider:
     Raises:
         DecidingError: It cannot be used.
     """
-    found = _configured(config)
-    tiers, policy = (
-        (_default_tiers(), Policy()) if found is None else (found.tiers, found.policy)
-    )
+    from openhands_tiered_router.config import ConfigError, find_config
+
     graphs = BuiltGraphs(lambda workspace: _note(f"building the graph of {workspace}"))
-    make = standard_rules if found is None else found.rules
-    rules = make(facts=graphs)
     default_weights()  # read now, not inside the first decision
-    return Decider(Engine(tiers, rules, policy), graphs)
+    try:
+        found = find_config(config)
+    except ConfigError:
+        rules = standard_rules(facts=graphs)
+        return Decider(Engine(_default_tiers(), rules, Policy()), graphs)
+    try:
+        engine = engine_of(found.load(), facts=graphs)
+    except ConfigError as error:
+        raise DecidingError(str(error)) from None
+    if config is None:
+        _note(f"configuration: {found}")
+    return Decider(engine, graphs)
 
 
-@dataclass(frozen=True, slots=True)
-class _Configured:
-    tiers: TierSet
-    policy: Policy
-    rules: Callable[..., Sequence[Rule]]
-    """With overriding arguments of ``standard_rules``."""
+def engine_of(config: RouterConfig, **given: Any) -> Engine:
+    """What decides as a router with that configuration does, verdicts included.
 
+    Args:
+        config: The configuration.
+        given: Arguments of ``standard_rules`` to use instead of the configuration's.
 
-def _configured(path: Path | None) -> _Configured | None:
-    from openhands_tiered_router.config import (
-        ConfigError,
-        find_config,
-        policy_of,
-        tier_set,
-    )
+    Raises:
+        ConfigError: A file that it names cannot be used.
+    """
+    from openhands_tiered_router.config import policy_of, tier_set
     from openhands_tiered_router.config.settings import rules_of
     from openhands_tiered_router.record.telemetry.verdicts import moved_by_verdicts
 
-    try:
-        found = find_config(path)
-    except ConfigError:
-        return None
-    try:
-        config = found.load()
-        rules = partial(rules_of, config)
-        rules()  # reports a fitted file that cannot be used
-        tiers = tier_set(config)
-        moved = moved_by_verdicts(tiers.endpoints, config.telemetry)
-        tiers = replace(tiers, endpoints=moved)
-        configured = _Configured(tiers, policy_of(config), rules)
-    except ConfigError as error:
-        raise DecidingError(str(error)) from None
-    if path is None:
-        _note(f"configuration: {found}")
-    return configured
+    tiers = tier_set(config)
+    moved = moved_by_verdicts(tiers.endpoints, config.telemetry)
+    tiers = replace(tiers, endpoints=moved)
+    return Engine(tiers, rules_of(config, **given), policy_of(config))
 
 
 def _default_tiers() -> TierSet:

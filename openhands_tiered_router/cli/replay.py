@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
@@ -177,18 +176,11 @@ def _outcomes(
 
 
 def _engine(config: Path | None) -> Engine:
-    from openhands_tiered_router.config import policy_of, tier_set
-    from openhands_tiered_router.config.settings import rules_of
+    from openhands_tiered_router.cli.deciding import engine_of
     from openhands_tiered_router.policy.difficulty.next_turn import default_model
-    from openhands_tiered_router.policy.engine import Engine
-    from openhands_tiered_router.record.telemetry.verdicts import moved_by_verdicts
 
-    opened = _configuration(config)
     default_model()  # read before the first decision is timed
-    tiers = tier_set(opened)
-    moved = moved_by_verdicts(tiers.endpoints, opened.telemetry)
-    tiers = replace(tiers, endpoints=moved)
-    return Engine(tiers, rules_of(opened), policy_of(opened))
+    return engine_of(_configuration(config))
 
 
 def _configuration(path: Path | None) -> RouterConfig:
