@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -50,11 +49,7 @@ def _entries(message: Mapping[str, Any]) -> Iterator[Entry]:
 def _calls(blocks: list[Mapping[str, Any]]) -> Iterator[ToolCall]:
     for block in blocks:
         if block.get("type") == "tool_use":
-            yield ToolCall(
-                id=str(block.get("id") or ""),
-                name=str(block.get("name") or ""),
-                arguments=json.dumps(block.get("input") or {}),
-            )
+            yield ToolCall.of(block.get("id"), block.get("name"), block.get("input"))
 
 
 def _text(content: Any) -> str:

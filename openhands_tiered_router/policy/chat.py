@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -79,14 +78,8 @@ def _calls(index: int, message: Mapping[str, Any]) -> Iterable[ToolCall]:
             raise ChatFormatError(
                 f"messages[{index}].tool_calls: each needs a 'function' object"
             )
-        arguments = function.get("arguments") or ""
-        yield ToolCall(
-            id=str(call.get("id") or ""),
-            name=str(function.get("name") or ""),
-            arguments=arguments
-            if isinstance(arguments, str)
-            else json.dumps(arguments),
-        )
+        given = function.get("arguments") or ""
+        yield ToolCall.of(call.get("id"), function.get("name"), given)
 
 
 def _exit_code(message: Mapping[str, Any]) -> int | None:

@@ -37,6 +37,13 @@ class ToolCall:
     arguments: str
     """JSON text as the model wrote it; may be malformed."""
 
+    @classmethod
+    def of(cls, id: Any, name: Any, arguments: Any) -> ToolCall:
+        """The call with those fields of a message from outside, whatever they are."""
+        if not isinstance(arguments, str):
+            arguments = json.dumps(arguments or {})
+        return cls(str(id or ""), str(name or ""), arguments)
+
 
 def arguments_of(text: str) -> Mapping[str, Any]:
     """A call's arguments; what is no JSON object is given as the patch or command

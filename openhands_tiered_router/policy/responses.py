@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -33,7 +32,11 @@ def entries_of(items: Iterable[Any]) -> Iterator[Entry]:
     for item in items:
         kind = item.get("type", "message") if isinstance(item, Mapping) else None
         if kind == "function_call":
-            calls.append(_call(item))
+            calls.append(
+                ToolCall.of(
+                    item.get("call_id"), item.get("name"), item.get("arguments")
+                )
+            )
         elif kind == "message" and item.get("role") == "assistant":
             texts.append(_content(item.get("content"))[0])
         elif kind in ("message", "function_call_output"):
@@ -58,17 +61,6 @@ def _given(item: Mapping[str, Any]) -> Iterator[Entry]:
     elif (role := _ROLES.get(str(item.get("role")))) is not None:
         text, images = _content(item.get("content"))
         yield Entry(role=role, text=text, images=images)
-
-
-def _call(item: Mapping[str, Any]) -> ToolCall:
-    arguments = item.get("arguments")
-    return ToolCall(
-        id=str(item.get("call_id") or ""),
-        name=str(item.get("name") or ""),
-        arguments=arguments
-        if isinstance(arguments, str)
-        else json.dumps(arguments or {}),
-    )
 
 
 def _content(content: Any) -> tuple[str, int]:

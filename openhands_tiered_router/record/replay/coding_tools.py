@@ -19,7 +19,6 @@ from openhands_tiered_router.policy.outcome import Usage
 from openhands_tiered_router.record.replay.sessions import RecordedSession
 from openhands_tiered_router.record.replay.steps import (
     Step,
-    arguments,
     mapping,
     seconds_of,
     sequence,
@@ -194,13 +193,8 @@ def _codex_call(item: Row) -> ToolCall:
     if item.get("type") == "local_shell_call":
         given, name = {"action": item.get("action")}, "local_shell"
     else:
-        given = item.get("arguments", item.get("input"))
-        name = str(item.get("name") or "")
-    return ToolCall(
-        id=str(item.get("call_id") or item.get("id") or ""),
-        name=name,
-        arguments=arguments(given),
-    )
+        given, name = item.get("arguments", item.get("input")), item.get("name")
+    return ToolCall.of(item.get("call_id") or item.get("id"), name, given)
 
 
 def _codex_result(item: Row, at: float | None) -> Step:
@@ -244,11 +238,7 @@ def _pi_steps(rows: Iterable[Row]) -> Iterator[Step]:
         at = seconds_of(row.get("timestamp"))
         if role == "assistant":
             calls = tuple(
-                ToolCall(
-                    id=str(block.get("id") or ""),
-                    name=str(block.get("name") or ""),
-                    arguments=arguments(block.get("arguments")),
-                )
+                ToolCall.of(block.get("id"), block.get("name"), block.get("arguments"))
                 for block in map(mapping, sequence(content))
                 if block.get("type") == "toolCall"
             )
@@ -296,11 +286,7 @@ def _gemini_steps(rows: Iterable[Row]) -> Iterator[Step]:
             continue
         made = [mapping(call) for call in sequence(message.get("toolCalls"))]
         calls = tuple(
-            ToolCall(
-                id=str(call.get("id") or number),
-                name=str(call.get("name") or ""),
-                arguments=arguments(call.get("args")),
-            )
+            ToolCall.of(call.get("id") or number, call.get("name"), call.get("args"))
             for number, call in enumerate(made)
         )
         usage = usage_of(mapping(message.get("tokens")))

@@ -23,7 +23,6 @@ from openhands_tiered_router.record.replay.sessions import (
 )
 from openhands_tiered_router.record.replay.steps import (
     Step,
-    arguments,
     mapping,
     seconds_of,
     sequence,
@@ -181,10 +180,10 @@ def _call(event: Mapping[str, Any]) -> ToolCall:
     own = mapping(call.get("function")) or call
     action = mapping(event.get("action"))
     given = own.get("arguments") or {k: v for k, v in action.items() if k != "kind"}
-    return ToolCall(
-        id=str(call.get("id") or event.get("tool_call_id") or ""),
-        name=str(own.get("name") or event.get("tool_name") or ""),
-        arguments=arguments(given),
+    return ToolCall.of(
+        call.get("id") or event.get("tool_call_id"),
+        own.get("name") or event.get("tool_name"),
+        given,
     )
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -65,7 +64,7 @@ def session_of(
             chars += len(entry.text) + step.extra_chars
             end = max(end, step.at or end)
             if turns and entry.role == "tool" and entry.call_id not in asked:
-                turns[-1] = _ending(turns[-1], end)
+                turns[-1] = replace(turns[-1], end=max(turns[-1].end, end))
             continue
         length = len(entry.text) + sum(len(call.arguments) for call in entry.calls)
         usage = step.usage
@@ -85,16 +84,6 @@ def session_of(
         new = []
         chars += length
     return RecordedSession(id=name, task=task, turns=tuple(turns), estimated=estimated)
-
-
-def _ending(turn: RecordedTurn, end: float) -> RecordedTurn:
-    return RecordedTurn(
-        before=turn.before,
-        answer=turn.answer,
-        usage=turn.usage,
-        start=turn.start,
-        end=max(turn.end, end),
-    )
 
 
 def seconds_of(stamp: Any) -> float | None:
@@ -178,8 +167,3 @@ _APART: Final = frozenset(
 )
 """Names of those whose input leaves out what the cache is concerned with: Anthropic
 and pi."""
-
-
-def arguments(value: Any) -> str:
-    """A call's arguments as JSON text."""
-    return value if isinstance(value, str) else json.dumps(value or {})

@@ -7,7 +7,6 @@ Anthropic's messages (an object with ``messages``).
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
@@ -28,7 +27,6 @@ from openhands_tiered_router.record.replay.sessions import (
 )
 from openhands_tiered_router.record.replay.steps import (
     Step,
-    arguments,
     mapping,
     seconds_of,
     sequence,
@@ -143,11 +141,8 @@ def _v0_answer(event: Row, called: Row) -> Entry:
     if event.get("action") == "message" or not name:
         return Entry(role="assistant", text=said)
     own = {k: v for k, v in given.items() if k != "thought"}
-    call = ToolCall(
-        id=str(called.get("tool_call_id") or event.get("id") or ""),
-        name=name,
-        arguments=json.dumps({**own, **fixed}),
-    )
+    id = called.get("tool_call_id") or event.get("id")
+    call = ToolCall.of(id, name, {**own, **fixed})
     return Entry(role="assistant", text=said, calls=(call,))
 
 
@@ -177,7 +172,7 @@ def _swe_steps(given: Sequence[Row], trajectory: Sequence[Any]) -> Iterator[Step
         yield Step(entry=Entry(role=role, text=texts(message.get("content"))))
     for number, step in enumerate(map(mapping, trajectory)):
         command = str(step.get("action") or "").strip()
-        call = ToolCall(str(number), "bash", json.dumps({"command": command}))
+        call = ToolCall.of(str(number), "bash", {"command": command})
         said = str(step.get("thought") or "")
         answer = Entry(role="assistant", text=said, calls=(call,) if command else ())
         yield Step(entry=answer)
@@ -231,12 +226,12 @@ def _called_in_text(entry: Entry, id: str) -> Entry:
     """The answer with the call that its text holds, if it holds one."""
     if match := _FUNCTION.search(entry.text):
         given = {k: v.strip("\n") for k, v in _PARAMETER.findall(match[2])}
-        call = ToolCall(id, match[1], arguments(given))
+        call = ToolCall.of(id, match[1], given)
     elif match := _BLOCK.search(entry.text):
-        call = ToolCall(id, "bash", arguments({"command": match[1]}))
+        call = ToolCall.of(id, "bash", {"command": match[1]})
     elif match := _CLINE.search(entry.text):
         given = {k: v.strip("\n") for k, v in _ELEMENT.findall(match[2])}
-        call = ToolCall(id, match[1], arguments(given))
+        call = ToolCall.of(id, match[1], given)
     else:
         return entry
     said = entry.text[: match.start()]
