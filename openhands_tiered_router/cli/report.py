@@ -96,7 +96,9 @@ class _Since(click.ParamType):
 @click.option("--details", is_flag=True, help="Add comparisons, guards, latencies.")
 @click.option("--conversations", is_flag=True, help="List the latest conversations.")
 @click.option(
-    "--misroutes", is_flag=True, help="List turns on the wrong tier, the dearest first."
+    "--misroutes",
+    is_flag=True,
+    help="List turns on the wrong tier, too weak ones first.",
 )
 @telemetry_option
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")

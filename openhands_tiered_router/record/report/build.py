@@ -71,7 +71,7 @@ class Report:
     tasks: tuple[Task, ...]
     """The latest first."""
     misroutes: tuple[Misroute, ...]
-    """The dearest first."""
+    """Too weak tiers first, each the dearest first."""
     budgets: tuple[BudgetLeft, ...] | None
     """``None``: no configuration was given that names limits."""
     latency: tuple[Percentiles, ...]

@@ -152,7 +152,7 @@ def tasks(
 def misroutes(
     connection: sqlite3.Connection, span: Span, limit: int
 ) -> tuple[Misroute, ...]:
-    """The dearest first; those of turns that are not judged yet are not known.
+    """Too weak tiers first, then the dearest; of turns that are judged alone.
 
     Args:
         connection: Open for reading.
@@ -167,7 +167,7 @@ def misroutes(
         SELECT d.*, c.id AS conversation_id
         FROM decisions d {index} CROSS JOIN conversations c ON c.key = d.conversation
         WHERE d.{MISROUTED} AND {span.where("d.")}
-        ORDER BY d.cost DESC LIMIT :limit
+        ORDER BY d.provision DESC, d.cost DESC LIMIT :limit
     """
     return tuple(
         Misroute(

@@ -92,7 +92,7 @@ def _sections(report: Report) -> list[str]:
             ),
         ),
         _tabled(words.events(report), wide=False),
-        _tabled(words.latency(report), wide=False),
+        _tabled(words.latency(report)),
     ]
 
 

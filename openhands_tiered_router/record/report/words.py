@@ -238,7 +238,7 @@ def mistakes(report: Report) -> str:
 
 def mistake(m: Misroute) -> tuple[str, str]:
     """A turn on the wrong tier in a line, and what speaks for it."""
-    side = "too weak a tier" if m.provision == "under" else "a stronger one than needed"
+    side = "too weak a tier" if m.provision == "under" else "stronger than needed"
     kind = "hard" if m.hard else "mechanical"
     said = f"{str(m.tier).capitalize()}, {side}: a {kind} turn, {usd(m.cost)}"
     return said, "; ".join(SIGNS[Sign(s)] for s in m.signs if s in set(Sign))
@@ -337,10 +337,9 @@ def split(report: Report) -> list[str]:
     if s.by_model is None or s.by_routing is None:
         return ["No judged turns with known prices: nothing to compare with."]
     said = [
-        "The saving, by part:",
-        f"by the choice of model (always {s.best} instead of always {s.top}): "
+        f"Saved by the choice of model (always {s.best} instead of always {s.top}): "
         f"{dollars(s.by_model)}",
-        f"by routing (instead of always {s.best}): {dollars(s.by_routing)}",
+        f"Saved by routing (instead of always {s.best}): {dollars(s.by_routing)}",
     ]
     if s.by_routing.value < 0:
         said.append(f"Routing cost more than always {s.best} would have.")

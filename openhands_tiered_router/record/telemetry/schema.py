@@ -104,7 +104,8 @@ _INDEXES: Final = (
     "CREATE INDEX events_by_guard ON guard_events (guard, time)",
     "CREATE INDEX verdicts_by_conversation ON verdicts (conversation, time)",
     "CREATE INDEX summaries_by_conversation ON summaries (conversation)",
-    f"CREATE INDEX misrouted_decisions ON decisions (cost DESC) WHERE {MISROUTED}",
+    "CREATE INDEX misrouted_decisions ON decisions (provision DESC, cost DESC) "
+    f"WHERE {MISROUTED}",
 )
 
 

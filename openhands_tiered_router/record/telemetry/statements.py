@@ -78,7 +78,7 @@ def _call(call: Call) -> Iterator[Statement]:
         yield _TIER_SET, {"endpoints": values["endpoints"]}
     yield _CALL, values
     if call.explanation is not None:
-        # Without this the file is three times as large: docs/telemetry.md.
+        # Without this the file is twice as large: docs/telemetry.md.
         body = zlib.compress(_json(call.explanation).encode())
         yield _EXPLANATION, {"id": values["id"], "body": body}
 
