@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from openhands_tiered_router.record.telemetry.calls import JUDGED, Call
 from openhands_tiered_router.record.telemetry.costs import (
     Row,
     decode_tier_set,
@@ -18,7 +17,12 @@ from openhands_tiered_router.record.telemetry.costs import (
 )
 from openhands_tiered_router.record.telemetry.opening import NO_CONVERSATION, reading
 from openhands_tiered_router.record.telemetry.quality import assess as judge
-from openhands_tiered_router.record.telemetry.records import AGENT_TURN, ToolResult
+from openhands_tiered_router.record.telemetry.records import (
+    AGENT_TURN,
+    JUDGED,
+    Call,
+    ToolResult,
+)
 from openhands_tiered_router.record.telemetry.sums import summarise
 
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from openhands_tiered_router.policy.kinds import MECHANICAL, ActionKind
-from openhands_tiered_router.record.telemetry.calls import Call, ToolStatus
+from openhands_tiered_router.record.telemetry.records import Call, ToolStatus
 from openhands_tiered_router.tiers import Tier
 
 

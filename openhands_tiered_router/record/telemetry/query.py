@@ -12,7 +12,6 @@ from typing import Any, Final
 import msgspec
 
 from openhands_tiered_router.policy.outcome import Attempt
-from openhands_tiered_router.record.telemetry.calls import Explanation
 from openhands_tiered_router.record.telemetry.costs import decode_tier_set
 from openhands_tiered_router.record.telemetry.opening import (
     TelemetryReadError,
@@ -21,6 +20,7 @@ from openhands_tiered_router.record.telemetry.opening import (
 from openhands_tiered_router.record.telemetry.records import (
     AGENT_TURN,
     Call,
+    Explanation,
     GuardEvent,
     ToolResult,
     Verdict,

@@ -1,37 +1,231 @@
-"""What is recorded beside calls; rows of the file have the same fields."""
+"""What is recorded: calls, tools, events, verdicts.
+
+A record in the queue, a row in the file and a fact in a report are the same type:
+``schema`` makes the table of these fields.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Final
 
-import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from openhands_tiered_router.record.telemetry.calls import (
-    AGENT_TURN,
-    Call,
-    ToolResult,
-    ToolStatus,
-    routed,
+from openhands_tiered_router.policy.decision import (
+    Candidate,
+    Decision,
+    Dimension,
+    Reason,
 )
+from openhands_tiered_router.policy.outcome import Attempt
+from openhands_tiered_router.tiers import Tier, TierSet
 
 
-__all__ = [
-    "AGENT_TURN",
-    "VERIFIER",
-    "Call",
-    "Detail",
-    "GuardEvent",
-    "Loss",
-    "Record",
-    "TextRecord",
-    "ToolResult",
-    "ToolStatus",
-    "Verdict",
-    "replace",
-    "routed",
-]
+AGENT_TURN: Final = "agent"
+"""Purpose of a call that the agent's own loop made; others name a side request."""
+
+
+class ToolStatus(StrEnum):
+    """How far a tool call got."""
+
+    PENDING = "pending"
+    """Asked for by the model; no result was seen."""
+    DONE = "done"
+    """It ran: well or badly."""
+    INVALID = "invalid"
+    """It could not run: unknown tool, unreadable arguments, or a crash of the tool."""
+    REJECTED = "rejected"
+    """The user said no."""
+    BLOCKED = "blocked"
+    """A hook said no."""
+    CANCELLED = "cancelled"
+    """A pause or interrupt came before its end."""
+
+
+class ToolResult(Struct, frozen=True, kw_only=True):
+    """What one tool call came to; never its arguments or result.
+
+    Providers reuse tool-call ids within a conversation, and some reuse response
+    ids across conversations, so a result is known by all three ids together.
+    """
+
+    conversation_id: str | None
+    response_id: str | None
+    """``None``: not known; the newest pending call of that tool-call id is meant."""
+    tool_call_id: str
+    tool_name: str
+    time: float
+    """Of the last thing known of it, seconds since the epoch."""
+    status: ToolStatus = ToolStatus.PENDING
+    action_kind: str | None = None
+    """What the call was for, such as ``search`` or ``edit``; ``None``: not judged."""
+    exit_code: int | None = None
+    """Of a terminal command; -1: still running when the tool returned."""
+    is_error: bool | None = None
+    """What the tool said of itself: ``False`` for a command that exits with 2."""
+    failed: bool | None = None
+    """Error, invalid call, exit code other than 0, or tests that say so; ``None``: it
+    has not run."""
+    seconds: float | None = None
+    """From the model's answer to the result, waiting for sibling calls included."""
+    target: int | None = None
+    """Stands for the file that it changed, equal within a process; not the path."""
+    failure: int | None = None
+    """Stands for how it failed, equal within a process; not what was said."""
+
+
+class Explanation(Struct, frozen=True, omit_defaults=True):
+    """The parts of a decision that explain it; stored apart as one JSON text."""
+
+    fallbacks: tuple[str, ...] = ()
+    candidates: tuple[Candidate, ...] = ()
+    reasons: tuple[Reason, ...] = ()
+    dimensions: tuple[Dimension, ...] = ()
+
+
+class Call(Struct, kw_only=True):
+    """A routed call: a row of ``decisions``.
+
+    A field between ``time`` and ``signs`` is a column of the same name. Tiers are
+    stored by name.
+    """
+
+    id: str
+    """UUIDv7 made by the router."""
+    conversation_id: str | None = None
+    config: str | None = None
+    """Fingerprint of the configuration that it was routed by."""
+    key: int | None = None
+    """Number of the row, once it has one."""
+
+    # The decision.
+    time: float
+    """When it was made, seconds since the epoch."""
+    turn: int | None = None
+    """Number of the agent's turn, from 0; ``None``: not part of the agent's loop."""
+    purpose: str | None = None
+    policy: str | None = None
+    tier: str
+    endpoint: str
+    model: str | None = None
+    """litellm model string of the chosen endpoint."""
+    required: str | None = None
+    """The weakest tier that was judged good enough, before bounds."""
+    floor: str | None = None
+    cap: str | None = None
+    pinned: bool | None = None
+    score: float | None = None
+    """The task's complexity, 0 to 1."""
+    p_mechanical: float | None = None
+    """P(the turn is mechanical); 0: it opens the work or answers a failure."""
+    estimated_now: float | None = None
+    """USD that the choice was expected to cost now."""
+    estimated_return: float | None = None
+    """USD that it was expected to cause later."""
+    weighed: str | None = None
+    """The endpoint that it was weighed against; ``None``: nothing was weighed."""
+    weighed_tier: str | None = None
+    weighed_now: float | None = None
+    weighed_return: float | None = None
+    overhead_us: float | None = None
+    """Time that deciding took, microseconds."""
+
+    # The outcome.
+    answered: bool
+    served_tier: str | None = None
+    """Tier of the endpoint that answered: after a failover, not the chosen one."""
+    served_endpoint: str | None = None
+    served_model: str | None = None
+    prompt_tokens: int | None = None
+    """Cached ones included."""
+    completion_tokens: int | None = None
+    cache_read_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    cost: float | None = None
+    """USD as in the SDK's own metrics; ``None``: the price is not known."""
+    seconds: float | None = None
+    """Whole call, waiting and failover included."""
+    first_token_seconds: float | None = None
+    """To the first chunk; ``None``: not streamed."""
+    requests: int | None = None
+    """Requests that were sent for it; more than one: a failover or a retry."""
+    error_kind: str | None = None
+    """Why the call failed as a whole: the last request's error."""
+    response: str | None = None
+    """The provider's id of the answer."""
+    hour_paid: float | None = None
+    """USD that buying an hour of cache cost; see ``Outcome``."""
+    hour_saved: float | None = None
+    """USD that hours bought before saved."""
+    spared_results: int | None = None
+    """Tokens left out of the prompt, as ``Outcome`` has them."""
+    spared_schemas: int | None = None
+    spared_usd: float | None = None
+
+    # What ``judging`` finds out afterwards.
+    hard: bool | None = None
+    """Whether the turn was more than mechanical, by what it then did."""
+    moved: bool | None = None
+    """Whether another endpoint served than the turn before."""
+    provision: str | None = None
+    """``right``, ``over`` or ``under``."""
+    carried: int | None = None
+    """Tokens of the prompt that the turn before had sent, if it was within the cache's
+    lifetime: what should have been cached where the same endpoint served again."""
+    rewrite_usd: float | None = None
+    """What a change of endpoint cost: the price of writing what the turn before had
+    sent, less that of reading it."""
+    alone_simple: float | None = None
+    """USD, had the first endpoint of that tier served the conversation alone."""
+    alone_medium: float | None = None
+    alone_complex: float | None = None
+    alone_reasoning: float | None = None
+    signs: str | None = None
+    """What speaks against the decision: names, separated by blanks."""
+
+    # Kept in tables of their own.
+    tiers: TierSet | None = None
+    """What it was chosen from, with prices."""
+    tier_set: int | None = None
+    """Key of that in the file."""
+    attempts: tuple[Attempt, ...] = ()
+    explanation: Explanation | None = None
+    tools: tuple[ToolResult, ...] = ()
+    """Of the answer's tool calls, oldest first; see ``TelemetryFile.turns``."""
+
+    @property
+    def decision(self) -> Decision:
+        """The decision as it was made."""
+        known = self.explanation or Explanation()
+        return Decision(
+            tier=Tier.parse(self.tier),
+            endpoint=self.endpoint,
+            fallbacks=known.fallbacks,
+            required=Tier.parse(self.required or self.tier),
+            floor=None if self.floor is None else Tier.parse(self.floor),
+            cap=None if self.cap is None else Tier.parse(self.cap),
+            pinned=bool(self.pinned),
+            score=self.score or 0.0,
+            p_mechanical=self.p_mechanical,
+            candidates=known.candidates,
+            reasons=known.reasons,
+            dimensions=known.dimensions,
+            policy=self.policy or "",
+        )
+
+    @property
+    def shown_tier(self) -> str:
+        """The tier that served, else the one that was chosen."""
+        return self.served_tier or self.tier
+
+
+_FIELDS: Final = Call.__struct_fields__
+JUDGED: Final = _FIELDS[_FIELDS.index("hard") : _FIELDS.index("tiers")]
+"""Columns that ``judging`` fills."""
+RECORDED: Final = _FIELDS[_FIELDS.index("time") : _FIELDS.index("hard")]
+"""Columns that are known when the call ends."""
 
 
 type Detail = str | int | float | bool | None
@@ -98,5 +292,5 @@ class TextRecord(Struct, frozen=True, kw_only=True):
 
 type Record = Call | ToolResult | GuardEvent | Verdict | TextRecord | Loss
 
-replace: Final = msgspec.structs.replace
+replace: Final = structs.replace
 """A copy of a record with other values."""

@@ -5,13 +5,17 @@ from __future__ import annotations
 import sqlite3
 from typing import Final
 
-from openhands_tiered_router.record.telemetry.calls import JUDGED, RECORDED
 from openhands_tiered_router.record.telemetry.opening import (
     APPLICATION_ID,
     VERSION,
     version_of,
 )
-from openhands_tiered_router.record.telemetry.records import ToolResult, Verdict
+from openhands_tiered_router.record.telemetry.records import (
+    JUDGED,
+    RECORDED,
+    ToolResult,
+    Verdict,
+)
 from openhands_tiered_router.record.telemetry.sums import KEYS, MISROUTED, SUMS
 
 

@@ -11,9 +11,9 @@ from typing import Any, Final
 import msgspec
 
 from openhands_tiered_router.record.telemetry import clean
-from openhands_tiered_router.record.telemetry.calls import RECORDED
 from openhands_tiered_router.record.telemetry.opening import NO_CONVERSATION
 from openhands_tiered_router.record.telemetry.records import (
+    RECORDED,
     Call,
     GuardEvent,
     Loss,

@@ -10,13 +10,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from openhands_tiered_router.record.telemetry.calls import AGENT_TURN
 from openhands_tiered_router.record.telemetry.opening import (
     TelemetryReadError,
     path_from,
     reading,
 )
-from openhands_tiered_router.record.telemetry.records import VERIFIER
+from openhands_tiered_router.record.telemetry.records import AGENT_TURN, VERIFIER
 from openhands_tiered_router.record.telemetry.settings import TelemetrySettings
 from openhands_tiered_router.tiers import Endpoint
 

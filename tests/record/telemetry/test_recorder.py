@@ -15,13 +15,9 @@ from openhands_tiered_router.record.telemetry.query import TelemetryFile
 from openhands_tiered_router.record.telemetry.recorder import (
     TelemetryRecorder,
     recorder_for,
-    recorder_from_environment,
-)
-from openhands_tiered_router.record.telemetry.records import (
-    ToolResult,
-    Verdict,
     routed,
 )
+from openhands_tiered_router.record.telemetry.records import ToolResult, Verdict
 from openhands_tiered_router.tiers import Tier
 
 
@@ -69,13 +65,6 @@ def test_a_disabled_recorder_takes_everything_and_keeps_nothing() -> None:
     assert recorder.flush(60)
     assert recorder.stats() is None
     assert recorder.path is None
-
-
-def test_the_environment_names_the_file_or_switches_off(path: Path) -> None:
-    at = recorder_from_environment({"TIERED_ROUTER_TELEMETRY": str(path)})
-    assert at is recorder_for(path)
-    off = recorder_from_environment({"TIERED_ROUTER_TELEMETRY": "off"})
-    assert off.path is None
 
 
 def test_importing_telemetry_imports_neither_sdk_nor_litellm_nor_networkx() -> None:
