@@ -51,9 +51,8 @@ from openhands_tiered_router.record.telemetry.process import config_fingerprint
 from openhands_tiered_router.record.telemetry.recorder import (
     TelemetryRecorder,
     recorder_for,
-    routed,
 )
-from openhands_tiered_router.record.telemetry.records import AGENT_TURN
+from openhands_tiered_router.record.telemetry.records import AGENT_TURN, routed
 from openhands_tiered_router.record.telemetry.removal import Retention
 from openhands_tiered_router.record.telemetry.texts import warn_of_texts
 from openhands_tiered_router.sdk.budgets_left import budgets_left

@@ -26,7 +26,6 @@ from openhands_tiered_router.policy.decision import (
 )
 from openhands_tiered_router.policy.economics.costs import call_cost
 from openhands_tiered_router.policy.outcome import Attempt, ErrorKind, Outcome, Usage
-from openhands_tiered_router.record.telemetry.recorder import routed
 from openhands_tiered_router.record.telemetry.records import (
     Call,
     GuardEvent,
@@ -34,6 +33,7 @@ from openhands_tiered_router.record.telemetry.records import (
     ToolResult,
     ToolStatus,
     Verdict,
+    routed,
 )
 from openhands_tiered_router.record.telemetry.store import Store
 from openhands_tiered_router.tiers import Endpoint, Prices, Tier, TierSet

@@ -27,7 +27,7 @@ import synthetic
 from openhands_tiered_router.calls.flow import new_decision_id
 from openhands_tiered_router.policy.decision import Decision
 from openhands_tiered_router.policy.outcome import Outcome
-from openhands_tiered_router.record.telemetry.recorder import routed
+from openhands_tiered_router.record.telemetry.records import routed
 from openhands_tiered_router.record.telemetry.removal import Retention, purge
 from openhands_tiered_router.record.telemetry.store import Store
 from openhands_tiered_router.record.telemetry.writer import Writer

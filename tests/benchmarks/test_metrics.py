@@ -19,8 +19,7 @@ from openhands_tiered_router.policy.decision import Decision
 from openhands_tiered_router.policy.outcome import Attempt, Outcome, Usage
 from openhands_tiered_router.record.metrics.counters import Counters
 from openhands_tiered_router.record.metrics.exposition import exposition
-from openhands_tiered_router.record.telemetry.recorder import routed
-from openhands_tiered_router.record.telemetry.records import Call
+from openhands_tiered_router.record.telemetry.records import Call, routed
 from openhands_tiered_router.sdk.tracing import in_span
 from openhands_tiered_router.tiers import Tier
 

@@ -29,8 +29,12 @@ from openhands_tiered_router.policy.decision import (
 )
 from openhands_tiered_router.policy.outcome import Attempt, Outcome, Usage
 from openhands_tiered_router.record.telemetry.query import TelemetryFile
-from openhands_tiered_router.record.telemetry.recorder import TelemetryRecorder, routed
-from openhands_tiered_router.record.telemetry.records import ToolResult, ToolStatus
+from openhands_tiered_router.record.telemetry.recorder import TelemetryRecorder
+from openhands_tiered_router.record.telemetry.records import (
+    ToolResult,
+    ToolStatus,
+    routed,
+)
 from openhands_tiered_router.record.telemetry.texts import RawTexts
 from openhands_tiered_router.record.telemetry.writer import Writer
 from openhands_tiered_router.redaction import redacted

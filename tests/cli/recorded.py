@@ -7,13 +7,13 @@ from click.testing import CliRunner, Result
 from openhands_tiered_router.cli import tiered_router
 from openhands_tiered_router.policy.decision import Candidate, Decision, Reason
 from openhands_tiered_router.policy.outcome import Attempt, Outcome, Usage
-from openhands_tiered_router.record.telemetry.recorder import routed
 from openhands_tiered_router.record.telemetry.records import (
     GuardEvent,
     Record,
     ToolResult,
     ToolStatus,
     Verdict,
+    routed,
 )
 from openhands_tiered_router.tiers import Endpoint, Prices, Tier, TierSet
 

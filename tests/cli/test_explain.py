@@ -13,8 +13,7 @@ from openhands_tiered_router.policy.decision import (
 )
 from openhands_tiered_router.policy.difficulty.dimensions import NAMES
 from openhands_tiered_router.policy.outcome import Outcome
-from openhands_tiered_router.record.telemetry.recorder import routed
-from openhands_tiered_router.record.telemetry.records import TextRecord
+from openhands_tiered_router.record.telemetry.records import TextRecord, routed
 from openhands_tiered_router.record.telemetry.store import Store
 from openhands_tiered_router.tiers import Tier
 

@@ -15,7 +15,7 @@ from openhands_tiered_router.config.parse import PARSERS
 from openhands_tiered_router.policy.decision import Decision
 from openhands_tiered_router.policy.outcome import Outcome
 from openhands_tiered_router.record.telemetry.process import config_fingerprint
-from openhands_tiered_router.record.telemetry.recorder import routed
+from openhands_tiered_router.record.telemetry.records import routed
 from openhands_tiered_router.record.telemetry.store import Store
 from openhands_tiered_router.tiers import Tier
 from tests.cli.recorded import NAME, run

@@ -14,8 +14,7 @@ from click.testing import CliRunner, Result
 from openhands_tiered_router.cli import tiered_router
 from openhands_tiered_router.policy.decision import Decision
 from openhands_tiered_router.policy.outcome import Outcome, Usage
-from openhands_tiered_router.record.telemetry.recorder import routed
-from openhands_tiered_router.record.telemetry.records import TextRecord
+from openhands_tiered_router.record.telemetry.records import TextRecord, routed
 from openhands_tiered_router.record.telemetry.store import Store
 from openhands_tiered_router.tiers import Tier
 from tests.cli.recorded import TIERS

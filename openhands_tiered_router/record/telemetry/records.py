@@ -18,7 +18,7 @@ from openhands_tiered_router.policy.decision import (
     Dimension,
     Reason,
 )
-from openhands_tiered_router.policy.outcome import Attempt
+from openhands_tiered_router.policy.outcome import Attempt, Outcome
 from openhands_tiered_router.tiers import Tier, TierSet
 
 
@@ -226,6 +226,94 @@ JUDGED: Final = _FIELDS[_FIELDS.index("hard") : _FIELDS.index("tiers")]
 """Columns that ``judging`` fills."""
 RECORDED: Final = _FIELDS[_FIELDS.index("time") : _FIELDS.index("hard")]
 """Columns that are known when the call ends."""
+
+
+def routed(
+    decision: Decision,
+    outcome: Outcome,
+    *,
+    decision_id: str,
+    conversation_id: str | None,
+    time: float,
+    tiers: TierSet | None = None,
+    turn: int | None = None,
+    purpose: str = AGENT_TURN,
+    overhead_us: float | None = None,
+    config: str | None = None,
+) -> Call:
+    """A call's row; for the arguments see ``Call``."""
+    known = {} if tiers is None else {e.key: e for e in tiers.endpoints}
+    chosen = next(
+        (c for c in decision.candidates if c.endpoint == decision.endpoint), None
+    )
+    other = _weighed(decision)
+    asked, served = known.get(decision.endpoint), known.get(outcome.endpoint or "")
+    usage, attempts = outcome.usage, outcome.attempts
+    failed = outcome.endpoint is None and attempts
+    error = attempts[-1].error if failed else None
+    return Call(
+        id=decision_id,
+        conversation_id=conversation_id,
+        config=config,
+        time=time,
+        turn=turn,
+        purpose=purpose,
+        policy=decision.policy,
+        tier=str(decision.tier),
+        endpoint=decision.endpoint,
+        model=asked and asked.model,
+        required=str(decision.required),
+        floor=None if decision.floor is None else str(decision.floor),
+        cap=None if decision.cap is None else str(decision.cap),
+        pinned=decision.pinned,
+        score=decision.score,
+        p_mechanical=decision.p_mechanical,
+        estimated_now=chosen and chosen.cost_now,
+        estimated_return=chosen and chosen.cost_return,
+        weighed=other and other.endpoint,
+        weighed_tier=str(other.tier) if other else None,
+        weighed_now=other and other.cost_now,
+        weighed_return=other and other.cost_return,
+        overhead_us=overhead_us,
+        answered=outcome.endpoint is not None,
+        served_tier=str(served.tier) if served else None,
+        served_endpoint=outcome.endpoint,
+        served_model=served and served.model,
+        prompt_tokens=usage.prompt,
+        completion_tokens=usage.completion,
+        cache_read_tokens=usage.cache_read,
+        cache_write_tokens=usage.cache_write,
+        reasoning_tokens=usage.reasoning,
+        cost=outcome.cost,
+        seconds=outcome.seconds,
+        first_token_seconds=outcome.first_token_seconds,
+        requests=len(attempts),
+        error_kind=None if error is None else str(error),
+        response=outcome.response_id,
+        hour_paid=outcome.hour_paid or None,
+        hour_saved=outcome.hour_saved or None,
+        spared_results=outcome.spared_results or None,
+        spared_schemas=outcome.spared_schemas or None,
+        spared_usd=outcome.spared_usd or None,
+        tiers=tiers,
+        attempts=attempts,
+        explanation=Explanation(
+            fallbacks=decision.fallbacks,
+            candidates=decision.candidates,
+            reasons=decision.reasons,
+            dimensions=decision.dimensions,
+        ),
+    )
+
+
+def _weighed(decision: Decision) -> Candidate | None:
+    """What was weighed against the choice: of those priced, the least dear now."""
+    priced = [
+        c
+        for c in decision.candidates
+        if c.endpoint != decision.endpoint and c.cost_now is not None
+    ]
+    return min(priced, key=lambda c: c.cost_now or 0.0, default=None)
 
 
 type Detail = str | int | float | bool | None

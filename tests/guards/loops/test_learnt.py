@@ -15,12 +15,12 @@ from openhands_tiered_router.record.telemetry.query import TelemetryFile
 from openhands_tiered_router.record.telemetry.recorder import (
     TelemetryRecorder,
     recorder_for,
-    routed,
 )
 from openhands_tiered_router.record.telemetry.records import (
     ToolResult,
     ToolStatus,
     replace,
+    routed,
 )
 from openhands_tiered_router.tiers import Tier
 from tests.waiting import wait_until

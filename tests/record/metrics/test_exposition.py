@@ -24,8 +24,8 @@ from openhands_tiered_router.policy.outcome import Attempt, ErrorKind, Outcome, 
 from openhands_tiered_router.record.metrics.counters import MAX_VALUES, OTHER
 from openhands_tiered_router.record.metrics.exposition import Exposition
 from openhands_tiered_router.record.telemetry import recorder as recording
-from openhands_tiered_router.record.telemetry.recorder import TelemetryRecorder, routed
-from openhands_tiered_router.record.telemetry.records import Verdict
+from openhands_tiered_router.record.telemetry.recorder import TelemetryRecorder
+from openhands_tiered_router.record.telemetry.records import Verdict, routed
 from openhands_tiered_router.record.telemetry.settings import TelemetrySettings
 from openhands_tiered_router.settings import RouterSettings
 from openhands_tiered_router.tiers import Endpoint, Tier, TierSet

@@ -15,8 +15,7 @@ from openhands_tiered_router.record.report.build import Report, build
 from openhands_tiered_router.record.report.savings import Alternative
 from openhands_tiered_router.record.report.words import alone_name, left_out, split
 from openhands_tiered_router.record.telemetry.query import TelemetryFile
-from openhands_tiered_router.record.telemetry.recorder import routed
-from openhands_tiered_router.record.telemetry.records import AGENT_TURN
+from openhands_tiered_router.record.telemetry.records import AGENT_TURN, routed
 from openhands_tiered_router.record.telemetry.store import Store
 from openhands_tiered_router.tiers import Tier
 

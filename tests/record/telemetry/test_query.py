@@ -24,13 +24,13 @@ from openhands_tiered_router.record.telemetry.query import (
     TelemetryFile,
     TelemetryReadError,
 )
-from openhands_tiered_router.record.telemetry.recorder import routed
 from openhands_tiered_router.record.telemetry.records import (
     Call,
     Loss,
     Record,
     ToolResult,
     ToolStatus,
+    routed,
 )
 from openhands_tiered_router.record.telemetry.store import Store
 from openhands_tiered_router.record.telemetry.writer import Writer

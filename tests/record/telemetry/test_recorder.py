@@ -15,9 +15,8 @@ from openhands_tiered_router.record.telemetry.query import TelemetryFile
 from openhands_tiered_router.record.telemetry.recorder import (
     TelemetryRecorder,
     recorder_for,
-    routed,
 )
-from openhands_tiered_router.record.telemetry.records import ToolResult, Verdict
+from openhands_tiered_router.record.telemetry.records import ToolResult, Verdict, routed
 from openhands_tiered_router.tiers import Tier
 
 

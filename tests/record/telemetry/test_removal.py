@@ -12,12 +12,12 @@ from openhands_tiered_router.policy.decision import Decision, Reason
 from openhands_tiered_router.policy.outcome import Outcome
 from openhands_tiered_router.record.telemetry.opening import TelemetryReadError
 from openhands_tiered_router.record.telemetry.query import TelemetryFile
-from openhands_tiered_router.record.telemetry.recorder import routed
 from openhands_tiered_router.record.telemetry.records import (
     GuardEvent,
     Record,
     ToolResult,
     Verdict,
+    routed,
 )
 from openhands_tiered_router.record.telemetry.removal import DAY, Retention, purge
 from openhands_tiered_router.record.telemetry.store import Store

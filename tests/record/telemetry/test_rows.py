@@ -10,12 +10,12 @@ import pytest
 from openhands_tiered_router.policy.decision import Decision
 from openhands_tiered_router.policy.outcome import Outcome
 from openhands_tiered_router.record.telemetry.query import TelemetryFile
-from openhands_tiered_router.record.telemetry.recorder import routed
 from openhands_tiered_router.record.telemetry.records import (
     Record,
     ToolResult,
     ToolStatus,
     replace,
+    routed,
 )
 from openhands_tiered_router.record.telemetry.store import Store
 from openhands_tiered_router.tiers import Tier

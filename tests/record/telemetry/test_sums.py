@@ -16,12 +16,12 @@ from openhands_tiered_router.policy.outcome import Attempt, Outcome, Usage
 from openhands_tiered_router.record.telemetry.judging import assess
 from openhands_tiered_router.record.telemetry.opening import reading
 from openhands_tiered_router.record.telemetry.query import TelemetryFile
-from openhands_tiered_router.record.telemetry.recorder import routed
 from openhands_tiered_router.record.telemetry.records import (
     Call,
     Record,
     ToolResult,
     ToolStatus,
+    routed,
 )
 from openhands_tiered_router.record.telemetry.store import Store
 from openhands_tiered_router.record.telemetry.sums import SUMS, Span, Sums

@@ -29,6 +29,7 @@ from openhands_tiered_router.record.telemetry.texts import (
 )
 from openhands_tiered_router.record.telemetry.writer import Writer
 from openhands_tiered_router.redaction import REDACTED
+from tests.waiting import wait_until
 
 
 def raw(
@@ -130,6 +131,28 @@ def test_secrets_are_asked_for_by_the_writing_thread(
     assert writer.flush(60)
     assert asked == ["tiered-router-telemetry"]
     assert stored(path) == [(f"Do it {REDACTED}.", None)]
+
+
+def test_a_secret_that_is_long_in_coming_holds_back_texts_alone(
+    path: Path,
+    writer: Writer,
+    record: Callable[[int], Call],
+    ids: Callable[[], list[str]],
+) -> None:
+    answered = threading.Event()
+
+    def secrets() -> list[str]:
+        assert answered.wait(60)
+        return []
+
+    writer.put(record(0))
+    assert writer.flush(60)
+    writer.put(record(1))
+    writer.put(raw(request="Hello.", secrets=secrets))
+    wait_until(lambda: ids() == ["d0", "d1"])
+    answered.set()
+    assert writer.flush(60)
+    assert stored(path) == [("Hello.", None)]
 
 
 def test_texts_go_with_their_conversation(

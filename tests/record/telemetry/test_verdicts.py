@@ -10,8 +10,12 @@ import pytest
 from openhands_tiered_router.cli.deciding import decider
 from openhands_tiered_router.policy.decision import Decision
 from openhands_tiered_router.policy.outcome import Attempt, Outcome, Usage
-from openhands_tiered_router.record.telemetry.recorder import routed
-from openhands_tiered_router.record.telemetry.records import Record, Verdict, replace
+from openhands_tiered_router.record.telemetry.records import (
+    Record,
+    Verdict,
+    replace,
+    routed,
+)
 from openhands_tiered_router.record.telemetry.settings import TelemetrySettings
 from openhands_tiered_router.record.telemetry.store import Store
 from openhands_tiered_router.record.telemetry.verdicts import (

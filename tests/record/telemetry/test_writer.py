@@ -18,9 +18,7 @@ import pytest
 
 from openhands_tiered_router.record.telemetry.records import Call, Record, replace
 from openhands_tiered_router.record.telemetry.store import Store
-from openhands_tiered_router.record.telemetry.texts import RawTexts
 from openhands_tiered_router.record.telemetry.writer import Writer
-from tests.waiting import wait_until
 
 
 type Make = Callable[[int], Call]
@@ -31,8 +29,7 @@ import os, sys, time
 from pathlib import Path
 from openhands_tiered_router.policy.decision import Decision
 from openhands_tiered_router.policy.outcome import Outcome
-from openhands_tiered_router.record.telemetry.records import Call
-from openhands_tiered_router.record.telemetry.recorder import routed
+from openhands_tiered_router.record.telemetry.records import Call, routed
 from openhands_tiered_router.record.telemetry.writer import Writer
 from openhands_tiered_router.tiers import Tier
 
@@ -79,29 +76,6 @@ def test_what_was_put_is_there_after_a_flush(
     assert writer.flush(60)
     assert ids() == [f"d{n}" for n in range(1_200)]
     assert writer.stats().written == 1_200
-
-
-def test_a_secret_that_is_long_in_coming_holds_back_texts_alone(
-    writer: Writer, record: Make, ids: Ids, path: Path
-) -> None:
-    answered = threading.Event()
-
-    def secrets() -> tuple[str, ...]:
-        assert answered.wait(60)
-        return ()
-
-    raw = RawTexts(
-        decision_id="d1", request="Hello.", answer=None, most=100, secrets=secrets
-    )
-    writer.put(record(0))
-    assert writer.flush(60)
-    writer.put(record(1))
-    writer.put(raw)
-    wait_until(lambda: ids() == ["d0", "d1"])
-    answered.set()
-    assert writer.flush(60)
-    with closing(sqlite3.connect(path)) as database:
-        assert database.execute("SELECT count(*) FROM texts").fetchone() == (1,)
 
 
 def test_many_threads_share_a_writer(writer: Writer, record: Make, ids: Ids) -> None:
