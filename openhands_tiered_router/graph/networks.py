@@ -7,6 +7,8 @@ to share the adjacency of untouched nodes between two graphs.
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import asdict
+
 from openhands_tiered_router.graph.model import (
     FileEdge,
     FileFacts,
@@ -28,9 +30,9 @@ def file_network(
     import networkx as nx  # 0.2 s to import, and not every process asks
 
     graph = nx.DiGraph()
-    graph.add_nodes_from((path, file_attributes(files[path])) for path in sorted(files))
+    graph.add_nodes_from((path, asdict(files[path])) for path in sorted(files))
     graph.add_edges_from(
-        (path, edge.target, file_edge_attributes(edge))
+        (path, edge.target, asdict(edge))
         for path in sorted(links)
         for edge in links[path]
         if edge.target in files
@@ -53,57 +55,36 @@ def definition_network(records: Mapping[str, FileRecord]) -> "nx.DiGraph":
     return graph
 
 
-def file_attributes(node: FileNode) -> dict[str, Any]:
-    """Return a file's node attributes in the file graph."""
-    return {
-        "language": node.language,
-        "lines": node.lines,
-        "complexity": node.complexity,
-        "is_test": node.is_test,
-        "constraint": node.constraint,
-    }
-
-
-def file_edge_attributes(edge: FileEdge) -> dict[str, Any]:
-    """Return an edge's attributes in the file graph."""
-    return {
-        "kinds": edge.kinds,
-        "confidence": edge.confidence,
-        "weight": edge.weight,
-    }
-
-
 def definition_nodes(facts: FileFacts) -> Iterable[tuple[str, dict[str, Any]]]:
     """Yield a file's node and those of its definitions, with attributes."""
+    common = {
+        "path": facts.path,
+        "language": facts.language,
+        "constraint": facts.constraint,
+    }
     yield (
         facts.path,
-        {
+        common
+        | {
             "kind": NodeKind.FILE,
-            "path": facts.path,
             "name": facts.path.rpartition("/")[2],
             "line": 1,
             "end_line": facts.lines,
-            "language": facts.language,
             "complexity": facts.complexity,
-            "lines": facts.lines,
             "is_test": facts.is_test,
-            "constraint": facts.constraint,
         },
     )
     for index, definition in enumerate(facts.definitions):
         yield (
             facts.node_id(index),
-            {
+            common
+            | {
                 "kind": definition.kind,
-                "path": facts.path,
                 "name": definition.name,
                 "line": definition.start_line,
                 "end_line": definition.end_line,
-                "language": facts.language,
                 "complexity": definition.complexity,
-                "lines": definition.end_line - definition.start_line + 1,
                 "is_test": definition.is_test,
-                "constraint": facts.constraint,
             },
         )
 

@@ -102,9 +102,8 @@ class CodeGraph:
     def file_graph(self) -> "nx.DiGraph":
         """Files and the edges between them; treat it as read-only.
 
-        Node attributes: ``language``, ``lines``, ``complexity``, ``is_test``.
-        Edge attributes: ``kinds`` (`EdgeKind` bits), ``confidence``, ``weight``
-        as in `FileEdge`. Made at first use: 0.1 s at 31,000 files.
+        Attributes of nodes are the fields of `FileNode`, those of edges the fields
+        of `FileEdge`. Made at first use: 0.1 s at 31,000 files.
         """
         return file_network(self.files, self.links)
 
@@ -114,7 +113,7 @@ class CodeGraph:
 
         None for a workspace of more than `LARGE` files. Node attributes:
         ``kind`` (`NodeKind`), ``path``, ``name``, ``line``, ``end_line``,
-        ``language``, ``complexity``, ``lines``, ``is_test``; edge attributes:
+        ``language``, ``constraint``, ``complexity``, ``is_test``; edge attributes:
         ``kinds``, ``confidence``.
         """
         if not self.has_definitions:
