@@ -99,14 +99,14 @@ def meant_by(name: str, known: Iterable[str]) -> str:
 
 
 @contextmanager
-def progress() -> Iterator[Callable[[Any], None]]:
+def progress() -> Iterator[Callable[[int, int], None]]:
     """Show a bar on standard error while files are read."""
     from rich.console import Console
     from rich.progress import Progress
 
     with Progress(console=Console(stderr=True), transient=True) as bars:
         task = bars.add_task("Reading", total=None)
-        yield lambda seen: bars.update(task, completed=seen.done, total=seen.total)
+        yield lambda done, total: bars.update(task, completed=done, total=total)
 
 
 def dependents_table(title: str, found: Sequence[Dependent], limit: int) -> None:

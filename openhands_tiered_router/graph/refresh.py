@@ -25,16 +25,8 @@ File systems stamp by a clock tick of up to 10 ms (git calls this "racy").
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a build is."""
-
-    done: int
-    total: int
-    """Files."""
-
-
-type Report = Callable[[Progress], None]
+type Report = Callable[[int, int], None]
+"""Takes how many files were read, and of how many."""
 
 
 @dataclass(slots=True)
@@ -182,7 +174,7 @@ class Refresher:
             else:
                 yield stamp, reply
             if self.report is not None:
-                self.report(Progress(done, len(stale)))
+                self.report(done, len(stale))
 
 
 def unchanged(root: Path, cache: Cache) -> bool:
