@@ -25,8 +25,7 @@ from openhands_tiered_router.policy.difficulty.task import (
 from openhands_tiered_router.policy.economics.lifetime import (
     CacheLifetime,
 )
-from openhands_tiered_router.policy.engine import Draft, Rule
-from openhands_tiered_router.policy.ranking import ranked
+from openhands_tiered_router.policy.engine import Draft, Rule, ranked
 from openhands_tiered_router.policy.request import Purpose
 from openhands_tiered_router.policy.value.rule import worth
 from openhands_tiered_router.policy.value.start import strengths_for

@@ -7,10 +7,15 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Final
 
-from openhands_tiered_router.policy.value.difficulty import Belief
 from openhands_tiered_router.policy.value.strength import Strength, Verdicts
 from openhands_tiered_router.policy.value.table import Table, Work
-from openhands_tiered_router.policy.value.ways import Odds, Runner, Way, expected
+from openhands_tiered_router.policy.value.ways import (
+    Belief,
+    Odds,
+    Runner,
+    Way,
+    expected,
+)
 from openhands_tiered_router.tiers import Tier
 
 

@@ -11,10 +11,8 @@ from openhands_tiered_router.policy.difficulty.escalation import trouble
 from openhands_tiered_router.policy.economics.costs import rates, warm_tokens
 from openhands_tiered_router.policy.economics.dynamics import default_dynamics
 from openhands_tiered_router.policy.economics.lifetime import HOUR, sells_hour
-from openhands_tiered_router.policy.engine import Draft
-from openhands_tiered_router.policy.ranking import best
+from openhands_tiered_router.policy.engine import Draft, best
 from openhands_tiered_router.policy.request import Purpose
-from openhands_tiered_router.policy.value.difficulty import Belief
 from openhands_tiered_router.policy.value.start import (
     PRIOR,
     Known,
@@ -33,7 +31,13 @@ from openhands_tiered_router.policy.value.turns import (
     losses,
     options,
 )
-from openhands_tiered_router.policy.value.ways import Odds, Way, best_way, expected
+from openhands_tiered_router.policy.value.ways import (
+    Belief,
+    Odds,
+    Way,
+    best_way,
+    expected,
+)
 from openhands_tiered_router.tiers import Endpoint, Prices, Tier
 
 

@@ -10,10 +10,9 @@ from typing import Final
 from openhands_tiered_router.policy.economics.costs import rates
 from openhands_tiered_router.policy.policy import Policy
 from openhands_tiered_router.policy.session import TYPICAL_GROWTH, TYPICAL_OUTPUT
-from openhands_tiered_router.policy.value.difficulty import Belief, curve
 from openhands_tiered_router.policy.value.strength import Strength, strengths_of
 from openhands_tiered_router.policy.value.table import Work, default_table
-from openhands_tiered_router.policy.value.ways import Odds, Runner
+from openhands_tiered_router.policy.value.ways import Belief, Odds, Runner, curve
 from openhands_tiered_router.tiers import Endpoint, Prices
 
 

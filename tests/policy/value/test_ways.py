@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from openhands_tiered_router.policy.value.difficulty import Belief, curve
 from openhands_tiered_router.policy.value.start import PRIOR, belief_after, chance
 from openhands_tiered_router.policy.value.ways import (
+    Belief,
     Odds,
     Runner,
     best_way,
+    curve,
     expected,
 )
 from openhands_tiered_router.tiers import Tier
