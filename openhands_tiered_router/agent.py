@@ -53,9 +53,8 @@ from openhands_tiered_router.sdk.masking import (
 from openhands_tiered_router.sdk.memory import recall_for
 from openhands_tiered_router.sdk.tool_choice import ToolChoice, choice_for
 from openhands_tiered_router.sdk.verification import finish_of
-from openhands_tiered_router.skill_kit.context import CappedContext
-from openhands_tiered_router.skill_kit.package import EXPLORER
-from openhands_tiered_router.skill_kit.relevance import by_relevance
+from openhands_tiered_router.skill_kit.context import CappedContext, by_relevance
+from openhands_tiered_router.skill_kit.install import EXPLORER
 from openhands_tiered_router.skill_kit.settings import SkillSettings
 
 

@@ -26,7 +26,7 @@ from openhands.sdk.subagent import (
 from openhands.sdk.tool import FinishTool
 
 from openhands_tiered_router.router import ComplexityRouter
-from openhands_tiered_router.skill_kit.package import EXPLORER, subagents
+from openhands_tiered_router.skill_kit.install import EXPLORER, subagents
 from openhands_tiered_router.tiers import Tier
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 from uuid import UUID
 
-from openhands_tiered_router.resolver import dependencies, prompt, record
+from openhands_tiered_router.resolver import prompt, record
 from openhands_tiered_router.resolver.checkout import Checkout, Source
 from openhands_tiered_router.resolver.ending import EXIT_NO_CHANGE, EXIT_UNVERIFIED
 from openhands_tiered_router.resolver.errors import DeliveryError, ResolveError
@@ -113,7 +113,7 @@ class Resolution:
         begun = Record(
             base=base,
             fingerprint=self.issue.fingerprint,
-            dependencies=dependencies.hashes(self.checkout.git, base),
+            dependencies=record.hashes(self.checkout.git, base),
             previous=previous,
         )
         record.save(self.directory, begun)
@@ -160,8 +160,8 @@ class Resolution:
         return tuple(news)
 
     def _stale(self, known: Record, tree: str) -> tuple[str, ...]:
-        now = dependencies.hashes(self.checkout.git, tree)
-        return dependencies.changed(known.dependencies, now)
+        now = record.hashes(self.checkout.git, tree)
+        return record.changed(known.dependencies, now)
 
     def _finished(self, known: Record, done: Done, resumed: bool) -> Outcome:
         checkout = self.checkout

@@ -37,7 +37,7 @@ from rich.console import Console
 from rich.text import Text
 from synthetic import fill
 
-from openhands_tiered_router.cli.demo.workspace import copy_project
+from openhands_tiered_router.cli.demo.run import copy_project
 from openhands_tiered_router.loopback import LoopbackProvider
 from openhands_tiered_router.loopback.scripts import recording
 

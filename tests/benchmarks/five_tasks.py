@@ -20,7 +20,7 @@ from typing import Final
 
 from first_minute import DEMO, TASK, _environ, _names
 
-from openhands_tiered_router.cli.demo.workspace import copy_project
+from openhands_tiered_router.cli.demo.run import copy_project
 from openhands_tiered_router.loopback import LoopbackProvider
 from openhands_tiered_router.loopback.scripts import recording
 

@@ -33,7 +33,7 @@ from openhands_tiered_router.policy.outcome import Usage
 from openhands_tiered_router.policy.session import SessionState
 from openhands_tiered_router.sdk.messages import left_out_of
 from openhands_tiered_router.sdk.tool_choice import ToolChoice, choose
-from openhands_tiered_router.skill_kit.relevance import by_relevance
+from openhands_tiered_router.skill_kit.context import by_relevance
 from openhands_tiered_router.tiers import Endpoint, Prices, Tier
 from openhands_tiered_router.tokens import left_out
 from openhands_tiered_router.tokens.answers import Answers, digest

@@ -32,7 +32,7 @@ from openhands_tiered_router.record.replay.run import ReplayedTurn, replay
 from openhands_tiered_router.record.replay.sessions import read_rows
 from openhands_tiered_router.record.replay.trajectories import message_log
 from openhands_tiered_router.sdk.tool_choice import ToolChoice, choose
-from openhands_tiered_router.skill_kit.relevance import by_relevance
+from openhands_tiered_router.skill_kit.context import by_relevance
 from openhands_tiered_router.tiers import Tier, TierSet
 
 

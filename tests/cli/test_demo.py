@@ -13,9 +13,8 @@ from click.testing import CliRunner
 
 from openhands_tiered_router.cli.demo import command, problems_of, run
 from openhands_tiered_router.cli.demo.longer import replay_longer
-from openhands_tiered_router.cli.demo.run import DemoResult
+from openhands_tiered_router.cli.demo.run import DemoResult, SuiteResult
 from openhands_tiered_router.cli.demo.shown import _yours
-from openhands_tiered_router.cli.demo.workspace import SuiteResult
 
 
 TURN = re.compile(r" ?(\d+)  .{33} -> (\w+) +\$[\d.]+( instead of \$[\d.]+)?( \*)?")

@@ -11,7 +11,7 @@ from openhands.sdk.skills import load_project_skills
 from openhands.sdk.subagent import load_project_agents
 
 from openhands_tiered_router.cli.skills import LAYOUTS, command
-from openhands_tiered_router.skill_kit.package import skills
+from openhands_tiered_router.skill_kit.install import skills
 from openhands_tiered_router.skill_kit.stamp import stamped
 from openhands_tiered_router.textfiles import write
 

@@ -14,8 +14,7 @@ from openhands.sdk.skills import KeywordTrigger, Skill, TaskTrigger
 from openhands_tiered_router import ComplexityRouter, RoutedAgent
 from openhands_tiered_router.settings import RouterSettings
 from openhands_tiered_router.skill_kit import context as context_module
-from openhands_tiered_router.skill_kit.context import CappedContext
-from openhands_tiered_router.skill_kit.relevance import by_relevance
+from openhands_tiered_router.skill_kit.context import CappedContext, by_relevance
 from openhands_tiered_router.skill_kit.settings import SkillSettings
 
 

@@ -20,7 +20,7 @@ from openhands_tiered_router.cli.demo.models import (
     configuration,
     name_at_provider,
 )
-from openhands_tiered_router.cli.demo.workspace import copy_project, run_tests
+from openhands_tiered_router.cli.demo.run import copy_project, run_tests
 from openhands_tiered_router.cli.resolving import resolve
 from openhands_tiered_router.git import Git
 from openhands_tiered_router.loopback import LoopbackProvider, Script

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
+import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,21 +14,18 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
-from openhands_tiered_router.cli.demo.comparison import costs_on_one_model
 from openhands_tiered_router.cli.demo.models import (
     PRICES,
     configuration,
     name_at_provider,
 )
-from openhands_tiered_router.cli.demo.workspace import (
-    SuiteResult,
-    copy_project,
-    run_tests,
-)
 from openhands_tiered_router.loopback import LoopbackProvider, Script
+from openhands_tiered_router.loopback.exchange import Message, Request
 from openhands_tiered_router.loopback.faults import Overloaded
+from openhands_tiered_router.loopback.metering import Charge, Metered, price
 from openhands_tiered_router.loopback.scripts import recording
-from openhands_tiered_router.tiers import Tier
+from openhands_tiered_router.policy.outcome import Usage
+from openhands_tiered_router.tiers import Prices, Tier
 
 
 if TYPE_CHECKING:
@@ -184,3 +184,85 @@ def _converse(
         return tuple(router.calls(conversation.id)), metrics.accumulated_cost
     finally:
         conversation.close()
+
+
+def costs_on_one_model(
+    requests: Sequence[Request], charges: Sequence[Charge], prices: Prices
+) -> list[float]:
+    """Cost, USD, of each answered call of one conversation at these prices.
+
+    Assumes that this model would have said the same, and that of each prompt its
+    provider reads what the prompt before it consisted of, and writes the rest: so it
+    is with a cache breakpoint at the end of each prompt and calls that follow each
+    other within the cache's lifetime.
+
+    Args:
+        requests: The requests that were answered, in their order.
+        charges: What each of them was charged for.
+        prices: The model's prices, USD per token.
+    """
+    costs: list[float] = []
+    cached: list[object] = []
+    cached_tokens = 0
+    for request, charge in zip(requests, charges, strict=True):
+        prompt = charge.usage.prompt
+        said = [_content(m) for m in request.messages]
+        grows = bool(cached) and said[: len(cached)] == cached
+        read = min(cached_tokens, prompt) if grows else 0
+        usage = Usage(
+            prompt=prompt,
+            completion=charge.usage.completion,
+            cache_read=read,
+            cache_write=prompt - read,
+        )
+        costs.append(price(Metered(usage), prices))
+        cached, cached_tokens = said, prompt
+    return costs
+
+
+def _content(message: Message) -> object:
+    """What stays of a message whichever model it is sent to.
+
+    Thoughts are sent only to the model that had them, and ids are spelt as its
+    provider wants them.
+    """
+    calls = [(c.name, c.arguments) for c in message.tool_calls]
+    results = [r.text for r in message.tool_results]
+    return message.role, message.text, calls, results
+
+
+TEST_SECONDS: Final = 60
+"""The project's tests take a fraction of a second; this only stops a hang."""
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteResult:
+    """One run of the project's tests."""
+
+    passed: bool
+    ran: int
+    """How many tests there were."""
+
+
+def copy_project(directory: Path) -> Path:
+    """Copy the project into that directory; returns its root."""
+    root = directory / "project"
+    ignore = shutil.ignore_patterns("__pycache__")
+    with as_file(files(__package__) / "project") as source:
+        shutil.copytree(source, root, ignore=ignore)
+    return root
+
+
+def run_tests(root: Path) -> SuiteResult:
+    """Run the project's tests with this interpreter."""
+    result = subprocess.run(
+        [sys.executable, "-B", "-m", "unittest"],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        timeout=TEST_SECONDS,
+        check=False,
+    )
+    count = re.search(r"^Ran (\d+) tests?", result.stderr, re.MULTILINE)
+    ran = int(count[1]) if count else 0
+    return SuiteResult(passed=result.returncode == 0 and ran > 0, ran=ran)

@@ -12,8 +12,7 @@ from openhands_tiered_router.resolver.checkout import Trees
 from openhands_tiered_router.resolver.errors import DeliveryError, ResolveError
 from openhands_tiered_router.resolver.hidden import hidden
 from openhands_tiered_router.resolver.sandbox import opening, transfer
-from openhands_tiered_router.resolver.sandbox.opening import Place
-from openhands_tiered_router.resolver.sandbox.problems import told
+from openhands_tiered_router.resolver.sandbox.opening import Place, told
 from openhands_tiered_router.resolver.sandbox.served import Served, verification_there
 from openhands_tiered_router.resolver.work import Done, Work
 

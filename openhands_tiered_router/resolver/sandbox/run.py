@@ -21,8 +21,7 @@ from openhands_tiered_router.resolver.progress import Progress
 from openhands_tiered_router.resolver.routers import router_of
 from openhands_tiered_router.resolver.sandbox import opening, transfer
 from openhands_tiered_router.resolver.sandbox.docker import SESSION_KEY
-from openhands_tiered_router.resolver.sandbox.opening import Place
-from openhands_tiered_router.resolver.sandbox.problems import told
+from openhands_tiered_router.resolver.sandbox.opening import Place, told
 from openhands_tiered_router.resolver.sandbox.served import Served
 from openhands_tiered_router.resolver.sandbox.snapshot import BRANCH, Snapshot
 from openhands_tiered_router.resolver.work import Done

@@ -14,8 +14,7 @@ import pytest
 from openhands_tiered_router.config.resolver import Sandbox, SandboxSettings
 from openhands_tiered_router.resolver.errors import ResolveError, UsageProblem
 from openhands_tiered_router.resolver.sandbox import docker as real, image, opening
-from openhands_tiered_router.resolver.sandbox.opening import Place
-from openhands_tiered_router.resolver.sandbox.problems import told
+from openhands_tiered_router.resolver.sandbox.opening import Place, told
 from tests.resolver.sandbox.conftest import Docker
 
 
