@@ -12,6 +12,7 @@ import sys
 from openhands_tiered_router import VerifiedAgent
 from openhands_tiered_router.config import build_llms, open_config
 from openhands_tiered_router.guards import (
+    BudgetGuard,
     ConfirmationQueue,
     ConfirmSettings,
     LoopGuard,
@@ -29,6 +30,7 @@ conversation = Conversation(
     workspace=sys.argv[1] if len(sys.argv) > 1 else ".",
     callbacks=[
         ConfirmationQueue(ConfirmSettings(enabled=True)),
+        BudgetGuard(usd=0.50),
         LoopGuard(LoopSettings(failures=5)),
     ],
 )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from openhands_tiered_router.guards.budget.limits import Budget, Scope
+    from openhands_tiered_router.guards.budget.standalone import BudgetGuard
     from openhands_tiered_router.guards.confirm.queue import (
         ConfirmationQueue,
         approve,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Budget",
+    "BudgetGuard",
     "ConfirmSettings",
     "ConfirmationQueue",
     "Guard",
@@ -45,6 +47,7 @@ __all__ = [
 
 _HOMES: Final = {
     "Budget": "budget.limits",
+    "BudgetGuard": "budget.standalone",
     "ConfirmSettings": "confirm.settings",
     "ConfirmationQueue": "confirm.queue",
     "Guard": "guard",

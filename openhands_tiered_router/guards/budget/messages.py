@@ -24,30 +24,35 @@ CLIENT: Final = "key:"
 """Begins the names of the budgets of clients of the gateway."""
 
 
-def soft_notice(budget: Budget, measure: int, books: Balance) -> str:
-    """The soft limit was passed."""
-    return (
+def soft_notice(
+    budget: Budget, measure: int, books: Balance, *, routed: bool = True
+) -> str:
+    """The soft limit was passed; ``routed``: and a router sees to it."""
+    text = (
         f"{_name(budget)} is more than {budget.soft:.0%} used: "
-        f"{_amount(measure, books.committed)} of {_limit(budget, measure)}. "
-        f"No tier above {budget.soft_tier} serves from here on."
+        f"{_amount(measure, books.committed)} of {_limit(budget, measure)}."
     )
+    cap = f" No tier above {budget.soft_tier} serves from here on."
+    return text + cap if routed else text
 
 
 def hard_notice(
     budget: Budget,
     measure: int,
     books: Balance,
-    expected: Spend,
+    expected: Spend | None = None,
+    where: str | None = None,
 ) -> str:
-    """The next call does not fit."""
+    """The next call does not fit; ``where`` the limit can be raised, if not usual."""
     held = books.committed
     over = held[measure] >= dict(budget.limits)[measure]
     state = "is used up" if over else "has no room for the next call"
     texts = [f"{_name(budget)} {state}: {_spent(budget, measure, books)}"]
-    if not over:
+    if not over and expected is not None:
         texts.append(f"The next call is expected to take {_amount(measure, expected)}")
     texts.append(
-        f"To go on, raise {_where(budget, measure)} and run again; nothing is lost"
+        f"To go on, raise {where or _where(budget, measure)} and run again; "
+        "nothing is lost"
     )
     return ". ".join(texts) + "."
 
