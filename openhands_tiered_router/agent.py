@@ -36,8 +36,8 @@ from pydantic import (
 
 from openhands_tiered_router import subagents
 from openhands_tiered_router.calls.fleet import fleet
-from openhands_tiered_router.guards.agent_callbacks import watched
 from openhands_tiered_router.guards.confirm.analyzer import confirm_as_configured
+from openhands_tiered_router.guards.guard import watched
 from openhands_tiered_router.guards.verify.agent import VerifiesFinish
 from openhands_tiered_router.guards.verify.finish import Finish
 from openhands_tiered_router.guards.verify.settings import VerifySettings

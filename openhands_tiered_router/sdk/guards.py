@@ -9,11 +9,10 @@ from openhands.sdk import LocalConversation
 from openhands.sdk.event import ActionEvent, Event
 
 from openhands_tiered_router.calls.fleet import fleet
-from openhands_tiered_router.guards.agent_callbacks import ROUTED
 from openhands_tiered_router.guards.budget.guard import RoutedBudgetGuard
 from openhands_tiered_router.guards.confirm.queue import ConfirmationQueue
 from openhands_tiered_router.guards.confirm.settings import Mode
-from openhands_tiered_router.guards.guard import Guard
+from openhands_tiered_router.guards.guard import ROUTED, Guard
 from openhands_tiered_router.guards.loops.guard import LearntTurns, LoopGuard, Router
 from openhands_tiered_router.guards.loops.state import Typical
 from openhands_tiered_router.policy.request import Purpose

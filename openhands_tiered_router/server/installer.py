@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from itertools import islice
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Self
 
 from openhands.sdk import Agent
 from openhands.sdk.context.condenser import LLMSummarizingCondenser
@@ -18,13 +18,48 @@ from openhands.sdk.conversation.state import ConversationState
 from openhands.sdk.event import SystemPromptEvent
 from openhands.sdk.llm import LLM
 from openhands.sdk.tool import Action, Observation, ToolDefinition, register_tool
+from pydantic import (
+    ModelWrapValidatorHandler,
+    computed_field,
+    model_validator,
+)
 
-from openhands_tiered_router.agent import CONDENSER, offer_subagents
-from openhands_tiered_router.config import ConfigError
+from openhands_tiered_router.agent import CONDENSER, RoutedAgent, offer_subagents
+from openhands_tiered_router.config import (
+    ConfigError,
+    Problem,
+    RouterConfig,
+    open_config,
+    parse_config,
+)
 from openhands_tiered_router.router import ComplexityRouter
-from openhands_tiered_router.server.params import config_of
-from openhands_tiered_router.server.stock import StockRoutedAgent
 from openhands_tiered_router.skill_kit.context import CappedContext
+
+
+class StockRoutedAgent(RoutedAgent):
+    """What a stock ``Agent`` is while the router is installed in it.
+
+    Its ``llm`` is stored as the plain ``LLM`` that it was: a client needs nothing of
+    this package to read the conversation.
+    """
+
+    llm: LLM
+
+    @computed_field
+    @property
+    def kind(self) -> str:
+        """The stock agent's, by which it is read again."""
+        return Agent.__name__
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _validate_subtype(
+        cls, data: Any, handler: ModelWrapValidatorHandler[Self]
+    ) -> Self:
+        """A fork validates what this class has dumped, with the stock agent's kind."""
+        if isinstance(data, cls):
+            return data
+        return handler({k: v for k, v in dict(data).items() if k != "kind"})
 
 
 logger = logging.getLogger(__name__)
@@ -134,3 +169,59 @@ def _watch_as(base: LLM, router: ComplexityRouter) -> None:
         telemetry = llm.telemetry
         telemetry.set_stats_update_callback(base.telemetry._stats_update_callback)
         telemetry.set_log_completions_callback(base.telemetry._log_completions_callback)
+
+
+SOURCE: Final = "params of the tool complexity_router"
+
+
+def config_of(params: Mapping[str, Any]) -> RouterConfig:
+    """The configuration that the params name or are.
+
+    ``{}``: the one that holds where the server runs, as docs/configuration.md says.
+    ``{"config": path}``: a file of the server. Else what a configuration file may
+    hold, where a tier is a profile's name or a list of them:
+    ``{"tiers": {"simple": "cheap", "complex": ["strong", "strong-too"]}}``. No other
+    endpoints: params travel with the conversation, so they must hold no key, and none
+    of the server's may be sent where they say.
+
+    Raises:
+        ConfigError: They cannot be used; lists every problem at once.
+    """
+    if not params:
+        return open_config()
+    if "config" not in params:
+        return _inline(params)
+    path = params["config"]
+    if len(params) > 1 or not isinstance(path, str) or not path:
+        raise _error("config", "must be a path, alone", "Put the rest into that file")
+    return open_config(path)
+
+
+def _inline(params: Mapping[str, Any]) -> RouterConfig:
+    tiers = params.get("tiers")
+    if isinstance(tiers, Mapping):
+        params = {**params, "tiers": {k: _tier(v) for k, v in tiers.items()}}
+    config = parse_config(dict(params), SOURCE)
+    remedy = "Save it as an LLM profile on the server, and write the profile's name"
+    problems = [
+        config.problem(key, "names no profile", remedy)
+        for key, endpoint in config.endpoints().items()
+        if endpoint.profile is None
+    ]
+    if problems:
+        raise ConfigError(problems)
+    return config
+
+
+def _tier(value: Any) -> Any:
+    """Names are of profiles here, not of models as in a file."""
+    if isinstance(value, str):
+        value = [value]
+    if isinstance(value, list):
+        value = [{"profile": v} if isinstance(v, str) else v for v in value]
+    return value
+
+
+def _error(path: str, message: str, remedy: str) -> ConfigError:
+    problem = Problem(source=SOURCE, path=path, message=message, remedy=remedy)
+    return ConfigError([problem])

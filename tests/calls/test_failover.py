@@ -20,39 +20,14 @@ from openhands.sdk.llm.exceptions import (
 
 from openhands_tiered_router.calls.admission import _Asking
 from openhands_tiered_router.calls.errors import (
-    CallbackFailed,
     kind_of,
     retry_after,
 )
 from openhands_tiered_router.calls.health.breaker import Permit
 from openhands_tiered_router.calls.state.sqlite import SqliteStore
-from openhands_tiered_router.calls.steps import Blocking, Send
+from openhands_tiered_router.calls.steps import Blocking
 from openhands_tiered_router.policy.outcome import ErrorKind
 from tests.calls.bench import DOWN, Bench, always, limited, once, well
-
-
-def test_the_first_endpoint_serves() -> None:
-    bench = Bench({"simple": well, "medium": well})
-    assert bench.run().attempts[0].error is None
-    assert bench.sent == ["simple"]
-
-
-@pytest.mark.parametrize(
-    "error",
-    [DOWN, LLMTimeoutError("slow"), LLMAuthenticationError("no key"), limited(20)],
-)
-def test_a_failing_endpoint_is_left_at_once(error: Exception) -> None:
-    bench = Bench({"simple": always(error), "simple/2": well, "medium": well})
-    bench.run()
-    assert bench.sent == ["simple", "simple/2"]
-    assert bench.pauses == []
-
-
-def test_a_short_retry_after_is_waited_for() -> None:
-    bench = Bench({"simple": once(limited(1.5)), "medium": well})
-    bench.run()
-    assert bench.sent == ["simple", "simple"]
-    assert bench.pauses == [1.5]
 
 
 @pytest.mark.parametrize("luck", [0.0, 0.5, 1.0])
@@ -173,18 +148,6 @@ def test_too_long_a_prompt_goes_to_a_bigger_window() -> None:
     assert bench.sent == ["simple", "complex"]
 
 
-def test_too_long_for_all_lets_the_agent_condense() -> None:
-    error = LLMContextWindowExceedError()
-    bench = Bench(
-        {"simple": always(error), "complex": always(error)},
-        windows={"simple": 100, "complex": 200},
-    )
-    with pytest.raises(LLMContextWindowExceedError) as caught:
-        bench.run()
-    assert caught.value is error
-    assert bench.pauses == []
-
-
 def test_a_rejected_history_is_repaired_once() -> None:
     bench = Bench({"complex": once(LLMBadRequestError("thinking"))}, repairable=True)
     bench.run()
@@ -227,17 +190,6 @@ def test_an_answer_that_cannot_be_read_is_paid_for_twice_at_most() -> None:
     assert bench.sent == ["simple"] * 2
 
 
-def test_the_callers_own_callback_error_is_raised_as_it_was() -> None:
-    mine = ValueError("the terminal is gone")
-    failed = CallbackFailed()
-    failed.__cause__ = mine
-    bench = Bench({"simple": always(failed), "medium": well})
-    with pytest.raises(ValueError, match="the terminal is gone") as caught:
-        bench.run()
-    assert caught.value is mine
-    assert bench.sent == ["simple"]
-
-
 def test_an_error_that_is_not_the_sdks_becomes_one_of_several() -> None:
     class Forbidden(Exception):
         status_code = 403
@@ -250,15 +202,6 @@ def test_an_error_that_is_not_the_sdks_becomes_one_of_several() -> None:
         Bench(both).run()
 
 
-def test_a_fault_of_this_process_is_raised_as_it_is() -> None:
-    mine = ValueError("no such field")
-    bench = Bench({"simple": always(mine), "medium": well})
-    with pytest.raises(ValueError, match="no such field") as caught:
-        bench.run()
-    assert caught.value is mine
-    assert bench.sent == ["simple"]
-
-
 def test_a_retry_after_that_is_no_number_is_ignored() -> None:
     assert retry_after(limited(float("nan"))) is None
     assert retry_after(limited(float("inf"))) is None
@@ -269,18 +212,6 @@ def test_googles_passing_limit_is_not_out_of_credit() -> None:
     text = "You exceeded your current quota. Please retry in 27.4s."
     assert kind_of(LLMRateLimitError(text)) is ErrorKind.RATE_LIMIT
     assert kind_of(LLMRateLimitError(text[:32])) is ErrorKind.QUOTA
-
-
-def test_a_cancelled_call_leaves_no_probe_behind() -> None:
-    bench = Bench({"simple": well})
-    breaker = bench.health("simple").breaker
-    breaker.failed(ErrorKind.CONNECTION, bench.now - 31)
-    failover = bench.failover()
-    steps = failover.run()
-    assert isinstance(next(steps), Send)
-    steps.close()
-    assert failover.attempts[0].error is ErrorKind.CANCELLED
-    assert breaker.acquire(bench.now)
 
 
 @pytest.mark.parametrize("late", [False, True])

@@ -16,7 +16,6 @@ from openhands.tools.preset.default import register_builtins_agents
 from openhands.tools.task import TaskToolSet
 from openhands.tools.terminal import TerminalTool
 
-from openhands_tiered_router import RoutedAgent
 from openhands_tiered_router.loopback import Reply, Request, ToolCall
 from openhands_tiered_router.loopback.scripts import by_turn, fixed
 
@@ -177,52 +176,6 @@ def test_prompt_hook(world) -> None:
     conversation.run()
     assert len(world.provider.charged) > 2
     assert_exact(world, conversation)
-
-
-@pytest.mark.slow
-def test_switch_away_and_back(world) -> None:
-    router = world.router()
-    conversation = world.conversation(world.agent(router))
-    plain = world.llm("openai/gpt-4o", usage_id="plain")
-    for llm in (None, plain, router, plain, router):
-        if llm is not None:
-            conversation.switch_llm(llm)
-        world.provider.script = _fresh_turns(world)
-        conversation.send_message("Look around.")
-        conversation.run()
-        assert_exact(world, conversation)
-    models = {request.model for request in world.provider.requests}
-    assert {"gpt-4o-mini", "gpt-4o", "claude-sonnet-4-5"} <= models
-
-
-def test_switch_to_a_router(world) -> None:
-    plain = world.llm("openai/gpt-4o", usage_id="plain")
-    conversation = world.conversation(world.agent(plain))
-    router = world.router(usage_id="router")
-    conversation.switch_llm(router)
-    conversation.send_message("Look around.")
-    conversation.run()
-    assert len(world.tiers(router, conversation)) == 5
-    assert_exact(world, conversation)
-
-
-def test_fork_of_a_routed_agent(world) -> None:
-    router = world.router()
-    conversation = world.conversation(world.agent(router, RoutedAgent))
-    conversation.send_message("Look around.")
-    conversation.run()
-    before = world.provider.total_usd
-    fork = conversation.fork()
-    world.conversations.append(fork)
-    world.provider.script = _fresh_turns(world)
-    fork.send_message("Again.")
-    fork.run()
-    assert type(fork.agent.llm) is type(router)
-    assert len(router.calls(fork.id)) == 5
-    assert world.spent(conversation) == pytest.approx(before, rel=1e-12)
-    assert world.spent(fork) == pytest.approx(
-        world.provider.total_usd - before, rel=1e-12
-    )
 
 
 def test_fork_of_a_stock_agent_is_its_default_tier(world) -> None:

@@ -139,8 +139,8 @@ def test_the_registry_of_subagents_can_be_changed() -> None:
 
 def test_a_kind_is_checked_where_the_installer_passes() -> None:
     assert hasattr(Agent, "_validate_subtype"), (
-        "DiscriminatedUnionMixin._validate_subtype: server/stock.py replaces it; see "
-        "that a fork of an agent with an installed router is read again"
+        "DiscriminatedUnionMixin._validate_subtype: server/installer.py replaces it; "
+        "see that a fork of an agent with an installed router is read again"
     )
 
 
