@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -20,12 +19,8 @@ from pydantic import (
 )
 
 from openhands_tiered_router.policy.value.table import BENCHMARKS, Work
-from openhands_tiered_router.record.replay.sessions import open_text
+from openhands_tiered_router.record.replay.sessions import SessionError, read_rows
 from openhands_tiered_router.tiers import Tier
-
-
-_MOST_LINE: Final = 10_000_000
-"""Bytes of one line; a longer one is no sample."""
 
 
 class SampleError(ValueError):
@@ -136,20 +131,14 @@ def holds_recordings(path: Path) -> bool:
     """Whether a path can only hold what agents did: no prompts, issues or outcomes.
 
     A directory, one JSON document, or lines of which the first is no sample.
-
-    Raises:
-        SampleError: The file cannot be read.
     """
     if path.is_dir() or path.name.endswith((".json", ".traj")):
         return True
     try:
-        _, line = next(_lines(path), (0, "null"))
-        raw = json.loads(line)
-    except (OSError, UnicodeDecodeError, EOFError) as error:
-        raise SampleError(f"{path}: cannot be read: {error}") from None
-    except (json.JSONDecodeError, RecursionError):
-        return False
-    return isinstance(raw, dict) and bool(raw) and _KINDS.keys().isdisjoint(raw)
+        _, raw = next(read_rows(path), (0, {}))
+    except SessionError:
+        return False  # what is wrong with it is said when it is read
+    return bool(raw) and _KINDS.keys().isdisjoint(raw)
 
 
 _KINDS: Final[Mapping[str, type[Sample]]] = {
@@ -160,32 +149,16 @@ _KINDS: Final[Mapping[str, type[Sample]]] = {
 """By the field that tells them, in order."""
 
 
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    with open_text(path) as lines:
-        number = 0
-        while line := lines.readline(_MOST_LINE):
-            number += 1
-            if line.strip():
-                yield number, line
-
-
-def _objects(path: Path) -> Iterator[tuple[dict[str, Any], str]]:
+def _objects(path: Path) -> Iterator[tuple[Mapping[str, Any], str]]:
     """What each line holds, with its place for messages."""
     try:
-        for number, line in _lines(path):
-            where = f"{path}:{number}"
-            try:
-                raw = json.loads(line)
-            except (json.JSONDecodeError, RecursionError):
-                raise SampleError(f"{where}: is no JSON") from None
-            if not isinstance(raw, dict):
-                raise SampleError(f"{where}: expected an object")
-            yield raw, where
-    except (OSError, UnicodeDecodeError, EOFError) as error:
-        raise SampleError(f"{path}: cannot be read: {error}") from None
+        for number, raw in read_rows(path):
+            yield raw, f"{path}:{number}"
+    except SessionError as error:
+        raise SampleError(str(error)) from None
 
 
-def _sample(raw: dict[str, Any], where: str) -> Sample:
+def _sample(raw: Mapping[str, Any], where: str) -> Sample:
     kind = next((kind for field, kind in _KINDS.items() if field in raw), None)
     if kind is None:
         raise SampleError(
@@ -196,7 +169,7 @@ def _sample(raw: dict[str, Any], where: str) -> Sample:
     return _checked(kind, raw, where)
 
 
-def _checked[T: Sample](kind: type[T], raw: dict[str, Any], where: str) -> T:
+def _checked[T: Sample](kind: type[T], raw: Mapping[str, Any], where: str) -> T:
     try:
         return _adapter(kind).validate_python({**_BLANK, "id": where, **raw})
     except ValidationError as error:

@@ -65,7 +65,7 @@ def read_rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
         with open_text(path) as lines:
             for number, line in enumerate(lines, 1):
                 if len(line) > _MOST_LINE:
-                    raise SessionError(f"{path}:{number}: line too long for a session")
+                    raise SessionError(f"{path}:{number}: line too long")
                 if line.strip():
                     yield number, _object(f"{path}:{number}", line)
     except (OSError, EOFError, UnicodeDecodeError) as error:
@@ -87,7 +87,7 @@ def _object(where: str, line: str) -> Mapping[str, Any]:
         row = json.loads(line)
     except (ValueError, RecursionError):
         kind = SessionError if line.endswith("\n") else CutLineError
-        raise kind(f"{where}: not JSON; expected a session a line") from None
+        raise kind(f"{where}: not JSON; expected an object a line") from None
     if not isinstance(row, dict):
         kind = type(row).__name__
         raise SessionError(f"{where}: expected an object, got {kind}; leave it out")

@@ -41,7 +41,7 @@ def test_prompts_and_issues_are_told_apart(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("line", "named"),
     [
-        ("{", "is no JSON"),
+        ("{", "not JSON"),
         ("[]", "expected an object"),
         ('{"text": "x"}', "neither"),
         (
