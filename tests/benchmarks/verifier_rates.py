@@ -334,11 +334,29 @@ def report(rows: Sequence[Row]) -> None:
     if first:
         share = sum(r.reason != "passed" for r in first) / len(first)
         print(f"{'the same, before it is asked':28} n={len(first):3}  {share:.2f}")
+    for line in rewritten(rows):
+        print(line)
     for words, took in (
         ("", [r.seconds for r in rows]),
         (" of processor time", [r.cpu for r in rows]),
     ):
         print(f"median {statistics.median(took):.1f} s{words} a verdict")
+
+
+def rewritten(rows: Sequence[Row]) -> Iterator[str]:
+    """How much of the right work fails because the commit rewrites what old tests say.
+
+    Without the commit's tests such work breaks tests that passed before, and a verifier
+    that runs them cannot pass it. It is told by the same fix passing with those tests.
+    """
+    passed = {r.commit for r in rows if r.work == "right + tests" and _hit(r, "passed")}
+    right = [r for r in rows if r.work == "right"]
+    broken = [r for r in right if r.after == "tests_fail" and r.commit in passed]
+    rest = [r for r in right if r not in broken]
+    if rest:
+        share = sum(_hit(r, "passed") for r in rest) / len(rest)
+        yield f"right, old tests rewritten by the commit: {len(broken)} of {len(right)}"
+        yield f"{'the others, asked once':28} n={len(rest):3}  {share:.2f}"
 
 
 def earlier_rows(file: Path | None) -> list[Row]:
