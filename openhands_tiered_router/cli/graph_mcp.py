@@ -96,7 +96,7 @@ class Answers:
         from openhands_tiered_router.graph.refresh import Refresher
 
         if self._refresher is None:
-            self._refresher = Refresher.of(self._root)
+            self._refresher = Refresher(self._root)
             self._refresher.start()
             self._refresher.save()
         else:

@@ -28,7 +28,7 @@ def build_graph(
     """
     if not root.is_dir():
         raise NotADirectoryError(f"{root}: not a directory; give a workspace's root")
-    refresher = Refresher.of(
+    refresher = Refresher(
         root, cache=cache, persistent=persistent, workers=workers, report=progress
     )
     writer = refresher.start()

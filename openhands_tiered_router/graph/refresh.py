@@ -4,7 +4,6 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 from typing import Final
@@ -29,28 +28,19 @@ type Report = Callable[[int, int], None]
 """Takes how many files were read, and of how many."""
 
 
-@dataclass(slots=True)
 class Refresher:
     """Compares the disk with what a writer knows."""
 
-    root: Path
-    cache: Cache | None
-    workers: int | None = None
-    report: Report | None = None
-    writer: Writer | None = None
-    _layout: str = ""
-
-    @classmethod
-    def of(
-        cls,
+    def __init__(
+        self,
         root: Path,
         *,
         cache: Path | None = None,
         persistent: bool = True,
         workers: int | None = None,
         report: Report | None = None,
-    ) -> "Refresher":
-        """Make one for a workspace; nothing is read yet.
+    ) -> None:
+        """Describe a workspace; nothing is read yet.
 
         Args:
             root: The workspace.
@@ -59,9 +49,14 @@ class Refresher:
             workers: Processes to read with; default: what pays.
             report: Called with the progress, from the thread that refreshes.
         """
-        real = root.resolve()
-        store = Cache(cache or default_path(real), real) if persistent else None
-        return cls(real, store, workers, report)
+        self.root = root.resolve()
+        self.cache = None
+        if persistent:
+            self.cache = Cache(cache or default_path(self.root), self.root)
+        self.workers = workers
+        self.report = report
+        self.writer: Writer | None = None
+        self._layout = ""
 
     def start(self) -> Writer:
         """Load the cache, then read what changed since; publish the result."""

@@ -146,7 +146,7 @@ class Workspace:
 
     def _follow(self) -> None:
         cache, persistent = self._options
-        refresher = Refresher.of(self.root, cache=cache, persistent=persistent)
+        refresher = Refresher(self.root, cache=cache, persistent=persistent)
         writer = refresher.start()
         self._graph = writer.graph
         if writer.graph.missing_grammars:

@@ -22,7 +22,7 @@ from openhands_tiered_router.graph.snapshot import CodeGraph
 
 def build(root: Path, cache: Path) -> CodeGraph:
     """Build or load, and store."""
-    refresher = Refresher.of(root, cache=cache)
+    refresher = Refresher(root, cache=cache)
     graph = refresher.start().graph
     refresher.close()
     return graph
@@ -30,7 +30,7 @@ def build(root: Path, cache: Path) -> CodeGraph:
 
 def start_only(root: Path, cache: Path) -> CodeGraph:
     """Build or load; what a first question waits for."""
-    return Refresher.of(root, cache=cache).start().graph
+    return Refresher(root, cache=cache).start().graph
 
 
 def parse_all(root: Path) -> int:

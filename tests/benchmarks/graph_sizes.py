@@ -85,7 +85,7 @@ def memory() -> str:
 
 def measure(root: Path, cache: Path) -> None:
     """Build, ask, update, start again."""
-    refresher = Refresher.of(root, cache=cache)
+    refresher = Refresher(root, cache=cache)
     before = processor_seconds()
     wall, own, writer = timed(refresher.start)
     graph = writer.graph
@@ -113,7 +113,7 @@ def measure(root: Path, cache: Path) -> None:
     median, late = quantile(times, 0.5), quantile(times, 0.99)
     print(f"update: median {median:.2f}, p99 {late:.2f} ms CPU; {memory()}", flush=True)
     refresher.close()
-    again = Refresher.of(root, cache=cache)
+    again = Refresher(root, cache=cache)
     wall, own, _ = timed(again.start)
     print(f"start from cache: {wall:.1f} s wall, {own:.1f} s CPU", flush=True)
     again.close()

@@ -96,7 +96,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder).resolve() / "tree"
         shutil.copytree(options.root, root, symlinks=True)
-        refresher = Refresher.of(root, persistent=False)
+        refresher = Refresher(root, persistent=False)
         writer = refresher.start()
         writer.prepare()
         paths = sorted(writer.graph.files)
@@ -110,7 +110,7 @@ def main() -> None:
                 for name in (kind, "all"):
                     times[name].append((wall * 1e3, cpu * 1e3))
             writer.settle()
-        fresh = Refresher.of(root, persistent=False).start()
+        fresh = Refresher(root, persistent=False).start()
         differing = differences(writer.graph, fresh.graph)
     print(machine())
     print(f"{options.root}: {len(paths)} files, {options.edits} edits, ms")

@@ -24,7 +24,7 @@ def tree(tmp_path):
 
 
 def build(root, cache):
-    refresher = Refresher.of(root, cache=cache)
+    refresher = Refresher(root, cache=cache)
     graph = refresher.start().graph
     refresher.close()
     return graph
@@ -135,7 +135,7 @@ def test_a_save_that_fails_half_way_leaves_the_state_before(tree, tmp_path):
     path = tmp_path / "c.sqlite"
     build(tree, path)
     (tree / "a.py").write_text("def g(): pass\n")
-    refresher = Refresher.of(tree, cache=path)
+    refresher = Refresher(tree, cache=path)
     writer = refresher.start()
     with sqlite3.connect(path) as db:  # another process fills the disk, in effect
         db.execute(

@@ -31,7 +31,7 @@ def read_all(tree, files, count):
 
 
 def state(tree, count):
-    graph = Refresher.of(tree, persistent=False, workers=count).start().graph
+    graph = Refresher(tree, persistent=False, workers=count).start().graph
     assert graph.pending == 0
     return graph.files, graph.links, graph.records
 

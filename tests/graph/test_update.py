@@ -91,7 +91,7 @@ def test_edits_give_the_graph_of_a_fresh_build(tmp_path, start, edits):
     tmp_path.mkdir()
     for name, choice in start:
         write(tmp_path, name, choice)
-    refresher = Refresher.of(tmp_path, persistent=False, workers=0)
+    refresher = Refresher(tmp_path, persistent=False, workers=0)
     writer = refresher.start()
     for name, choice, look in edits:
         write(tmp_path, name, choice)
@@ -102,7 +102,7 @@ def test_edits_give_the_graph_of_a_fresh_build(tmp_path, start, edits):
         if look:  # readers in between decide what later graphs are made from
             state(writer.graph)
     writer.settle()
-    fresh = Refresher.of(tmp_path, persistent=False, workers=0).start()
+    fresh = Refresher(tmp_path, persistent=False, workers=0).start()
     assert writer.graph.pending == 0
     assert state(writer.graph) == state(fresh.graph)
 
@@ -111,7 +111,7 @@ def test_unrelated_files_are_not_linked_again(tmp_path):
     (tmp_path / "a.py").write_text("def f(): pass\ndef g(): pass\n")
     (tmp_path / "b.py").write_text("from a import f\nf()\n")
     (tmp_path / "c.py").write_text("from a import g\ng()\n")
-    refresher = Refresher.of(tmp_path, persistent=False, workers=0)
+    refresher = Refresher(tmp_path, persistent=False, workers=0)
     refresher.start()
     (tmp_path / "a.py").write_text("def f(): pass\ndef g2(): pass\n")
     assert refresher.reread({"a.py"}) == {"a.py", "c.py"}
@@ -120,7 +120,7 @@ def test_unrelated_files_are_not_linked_again(tmp_path):
 def test_a_body_edit_touches_one_file(tmp_path):
     (tmp_path / "a.py").write_text("def f():\n    return 1\n")
     (tmp_path / "b.py").write_text("from a import f\nf()\n")
-    refresher = Refresher.of(tmp_path, persistent=False, workers=0)
+    refresher = Refresher(tmp_path, persistent=False, workers=0)
     refresher.start()
     (tmp_path / "a.py").write_text("def f():\n    if 1: return 2\n")
     assert refresher.reread({"a.py"}) == {"a.py"}
@@ -129,7 +129,7 @@ def test_a_body_edit_touches_one_file(tmp_path):
 def test_snapshots_never_change(tmp_path):
     (tmp_path / "a.py").write_text("def f(): pass\n")
     (tmp_path / "b.py").write_text("from a import f\nf()\n")
-    refresher = Refresher.of(tmp_path, persistent=False, workers=0)
+    refresher = Refresher(tmp_path, persistent=False, workers=0)
     old = refresher.start().graph
     before = state(old)
     (tmp_path / "a.py").unlink()
@@ -140,7 +140,7 @@ def test_snapshots_never_change(tmp_path):
 def test_changed_since(tmp_path):
     (tmp_path / "a.py").write_text("x = 1\n")
     (tmp_path / "b.py").write_text("y = 1\n")
-    refresher = Refresher.of(tmp_path, persistent=False, workers=0)
+    refresher = Refresher(tmp_path, persistent=False, workers=0)
     writer = refresher.start()
     first = writer.graph.version
     (tmp_path / "a.py").write_text("x = 2\n")
@@ -156,7 +156,7 @@ def test_manifests_decide_anew(tmp_path, count):
         (tmp_path / f"u{number}.ts").write_text("import {f} from 'alias/m'; f();\n")
     (tmp_path / "lib").mkdir()
     (tmp_path / "lib" / "m.ts").write_text("export function f() {}\n")
-    refresher = Refresher.of(tmp_path, persistent=False, workers=0)
+    refresher = Refresher(tmp_path, persistent=False, workers=0)
     writer = refresher.start()
     assert not writer.graph.links["u0.ts"]
     (tmp_path / "tsconfig.json").write_text(

@@ -84,7 +84,7 @@ class _Checkout:
         self._index = scratch / "index"
         self._tree = scratch / "tree"
         self._tree.mkdir()
-        self._refresher = Refresher.of(self._tree, persistent=False)
+        self._refresher = Refresher(self._tree, persistent=False)
         self._signals = GraphSignals()
 
     def ask(self, sample: IssueSample) -> GraphFacts | None:

@@ -159,7 +159,7 @@ def test_a_change_of_parameters_links_callers_anew(tmp_path):
 
     (tmp_path / "A.java").write_text("class A { void f(int a) {} void f() {} }")
     (tmp_path / "B.java").write_text("class B { void g(A a) { a.f(1); } }")
-    refresher = Refresher.of(tmp_path, persistent=False, workers=0)
+    refresher = Refresher(tmp_path, persistent=False, workers=0)
     writer = refresher.start()
     (tmp_path / "A.java").write_text("class A { void f() {} void f(int a) {} }")
     refresher.reread({"A.java"})
