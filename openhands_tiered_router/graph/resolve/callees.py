@@ -73,7 +73,8 @@ class Callees(Scopes):
     def kinds_of(self, scope: int, text: str) -> str:
         """Return the name of an argument's type, and those of what that inherits."""
         name = self._argument(scope, text)
-        if not name[:1].isupper() or name.endswith("]") or self.language.name != "java":
+        typed = name[:1].isupper() and name not in FINAL and not name.endswith("]")
+        if not typed or self.language.name != "java":
             return name
         found = self.types(scope, name)
         lineage = self.names.lineage(found[0]) if found else None

@@ -18,6 +18,7 @@ from openhands_tiered_router.graph.resolve.interface import (
     own_names,
 )
 from openhands_tiered_router.graph.resolve.names import TOKENS, Names
+from openhands_tiered_router.graph.resolve.overloads import FINAL
 from openhands_tiered_router.graph.texts import TOKEN
 
 
@@ -78,6 +79,8 @@ class Local:
         own = enclosing_type(self.facts, scope)
         if not found and own and self.language.family == "jvm":
             for token in TOKEN.findall(text)[:TOKENS]:
+                if token in FINAL:
+                    continue
                 nested = self.names.nested(f"{self.path}::{own}", token)
                 found += [nested] if nested else []
         return found

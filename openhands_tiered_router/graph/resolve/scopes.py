@@ -111,6 +111,8 @@ class Scopes(RustLocal):
             if node is None or f".{made}".endswith(f".{first}.{first}"):  # constructor
                 return None, parts, False
             return self.names.applied(node, parts[0]), parts[1:], True
+        if first[:1].isupper() and self.names.holds(self.path, first):
+            return None, parts, False  # a type rather than an inherited constant
         own = enclosing_type(self.facts, scope)
         node = self.names.attribute(f"{self.path}::{own}", first) if own else None
         return node, parts[1:] if node else parts, node is not None
