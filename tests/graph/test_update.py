@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
+from openhands_tiered_router.graph import contents, refresh
 from openhands_tiered_router.graph.refresh import Refresher
 
 
@@ -67,7 +68,7 @@ def state(graph):
     return {
         "files": dict(graph.files),
         "links": dict(graph.links),
-        "records": dict(graph.records),
+        "records": {path: graph.records[path] for path in graph.files},
         "nodes": dict(network.nodes(data=True)),
         "edges": {(u, v): d for u, v, d in network.edges(data=True)},
         "into": {n: set(network.predecessors(n)) for n in network},
@@ -105,6 +106,26 @@ def test_edits_give_the_graph_of_a_fresh_build(tmp_path, start, edits):
     fresh = Refresher(tmp_path, persistent=False, workers=0).start()
     assert writer.graph.pending == 0
     assert state(writer.graph) == state(fresh.graph)
+
+
+def test_what_large_workspaces_keep_on_disk_follows_edits_alike(tmp_path, monkeypatch):
+    monkeypatch.setattr(refresh, "LARGE", 0)
+    monkeypatch.setattr(contents, "BATCH", 2)
+    root, cache = tmp_path / "tree", tmp_path / "graph.sqlite"
+    root.mkdir()
+    for choice, name in enumerate(NAMES):
+        write(root, name, choice)
+    refresher = Refresher(root, cache=cache, workers=0)
+    writer = refresher.start()
+    for choice, name in enumerate((*NAMES, *NAMES[::-1])):
+        write(root, name, None if choice % 5 == 4 else 3 * choice + 1)
+        refresher.refresh()
+    assert isinstance(writer.graph.records, contents._Stored)
+    found = state(writer.graph)
+    refresher.close()
+    assert state(Refresher(root, cache=cache, workers=0).start().graph) == found
+    monkeypatch.undo()
+    assert state(Refresher(root, persistent=False, workers=0).start().graph) == found
 
 
 def test_unrelated_files_are_not_linked_again(tmp_path):
