@@ -21,7 +21,7 @@ from openhands_tiered_router.pages import doc_page
 
 
 if TYPE_CHECKING:
-    from openhands_tiered_router.record.report.budgets import BudgetLeft
+    from openhands_tiered_router.record.metrics.sources import BudgetLeft
     from openhands_tiered_router.record.report.build import Report
 
 _UNITS: Final = {"h": 3_600.0, "d": 86_400.0, "w": 604_800.0}

@@ -43,13 +43,6 @@ _READ: Final = 100
     show_default=True,
     help="Seconds between looks.",
 )
-@click.option(
-    "--within",
-    type=Number(1),
-    default=600.0,
-    show_default=True,
-    help="Seconds without a record after which a conversation is left out.",
-)
 @click.option("--config", help="Only what this configuration routes.")
 @click.option("--all", "anything", is_flag=True, help="What any configuration routes.")
 @click.option("--once", is_flag=True, help="Look once, then end.")
@@ -57,7 +50,6 @@ _READ: Final = 100
 def command(
     telemetry: Path | None,
     every: float,
-    within: float,
     config: str | None,
     anything: bool,
     once: bool,
@@ -76,7 +68,7 @@ def command(
     from openhands_tiered_router.record.telemetry.opening import TelemetryReadError
 
     path = recorded(telemetry)
-    look = partial(_look, path, within, None if anything else config_here(config))
+    look = partial(_look, path, None if anything else config_here(config))
     try:
         if as_json:
             _lines(look, every, once)
@@ -91,13 +83,13 @@ def command(
 type _Looked = tuple[Live, list[Call]]
 
 
-def _look(path: Path, within: float, config: str | None) -> _Looked:
-    from openhands_tiered_router.record.report.live import live
+def _look(path: Path, config: str | None) -> _Looked:
+    from openhands_tiered_router.record.report.live import WITHIN, live
     from openhands_tiered_router.record.telemetry.query import TelemetryFile
 
-    found = live(path, within, config)
+    found = live(path, config=config)
     shown = {r.conversation_id for r in found.running}
-    newest = TelemetryFile(path).newest(_READ, time.time() - within) if shown else []
+    newest = TelemetryFile(path).newest(_READ, time.time() - WITHIN) if shown else []
     turns = [t for t in newest if t.conversation_id in shown]
     return found, turns[-_TURNS:]
 

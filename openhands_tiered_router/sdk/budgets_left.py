@@ -11,7 +11,7 @@ from openhands_tiered_router.calls.state.stores import durable_store_for
 from openhands_tiered_router.guards.budget import ledger
 from openhands_tiered_router.guards.budget.limits import MEASURES, NANO, Budget
 from openhands_tiered_router.guards.budget.registry import registry
-from openhands_tiered_router.record.report.budgets import BudgetLeft
+from openhands_tiered_router.record.metrics.sources import BudgetLeft
 
 
 _PER = {"usd": NANO, "seconds": 1_000}

@@ -17,7 +17,7 @@ from openhands_tiered_router.cli import tiered_router
         ["init", "--preset", "openai", "--task-value"],
         ["advise", "--value"],
         ["replay", "x", "--time-scale"],
-        ["watch", "--within"],
+        ["watch", "--every"],
         ["telemetry", "export", "--days"],
     ],
     ids=lambda words: " ".join(words),

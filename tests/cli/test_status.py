@@ -14,6 +14,7 @@ from openhands_tiered_router.config.find import find_config
 from openhands_tiered_router.config.parse import PARSERS
 from openhands_tiered_router.policy.decision import Decision
 from openhands_tiered_router.policy.outcome import Outcome
+from openhands_tiered_router.record.report.live import live
 from openhands_tiered_router.record.telemetry.process import config_fingerprint
 from openhands_tiered_router.record.telemetry.records import routed
 from openhands_tiered_router.record.telemetry.store import Store
@@ -31,9 +32,7 @@ def test_watch_shows_what_runs(file: Path) -> None:
     assert running["instead"] == "complex"
     assert running["instead_usd"] == pytest.approx(0.0085)
     assert (line["turns"][0]["decision"], line["turns"][0]["turn"]) == (NAME, 1)
-    assert run("watch", "--telemetry", file, "--once", "--within", 1).stdout.endswith(
-        "Nothing is running.\n"
-    )
+    assert live(file, within=1.0).running == ()
 
 
 def test_status_is_one_line(file: Path) -> None:

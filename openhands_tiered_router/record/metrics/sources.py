@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from openhands_tiered_router.record.report.budgets import BudgetLeft
 from openhands_tiered_router.record.telemetry.recorder import TelemetryRecorder
 
 
@@ -19,6 +18,24 @@ MAX_BUDGETS: Final = 50
 type EndpointState = tuple[float, int]
 """How an endpoint fares in this process: its breaker's openness (1: no call goes there;
 0.5: it is being probed; 0: closed), and the calls that wait for its rate limit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetLeft:
+    """One limit of a budget, as configured."""
+
+    scope: str
+    name: str
+    unit: str
+    """``usd``, ``tokens``, ``turns`` or ``seconds``."""
+    limit: float
+    used: float
+    """Spent, or reserved for calls under way; now, not in the report's time."""
+
+    @property
+    def left(self) -> float:
+        """Share of the limit that is neither; 0 if it was passed."""
+        return max(1.0 - self.used / self.limit, 0.0) if self.limit else 0.0
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from openhands_tiered_router.record.report.budgets import BudgetLeft
+from openhands_tiered_router.record.metrics.sources import BudgetLeft
 from openhands_tiered_router.record.report.conversations import (
     Misroute,
     Solved,
