@@ -165,6 +165,7 @@ def test_the_value_of_an_issue_decides_which_tiers_serve_it(
     assert calls == [{"complex": 3}, {"complex": 1, "simple": 2}]
 
 
+@pytest.mark.slow
 def test_work_that_fails_verification_is_not_delivered(
     resolve: Run, provider, project, tmp_path
 ) -> None:

@@ -20,6 +20,7 @@ from tests.cli.test_resolve import (  # noqa: F401
 )
 
 
+@pytest.mark.slow
 def test_running_again_is_no_yes(
     resolve: Run,  # noqa: F811
     config: Path,  # noqa: F811

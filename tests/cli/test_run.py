@@ -121,6 +121,7 @@ def test_a_task_from_a_file_and_a_resumed_conversation(run, provider, tmp_path) 
     assert end["cost_usd"] == pytest.approx(provider.total_usd)
 
 
+@pytest.mark.slow
 def test_the_newest_conversation_goes_on_and_ids_may_be_cut(run, tmp_path) -> None:
     first = run("--task", "Look around.", "--json")
     id = json.loads(first.stdout.splitlines()[0])["conversation"]

@@ -193,6 +193,7 @@ def test_fork_of_a_stock_agent_is_its_default_tier(world) -> None:
     assert models == {"claude-sonnet-4-5"}
 
 
+@pytest.mark.slow
 def test_three_conversations_on_threads(world) -> None:
     router = world.router()
     agents = [world.agent(router.model_copy(update={"usage_id": n})) for n in "abc"]

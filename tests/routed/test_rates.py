@@ -65,6 +65,7 @@ def test_a_run_that_was_turned_away_goes_on_when_run_again(world) -> None:
     assert len(world.provider.requests) == 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("use_async", [False, True])
 def test_processes_share_what_they_know(world, tmp_path: Path, use_async: bool) -> None:
     """A new fleet on the same file stands for another process."""

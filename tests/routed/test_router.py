@@ -184,6 +184,7 @@ def test_sixteen_threads_misroute_no_call(world) -> None:
     assert counted == 16 * 100
 
 
+@pytest.mark.slow
 def test_threads_over_http_misroute_no_call_and_lose_no_cent(world) -> None:
     router = world.router()
     world.provider.script = lambda request: Reply(text=request.model)

@@ -75,6 +75,7 @@ def test_the_planned_fault_is_survived_one_tier_up(tmp_path: Path) -> None:
     assert result.booked == pytest.approx(result.charged, rel=1e-9)
 
 
+@pytest.mark.slow
 def test_the_estimate_for_one_model_is_what_it_really_costs(
     routed: DemoResult, tmp_path: Path
 ) -> None:

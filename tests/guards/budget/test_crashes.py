@@ -108,6 +108,7 @@ def test_eight_processes_share_a_budget_on_sqlite(tmp_path: Path) -> None:
     assert books.open.usd == 0
 
 
+@pytest.mark.slow
 def test_eight_processes_share_a_budget_on_redis(
     tmp_path: Path, redis_server: RedisServer
 ) -> None:

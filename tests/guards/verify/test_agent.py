@@ -101,6 +101,7 @@ def verdicts() -> list[tuple[int | None, str, int]]:
         return connection.execute(sql).fetchall()
 
 
+@pytest.mark.slow
 def test_the_agent_is_asked_once_for_a_test_that_notices(shop: Shop) -> None:
     shop.script([RIGHT_ALONE], [RIGHT])
     conversation = shop.conversation()
@@ -212,6 +213,7 @@ def test_a_fault_of_the_verifier_ends_no_run(
     assert verification.status is End.UNVERIFIED
 
 
+@pytest.mark.slow
 def test_it_needs_no_router(shop: Shop) -> None:
     shop.script([WRONG], [RIGHT])
     terminal = Tool(name=TerminalTool.name, params={"terminal_type": "subprocess"})

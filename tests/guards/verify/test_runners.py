@@ -22,6 +22,7 @@ def _runs(*command: str) -> bool:
         return False
 
 
+@pytest.mark.slow
 def test_tests_that_do_not_end_are_stopped(project: Project, judge: Judge) -> None:
     project.write(PRICE, "def total(prices):\n    while True: pass\n")
     judged = judge(time_limit=1.5)

@@ -83,6 +83,7 @@ def test_it_goes_on_where_the_user_says_so(shop: Shop, tmp_path: Path) -> None:
     assert set(shop.world.tiers(stays, conversation)) == {"simple"}
 
 
+@pytest.mark.slow
 def test_the_stronger_model_gets_the_verdict_and_the_diff(
     shop: Shop, tmp_path: Path
 ) -> None:
@@ -146,6 +147,7 @@ def test_no_message_of_a_user_is_added(shop: Shop, tmp_path: Path) -> None:
     assert len(users) == 1
 
 
+@pytest.mark.slow
 def test_a_second_look_rejects_what_passed_and_is_paid_for(
     shop: Shop, tmp_path: Path
 ) -> None:

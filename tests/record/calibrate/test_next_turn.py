@@ -147,6 +147,7 @@ def turn(agent: str, n: int, tools: str, draw: random.Random) -> Sample:
     )
 
 
+@pytest.mark.slow
 def test_an_agent_left_out_is_believed_by_its_own_habits() -> None:
     draw = random.Random(0)
     agents = {"a": "x", "b": "y", "c": "z", "d": "z w"}
