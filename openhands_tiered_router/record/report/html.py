@@ -14,10 +14,10 @@ from string import Template
 from typing import Any, Final
 
 from openhands_tiered_router.pages import html_page
-from openhands_tiered_router.record.report import svg, words
+from openhands_tiered_router.record.report import svg, tables, words
 from openhands_tiered_router.record.report.build import Report
 from openhands_tiered_router.record.report.conversations import Misroute, turns_of
-from openhands_tiered_router.record.report.words import Table
+from openhands_tiered_router.record.report.tables import Table
 from openhands_tiered_router.record.telemetry.sums import TIERS
 
 
@@ -62,7 +62,7 @@ def _sections(report: Report) -> list[str]:
     listed = "".join(map(_mistake, report.misroutes[:_LISTED]))
     return [
         _spend(report),
-        _tabled(words.tiers(report)),
+        _tabled(tables.tiers(report)),
         _section(
             "Conversations",
             '<div id="filters"></div><p id="shown" class="note" aria-live="polite"></p>'
@@ -76,7 +76,7 @@ def _sections(report: Report) -> list[str]:
             f"<ul>{listed}</ul>" if listed else _note("None were found."),
             wide=True,
         ),
-        _tabled(words.comparison(report), *words.split(report)),
+        _tabled(tables.comparison(report), *words.split(report)),
         _budgets(report),
         _section(
             "Outcomes and caches",
@@ -91,8 +91,8 @@ def _sections(report: Report) -> list[str]:
                 )
             ),
         ),
-        _tabled(words.events(report), wide=False),
-        _tabled(words.latency(report)),
+        _tabled(tables.events(report), wide=False),
+        _tabled(tables.latency(report)),
     ]
 
 

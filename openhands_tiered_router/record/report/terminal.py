@@ -6,15 +6,15 @@ from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
-from rich import table as tables
 from rich.console import Console
 from rich.padding import Padding
+from rich.table import Table as Columns
 from rich.text import Text
 
-from openhands_tiered_router.record.report import words
+from openhands_tiered_router.record.report import tables, words
 from openhands_tiered_router.record.report.build import Report
 from openhands_tiered_router.record.report.conversations import Misroute, Task
-from openhands_tiered_router.record.report.words import Table
+from openhands_tiered_router.record.report.tables import Table
 
 
 def show(console: Console, report: Report) -> None:
@@ -26,7 +26,7 @@ def show(console: Console, report: Report) -> None:
     console.print(Text(words.headline(report), style="bold"))
     _say(console, words.thin(report))
     console.print()
-    console.print(_drawn(words.tiers(report), cut="models"))
+    console.print(_drawn(tables.tiers(report), cut="models"))
     console.print()
     lines = {
         "Outcomes": [words.outcomes(report)],
@@ -37,7 +37,7 @@ def show(console: Console, report: Report) -> None:
         "Missing": words.notes(report),
         "More": ["--details, --conversations, --misroutes, --html page.html, --json"],
     }
-    grid = tables.Table.grid(padding=(0, 2, 0, 0))
+    grid = Columns.grid(padding=(0, 2, 0, 0))
     grid.add_column(no_wrap=True)
     grid.add_column()
     for name, said in lines.items():
@@ -48,11 +48,11 @@ def show(console: Console, report: Report) -> None:
 
 def show_details(console: Console, report: Report) -> None:
     """Prints the comparisons, events and latencies behind the screen."""
-    _table(console, words.comparison(report))
+    _table(console, tables.comparison(report))
     console.print()
     _say(console, words.split(report))
-    _table(console, words.events(report))
-    _table(console, words.latency(report))
+    _table(console, tables.events(report))
+    _table(console, tables.latency(report))
 
 
 def show_conversations(console: Console, report: Report) -> None:
@@ -111,9 +111,9 @@ def _misroute(console: Console, m: Misroute, option: str) -> None:
         console.print(Text(f"  {command}", style="dim"), soft_wrap=True)
 
 
-def _drawn(table: Table, cut: str | None = None) -> tables.Table:
+def _drawn(table: Table, cut: str | None = None) -> Columns:
     """The table; a column that may be cut comes last, for figures never are."""
-    drawn = tables.Table(box=None, pad_edge=False)
+    drawn = Columns(box=None, pad_edge=False)
     columns = zip(table.head, zip(*table.rows, strict=True), strict=True)
     for i, (name, cells) in enumerate(columns):
         least = None if name == cut or not cut else max(map(len, (name, *cells)))
