@@ -134,61 +134,67 @@ class ForgeServer:
         return 404, {"message": "Not Found"}
 
 
+class _Handler(BaseHTTPRequestHandler):
+    """Answers for the forge whose tests run; a subclass names it."""
+
+    forge: ForgeServer
+
+    def _serve(self) -> None:
+        length = int(self.headers.get("content-length", 0))
+        given = self.rfile.read(length)
+        address = urlsplit(self.path)
+        key = self.headers.get("authorization") or self.headers.get("private-token")
+        self.forge.seen.append((self.command, self.path, key or ""))
+        if self.forge.refusals:
+            refusal = self.forge.refusals.pop(0)
+            self._send(refusal.status, refusal.headers, refusal.body)
+            return
+        if self.forge.repositories and address.path.startswith("/o/r.git"):
+            self._git(self.forge.repositories, key or "", given)
+            return
+        body = json.loads(given) if given else None
+        status, found = self.forge.answer(self.command, unquote(address.path), body)
+        headers = {"WWW-Authenticate": "Basic"} if status == 401 else {}
+        if isinstance(found, list):
+            found, headers = self._page(found, address.path, address.query)
+        self._send(status, headers, json.dumps(found).encode())
+
+    def _git(self, root: Path, key: str, given: bytes) -> None:
+        if key != git_http.authorization(self.forge.user, TOKEN):
+            self._send(401, {"WWW-Authenticate": "Basic"}, b"")
+            return
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        found = git_http.answer(root, self.command, self.path, headers, given)
+        self._send(*found)
+
+    def _page(self, found: list[Any], path: str, query: str) -> tuple[Any, Any]:
+        page = int(parse_qs(query).get("page", ["1"])[0])
+        start = (page - 1) * PER_PAGE
+        if start + PER_PAGE >= len(found):
+            return found[start:], {}
+        link = f'<{self.forge.origin}{path}?page={page + 1}>; rel="next"'
+        return found[start : start + PER_PAGE], {"Link": link}
+
+    def _send(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        self.send_response(status)
+        for name, value in {**headers, "Content-Length": str(len(body))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_GET = do_POST = do_PATCH = do_PUT = _serve
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
 @contextmanager
 def serving() -> Iterator[ForgeServer]:
     """A server for one test."""
     forge = ForgeServer()
 
-    class Handler(BaseHTTPRequestHandler):
-        def _serve(self) -> None:
-            length = int(self.headers.get("content-length", 0))
-            given = self.rfile.read(length)
-            address = urlsplit(self.path)
-            key = self.headers.get("authorization") or self.headers.get("private-token")
-            forge.seen.append((self.command, self.path, key or ""))
-            if forge.refusals:
-                refusal = forge.refusals.pop(0)
-                self._send(refusal.status, refusal.headers, refusal.body)
-                return
-            if forge.repositories and address.path.startswith("/o/r.git"):
-                self._git(forge.repositories, key or "", given)
-                return
-            body = json.loads(given) if given else None
-            status, found = forge.answer(self.command, unquote(address.path), body)
-            headers = {"WWW-Authenticate": "Basic"} if status == 401 else {}
-            if isinstance(found, list):
-                found, headers = self._page(found, address.path, address.query)
-            self._send(status, headers, json.dumps(found).encode())
-
-        def _git(self, root: Path, key: str, given: bytes) -> None:
-            if key != git_http.authorization(forge.user, TOKEN):
-                self._send(401, {"WWW-Authenticate": "Basic"}, b"")
-                return
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            found = git_http.answer(root, self.command, self.path, headers, given)
-            self._send(*found)
-
-        def _page(self, found: list[Any], path: str, query: str) -> tuple[Any, Any]:
-            page = int(parse_qs(query).get("page", ["1"])[0])
-            start = (page - 1) * PER_PAGE
-            if start + PER_PAGE >= len(found):
-                return found[start:], {}
-            link = f'<{forge.origin}{path}?page={page + 1}>; rel="next"'
-            return found[start : start + PER_PAGE], {"Link": link}
-
-        def _send(self, status: int, headers: dict[str, str], body: bytes) -> None:
-            self.send_response(status)
-            for name, value in {**headers, "Content-Length": str(len(body))}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(body)
-
-        do_GET = do_POST = do_PATCH = do_PUT = _serve
-
-        def log_message(self, format: str, *args: Any) -> None:
-            pass
-
-    listening = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    handler = type("Handler", (_Handler,), {"forge": forge})
+    listening = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     listening.daemon_threads = True
     forge.origin = f"http://127.0.0.1:{listening.server_port}"
     forge.issue = {
