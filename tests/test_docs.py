@@ -102,7 +102,7 @@ def commands() -> Iterator[tuple[str, list[str]]]:
                     yield f"{page.name}: {line}", words
 
 
-@pytest.mark.parametrize(("line", "words"), commands())
+@pytest.mark.parametrize(("line", "words"), list(commands()))
 def test_a_command_on_the_pages_has_those_options(line: str, words: list[str]) -> None:
     command: click.Command = tiered_router
     context = click.Context(command)
