@@ -21,7 +21,6 @@ from __future__ import annotations
 import argparse
 import ast
 import json
-import math
 import os
 import platform
 import random
@@ -41,6 +40,7 @@ from openhands_tiered_router.guards.verify.judgement import Judgement, Reason
 from openhands_tiered_router.guards.verify.runs import Earlier
 from openhands_tiered_router.guards.verify.settings import VerifySettings
 from openhands_tiered_router.guards.verify.verifier import Verifier
+from openhands_tiered_router.record.telemetry.verdicts import wilson
 
 
 UNFIT = "unfit"
@@ -298,15 +298,6 @@ def _hit(row: Row, wanted: str) -> bool:
     if wanted == "rejected":
         return row.after not in ("passed", "not_shown")
     return (row.after == "passed") == (wanted == "passed")
-
-
-def wilson(rate: float, trials: int) -> tuple[float, float]:
-    """Wilson's score interval of 95 % (Wilson 1927)."""
-    z = statistics.NormalDist().inv_cdf(0.975)
-    middle = (rate + z * z / (2 * trials)) / (1 + z * z / trials)
-    spread = rate * (1 - rate) / trials + (z / (2 * trials)) ** 2
-    half = z * math.sqrt(spread) / (1 + z * z / trials)
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def report(rows: Sequence[Row]) -> None:

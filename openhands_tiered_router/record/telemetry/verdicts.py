@@ -44,15 +44,17 @@ class Rate:
 
     @property
     def interval(self) -> tuple[float, float]:
-        if not self.count:
-            return 0.0, 1.0
-        share, square = self.hits / self.count, _Z * _Z / self.count
-        centre = (share + square / 2) / (1 + square)
-        spread = _Z * math.sqrt(
-            share * (1 - share) / self.count + square / self.count / 4
-        )
-        half = spread / (1 + square)
-        return max(centre - half, 0.0), min(centre + half, 1.0)
+        share = self.share
+        return (0.0, 1.0) if share is None else wilson(share, self.count)
+
+
+def wilson(share: float, count: int) -> tuple[float, float]:
+    """The 95 % score interval of a share of one or more cases (Wilson, 1927)."""
+    square = _Z * _Z / count
+    centre = (share + square / 2) / (1 + square)
+    spread = _Z * math.sqrt(share * (1 - share) / count + square / count / 4)
+    half = spread / (1 + square)
+    return max(centre - half, 0.0), min(centre + half, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
