@@ -136,7 +136,7 @@ def stats(root: Path, as_json: bool, limit: int) -> None:
         f"{counted(answer['file_edges'], 'edge')}\n"
         f"longest chain of dependencies {answer['deepest_chain']}"
     )
-    table("Languages", ("language", "files"), answer["languages"].items(), limit)
+    table("Languages", ("language", "files"), list(answer["languages"].items()), limit)
     rows = [tuple(hub.values()) for hub in answer["hubs"]]
     table("Hubs", ("file", "dependents"), rows, limit)
     rows = [tuple(group.values()) for group in answer["communities"]]
@@ -171,8 +171,8 @@ def where(
             table(f"{name.title()}s", (name, "score"), rows, limit)
         clear = found.file_ambiguity
         click.echo(
-            f"fifth to first {clear.fifth_to_first:.2f}, "
-            f"{counted(clear.candidates, 'file')} with half of the best score or more"
+            f"\nThe fifth file has {clear.fifth_to_first:.2f} of the first's score, "
+            f"{counted(clear.candidates, 'file')} half of it or more."
         )
     if not found.files:
         click.echo("nothing in this workspace shares a word with the text", err=True)

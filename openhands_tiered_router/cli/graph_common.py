@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 NOTHING: Final = 1
 """Exit code of a question that was understood and has no answer."""
-WIDE: Final = 200
-"""Columns of a table that goes to a file or a pipe, where nobody folds lines."""
 
 
 def common(function: Callable[..., None]) -> Callable[..., None]:
@@ -67,13 +65,20 @@ def open_graph(root: Path, *, fresh: bool = False) -> CodeGraph:
 
 
 def resolve(graph: CodeGraph, place: str) -> tuple[str, list[str]]:
-    """Return the file and the nodes that PATH[:SYMBOL] stands for."""
+    """Return the file and the nodes that PATH, PATH:SYMBOL or SYMBOL stands for."""
     from openhands_tiered_router.graph.impact import nodes_of
 
     path, _, symbol = place.partition(":")
     path = path.removeprefix("./")
     if path not in graph.files:
-        raise unknown(graph, path)
+        if symbol or not (defined := _defining(graph, place)):
+            raise unknown(graph, path)
+        if len(defined) > 1:
+            places = ", ".join(f"{path}:{place}" for path in sorted(defined)[:5])
+            raise click.ClickException(
+                f"{len(defined)} files define {place}; say which, as in {places}"
+            )
+        path, symbol = defined[0], place
     if not symbol:
         return path, [path]
     nodes = nodes_of(graph, path, symbol.lstrip(":"))
@@ -86,9 +91,21 @@ def resolve(graph: CodeGraph, place: str) -> tuple[str, list[str]]:
     return path, nodes
 
 
-def unknown(graph: CodeGraph, path: str) -> click.ClickException:
-    meant = meant_by(path, graph.files)
-    return click.ClickException(f"{path} is not in the graph of {graph.root}{meant}")
+def _defining(graph: CodeGraph, symbol: str) -> list[str]:
+    """Return the files that define a symbol; reads every file's record."""
+    from openhands_tiered_router.graph.impact import nodes_of
+
+    return [path for path in graph.files if nodes_of(graph, path, symbol)]
+
+
+def unknown(graph: CodeGraph, place: str) -> click.ClickException:
+    """Say that a place is not there, and which files and definitions are like it."""
+    facts = (graph.facts(path) for path in graph.files)
+    names = {d.qualname.partition("#")[0] for f in facts if f for d in f.definitions}
+    last = place.rpartition(".")[2]
+    alike = {name for name in names if name.rpartition(".")[2] == last}
+    meant = meant_by(place, [*graph.files, *sorted(alike or names)])
+    return click.ClickException(f"{place} is not in the graph of {graph.root}{meant}")
 
 
 def meant_by(name: str, known: Iterable[str]) -> str:
@@ -116,23 +133,25 @@ def dependents_table(title: str, found: Sequence[Dependent], limit: int) -> None
 
 
 def table(
-    title: str, names: Sequence[str], rows: Iterable[Sequence[object]], limit: int
+    title: str, names: Sequence[str], rows: Sequence[Sequence[object]], limit: int
 ) -> None:
-    """Print the first rows of a table, and how many are left."""
-    from rich.console import Console
-    from rich.table import Table
+    """Print the first rows of a table, and how many are left.
 
-    rows = list(rows)
-    more = len(rows) - limit
-    shown = Table(title=title, title_justify="left", title_style="bold", box=None)
-    for number, name in enumerate(names):
-        shown.add_column(name, justify="right" if number else "left", overflow="fold")
-    for row in rows[:limit]:
-        shown.add_row(*map(str, row))
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = WIDE
-    console.print(shown, f"… and {more:,} more" if more > 0 else "", markup=False)
+    Args:
+        title: Above the table.
+        names: Of the columns: first of the place, which is shown last and whole, as
+            paths are long and are copied; then of its numbers.
+        rows: As many cells each as there are names.
+        limit: Rows to show.
+    """
+    shown = [names, *(tuple(map(str, row)) for row in rows[:limit])]
+    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
+    click.secho(f"\n{title}", bold=True)
+    for place, *numbers in shown:
+        cells = [n.rjust(w) for n, w in zip(numbers, widths[1:], strict=True)]
+        click.echo("  ".join(["", *cells, place]))
+    if len(rows) > limit:
+        click.echo(f"  … and {len(rows) - limit:,} more")
 
 
 def echo_json(answer: object) -> None:

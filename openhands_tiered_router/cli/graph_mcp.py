@@ -54,7 +54,7 @@ class Answers:
         return "\n".join(lines) or "nothing shares a word with the text"
 
     def impact(self, place: str = "") -> str:
-        """List what a change can break: of PATH[:SYMBOL], or of the git diff."""
+        """List what a change can break: of [PATH:]SYMBOL, PATH, or the git diff."""
         from openhands_tiered_router.graph.impact import blast_radius
         from openhands_tiered_router.graph.questions import network_for
 
@@ -66,7 +66,7 @@ class Answers:
         return _dependents(found, "nothing is known to depend on it")
 
     def tests(self, place: str = "") -> str:
-        """List the tests to run: of PATH[:SYMBOL], or of the git diff."""
+        """List the tests to run: of [PATH:]SYMBOL, PATH, or the git diff."""
         from openhands_tiered_router.graph.impact import reaching_tests
         from openhands_tiered_router.graph.questions import network_for
 
@@ -78,7 +78,7 @@ class Answers:
         return _dependents(found, "no test is known to reach it")
 
     def callers(self, place: str) -> str:
-        """List the calls into PATH[:SYMBOL], with their lines."""
+        """List the calls into [PATH:]SYMBOL or PATH, with their lines."""
         from openhands_tiered_router.graph import questions
 
         with self._lock:

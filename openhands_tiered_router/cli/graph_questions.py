@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @click.command()
 @common
 @limited(20)
-@click.argument("place", metavar="[PATH[:SYMBOL]]", required=False)
+@click.argument("place", metavar="[PLACE]", required=False)
 @click.option("--depth", type=click.IntRange(1, 10), default=3, show_default=True)
 @click.option(
     "--diff",
@@ -49,8 +49,9 @@ def impact(
 ) -> None:
     """List what depends on a file or definition, or on a git diff.
 
-    The nearest come first. SYMBOL is a qualified name, or the end of one at a dot; it
-    stands for all of its overloads. A diff also lists the tests that reach it.
+    The nearest come first. PLACE is PATH, PATH:SYMBOL, or a SYMBOL that one file alone
+    defines: a qualified name, or the end of one at a dot; it stands for all of its
+    overloads. A diff also lists the tests that reach it.
     """
     from openhands_tiered_router.graph.impact import blast_radius, reaching_tests
     from openhands_tiered_router.graph.questions import network_for
@@ -106,7 +107,7 @@ def changed_by(graph: CodeGraph, revision: str) -> tuple[list[str], tuple[str, .
 @click.command()
 @common
 @limited(20)
-@click.argument("place", metavar="PATH[:SYMBOL]")
+@click.argument("place", metavar="PLACE")
 @click.option("--depth", type=click.IntRange(1, 10), default=3, show_default=True)
 @click.pass_context
 def tests(
@@ -119,7 +120,8 @@ def tests(
 ) -> None:
     """List the tests that reach a file or definition.
 
-    The nearest come first. SYMBOL is a qualified name, or the end of one at a dot.
+    The nearest come first. PLACE is PATH, PATH:SYMBOL, or a SYMBOL that one file alone
+    defines: a qualified name, or the end of one at a dot.
     """
     from openhands_tiered_router.graph.impact import reaching_tests
     from openhands_tiered_router.graph.questions import network_for
@@ -146,11 +148,12 @@ def _calls(name: str, summary: str) -> click.Command:
     @click.command(
         name,
         help=f"List the calls {summary}, with their lines.\n\n"
-        "The surest come first; below .9 they are guesses by name.",
+        "The surest come first; below .9 they are guesses by name. PLACE is PATH, "
+        "PATH:SYMBOL, or a SYMBOL that one file alone defines.",
     )
     @common
     @limited(20)
-    @click.argument("place", metavar="PATH[:SYMBOL]")
+    @click.argument("place", metavar="PLACE")
     @click.pass_context
     def command(
         context: click.Context, root: Path, as_json: bool, limit: int, place: str
@@ -180,7 +183,8 @@ def path(
 ) -> None:
     """Show a shortest way by which one place uses another.
 
-    FROM and TO are PATH or PATH:SYMBOL; steps are calls, references, inheritance.
+    FROM and TO are PATH, PATH:SYMBOL or SYMBOL; steps are calls, references,
+    inheritance.
     """
     from openhands_tiered_router.graph import questions
 
@@ -205,11 +209,17 @@ def _show_uses(
         shown = [asdict(use) for use in uses[:limit]]
         echo_json({"uses": shown, "total": len(uses)})
     elif uses:
-        rows = [
-            (f"{u.path}:{u.line}", u.source.partition("::")[2], u.target, u.confidence)
-            for u in uses
-        ]
-        table(title, ("where", "in", "uses", "confidence"), rows, limit)
+        several = title == "Path" or len({use.target for use in uses}) > 1
+        names = ("place -> what it uses" if several else "place", "confidence")
+        rows = [(_said(use, several), f"{use.confidence:.2f}") for use in uses]
+        table(title if several else f"{title}: {uses[0].target}", names, rows, limit)
     if not uses:
         click.echo("none is known", err=True)
         context.exit(NOTHING)
+
+
+def _said(use: Use, several: bool) -> str:
+    """Return a use as PATH:LINE NAME, with what is used where several things are."""
+    name = use.source.partition("::")[2]
+    target = f"-> {use.target}" if several else ""
+    return " ".join(part for part in (f"{use.path}:{use.line}", name, target) if part)

@@ -137,11 +137,26 @@ def test_no_tests_is_exit_code_one(run: Run) -> None:
     assert found["tests"] == []
 
 
+def test_a_symbol_alone_is_enough_where_one_file_defines_it(
+    run: Run, tmp_path: Path
+) -> None:
+    by_name = answer(run("callers", "Money.add", "--json"))
+    assert by_name == answer(run("callers", "money.py:Money.add", "--json"))
+
+    (tmp_path / "project/more.py").write_text("class Other:\n    def add(self): ...\n")
+    assert answer(run("callers", "Money.add", "--json")) == by_name
+    both = run("callers", "add")
+    assert both.exit_code == 1
+    assert "say which, as in money.py:add, more.py:add" in both.stderr
+
+
 @pytest.mark.parametrize(
     ("place", "remedy"),
     [
         ("mony.py", "did you mean money.py"),
         ("money.py:parse_amont", "did you mean parse_amount"),
+        ("parse_amont", "did you mean parse_amount"),
+        ("Mony.add", "did you mean Money.add"),
     ],
 )
 def test_a_misspelt_place_gets_a_suggestion(run: Run, place: str, remedy: str) -> None:
