@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from openhands_tiered_router.cli.deciding import Decider
+    from openhands_tiered_router.policy.value.table import Work
     from openhands_tiered_router.record.calibrate.samples import Task
     from openhands_tiered_router.record.replay.outcomes import Comparison, Judge
     from openhands_tiered_router.tiers import Tier
@@ -50,7 +52,7 @@ def replay_outcomes(asked: Asked, as_json: bool, plot: Path | None) -> None:
     from openhands_tiered_router.record.replay.outcomes import Judge, compare
 
     tasks = _tasks(asked)
-    deciding = _at_value(decider(asked.config), asked.value)
+    deciding = _as_asked(decider(asked.config), asked)
     policy = deciding.engine.policy
     judge = Judge(policy.task_value, policy.catch_rate, policy.pass_rate)
     decide = _decide(deciding, _texts(asked.issues))
@@ -62,17 +64,36 @@ def replay_outcomes(asked: Asked, as_json: bool, plot: Path | None) -> None:
         return
     from rich.console import Console
 
-    _show(Console(), found, judge)
+    console = Console()
+    _show(console, found, judge)
+    if mixed := _mixed(tasks, policy.work):
+        console.print(mixed, highlight=False, markup=False)
     if plot is not None:
         click.echo(f"Plot: {plot}")
 
 
-def _at_value(deciding: Decider, value: float | None) -> Decider:
-    """The policy as if a solved task were worth that."""
-    if value is None:
-        return deciding
-    policy = deciding.engine.policy.model_copy(update={"task_value": value})
+def _as_asked(deciding: Decider, asked: Asked) -> Decider:
+    """The policy as if tasks were of that kind, and a solved one worth that."""
+    from openhands_tiered_router.policy.value.table import Work
+
+    given = {"task_value": asked.value, "work": asked.work and Work(asked.work)}
+    update = {name: value for name, value in given.items() if value is not None}
+    policy = deciding.engine.policy.model_copy(update=update)
     return replace(deciding, engine=replace(deciding.engine, policy=policy))
+
+
+def _mixed(tasks: Sequence[Task], work: Work) -> str:
+    """What to know of tasks of several kinds, since success differs by kind; or ""."""
+    from openhands_tiered_router.policy.value.table import BENCHMARKS
+
+    kinds = Counter(BENCHMARKS.get(task.benchmark, "others") for task in tasks)
+    if len(kinds) < 2:
+        return ""
+    named = ", ".join(f"{kind} {count}" for kind, count in kinds.most_common())
+    return (
+        f"several kinds of work ({named}), but the policy goes by what its models do "
+        f"of one, {work}: --work compares a kind alone"
+    )
 
 
 def _tasks(asked: Asked) -> list[Task]:

@@ -58,7 +58,7 @@ More: {doc_page("tools")}
 @click.option(
     "--work",
     type=click.Choice(("bugs", "frontend", "tests", "apps", "research")),
-    help="With --outcomes: tasks of this kind only.",
+    help="With --outcomes: tasks of this kind only, decided as such.",
 )
 @click.option(
     "--value",

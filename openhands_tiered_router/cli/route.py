@@ -101,7 +101,7 @@ def _answer(deciding: Decider, line: str) -> dict[str, Any]:
     if not isinstance(request, Mapping):
         raise ValueError("expected an object with id and messages")
     if "id" not in request:
-        raise ValueError("id: is missing")
+        raise ValueError("id: is missing; give each line one, which its answer repeats")
     decision, seconds = deciding.decide(
         messages=request.get("messages"),
         tools=request.get("tools"),

@@ -94,6 +94,29 @@ def test_one_kind_of_work_can_be_looked_at(files: tuple[str, str]) -> None:
     assert "gaia, swe-bench" in result.output
 
 
+def test_a_kind_of_work_is_decided_by_what_models_do_of_it(
+    files: tuple[str, str], tmp_path: Path
+) -> None:
+    """The first model solves bugs as well, for less, but little research."""
+    config, outcomes = tmp_path / "published.toml", tmp_path / "published.jsonl"
+    config.write_text(
+        '[[tiers.simple.endpoints]]\nmodel = "deepseek/deepseek-v4-pro"\n'
+        '[[tiers.complex.endpoints]]\nmodel = "openai/gpt-5.4"\n'
+    )
+    text = Path(files[1]).read_text()
+    outcomes.write_text(
+        text.replace("Cheap", "DeepSeek-V4-Pro").replace("Strong", "GPT-5.4")
+    )
+    command = ("--outcomes", str(outcomes), "-c", str(config))
+    bugs = report(*command, "--work", "bugs")
+    research = report(*command, "--work", "research")
+    assert bugs["chosen"] == {"simple": 20}
+    assert research["chosen"] == {"complex": 20}
+    said = "several kinds of work (research 20, bugs 20)"
+    assert said in " ".join(run(*command).output.split())
+    assert "several kinds" not in run(*command, "--work", "bugs").output
+
+
 def test_a_person_gets_a_table_a_plot_and_a_page(
     files: tuple[str, str], tmp_path: Path
 ) -> None:
