@@ -22,7 +22,8 @@ UNUSABLE: Final = 2
 _EPILOG: Final = """\b
 Examples:
   tiered-router explain "Prove that the square root of 2 is irrational"
-  tiered-router explain --workspace . < issue.md
+  tiered-router explain --task "Fix the crash on an empty file"
+  tiered-router explain --task --workspace . < issue.md
   tiered-router explain --messages conversation.json --json
   tiered-router explain --decision 01JX5V2K8T
 
@@ -34,9 +35,10 @@ Exit code:  0  explained
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """What is to be explained; one of the four."""
+    """What is to be explained: a text, or one of the others."""
 
     text: str | None
+    is_task: bool
     messages: Path | None
     decision: str | None
     telemetry: Path | None
@@ -44,6 +46,13 @@ class _Source:
 
 @click.command(name="explain", epilog=_EPILOG)
 @click.argument("text", required=False)
+@click.option(
+    "--task",
+    "is_task",
+    is_flag=True,
+    help="TEXT is a task for an agent, whose instructions and tools (8,000 tokens) "
+    "come with it, not a question to a model.",
+)
 @click.option(
     "--messages",
     "-m",
@@ -70,6 +79,7 @@ class _Source:
 def command(
     context: click.Context,
     text: str | None,
+    is_task: bool,
     messages: Path | None,
     decision: str | None,
     telemetry: Path | None,
@@ -82,7 +92,7 @@ def command(
     Explains TEXT, standard input, a file of messages, or a decision
     recorded. Calls no model.
     """
-    source, said = _Source(text, messages, decision, telemetry), {}
+    source, said = _Source(text, is_task, messages, decision, telemetry), {}
     try:
         if decision is not None:
             found, said = _recorded(source)
@@ -114,6 +124,7 @@ def _decided(source: _Source, workspace: str | None, config: Path | None) -> Dec
         messages=request.get("messages"),
         tools=request.get("tools"),
         workspace=request.get("workspace"),
+        is_task=source.is_task,
     )
     return decision
 

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from openhands_tiered_router.record.replay.outcomes import Comparison, Judge
     from openhands_tiered_router.tiers import Tier
 
-_AGENT: Final = [{"type": "function", "function": {"name": "terminal"}}]
-"""Tools of the call that is decided: an agent is to do the task."""
 _SHOWN: Final = 8
 """Fixed ways in the table; --json has all."""
 
@@ -134,7 +132,7 @@ def _decide(
         text = texts.get(task.id, "")
         if text not in remembered:
             messages = [{"role": "user", "content": text}]
-            decision, _ = deciding.decide(messages=messages, tools=_AGENT)
+            decision, _ = deciding.decide(messages=messages, is_task=True)
             remembered[text] = decision.way or (decision.tier,)
         return remembered[text]
 

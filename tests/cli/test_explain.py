@@ -42,6 +42,20 @@ def test_endpoints_are_those_of_the_configuration_that_is_found(
     assert str(file) in result.stderr
 
 
+def test_a_task_for_an_agent_is_weighed_by_value(tmp_path: Path) -> None:
+    config = tmp_path / "own.toml"
+    config.write_text(
+        '[[tiers.simple.endpoints]]\nmodel = "deepseek/deepseek-v4-pro"\n'
+        '[[tiers.reasoning.endpoints]]\nmodel = "anthropic/claude-fable-5"\n'
+        "[verify]\nenabled = true\n"
+    )
+    text = "Fix the crash on an empty file."
+    found = explain("--task", text, "-c", str(config)).stdout
+    assert found.startswith("simple: ")
+    assert "simple, then reasoning expected to solve" in found
+    assert "expected to solve" not in explain(text, "-c", str(config)).stdout
+
+
 def test_json_adds_up() -> None:
     result = explain("Write a haiku about rain.", "--json")
     found = json.loads(result.stdout)
