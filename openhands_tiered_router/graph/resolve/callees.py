@@ -43,7 +43,7 @@ class Callees(Scopes):
             if variables and named and self.sees(at, scope):
                 return self.called_variable(at, name), EXACT
             at = self.parents[at]
-        target = self.names.symbol(self.path, name)
+        target = self.symbols[name]
         if target is None and self.language.own_members:
             target = self.own_member(scope, name)
         if target is not None:

@@ -75,7 +75,7 @@ class Linker:
 
     def __init__(self, index: Index) -> None:
         self._names = Names(index)
-        self._sums: dict[Key, int] = {}
+        self._sums = _Sums()
 
     def forget(self, changed: Collection[Key] | None = None) -> None:
         """Drop kept answers; to be called after the index has changed.
@@ -89,18 +89,20 @@ class Linker:
         """Return a file's edges."""
         self._names.start()
         edges = _File(self._names, facts).edges()
-        reads = self._names.reads
-        groups = tuple(sorted({group for group, _ in reads if group != facts.path}))
-        sums = sorted({self._sum(key) for key in reads if key[0] != facts.path})
+        reads = [key for key in self._names.reads if key[0] != facts.path]
+        if len(self._sums) > SUMS:
+            self._sums.clear()
+        sums = sorted({self._sums[key] for key in reads})
+        groups = tuple(sorted({group for group, _ in reads}))
         return Linked(edges, groups, array("I", sums).tobytes())
 
-    def _sum(self, key: Key) -> int:
-        known = self._sums.get(key)
-        if known is None:
-            if len(self._sums) > SUMS:
-                self._sums.clear()
-            known = self._sums[key] = key_sum(key)
-        return known
+
+class _Sums(dict[Key, int]):
+    """Checksums of keys, by key."""
+
+    def __missing__(self, key: Key) -> int:
+        found = self[key] = key_sum(key)
+        return found
 
 
 def key_sum(key: Key) -> int:
@@ -152,8 +154,10 @@ class _File(Callees):
         source = self.ids[scope] if scope >= 0 else self.path
         if target == source or target.startswith((PACKAGE, WRAPPED, NATIVE, ITEMS)):
             return
-        kinds, best = self.found.get((source, target), (0, 0.0))
-        self.found[source, target] = kinds | kind, max(best, confidence)
+        known = self.found.get((source, target))
+        if known is not None:
+            kind, confidence = kind | known[0], max(known[1], confidence)
+        self.found[source, target] = kind, confidence
 
     # -- imports and types
 

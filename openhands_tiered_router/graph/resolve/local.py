@@ -1,5 +1,6 @@
 """What a file itself says of its names: scopes, imports and inner definitions."""
 
+from collections.abc import Callable
 from functools import cached_property
 
 from openhands_tiered_router.graph.languages import Language, language_named
@@ -22,6 +23,22 @@ from openhands_tiered_router.graph.resolve.overloads import FINAL
 from openhands_tiered_router.graph.texts import TOKEN
 
 
+class Asked[T](dict[str, T]):
+    """The answers to one question about the names of a file, found when asked for.
+
+    What they depend on is in `Tabled.reads` once, which holds until the next file.
+    """
+
+    def __init__(self, question: Callable[[str, str], T], path: str) -> None:
+        super().__init__()
+        self._question = question
+        self._path = path
+
+    def __missing__(self, name: str) -> T:
+        found = self[name] = self._question(self._path, name)
+        return found
+
+
 class Local:
     """A file's scopes, innermost first; outside of them `Names` takes over."""
 
@@ -31,6 +48,9 @@ class Local:
         self.path = facts.path
         self.language: Language = language_named(facts.language)
         self.own_names = own_names(facts.language)
+        self.symbols = Asked(names.symbol, facts.path)
+        self.types_in = Asked(names.types_in, facts.path)
+        self.tops: dict[tuple[str, ...], tuple[str | None, list[str]]] = {}
         self.receiver: str | None = None
         """What the last chain's callee was looked for in."""
         self.ids = [facts.node_id(index) for index in range(len(facts.definitions))]
@@ -75,14 +95,14 @@ class Local:
         if local is not None:
             return [local]
         trait = self.bound(scope, name)
-        found = self.names.types_in(self.path, trait or text)
+        found = self.types_in[trait or text]
         own = enclosing_type(self.facts, scope)
         if not found and own and self.language.family == "jvm":
             for token in TOKEN.findall(text)[:TOKENS]:
                 if token in FINAL:
                     continue
                 nested = self.names.nested(f"{self.path}::{own}", token)
-                found += [nested] if nested else []
+                found = [*found, nested] if nested else found
         return found
 
     def local(self, scope: int, name: str) -> str | None:

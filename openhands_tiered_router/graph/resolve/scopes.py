@@ -57,6 +57,13 @@ class Scopes(RustLocal):
 
     def outside(self, parts: list[str]) -> tuple[str | None, list[str]]:
         """Resolve a chain's head from the top of the file."""
+        key = tuple(parts)
+        found = self.tops.get(key)
+        if found is None:
+            found = self.tops[key] = self._outside(parts)
+        return found
+
+    def _outside(self, parts: list[str]) -> tuple[str | None, list[str]]:
         parts = [parts[0].removeprefix(PATH), *parts[1:]]
         if len(parts) > 1:
             owner = self.names.walk(self.path, parts)

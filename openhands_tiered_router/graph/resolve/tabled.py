@@ -111,7 +111,7 @@ def tabled[S: Tabled, **P, T](
 
     @wraps(answer)
     def ask(self: S, *args: P.args, **_: P.kwargs) -> T | None:
-        question = (name, *args)
+        question = (name, args)
         kept = self._kept.get(question)
         if kept is not None and (kept.seen == self._changes or self._holds(kept)):
             self.reads.update(kept.reads)
