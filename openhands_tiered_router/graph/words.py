@@ -6,6 +6,7 @@
 
 import re
 from collections.abc import Iterable
+from itertools import chain
 from typing import Final
 
 
@@ -33,18 +34,22 @@ _SUFFIXES: Final = ("ing", "ed", "er", "or", "ion", "e")
 
 
 def words(text: str) -> list[str]:
-    """Return the identifiers and words of a text, in order; numbers are none."""
-    return [word for word in _WORD.findall(text) if not word.isdecimal()]
+    """Return the identifiers, words and numbers of a text, in order."""
+    return _WORD.findall(text)
 
 
 def terms_of(found: Iterable[str]) -> list[str]:
     """Return the terms of several words, with repetitions."""
-    known = TERMS
-    return [term for word in found for term in known[word]]
+    return list(chain.from_iterable(map(TERMS.__getitem__, found)))
 
 
 def terms(word: str) -> tuple[str, ...]:
-    """Return the terms of one word: the stems of its parts, then ``=whole``."""
+    """Return the terms of one word: the stems of its parts, then ``=whole``.
+
+    A number has none.
+    """
+    if word.isdecimal():
+        return ()
     parts = [part.lower() for part in _PART.findall(word)]
     stems = [_stem(p) for p in parts if len(p) > 1 and p not in STOP_WORDS]
     if len(parts) > 1 or (parts and len(parts[0]) > 2 and stems):

@@ -18,7 +18,13 @@ def test_words_that_say_nothing_have_no_terms() -> None:
 
 
 def test_a_text_is_cut_at_everything_that_is_not_part_of_a_name() -> None:
-    assert words("a.b(c_d, 12, 3rd) – naïve") == ["a", "b", "c_d", "3rd", "naïve"]
+    found = ["a", "b", "c_d", "12", "3rd", "naïve"]
+
+    assert words("a.b(c_d, 12, 3rd) – naïve") == found
+
+
+def test_a_number_has_no_terms() -> None:
+    assert terms_of(["2026", "3rd"]) == list(terms("3rd"))
 
 
 @given(st.text())

@@ -4,9 +4,11 @@ The strongest signal that the graph has of how a run will go, and a weak one
 (docs/scoring.md says how weak).
 """
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import log2
+from math import log2, sumprod
+from operator import neg
 from typing import Final
 
 
@@ -35,12 +37,13 @@ def ambiguity(scores: Sequence[float]) -> Ambiguity:
         return NOTHING
     first = scores[0]
     return Ambiguity(
-        candidates=sum(score >= first / 2 for score in scores),
+        candidates=bisect_right(scores, -first / 2, key=neg),
         fifth_to_first=scores[4] / first if len(scores) > 4 else 0.0,
         entropy=_entropy(scores[:TOP]),
     )
 
 
 def _entropy(scores: Sequence[float]) -> float:
+    """Return ``-sum(p log2 p)`` for ``p = score / total``, with one logarithm each."""
     total = sum(scores)
-    return -sum(score / total * log2(score / total) for score in scores)
+    return max(0.0, log2(total) - sumprod(scores, map(log2, scores)) / total)

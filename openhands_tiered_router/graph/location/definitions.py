@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from openhands_tiered_router.graph.location.index import SATURATION
@@ -16,17 +17,29 @@ SIGNATURE: Final = 1.0
 DOCSTRING: Final = 0.5
 CALLS: Final = 0.5
 
-DefinitionIndex = Mapping[str, tuple[tuple[int, float], ...]]
-"""Term to (number of the definition in its file, what the term is worth there)."""
+
+@dataclass(frozen=True, slots=True)
+class DefinitionIndex:
+    """What the definitions of one file hold."""
+
+    digest: bytes
+    """Of the file that was read."""
+    nodes: tuple[str, ...]
+    """Ids of the definitions, by their number in the file."""
+    terms: Mapping[str, tuple[tuple[int, float], ...]]
+    """Term to (number of the definition, what the term is worth there)."""
+    constructors: tuple[tuple[int, int], ...]
+    """Those that are named like the class around them, each with that class."""
 
 
 def definition_index(facts: FileFacts) -> DefinitionIndex:
     """Index the definitions of one file."""
+    definitions = facts.definitions
     calls: dict[int, list[str]] = defaultdict(list)
     for call in facts.calls:
         calls[call.scope].append(call.name)
     index: dict[str, list[tuple[int, float]]] = defaultdict(list)
-    for number, definition in enumerate(facts.definitions):
+    for number, definition in enumerate(definitions):
         worths = _worths(
             (NAME, terms_of((definition.name,))),
             (OWNER, terms_of(words(definition.qualname.rpartition(".")[0]))),
@@ -36,29 +49,37 @@ def definition_index(facts: FileFacts) -> DefinitionIndex:
         )
         for term, worth in worths.items():
             index[term].append((number, worth))
-    return {term: tuple(postings) for term, postings in index.items()}
+    return DefinitionIndex(
+        digest=facts.digest,
+        nodes=tuple(map(facts.node_id, range(len(definitions)))),
+        terms={term: tuple(postings) for term, postings in index.items()},
+        constructors=tuple(
+            (number, definition.parent)
+            for number, definition in enumerate(definitions)
+            if definition.parent >= 0
+            and definition.name == definitions[definition.parent].name
+        ),
+    )
 
 
 def definition_scores(
     index: DefinitionIndex, weights: Mapping[str, float]
-) -> dict[int, float]:
-    """Return the score of each definition that holds any of the weighted terms."""
-    scores: dict[int, float] = defaultdict(float)
-    for term in [term for term in weights if term in index]:
+) -> list[tuple[float, str]]:
+    """Return (score, id) of each definition that holds any of the weighted terms.
+
+    No constructor outranks its class.
+    """
+    scores = [0.0] * len(index.nodes)
+    terms = index.terms
+    for term in [term for term in weights if term in terms]:
         weight = weights[term]
-        for number, worth in index[term]:
+        for number, worth in terms[term]:
             scores[number] += worth * weight
-    return scores
-
-
-def classes_first(facts: FileFacts, scores: dict[int, float]) -> None:
-    """Let no constructor that is named like its class outrank it."""
-    for number in list(scores):
-        definition = facts.definitions[number]
-        owner = definition.parent
-        if owner >= 0 and definition.name == facts.definitions[owner].name:
-            pair = scores[number], scores.get(owner, 0.0)
+    for number, owner in index.constructors:
+        if scores[number]:
+            pair = scores[number], scores[owner]
             scores[owner], scores[number] = max(pair), min(pair) or max(pair)
+    return [found for found in zip(scores, index.nodes, strict=True) if found[0]]
 
 
 def _worths(*parts: tuple[float, Iterable[str]]) -> dict[str, float]:

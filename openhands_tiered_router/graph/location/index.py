@@ -12,7 +12,8 @@ changed, and a reader in the middle of an update sees each term before or after 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil, log
+from itertools import repeat
+from math import ceil, log, sumprod
 from operator import itemgetter
 from typing import Final
 
@@ -59,8 +60,12 @@ ALWAYS: Final = 3
 CANDIDATES: Final = 120
 """Best files by those terms, which alone the commoner terms are added to."""
 
-TERMS: Final = 150
-"""Terms that one question may have, the heaviest."""
+TERMS: Final = 64
+"""The heaviest terms of a question, and what weighs the same as the last of them.
+
+Accuracy is level from 48 to 300 (docs/graph.md), and the lightest terms have the most
+postings: at 150 a question took half as long again.
+"""
 
 COMMON: Final = 0.4
 """Share of the files from which on a term is not worth looking up."""
@@ -72,10 +77,11 @@ TAIL: Final = 0.2
 """Share of the best score below which a file is left out."""
 
 
-type Postings = tuple[list[int], list[float]]
-"""The files that hold a term, by number, and what it is worth in each.
+type Postings = list[float]
+"""Number of a file that holds a term, what it is worth there, the next number, ...
 
-Both lists share their elements with all others, so a posting takes 16 bytes.
+Numbers rise. One flat list of objects that all lists share is read twice as fast as
+pairs are, which lie elsewhere in memory, and takes 16 bytes a posting.
 """
 
 
@@ -113,19 +119,14 @@ class FileIndex:
         """Add a file that is not in it, while nobody else reads the index."""
         number = self._number(path, worths)
         for term, worth in worths.items():
-            postings = self._postings.get(term)
-            if postings is None:
-                postings = self._postings[term] = [], []
-            postings[0].append(number)
-            postings[1].append(worth)
+            self._postings.setdefault(term, []).extend((number, worth))
 
     def put(self, path: str, worths: Mapping[str, float]) -> None:
         """Add a file, or replace what is known of it; .3 ms for a usual one."""
         self.drop(path)
         number = self._number(path, worths)
         for term, worth in worths.items():
-            files, others = self._postings.get(term, _NONE)
-            self._postings[term] = [*files, number], [*others, worth]
+            self._postings[term] = [*self._postings.get(term, ()), number, worth]
 
     def drop(self, path: str) -> None:
         """Forget a file, if it is there."""
@@ -134,13 +135,12 @@ class FileIndex:
             return
         self._paths[number] = None
         for term in self._terms.pop(number):
-            files, worths = self._postings[term]
-            if len(files) == 1:
+            postings = self._postings[term]
+            if len(postings) == 2:
                 del self._postings[term]
                 continue
-            at = files.index(number)
-            rest = files[:at] + files[at + 1 :], worths[:at] + worths[at + 1 :]
-            self._postings[term] = rest
+            at = 2 * postings[::2].index(number)
+            self._postings[term] = postings[:at] + postings[at + 2 :]
 
     def weigh(self, terms: Mapping[str, float]) -> dict[str, float]:
         """Multiply weights of terms by their inverse document frequency.
@@ -152,16 +152,16 @@ class FileIndex:
         if rarity.total != total:
             rarity = self._rarity = _Rarity(total)
         most = max(COMMON * total, FEW)
-        found: list[tuple[float, int, str]] = []
+        found: list[tuple[int, str, float]] = []
         for term, weight in terms.items():
             postings = table.get(term)
-            if postings is not None and (holding := len(postings[0])) <= most:
-                found.append((weight * rarity[holding], holding, term))
+            if postings is not None and (holding := len(postings) // 2) <= most:
+                found.append((holding, term, weight * rarity[holding]))
         if len(found) > TERMS:
-            found.sort(reverse=True)
-            del found[TERMS:]
-        found.sort(key=itemgetter(1, 2))
-        return {term: weight for weight, _, term in found}
+            least = sorted(map(itemgetter(2), found))[-TERMS]
+            found = [each for each in found if each[2] >= least]
+        found.sort()
+        return {term: weight for _, term, weight in found}
 
     def scores(self, weights: Mapping[str, float]) -> dict[str, float]:
         """Add up what the terms are worth in each file that is not far behind.
@@ -172,39 +172,46 @@ class FileIndex:
         Args:
             weights: Of terms, from `weigh`.
         """
+        while True:
+            try:
+                return self._scores(weights)
+            except IndexError:  # a file was added in the meantime: ask again
+                continue
+
+    def _scores(self, weights: Mapping[str, float]) -> dict[str, float]:
         totals = [0.0] * len(self._paths)
         left, later = BUDGET, []
         for rank, (term, weight) in enumerate(weights.items()):
-            files, worths = self._postings.get(term, _NONE)
-            left -= len(files)
+            postings = self._postings.get(term, ())
+            left -= len(postings) // 2
             if left < 0 and rank >= ALWAYS:
-                later.append((weight, self._by_file(term)))
+                later.append(term)
                 continue
-            for number, worth in zip(files, worths):  # noqa: B905 -- strict is slow
+            for number, worth in _pairs(postings):
                 totals[number] += worth * weight
         floor = TAIL / 2 * max(totals, default=0.0)
         near = [number for number, total in enumerate(totals) if total > floor]
-        if later:
+        if later and near:
             near.sort(key=totals.__getitem__, reverse=True)
             del near[CANDIDATES:]
-        chosen = {number: totals[number] for number in near}
-        for weight, worth_of in later:
-            for number in chosen.keys() & worth_of.keys():
-                chosen[number] += weight * worth_of[number]
-        floor = TAIL * max(chosen.values(), default=0.0)
+            rows = [map(self._by_file(term).get, near, repeat(0.0)) for term in later]
+            factors = [weights[term] for term in later]
+            for number, worths in zip(near, zip(*rows, strict=True), strict=True):
+                totals[number] += sumprod(factors, worths)
+        floor = TAIL * max(map(totals.__getitem__, near), default=0.0)
         paths = self._paths
         return {
             path: total
-            for number, total in chosen.items()
-            if total > floor and (path := paths[number]) is not None
+            for number in near
+            if (total := totals[number]) > floor and (path := paths[number]) is not None
         }
 
     def _by_file(self, term: str) -> dict[int, float]:
         """Return a term's postings, to look up single files; kept until they change."""
-        postings = self._postings[term]
+        postings = self._postings.get(term, [])
         known = self._looked_up.get(term)
         if known is None or known[0] is not postings:
-            known = self._looked_up[term] = postings, dict(zip(*postings, strict=True))
+            known = self._looked_up[term] = postings, dict(_pairs(postings))
         return known[1]
 
     def _number(self, path: str, terms: Iterable[str]) -> int:
@@ -212,6 +219,11 @@ class FileIndex:
         self._paths.append(path)
         self._terms[number] = tuple(terms)
         return number
+
+
+def _pairs(postings: Sequence[float]) -> "zip[tuple[int, float]]":
+    each = iter(postings)
+    return zip(each, each)  # noqa: B905  # pyright: ignore[reportReturnType]
 
 
 class _Rarity(dict[int, float]):
@@ -226,8 +238,6 @@ class _Rarity(dict[int, float]):
         self[holding] = rarity
         return rarity
 
-
-_NONE: Final[Postings] = ([], [])
 
 GRADES: Final = tuple(grade / 128 for grade in range(129))
 """Worths are rounded to these, so that equal ones are one object."""

@@ -1,10 +1,11 @@
 """Rank files and definitions for a piece of text."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass
-from operator import itemgetter
 from threading import Lock
 from typing import Final
+
+from msgspec import Struct
 
 from openhands_tiered_router.graph.git_history import History
 from openhands_tiered_router.graph.location.ambiguity import (
@@ -14,14 +15,12 @@ from openhands_tiered_router.graph.location.ambiguity import (
 )
 from openhands_tiered_router.graph.location.definitions import (
     DefinitionIndex,
-    classes_first,
     definition_index,
     definition_scores,
 )
 from openhands_tiered_router.graph.location.index import FileIndex, file_worths
 from openhands_tiered_router.graph.location.places import PlaceIndex
 from openhands_tiered_router.graph.location.text import Query, parse
-from openhands_tiered_router.graph.model import FileFacts
 from openhands_tiered_router.graph.snapshot import CodeGraph
 
 
@@ -47,8 +46,7 @@ KEPT: Final = 1_000
 """Files whose definitions' terms stay in memory."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(Struct, frozen=True):
     """A file or definition that a text may be about."""
 
     node: str
@@ -85,7 +83,7 @@ class Locator:
         self._places = PlaceIndex()
         self._digests: dict[str, bytes] = {}
         self._tests: set[str] = set()
-        self._definitions: dict[str, tuple[bytes, DefinitionIndex]] = {}
+        self._definitions: dict[str, DefinitionIndex] = {}
 
     def update(self, graph: CodeGraph, history: History | None = None) -> None:
         """Follow a graph; .3 ms for each changed file, once there is an index.
@@ -148,24 +146,20 @@ class Locator:
             parse(text),
             self._index,
             self._places,
-            is_test=self._tests.__contains__,
-            definitions=lambda path: self._indexed(graph.facts(path)),
+            tests=self._tests,
+            definitions=lambda path: self._inside(graph, path),
         )
 
-    def _indexed(
-        self, facts: FileFacts | None
-    ) -> tuple[FileFacts, DefinitionIndex] | None:
-        return (facts, self._definition_index(facts)) if facts else None
-
-    def _definition_index(self, facts: FileFacts) -> DefinitionIndex:
-        known = self._definitions.get(facts.path)
-        if known and known[0] == facts.digest:
-            return known[1]
-        if len(self._definitions) >= KEPT:
-            self._definitions.clear()
-        index = definition_index(facts)
-        self._definitions[facts.path] = (facts.digest, index)
-        return index
+    def _inside(self, graph: CodeGraph, path: str) -> DefinitionIndex | None:
+        known = self._definitions.get(path)
+        if known is None or known.digest != self._digests.get(path):
+            facts = graph.facts(path)
+            if facts is None:
+                return None
+            if len(self._definitions) >= KEPT:
+                self._definitions.clear()
+            known = self._definitions[path] = definition_index(facts)
+        return known
 
 
 def located(
@@ -173,8 +167,8 @@ def located(
     index: FileIndex,
     places: PlaceIndex,
     *,
-    is_test: Callable[[str], bool],
-    definitions: Callable[[str], tuple[FileFacts, DefinitionIndex] | None],
+    tests: Set[str],
+    definitions: Callable[[str], DefinitionIndex | None],
 ) -> Location:
     """Rank the files of an index, and what is in the first `SEARCHED` of them."""
     weights = index.weigh(query.terms)
@@ -182,25 +176,20 @@ def located(
     best = max(scores.values(), default=1.0)
     for path, share in _named(query, places).items():
         scores[path] = scores.get(path, 0.0) + share * best
-    for path in scores:
-        if is_test(path):
-            scores[path] *= TEST
+    for path in scores.keys() & tests:
+        scores[path] *= TEST
     files = _best(scores, RANKED)
-    found: list[tuple[float, FileFacts, int]] = []
+    found: dict[str, float] = {}
     for file in files[:SEARCHED]:
         inside = definitions(file.node)
         if inside is not None:
-            facts, terms = inside
-            own = definition_scores(terms, weights)
-            classes_first(facts, own)
             share = FILE_SHARE * file.score
-            found += [(score + share, facts, n) for n, score in own.items()]
-    found.sort(key=itemgetter(0), reverse=True)
-    hits = [Hit(f.node_id(number), score) for score, f, number in found[:RANKED]]
-    hits.sort(key=lambda hit: (-hit.score, hit.node))
+            for score, node in definition_scores(inside, weights):
+                found[node] = score + share
+    hits = _best(found, RANKED)
     return Location(
         files,
-        tuple(hits),
+        hits,
         ambiguity([hit.score for hit in files]),
         ambiguity([hit.score for hit in hits]),
     )
@@ -220,5 +209,6 @@ def _named(query: Query, places: PlaceIndex) -> dict[str, float]:
 
 def _best(scores: Mapping[str, float], count: int) -> tuple[Hit, ...]:
     """Return the highest scores, ties by name."""
-    top = sorted(scores, key=lambda node: (-scores[node], node))[:count]
-    return tuple(Hit(node, scores[node]) for node in top)
+    ranked = sorted(scores)  # ties keep this order
+    ranked.sort(key=scores.__getitem__, reverse=True)
+    return tuple([Hit(node, scores[node]) for node in ranked[:count]])

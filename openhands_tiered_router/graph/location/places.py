@@ -42,7 +42,7 @@ class PlaceIndex:
         """
         parts = place.split("/")
         known = self._by_name.get(parts[-1], ())
-        for start in range(len(parts)):
+        for start in range(len(parts)) if known else ():
             tail = "/".join(parts[start:])
             found = tuple(p for p in known if p == tail or p.endswith("/" + tail))
             if found:
@@ -57,8 +57,10 @@ class PlaceIndex:
         """
         parts = place.replace("::", ".").replace("/", ".").split(".")
         for end in range(len(parts), 1, -1):
+            known = self._by_stem.get(parts[end - 1])
+            if known is None:
+                continue
             tail = "/".join(parts[:end])
-            known = self._by_stem.get(parts[end - 1], ())
             found = tuple(
                 path
                 for path in known

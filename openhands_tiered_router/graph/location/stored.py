@@ -17,7 +17,10 @@ from zlib import crc32
 
 from openhands_tiered_router.graph.cache import EXTRACTOR
 from openhands_tiered_router.graph.git_history import History, Terms
-from openhands_tiered_router.graph.location.definitions import definition_index
+from openhands_tiered_router.graph.location.definitions import (
+    DefinitionIndex,
+    definition_index,
+)
 from openhands_tiered_router.graph.location.index import (
     GRADES,
     FileIndex,
@@ -140,15 +143,15 @@ class StoredIndex:
                 places.put(path)
         tests = {path for path, is_test in rows if is_test}
 
-        def inside(path: str) -> tuple[FileFacts, Mapping] | None:
+        def inside(path: str) -> DefinitionIndex | None:
             found = facts(path)
-            return (found, definition_index(found)) if found else None
+            return definition_index(found) if found else None
 
         return located(
             query,
             FileIndex.of([path for path, _ in rows], postings),
             places,
-            is_test=tests.__contains__,
+            tests=tests,
             definitions=inside,
         )
 
@@ -167,9 +170,12 @@ class StoredIndex:
             if row is None:
                 continue
             pairs = zip(array("I", row[0]), row[1], strict=True)
-            known = [(n, g) for n, g in pairs if whole or paths[n] is not None]
+            known: Postings = []
+            for number, grade in pairs:
+                if whole or paths[number] is not None:
+                    known += number, GRADES[grade]
             if known:
-                found[term] = [n for n, _ in known], [GRADES[g] for _, g in known]
+                found[term] = known
         return found
 
     def close(self) -> None:

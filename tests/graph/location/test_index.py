@@ -138,5 +138,21 @@ def test_a_reader_keeps_what_it_holds_while_a_writer_changes_it() -> None:
     made.put("b", {"x": 0.5})
     made.drop("a")
 
-    assert before[0] == [0]
+    assert before == [0, 1.0]
     assert made.scores({"x": 1.0}) == {"b": 0.5}
+
+
+def test_a_question_during_which_a_file_is_added_is_asked_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = FileIndex()
+    made.append("a", {"x": 1.0, "y": 1.0})
+    pairs = index._pairs
+
+    def meanwhile(postings: index.Postings) -> "zip[tuple[int, float]]":
+        if len(made) == 1:
+            made.put("b", {"x": 1.0})
+        return pairs(postings)
+
+    monkeypatch.setattr(index, "_pairs", meanwhile)
+    assert made.scores({"y": 1.0, "x": 1.0}) == {"a": 2.0, "b": 1.0}
