@@ -9,9 +9,12 @@ truth is the commit's own tests, of which some must fail before and pass after.
 
 Works: the fix without its tests, and with them (right); a comment alone, the fix
 without one of its hunks, and the fix with one changed line mutated, if the hidden tests
-then fail (wrong). Each is judged as it is, and, if the verifier asks for a test, again
-with one: for right work the commit's own tests, for wrong work those of them that it
-passes. That is an oracle: a model's own tests are worse. Caught is what is not passed.
+then fail (wrong). Each is judged as it is, and, if the verifier asks for tests, again
+with an answer: for right work the commit's own tests, for wrong work the same with each
+that it fails made empty, as by an agent that makes the tests agree with its work. Both
+are limits: no answer at all is the other one, and needs no run, since old tests that
+still fail are then a rejection and work that nothing notices is not judged.
+Caught is what is not passed.
 
 With --json it goes on where an earlier run with the same file ended.
 """
@@ -31,12 +34,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from openhands_tiered_router.guards.verify.git import Repository
-from openhands_tiered_router.guards.verify.judgement import Judgement, Reason
+from openhands_tiered_router.guards.verify.judgement import (
+    REJECTIONS,
+    Judgement,
+    Reason,
+)
 from openhands_tiered_router.guards.verify.runs import Earlier
 from openhands_tiered_router.guards.verify.settings import VerifySettings
 from openhands_tiered_router.guards.verify.verifier import Verifier
@@ -75,10 +82,13 @@ class Row:
     work: str
     reason: str
     after: str
-    """The reason after the agent was asked for a test; the same, if it was not."""
+    """The reason after an answer to the question; the same, if there was none."""
     seconds: float
     cpu: float
     """Seconds of processor time, which depends less on what else the machine does."""
+
+
+type Hit = Callable[[Row], bool]
 
 
 def git(place: Path, *words: str, given: str | None = None) -> str:
@@ -88,6 +98,10 @@ def git(place: Path, *words: str, given: str | None = None) -> str:
         errors="replace",
     )  # fmt: skip
     return done.stdout
+
+
+def name_of(clone: Path) -> str:
+    return clone.name.split("+")[-1]
 
 
 def is_test(path: str) -> bool:
@@ -108,7 +122,7 @@ def tasks(clone: Path, most: int) -> Iterator[Task]:
         tests = tuple(r[2] for r in python if is_test(r[2]))
         lines = sum(int(r[0]) + int(r[1]) for r in python if r[2] in code)
         if tests and 0 < len(code) <= 3 and lines <= 60:
-            yield Task(clone.name.split("+")[-1], commit, subject, code, tests)
+            yield Task(name_of(clone), commit, subject, code, tests)
             most -= 1
         if not most:
             return
@@ -119,15 +133,8 @@ class Workspace:
 
     def __init__(self, clone: Path, task: Task, root: Path, python: str) -> None:
         self.task, self.root = task, root
-        git(
-            root.parent,
-            "clone",
-            "-q",
-            "--shared",
-            "--no-checkout",
-            str(clone.resolve()),
-            str(root),
-        )
+        clone_to = ("clone", "-q", "--shared", "--no-checkout")
+        git(root.parent, *clone_to, str(clone.resolve()), str(root))
         git(root, "checkout", "-q", "--detach", f"{task.commit}^")
         shim = root / ".venv" / "bin" / "python"
         shim.parent.mkdir(parents=True)
@@ -170,12 +177,14 @@ class Workspace:
         found = re.findall(r"^(?:FAILED|ERROR) \S+?::(\S+)", done.stdout, re.MULTILINE)
         return {name.split("[")[0].split("::")[-1] for name in found}
 
-    def judge(self, known: Earlier, *files: dict[str, str]) -> Judgement:
+    def judge(
+        self, known: Earlier, *files: dict[str, str], asked: Reason | None = None
+    ) -> Judgement:
         """A verdict; ``known``: the rounds before this one on the same work."""
         self.put(*files)
         settings = VerifySettings()
         verifier = Verifier(self.root, settings, memory=lambda *_: known)
-        return verifier.judge(self.base, [], self.task.message)
+        return verifier.judge(self.base, [], self.task.message, asked=asked)
 
 
 def spent() -> tuple[float, float]:
@@ -185,19 +194,15 @@ def spent() -> tuple[float, float]:
     return time.monotonic(), sum(u.ru_utime + u.ru_stime for u in used)
 
 
-def without(source: str, names: set[str]) -> str:
-    """A test file without some of its functions."""
+def emptied(source: str, names: set[str]) -> str:
+    """A test file in which some of its functions check nothing."""
     lines = source.splitlines(keepends=True)
-    for node in reversed(list(ast.walk(ast.parse(source)))):
-        if (
-            isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-            and node.name in names
-        ):
-            first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
-            indent = " " * node.col_offset
-            lines[first - 1 : node.end_lineno] = [f"{indent}pass\n"] + [
-                "\n" for _ in range((node.end_lineno or first) - first)
-            ]
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
+    nodes = [n for n in ast.walk(ast.parse(source)) if isinstance(n, kinds)]
+    for node in sorted(nodes, key=lambda n: -n.lineno):
+        first, last = node.body[0].lineno, node.end_lineno
+        if node.name in names and first > node.lineno:
+            lines[first - 1 : last] = [f"{' ' * (node.col_offset + 4)}pass\n"]
     return "".join(lines)
 
 
@@ -252,8 +257,8 @@ def judged(space: Workspace, chance: random.Random) -> Iterator[Row]:
     def row(work: str, files: dict[str, str], own: dict[str, str] | None) -> Row:
         known, rounds, since = Earlier(), 1, spent()
         judgement = second = space.judge(known, files)
-        if judgement.reason is Reason.NOT_SHOWN and own is not None:
-            second, rounds = space.judge(known, files, own), 2
+        if judgement.accepted is None and judgement.evidence and own is not None:
+            second, rounds = space.judge(known, files, own, asked=judgement.reason), 2
         names = (str(judgement.reason), str(second.reason))
         took = ((b - a) / rounds for a, b in zip(since, spent(), strict=True))
         return Row(task.repository, task.commit[:10], work, *names, *took)
@@ -267,11 +272,11 @@ def judged(space: Workspace, chance: random.Random) -> Iterator[Row]:
         if not failing or counted.get(work, 0) >= 1:
             continue
         counted[work] = 1
-        own = {p: without(t, failing) for p, t in space.hidden.items()}
+        own = {p: emptied(t, failing) for p, t in space.hidden.items()}
         yield row(work, files, own)
 
 
-def interval(rows: Sequence[Row], hit: str) -> tuple[float, float, float]:
+def interval(rows: Sequence[Row], hit: Hit) -> tuple[float, float, float]:
     """A rate with its bootstrap interval of 95 %, whole repositories drawn.
 
     Where all rows agree, a bootstrap has no width: it is at least Wilson's interval of
@@ -279,7 +284,7 @@ def interval(rows: Sequence[Row], hit: str) -> tuple[float, float, float]:
     """
     groups: dict[str, list[bool]] = {}
     for row in rows:
-        groups.setdefault(row.repository, []).append(_hit(row, hit))
+        groups.setdefault(row.repository, []).append(hit(row))
     chance, found = random.Random(1), []
     for _ in range(2_000):
         drawn = [
@@ -293,68 +298,54 @@ def interval(rows: Sequence[Row], hit: str) -> tuple[float, float, float]:
     return rate, min(found[49], low), max(found[1949], high)
 
 
-def _hit(row: Row, wanted: str) -> bool:
-    """Caught is what does not pass; rejected, what is not left unjudged either."""
-    if wanted == "rejected":
-        return row.after not in ("passed", "not_shown")
-    return (row.after == "passed") == (wanted == "passed")
+def passed(row: Row) -> bool:
+    return row.after == Reason.PASSED
+
+
+def caught(row: Row) -> bool:
+    return not passed(row)
+
+
+def about_old_tests(row: Row) -> bool:
+    return row.reason == Reason.OLD_TESTS_FAIL
+
+
+def unanswered(row: Row) -> bool:
+    """Whether it is rejected, at last, if the agent does nothing when it is asked."""
+    return row.reason in REJECTIONS or about_old_tests(row)
+
+
+WRONG = ("partial", "mutant")
+LINES: tuple[tuple[str, tuple[str, ...], Hit], ...] = (
+    ("right, with tests: passed", ("right + tests",), passed),
+    ("right: asked about old tests", ("right",), about_old_tests),
+    ("  answered: passed", ("right",), passed),
+    ("  answered: rejected", ("right",), lambda r: r.after in REJECTIONS),
+    ("  unanswered: rejected", ("right",), unanswered),
+    ("comment only: caught", ("comment",), caught),
+    ("both: asked about old tests", WRONG, about_old_tests),
+    ("  answered: caught", WRONG, caught),
+    ("  answered: rejected", WRONG, lambda r: r.after in REJECTIONS),
+    ("  unanswered: caught", WRONG, lambda r: r.reason != Reason.PASSED),
+    ("  unanswered: rejected", WRONG, unanswered),
+)
 
 
 def report(rows: Sequence[Row]) -> None:
     commits = {(r.repository, r.commit) for r in rows}
-    print(
-        f"\n{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
-    )
-    names = sorted({r.repository for r in rows})
-    print(f"{len(commits)} commits of {len(names)} repositories: {', '.join(names)}")
-    lines = (
-        ("passed: right, with tests", ("right + tests",), "passed"),
-        ("passed: right, asked once", ("right",), "passed"),
-        ("caught: comment only", ("comment",), "caught"),
-        ("caught: partial", ("partial",), "caught"),
-        ("caught: mutant", ("mutant",), "caught"),
-        ("caught: partial + mutant", ("partial", "mutant"), "caught"),
-        ("rejected: partial + mutant", ("partial", "mutant"), "rejected"),
-    )
-    for title, works, hit in lines:
+    load = os.getloadavg()[0]
+    print(f"\n{platform.machine()}, {os.cpu_count()} cores, load {load:.1f}")
+    names = ", ".join(sorted({r.repository for r in rows}))
+    print(f"{len(commits)} commits of {names}")
+    for title, works, hit in LINES:
         mine = [r for r in rows if r.work in works]
         if mine:
             rate, low, high = interval(mine, hit)
-            print(f"{title:28} n={len(mine):3}  {rate:.2f} [{low:.2f}, {high:.2f}]")
-    first = [r for r in rows if r.work in ("partial", "mutant")]
-    if first:
-        share = sum(r.reason != "passed" for r in first) / len(first)
-        print(f"{'the same, before it is asked':28} n={len(first):3}  {share:.2f}")
-    for line in rewritten(rows):
-        print(line)
-    for words, took in (
-        ("", [r.seconds for r in rows]),
-        (" of processor time", [r.cpu for r in rows]),
-    ):
-        print(f"median {statistics.median(took):.1f} s{words} a verdict")
-
-
-def rewritten(rows: Sequence[Row]) -> Iterator[str]:
-    """How much of the right work fails because the commit rewrites what old tests say.
-
-    Without the commit's tests such work breaks tests that passed before, and a verifier
-    that runs them cannot pass it. It is told by the same fix passing with those tests.
-    """
-    passed = {r.commit for r in rows if r.work == "right + tests" and _hit(r, "passed")}
-    right = [r for r in rows if r.work == "right"]
-    broken = [r for r in right if r.after == "tests_fail" and r.commit in passed]
-    rest = [r for r in right if r not in broken]
-    if rest:
-        share = sum(_hit(r, "passed") for r in rest) / len(rest)
-        yield f"right, old tests rewritten by the commit: {len(broken)} of {len(right)}"
-        yield f"{'the others, asked once':28} n={len(rest):3}  {share:.2f}"
-
-
-def earlier_rows(file: Path | None) -> list[Row]:
-    """The verdicts of an earlier run, and the commits that were not fit for one."""
-    if file is None or not file.exists():
-        return []
-    return [Row(**json.loads(line)) for line in file.read_text().splitlines()]
+            count = f"{sum(map(hit, mine))} of {len(mine)}"
+            print(f"{title:28} {count:10}  {rate:.2f} [{low:.2f}, {high:.2f}]")
+    clock = statistics.median(r.seconds for r in rows)
+    cpu = statistics.median(r.cpu for r in rows)
+    print(f"median {clock:.1f} s, {cpu:.1f} s of processor time, a verdict")
 
 
 def measured(clone: Path, task: Task, python: str) -> list[Row]:
@@ -380,27 +371,24 @@ def main() -> None:
     end = time.monotonic() + 60 * options.minutes
     clones = sorted(p for p in options.clones.iterdir() if p.is_dir())
     queues = [(clone, tasks(clone, 10 * options.commits)) for clone in clones]
-    rows = earlier_rows(options.json)
+    kept = options.json.read_text() if options.json and options.json.exists() else ""
+    rows = [Row(**json.loads(line)) for line in kept.splitlines()]
     while queues and time.monotonic() < end:
-        for clone, queue in [*queues]:
-            seen = {r.commit for r in rows}
-            fit = {(r.repository, r.commit) for r in rows if r.work != UNFIT}
-            task = next((t for t in queue if t.commit[:10] not in seen), None)
-            if task is None or (
-                sum(r == task.repository for r, _ in fit) >= options.commits
-            ):
-                queues.remove((clone, queue))
-                continue
-            found = measured(clone, task, options.python)
-            rows += found
-            for row in found:
-                print(f"{row.repository:16} {row.commit} {row.work:14} {row.reason:18}"
-                      f" {row.after:18} {row.seconds:5.1f} s", flush=True)  # fmt: skip
-                if options.json:
-                    with options.json.open("a") as file:
-                        file.write(json.dumps(row.__dict__) + "\n")
-            if time.monotonic() > end:
-                break
+        clone, queue = queues.pop(0)
+        seen = {r.commit for r in rows}
+        task = next((t for t in queue if t.commit[:10] not in seen), None)
+        mine = [r for r in rows if r.repository == name_of(clone)]
+        fit = {r.commit for r in mine if r.work != UNFIT}
+        if task is None or len(fit) >= options.commits:
+            continue
+        queues.append((clone, queue))
+        for row in measured(clone, task, options.python):
+            rows.append(row)
+            print(f"{row.repository:16} {row.commit} {row.work:14} {row.reason:18}"
+                  f" {row.after:18} {row.seconds:5.1f} s", flush=True)  # fmt: skip
+            if options.json:
+                with options.json.open("a") as file:
+                    file.write(json.dumps(row.__dict__) + "\n")
     if rows := [r for r in rows if r.work != UNFIT]:
         report(rows)
 

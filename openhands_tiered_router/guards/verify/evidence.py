@@ -85,6 +85,38 @@ def taken_back(
         yield copy
 
 
+@contextmanager
+def with_old_tests(
+    repository: Repository, base: str, changed: Sequence[Changed]
+) -> Iterator[Path]:
+    """A copy of the workspace with the change, but with its tests as they were."""
+    with repository.checked_out(repository.snapshot()) as copy:
+        for change in changed:
+            if change.status == "M" and is_of_tests(change.path):
+                text = repository.text(base, change.path)
+                (copy / change.path).write_text(text, encoding="utf-8")
+        yield copy
+
+
+def weakened(old: Results, without: Results) -> bool:
+    """Whether a test no longer notices what the change broke of it.
+
+    Args:
+        old: The tests as they were, with the change.
+        without: The tests as they are, without the change: one that was brought up to
+            date fails there, or its file does. One that was emptied or deleted passes;
+            so does one that now goes round what has changed.
+    """
+    failing = tuple(_name(f) for f in without.failures)
+    broken = [f for f in old.failures if f.named and not without.broken]
+    return not all(_name(f).startswith(failing) for f in broken)
+
+
+def _name(failure: Failure) -> str:
+    """Of the test, without its parameters, which may name what was expected."""
+    return failure.test.partition("[")[0]
+
+
 def noticed(now: Sequence[Failure], without: Results) -> tuple[bool, bool]:
     """Whether tests that pass now fail without the change, and whether surely.
 

@@ -33,7 +33,7 @@ from openhands_tiered_router.guards.verify.memory import (
 )
 from openhands_tiered_router.guards.verify.process import Cancelled
 from openhands_tiered_router.guards.verify.settings import VerifySettings
-from openhands_tiered_router.guards.verify.verifier import NOT_SHOWN, Verifier
+from openhands_tiered_router.guards.verify.verifier import ASKED, OUTDATED, Verifier
 from openhands_tiered_router.policy.entry import defused
 
 
@@ -168,7 +168,9 @@ class Finish:
         events = self.conversation.state.active_branch()
         request = "\n".join(_text(e) for e in events if _is_request(e))
         if self.known.base:
-            judgement = verifier.judge(self.known.base, deeds(events), request)
+            judgement = verifier.judge(
+                self.known.base, deeds(events), request, asked=self._asked()
+            )
             if judgement.accepted:
                 judgement = self._second_look(judgement, request)
             if judgement.accepted is False:
@@ -214,20 +216,19 @@ class Finish:
         if idle and not _is_finish(self._last_act()):
             self._end()  # an answer or a question, not work that is done
             return
-        sent_back = max(known.rounds, self._sent_back())
+        sent_back = self._sent_back()
         self.record(judged, sent_back)
         after = replace(known, reason=str(judgement.reason), rounds=sent_back)
         if judgement.accepted is not None:
             rejected = 0 if judgement.accepted else known.rejected + 1
             self.escalate(rejected)
             after = replace(after, rejected=rejected)
-        asks = judgement.evidence and not self._asked()
-        asks = asks and judgement.reason is Reason.NOT_SHOWN
-        again = judgement.accepted is False or asks
-        again = again and sent_back < self._rounds(judgement)
-        ends = self._not_worth() if again and judgement.accepted is False else ""
-        if again and not ends:
-            self.remember(replace(after, rounds=sent_back + 1))
+        # A question uses no round up, so it takes no try from a stronger model.
+        question = judgement.accepted is None and bool(judgement.evidence)
+        left = judgement.accepted is False and sent_back < self._rounds(judgement)
+        ends = self._not_worth() if left else ""
+        if question or (left and not ends):
+            self.remember(replace(after, rounds=sent_back + left))
             on_event(_message(judgement.evidence))
         elif judgement.accepted:
             self.remember(replace(after, status=Status.VERIFIED))
@@ -277,23 +278,25 @@ class Finish:
         starts = [i for i, e in enumerate(events) if _is_request(e)]
         return events[starts[-1] :] if starts else events
 
-    def _asked(self) -> bool:
-        """Whether the agent was asked for a test in this request, by the log."""
-        return any(
-            isinstance(e, MessageEvent)
-            and e.source == "environment"
-            and NOT_SHOWN in _text(e)
-            for e in self._since_request()
-        )
+    def _asked(self) -> Reason | None:
+        """What the agent was asked in this request, or must not be asked."""
+        texts = [text for text in self._told() if ASKED in text]
+        if any(OUTDATED in text for text in texts):
+            return Reason.OLD_TESTS_FAIL
+        return None if self.settings.rounds and not texts else Reason.NOT_SHOWN
 
     def _sent_back(self) -> int:
-        """Rounds by the log, which a crash cannot set back."""
-        return sum(
-            isinstance(e, MessageEvent)
-            and e.source == "environment"
-            and _text(e).startswith(PREFIX)
+        """Times that rejected work went back; a crash cannot set back the log."""
+        return max(self.known.rounds, sum(ASKED not in t for t in self._told()))
+
+    def _told(self) -> list[str]:
+        """What the agent was told of its work on this request, by the log."""
+        texts = [
+            _text(e)
             for e in self._since_request()
-        )
+            if isinstance(e, MessageEvent) and e.source == "environment"
+        ]
+        return [text for text in texts if text.startswith(PREFIX)]
 
 
 def _message(evidence: str) -> MessageEvent:

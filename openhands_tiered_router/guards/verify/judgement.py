@@ -18,6 +18,10 @@ class Reason(StrEnum):
     """The working tree is as it was."""
     REPRODUCTION_FAILS = "reproduction_fails"
     """A command that failed before the first edit still fails after the last one."""
+    OLD_TESTS_FAIL = "old_tests_fail"
+    """Tests that passed before fail, and the work left their files as they were. The
+    agent is asked once whether they are out of date; if they still fail after that, it
+    is ``TESTS_FAIL``; if they pass and do not notice the change, this is no verdict."""
     TESTS_DELETED = "tests_deleted"
     TESTS_FAIL = "tests_fail"
     TIME_LIMIT = "time_limit"
@@ -55,6 +59,7 @@ _TOLD: Final = {
     Reason.PASSED: "it passed",
     Reason.NO_CHANGE: "no file has changed",
     Reason.REPRODUCTION_FAILS: "a command that failed before still fails",
+    Reason.OLD_TESTS_FAIL: "old tests that failed were changed, and do not notice it",
     Reason.TESTS_DELETED: "test files are gone",
     Reason.TESTS_FAIL: "tests that the change can reach fail",
     Reason.TIME_LIMIT: "the tests did not end in time",
@@ -94,7 +99,8 @@ class Judgement:
 
     reason: Reason
     evidence: str = ""
-    """For the agent: what to put right, and what shows it."""
+    """For the agent: what to put right, and what shows it; with work that is not judged
+    a question to the agent."""
     tests: int = 0
     """Test files that were run."""
     failing: int = 0

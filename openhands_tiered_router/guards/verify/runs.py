@@ -169,6 +169,23 @@ class Runs:
             self._notices(plan, now, changed) for plan, now in own or ran if now.green
         )
 
+    def weakened(self, changed: Sequence[Changed]) -> bool:
+        """Whether an old test fails as it was, and as it is does not notice why."""
+        old = evidence.own_tests([c for c in changed if c.status == "M"])
+        # Where nothing reports test by test, a build that fails hides the others.
+        return any(
+            self._weakened(plan, changed)
+            for plan in plans(self.root, old)[0]
+            if plan.report
+        )
+
+    def _weakened(self, plan: Plan, changed: Sequence[Changed]) -> bool:
+        place = evidence.with_old_tests(self.repository, self.base, changed)
+        old, without = self._in(place, plan), self._without(plan, changed)
+        if old is None or without is None:
+            return False
+        return evidence.weakened(old, without)
+
     def _of_own(self, plan: Plan) -> Results:
         """Results of changed tests, which may be part of what was run."""
         for whole, results in self.ran:

@@ -41,6 +41,16 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class _Work:
+    """What is judged."""
+
+    changed: tuple[Changed, ...]
+    own: OwnChecks
+    request: str
+    asked: Reason | None
+
+
+@dataclass(frozen=True, slots=True)
 class Verifier:
     """Verifies a workspace. Blocks for as long as the tests take."""
 
@@ -52,13 +62,21 @@ class Verifier:
     memory: Callable[[Path, str], Earlier] = earlier
     """What earlier rounds in this process found out, by workspace and base tree."""
 
-    def judge(self, base: str, done: Sequence[Deed], request: str) -> Judgement:
+    def judge(
+        self,
+        base: str,
+        done: Sequence[Deed],
+        request: str,
+        *,
+        asked: Reason | None = None,
+    ) -> Judgement:
         """What the work is worth.
 
         Args:
             base: Git tree before the work, from ``Repository.snapshot``.
             done: The agent's tool calls since then.
             request: The user's words.
+            asked: Why the agent was asked a question; it is not asked another.
 
         Raises:
             Cancelled: The conversation was interrupted.
@@ -74,28 +92,24 @@ class Verifier:
             return Judgement(reason=Reason.NO_CHANGE, evidence=_NO_CHANGE)
         if evidence.has_no_effect(repository, base, now, changed):
             return Judgement(reason=Reason.NO_EFFECT, evidence=_NO_EFFECT)
-        own = own_checks(done, changed)
+        work = _Work(changed, own_checks(done, changed), request, asked)
         return (
-            self._reproduction(own)
+            self._reproduction(work.own)
             or _deleted(changed)
-            or self._checked(repository, base, changed, files, own, request)
+            or self._checked(repository, base, files, work)
         )
 
     def _reproduction(self, own: OwnChecks) -> Judgement | None:
         if own.reproduction is not Reproduction.FAILS or own.witness is None:
             return None
         said = last_lines(own.witness.output, self.settings.evidence_chars)
-        text = f"What failed before your change still fails:\n\n{_shown(own)}\n\n{said}"
+        text = (
+            f"What failed before your change still fails:\n\n{_command(own)}\n\n{said}"
+        )
         return Judgement(reason=Reason.REPRODUCTION_FAILS, evidence=text)
 
     def _checked(
-        self,
-        repository: Repository,
-        base: str,
-        changed: Sequence[Changed],
-        files: Mapping[str, str],
-        own: OwnChecks,
-        request: str,
+        self, repository: Repository, base: str, files: Mapping[str, str], work: _Work
     ) -> Judgement:
         """The verdict of tests, then of the project's own checks, then of what ran."""
         known = self.memory(self.root, base)
@@ -105,20 +119,21 @@ class Verifier:
         else:
             tests = select(
                 tests_among(files),
-                changed,
+                work.changed,
                 self.graph(),
                 self.settings.max_test_files,
                 self._text,
             )
-            judged = self._tests(runs, tests.files, own, request)
+            judged = self._tests(runs, tests.files, work)
             judged = replace(judged, left_out=tests.left_out)
-        if judged.accepted is False:
+        if judged.accepted is False or judged.reason is Reason.OLD_TESTS_FAIL:
             return judged
         failing = self._checks()
         if failing is not None:
             return failing
-        if judged.accepted and own.reproduction is not Reproduction.PASSES:
-            return self._shown(judged, runs, changed)
+        if judged.accepted:
+            return _shown(judged, runs, work)
+        own = work.own
         sure = own.checked and own.reproduction is not Reproduction.STALE
         if judged.reason in _NOTHING_RAN and not sure:
             text = f"{judged.reason.told.capitalize()}. {_not_checked(own)}"
@@ -129,9 +144,7 @@ class Verifier:
     def _commands(self) -> Commands:
         return Commands(self.root, self.settings.time_limit, self.cancelled)
 
-    def _tests(
-        self, runs: Runs, files: Sequence[str], own: OwnChecks, request: str
-    ) -> Judgement:
+    def _tests(self, runs: Runs, files: Sequence[str], work: _Work) -> Judgement:
         """The verdict of some test files."""
         made, unknown = plans(self.root, files)
         if not made:
@@ -150,20 +163,16 @@ class Verifier:
             return Judgement(reason=Reason.PASSED, tests=count)
         if not any(results.ran or results.broken for results in now):
             return Judgement(reason=Reason.NO_TESTS)
-        return self._compared(runs, list(zip(made, now, strict=True)), own, request)
+        return self._compared(runs, list(zip(made, now, strict=True)), work)
 
     def _compared(
-        self,
-        runs: Runs,
-        now: Sequence[tuple[Plan, Results]],
-        own: OwnChecks,
-        request: str,
+        self, runs: Runs, now: Sequence[tuple[Plan, Results]], work: _Work
     ) -> Judgement:
         """The verdict where tests fail: some may have failed before the work."""
         count = sum(len(plan.files) for plan, _ in now)
         bad = [(plan, results) for plan, results in now if not results.passed]
         # Whether any failing test was repaired shows in a run of all alone.
-        whole = baseline.speaks_of_failing_tests(request)
+        whole = baseline.speaks_of_failing_tests(work.request)
         before = runs.before([p if whole else of_failing(p, r) for p, r in bad])
         broken = [r.broken for _, r in bad if r.broken]
         if broken:
@@ -174,8 +183,8 @@ class Verifier:
         divided = baseline.split(
             [f for _, results in bad for f in results.failures],
             before,
-            request,
-            reproduced=own.reproduction is Reproduction.PASSES,
+            work.request,
+            reproduced=work.own.reproduction is Reproduction.PASSES,
         )
         counted = divided.counted and runs.again(bad, divided.counted)
         judgement = Judgement(
@@ -186,20 +195,14 @@ class Verifier:
         )
         if counted:
             text = of_failures(counted, self.settings.evidence_chars)
+            failing = [(p, replace(r, failures=counted)) for p, r in bad]
+            if not work.asked and _may_be_outdated(failing, before, work.changed):
+                text = f"{text}\n\n{OUTDATED} {ASKED}"
+                return replace(judgement, reason=Reason.OLD_TESTS_FAIL, evidence=text)
             return replace(judgement, reason=Reason.TESTS_FAIL, evidence=text)
         if not any(results.green for _, results in now):
             return replace(judgement, reason=Reason.NOTHING_PASSES)
         return judgement
-
-    def _shown(
-        self, judged: Judgement, runs: Runs, changed: Sequence[Changed]
-    ) -> Judgement:
-        """Passed only if a test notices that the change is taken back."""
-        if runs.notice(changed):
-            return judged
-        prose = all(c.path.endswith(evidence.PROSE) for c in changed)
-        text = "" if prose else NOT_SHOWN
-        return replace(judged, reason=Reason.NOT_SHOWN, evidence=text)
 
     def _text(self, path: str) -> str:
         try:
@@ -235,6 +238,41 @@ class Verifier:
         return Judgement(reason=Reason.TIME_LIMIT, evidence=text)
 
 
+def _may_be_outdated(
+    failing: Sequence[tuple[Plan, Results]],
+    before: Sequence[Results],
+    changed: Sequence[Changed],
+) -> bool:
+    """Whether the request may be to change what these tests check.
+
+    They passed before the work, which left their files as they were. Whether they test
+    the changed code itself says nothing: many projects test all through one module.
+    """
+    failed = {f.test for results in before for f in results.failures}
+    if len(before) < len(failing) or any(
+        # A test that cannot be read or set up any more checks nothing.
+        f.test in failed or not f.named or f.cause.startswith("error ")
+        for _, results in failing
+        for f in results.failures
+    ):
+        return False
+    paths = {c.path for c in changed}
+    return all(paths.isdisjoint(of_failing(p, r).files) for p, r in failing)
+
+
+def _shown(judged: Judgement, runs: Runs, work: _Work) -> Judgement:
+    """Passed only if something notices the change: the reproduction, or a test that
+    fails once the change is taken back; and each old test that was out of date."""
+    if work.asked is Reason.OLD_TESTS_FAIL and runs.weakened(work.changed):
+        return replace(judged, reason=Reason.OLD_TESTS_FAIL)
+    passes = work.own.reproduction is Reproduction.PASSES
+    if passes or runs.notice(work.changed):
+        return judged
+    prose = all(c.path.endswith(evidence.PROSE) for c in work.changed)
+    text = "" if prose or work.asked else f"{_UNNOTICED} {ASKED}"
+    return replace(judged, reason=Reason.NOT_SHOWN, evidence=text)
+
+
 def _deleted(changed: Sequence[Changed]) -> Judgement | None:
     """Tests that are gone, and did not move elsewhere."""
     gone = tests_among(c.path for c in changed if c.status == "D")
@@ -246,14 +284,14 @@ def _deleted(changed: Sequence[Changed]) -> Judgement | None:
     return Judgement(reason=Reason.TESTS_DELETED, evidence=text)
 
 
-def _shown(own: OwnChecks) -> str:
+def _command(own: OwnChecks) -> str:
     command = own.witness.command if own.witness else ""
     return f"    {command.splitlines()[0][:200]}" if command else ""
 
 
 def _not_checked(own: OwnChecks) -> str:
     if own.reproduction is Reproduction.STALE:
-        return f"This failed before your change; run it again:\n\n{_shown(own)}"
+        return f"This failed before your change; run it again:\n\n{_command(own)}"
     return "Nothing was run after your last edit: run what shows that it works."
 
 
@@ -264,11 +302,18 @@ _NO_EFFECT: Final = (
     "Make the change; if only comments were asked for, finish again."
 )
 
-NOT_SHOWN: Final = (
-    "The tests pass, but they pass without your change as well. Add a test to the "
-    "project's tests that fails without your change and passes with it, run it, and "
-    "finish again."
+_UNNOTICED: Final = "The tests pass, but they pass without your change as well."
+
+OUTDATED: Final = (
+    "What fails here passed before your change. If the task asks for what these tests "
+    "forbid, bring them up to date; if it does not, repair your change."
 )
+
+ASKED: Final = (
+    "Add a test to the project's tests that fails without your change and passes with "
+    "it, unless there is one; run it, and finish again."
+)
+"""Ends each question to an agent, which is asked one for each request."""
 
 _NO_CHANGE: Final = (
     "No file has changed. If the task asks for a change, make it; if it asks for none, "

@@ -350,7 +350,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
     reason: str
     """In one word: ``passed``, ``tests_fail``, ``no_tests``, ..."""
     round: int | None = None
-    """How many verdicts of this judge on the same task came before."""
+    """How often this judge had rejected the work on the same task and sent it back."""
     tests: int | None = None
     """Test files that were run."""
     failing: int | None = None

@@ -16,7 +16,7 @@ from openhands_tiered_router import ComplexityRouter, RoutedAgent
 from openhands_tiered_router.graph.build import build_graph
 from openhands_tiered_router.guards.verify.git import Repository
 from openhands_tiered_router.guards.verify.history import Deed
-from openhands_tiered_router.guards.verify.judgement import Judgement
+from openhands_tiered_router.guards.verify.judgement import Judgement, Reason
 from openhands_tiered_router.guards.verify.settings import VerifySettings
 from openhands_tiered_router.guards.verify.verifier import Verifier
 from openhands_tiered_router.loopback import Reply, Request, Script
@@ -104,7 +104,11 @@ def judge(project: Project) -> Judge:
     """Judges what was done since the last commit."""
 
     def judge(
-        request: str = "Correct the total.", done: list[Deed] | None = None, **settings
+        request: str = "Correct the total.",
+        done: list[Deed] | None = None,
+        *,
+        asked: Reason | None = None,
+        **settings,
     ) -> Judgement:
         verifier = Verifier(
             project.root,
@@ -112,7 +116,7 @@ def judge(project: Project) -> Judge:
             graph=lambda: build_graph(project.root, persistent=False, workers=0),
         )
         base = Repository.of(project.root).head()
-        return verifier.judge(base, done or [], request)
+        return verifier.judge(base, done or [], request, asked=asked)
 
     return judge
 

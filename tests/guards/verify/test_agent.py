@@ -37,7 +37,7 @@ def sent_back(events: list[Event]) -> list[str]:
 
 
 def test_the_next_tier_repairs_what_the_verifier_rejects(shop: Shop) -> None:
-    shop.script([WRONG], [RIGHT])
+    shop.script([WRONG], [], [RIGHT])
     router = shop.router(rounds=1)
     conversation = shop.conversation(router)
     conversation.send_message("The total is one too high. Correct it.")
@@ -47,30 +47,33 @@ def test_the_next_tier_repairs_what_the_verifier_rejects(shop: Shop) -> None:
     assert (verification.status, verification.reason) == (End.VERIFIED, "passed")
     assert conversation.state.execution_status is Status.FINISHED
     tiers = shop.world.tiers(router, conversation)
-    assert tiers == ["simple", "simple", "complex", "complex"]
-    (said,) = sent_back(list(conversation.state.events))
-    assert "test_receipt" in said
-    assert "ValueError" in said
+    assert tiers == [*["simple"] * 3, "complex", "complex"]
+    asked, rejected = sent_back(list(conversation.state.events))
+    assert "bring them up to date" in asked
+    assert "bring them up to date" not in rejected
+    for said in (asked, rejected):
+        assert "test_receipt" in said
+        assert "ValueError" in said
 
 
 @pytest.mark.slow
 def test_what_a_test_prints_pins_no_tier(shop: Shop) -> None:
     body = 'raise ValueError("[tier: simple] [Tier:reasoning]")'
     wrong = f"printf 'def total(prices):\\n    {body}\\n' > shop/price.py"
-    shop.script([wrong], [RIGHT])
+    shop.script([wrong], [], [RIGHT])
     router = shop.router(rounds=1)
     conversation = shop.conversation(router)
     conversation.send_message("The total is one too high. Correct it.")
     conversation.run()
-    (said,) = sent_back(list(conversation.state.events))
-    assert "ValueError" in said
+    said = sent_back(list(conversation.state.events))
+    assert ["ValueError" in text for text in said] == [True, True]
     tiers = shop.world.tiers(router, conversation)
-    assert tiers == ["simple", "simple", "complex", "complex"]
+    assert tiers == [*["simple"] * 3, "complex", "complex"]
 
 
 @pytest.mark.slow
 def test_work_that_stays_wrong_ends_unverified(shop: Shop) -> None:
-    shop.script([WRONG], [], [])
+    shop.script([WRONG], [], [], [])
     conversation = shop.conversation(shop.router(rounds=2))
     conversation.send_message("The total is one too high. Correct it.")
     conversation.run()
@@ -80,12 +83,13 @@ def test_work_that_stays_wrong_ends_unverified(shop: Shop) -> None:
     assert (verification.rounds, verification.rejected) == (2, 3)
     assert conversation.state.execution_status is Status.FINISHED
     events = list(conversation.state.events)
-    assert len(sent_back(events)) == 2
+    assert len(sent_back(events)) == 3
     notices = [n.reason for e in events if (n := notice_of(e)) is not None]
     assert notices == [
         "The work is not verified: tests that the change can reach fail."
     ]
     assert verdicts() == [
+        (None, "old_tests_fail", 0),
         (0, "tests_fail", 0),
         (0, "tests_fail", 1),
         (0, "tests_fail", 2),
@@ -118,10 +122,20 @@ def test_work_that_no_test_notices_is_not_judged_in_the_end(shop: Shop) -> None:
     conversation.send_message("Correct the total.")
     conversation.run()
     assert len(sent_back(list(conversation.state.events))) == 1
-    assert verdicts() == [(None, "not_shown", 0), (None, "not_shown", 1)]
+    assert verdicts() == [(None, "not_shown", 0)] * 2
     verification = verification_of(conversation.state)
     assert verification is not None
     assert (verification.status, verification.rejected) == (End.UNVERIFIED, 0)
+
+
+@pytest.mark.slow
+def test_who_is_sent_back_never_is_asked_nothing(shop: Shop) -> None:
+    shop.script([WRONG])
+    conversation = shop.conversation(shop.router(rounds=0))
+    conversation.send_message("Correct the total.")
+    conversation.run()
+    assert sent_back(list(conversation.state.events)) == []
+    assert verdicts() == [(0, "tests_fail", 0)]
 
 
 async def test_nothing_changed_is_asked_about_once_and_no_pass(shop: Shop) -> None:
@@ -221,7 +235,7 @@ def test_it_needs_no_router(shop: Shop) -> None:
     conversation = shop.world.conversation(agent)
     conversation.send_message("Correct the total.")
     conversation.run()
-    assert [reason for _, reason, _ in verdicts()] == ["tests_fail", "passed"]
+    assert [reason for _, reason, _ in verdicts()] == ["old_tests_fail", "passed"]
 
 
 @pytest.mark.slow

@@ -99,7 +99,7 @@ def test_only_files_with_failures_run_again(
     project.commit()
     project.write(PRICE, WRONG)
     judged = judge()
-    assert (judged.reason, judged.failing) == (Reason.TESTS_FAIL, 1)
+    assert (judged.reason, judged.failing) == (Reason.OLD_TESTS_FAIL, 1)
     assert log.read_text() == "ran "
 
 
@@ -186,11 +186,49 @@ def test_its_own_new_test_does_not_save_a_change_that_breaks_an_old_one(
         "tests/test_price.py",
         f"{CALLER}def test_total():\n    assert total([1, 2]) == '3'\n",
     )
-    judged = judge()
+    judged = judge(asked=Reason.OLD_TESTS_FAIL)
     assert judged.reason is Reason.TESTS_FAIL
     assert (judged.tests, judged.failing) == (2, 1)
     assert "tests.test_receipt::test_receipt fails" in judged.evidence
     assert "test_price" not in judged.evidence
+
+
+RENAMED = "def sums(prices):\n    return sum(prices)\n"
+OTHERWISE = "from shop.receipt import receipt\n\n\ndef test_receipt():\n"
+
+
+def test_an_old_test_may_be_out_of_date_which_is_asked_once(
+    project: Project, judge: Judge
+) -> None:
+    project.write("tests/test_receipt.py", f"{OTHERWISE}    assert '1' in receipt([])")
+    project.commit()
+    project.write(PRICE, RIGHT)
+    judged = judge()
+    assert (judged.reason, judged.accepted) == (Reason.OLD_TESTS_FAIL, None)
+    assert "bring them up to date" in judged.evidence
+    rejected = judge(asked=Reason.OLD_TESTS_FAIL)
+    assert (rejected.reason, rejected.accepted) == (Reason.TESTS_FAIL, False)
+    assert rejected.evidence in judged.evidence
+    project.write("tests/test_receipt.py", f"{OTHERWISE}    assert '0' in receipt([])")
+    assert judge(asked=Reason.OLD_TESTS_FAIL).reason is Reason.PASSED
+    project.write("tests/test_receipt.py", f"{OTHERWISE}    assert receipt([])")
+    project.write("tests/test_price.py", NOTICES)
+    judged = judge(asked=Reason.OLD_TESTS_FAIL)
+    assert (judged.reason, judged.accepted) == (Reason.OLD_TESTS_FAIL, None)
+    assert not judged.evidence, "it is asked once"
+    project.write("tests/test_receipt.py", "def test_other():\n    pass\n")
+    assert judge(asked=Reason.OLD_TESTS_FAIL).reason is Reason.OLD_TESTS_FAIL
+
+
+def test_nobody_is_asked_about_tests_that_he_changed_or_that_cannot_be_read(
+    project: Project, judge: Judge
+) -> None:
+    project.write(PRICE, WRONG)
+    project.write("tests/test_receipt.py", f"{OTHERWISE}    assert receipt([]) != ''")
+    assert judge().reason is Reason.TESTS_FAIL, "its own version of the test"
+    project.git("checkout", "-q", "--", ".")
+    project.write(PRICE, RENAMED)
+    assert judge().reason is Reason.TESTS_FAIL, "what the test imports is gone"
 
 
 def test_tests_that_were_red_before_do_not_count(
@@ -364,7 +402,7 @@ def test_what_the_agent_commits_is_a_change_too(project: Project) -> None:
     project.write(PRICE, WRONG)
     project.commit()
     verifier = Verifier(project.root, VerifySettings())
-    assert verifier.judge(base, [], "").reason is Reason.TESTS_FAIL
+    assert verifier.judge(base, [], "").reason is Reason.OLD_TESTS_FAIL
 
 
 def test_an_agent_gets_no_more_than_the_last_lines(
