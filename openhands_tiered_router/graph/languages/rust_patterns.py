@@ -6,7 +6,7 @@ values of many types. Each binding therefore says from which byte to which it ho
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from openhands_tiered_router.graph.expressions import (
@@ -34,19 +34,27 @@ class _Given(NamedTuple):
     def inner(self) -> "_Given":
         """Return what an ``Option``, a ``Result`` or a reference to one holds."""
         if self.is_value:
-            if self.text.endswith(HELD):
-                return _Given(self.text.removesuffix(HELD))
-            return _Given(f"{self.text}[]") if self.text != UNKNOWN else self
+            return self.each(
+                lambda text: (
+                    text.removesuffix(HELD) if text.endswith(HELD) else f"{text}[]"
+                )
+            )
         match = _ARGUMENTS.search(self.text)
         held = split_types(match[1]) if match else []
         return _Given(held[0], False) if held else _NOTHING
+
+    def each(self, taken: Callable[[str], str]) -> "_Given":
+        """Take something out of each of the expressions that it may be."""
+        if self.text == UNKNOWN:
+            return self
+        return _Given("|".join(map(taken, self.text.split("|"))))
 
     def item(self, index: int) -> "_Given":
         """Return one item of a tuple."""
         if self.items:
             return self.items[index] if index < len(self.items) else _NOTHING
         if self.is_value:
-            return _Given(f"{self.text}[{index}]") if self.text != UNKNOWN else self
+            return self.each(lambda text: f"{text}[{index}]")
         match = _TUPLE.search(self.text)
         parts = split_types(match[1]) if match else []
         return _Given(parts[index], False) if index < len(parts) else _NOTHING

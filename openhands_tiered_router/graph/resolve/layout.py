@@ -41,7 +41,10 @@ class Layout:
     go_modules: tuple[tuple[str, str], ...] = ()
     """(module path, directory), longest path first."""
     crates: tuple[tuple[str, str], ...] = ()
-    """(crate name with underscores, directory of its Cargo.toml)."""
+    """(crate name with underscores, directory of its Cargo.toml).
+
+    After those come the other names that manifests give them as dependencies.
+    """
     packages: tuple[tuple[str, str], ...] = ()
     """(npm package name, directory), longest name first."""
     mappings: tuple[PathMapping, ...] = ()
@@ -52,6 +55,7 @@ def read_layout(root: Path, manifests: Iterable[str]) -> Layout:
     """Read the manifests of a workspace; one that cannot be read is left out."""
     go_modules: list[tuple[str, str]] = []
     crates: list[tuple[str, str]] = []
+    renamed: list[tuple[str, str]] = []
     packages: list[tuple[str, str]] = []
     mappings: list[PathMapping] = []
     for path in sorted(manifests):
@@ -61,8 +65,10 @@ def read_layout(root: Path, manifests: Iterable[str]) -> Layout:
                 found = _GO_MODULE.search(text)
                 go_modules.extend([(found[1], folder)] if found else [])
             case "Cargo.toml":
-                name = _crate(text)
+                table = _toml(text)
+                name = _crate(table)
                 crates.extend([(name, folder)] if name else [])
+                renamed.extend(_renamed(table, folder))
             case "package.json":
                 name = _field(_json(text), "name")
                 packages.extend([(name, folder)] if name else [])
@@ -71,7 +77,7 @@ def read_layout(root: Path, manifests: Iterable[str]) -> Layout:
                 mappings.extend([mapping] if mapping else [])
     return Layout(
         go_modules=_longest_first(go_modules),
-        crates=tuple(sorted(crates)),
+        crates=(*sorted(crates), *sorted(renamed)),
         packages=_longest_first(packages),
         mappings=tuple(sorted(mappings, key=lambda m: (-len(m.scope), m.scope))),
     )
@@ -90,13 +96,33 @@ def _text(path: Path) -> str:
         return ""
 
 
-def _crate(text: str) -> str:
+def _toml(text: str) -> dict[str, Any]:
     try:
-        table = tomllib.loads(text)
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError:
-        return ""
+        return {}
+
+
+def _crate(table: dict[str, Any]) -> str:
     name = _field(table.get("lib"), "name") or _field(table.get("package"), "name")
     return name.replace("-", "_")
+
+
+def _renamed(table: Any, folder: str) -> Iterable[tuple[str, str]]:
+    """Yield the dependencies with a name of their own, and where they are.
+
+    That is ``short = { package = "a-long-name", path = "../long" }``, in any table
+    of dependencies: of a target or the workspace, too.
+    """
+    for key, value in table.items() if isinstance(table, dict) else ():
+        if not key.endswith("dependencies"):
+            yield from _renamed(value, folder)
+            continue
+        for name, found in value.items() if isinstance(value, dict) else ():
+            path = _field(found, "path") if _field(found, "package") else ""
+            place = inside(join(folder, path)) if path else None
+            if place is not None:
+                yield name.replace("-", "_"), place
 
 
 def _json(text: str) -> Any:

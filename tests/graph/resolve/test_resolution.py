@@ -211,6 +211,19 @@ def test_rust_crates(calls):
     }
 
 
+def test_rust_dependencies_under_another_name(calls):
+    found = calls(
+        {
+            "one/Cargo.toml": '[package]\nname = "one-lib"\n',
+            "one/src/lib.rs": "pub fn go() {}\n",
+            "two/Cargo.toml": '[package]\nname = "two"\n[target.x.dependencies]\n'
+            'my-one = { package = "one-lib", path = "../one" }\n',
+            "two/src/main.rs": "use my_one::go;\nfn main() { go(); }\n",
+        }
+    )
+    assert found == {("two/src/main.rs::main", "one/src/lib.rs::go")}
+
+
 def test_rust_paths_without_an_import(calls):
     found = calls(
         {
