@@ -185,21 +185,23 @@ def result_of(header: str, text: str) -> str:
     ``def f(self: T) -> T``, ``def f(cls: type[T]) -> T``, ``-> typing.Self``,
     ``-> &mut Self``.
     """
+    if not text:
+        return text
     plain = _REFERENCE.sub("", text.strip("\"'"))
     match = _RECEIVER.match(header)
     own = plain.endswith(".Self") or plain == "Self" or (match and match[1] == plain)
     return "Self" if own else text
 
 
-def arguments_of(source: bytes, callee: "Node") -> Texts | None:
-    """Return the arguments of the call that a name is the callee of.
+def arguments_of(source: bytes, callee: "Node", parent: "Node | None") -> Texts | None:
+    """Return the arguments of the call that a name with this parent is the callee of.
 
     None for a use that lists none, such as a reference to a method.
     """
     end = callee.end_byte
     if source[end : end + 2] == b"()" and source[end + 2 : end + 4].strip()[:1] != b"{":
         return ()  # half of all calls; a closure may follow in Kotlin and Swift
-    node, call = callee, callee.parent
+    node, call = callee, parent
     for _ in range(5):
         if call is None:
             return None

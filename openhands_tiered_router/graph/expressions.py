@@ -71,11 +71,13 @@ _CHECKS: Final = (b"requireNonNull", b"checkNotNull")
 _STEP: Final = re.compile(r"\?\.|->|::|\.")
 
 
-def receiver(source: bytes, start: int, node: "Node") -> str:
+def follows(source: bytes, start: int) -> bool:
+    """Whether what begins at byte `start` may belong to what precedes it."""
+    return start > 1 and source[start - 1] in b".>:"
+
+
+def receiver(source: bytes, start: int, node: "Node", parent: "Node | None") -> str:
     """Return what precedes the callee `node` at byte `start`, or ""."""
-    if start < 2 or source[start - 1] not in b".>:":
-        return ""
-    parent = node.parent
     if parent is not None and parent.type == "navigation_suffix":
         parent = parent.parent
     first = parent.child(0) if parent else None

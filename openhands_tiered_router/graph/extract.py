@@ -10,7 +10,6 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
 from openhands_tiered_router.graph.arguments import arguments_of
@@ -18,6 +17,7 @@ from openhands_tiered_router.graph.drafts import TEXT_LIMIT, Draft, Finisher
 from openhands_tiered_router.graph.expressions import (
     PATH,
     UNKNOWN,
+    follows,
     receiver,
     text_of,
 )
@@ -78,7 +78,6 @@ _HANDLERS: Final = {
 _ANONYMOUS: Final = frozenset({"arrow_function", "function_expression", "func_literal"})
 _HEAD: Final = re.compile(r"[a-z_]\w*")
 _PLACED: Final = re.compile(r"(\w+)@(\d+)")
-_by_position: Final = itemgetter(0, 1, 2)
 
 
 def _numbered(name: str, number: int) -> str:
@@ -163,22 +162,18 @@ class _Sweep:
 
     def run(self, found: "dict[str, list[Node]]") -> None:
         """Read all captures, in the order of their positions in the file."""
-        events: list[tuple[int, int, int, Node]] = []
+        events: dict[tuple[int, int, int], Node] = {}
         for rank, name in enumerate(_HANDLERS):
-            nodes = found.get(name, ())
-            events += [(n.start_byte, -n.end_byte, rank, n) for n in nodes]
-        events.sort(key=_by_position)
+            for node in found.get(name, ()):
+                events[node.start_byte, -node.end_byte, rank] = node
         handlers: list[Callable[[int, int, int, Node], None]]
         handlers = [getattr(self, name) for name in _HANDLERS.values()]
         stack = self.stack
-        last_start = last_end = last_rank = 0
-        for start, end, rank, node in events:
-            if start == last_start and end == last_end and rank == last_rank:
-                continue
-            last_start, last_end, last_rank = start, end, rank
+        for event in sorted(events):
+            start, end, rank = event
             while stack[-1][0] <= start:
                 stack.pop()
-            handlers[rank](stack[-1][1], start, -end, node)
+            handlers[rank](stack[-1][1], start, -end, events[event])
 
     def _text(self, start: int, end: int) -> str:
         return self.source[start:end].decode("utf-8", "replace")
@@ -332,7 +327,8 @@ class _Sweep:
 
     def _macro(self, scope: int, start: int, end: int, node: "Node") -> None:
         name = self._text(start, end) + MACRO
-        before = receiver(self.source, start, node)
+        led = follows(self.source, start)
+        before = receiver(self.source, start, node, node.parent) if led else ""
         line = node.start_point[0] + 1
         self.calls.setdefault((scope, name, before), Call(scope, name, before, line))
 
@@ -352,15 +348,17 @@ class _Sweep:
         name = self._text(start, end)
         if name in self.language.ignored_calls:
             return
-        before = receiver(self.source, start, node)
+        led, overloads = follows(self.source, start), self.language.overloads
+        # finding it takes a way down from the root of the tree
+        parent = node.parent if led or overloads else None
+        before = receiver(self.source, start, node, parent) if led else ""
         if before and (self.spans or self.language.name == "rust"):
             before = self._as_bound(scope, before, start)
             before = self._with_places(scope, before)
         elif self.spans and not before and (scope, name) in self.spans:
             # in `let parse = parse(text);` the function is called
             before = PATH if self._holding(scope, name, start) is None else ""
-        overloads = self.language.overloads
-        arguments = arguments_of(self.source, node) if overloads else None
+        arguments = arguments_of(self.source, node, parent) if overloads else None
         key = (scope, name, before, arguments)
         if key not in self.calls:
             line = node.start_point[0] + 1
