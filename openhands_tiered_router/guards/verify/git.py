@@ -109,13 +109,11 @@ class Repository:
 
     def summary(self, before: str, after: str) -> str:
         """Git's ``--stat`` of what differs between two trees; empty: nothing."""
-        options = (*DIFF, f"--relative={self._prefix}", "--stat=76")
-        with self._git() as git:
-            return _read(git, "diff", *options, before, after).rstrip()
+        return self.diff(before, after, "--stat=76").rstrip()
 
-    def diff(self, before: str, after: str) -> str:
+    def diff(self, before: str, after: str, *form: str) -> str:
         """What differs below the workspace between two trees, as a unified diff."""
-        options = (*DIFF, f"--relative={self._prefix}")
+        options = (*DIFF, f"--relative={self._prefix}", *form)
         with self._git() as git:
             return _read(git, "diff", *options, before, after)
 

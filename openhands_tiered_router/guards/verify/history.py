@@ -11,6 +11,7 @@ from typing import Final
 
 from openhands.sdk.event import ActionEvent, AgentErrorEvent, Event, ObservationEvent
 
+from openhands_tiered_router.guards.verify.evidence import PROSE
 from openhands_tiered_router.guards.verify.git import Changed
 from openhands_tiered_router.policy.actions import Action, action_of, with_result
 from openhands_tiered_router.policy.entry import Entry, ToolCall
@@ -20,7 +21,6 @@ from openhands_tiered_router.policy.kinds import CHANGES, ActionKind
 CHECKS: Final = frozenset({ActionKind.TEST, ActionKind.SNIPPET, ActionKind.RUN})
 """Kinds of action that run the project's code."""
 
-_PROSE: Final = (".md", ".rst", ".txt", ".adoc")
 _TRACEBACK: Final = "Traceback (most recent call last)"
 
 
@@ -95,7 +95,7 @@ def own_checks(done: Sequence[Deed], changed: Sequence[Changed]) -> OwnChecks:
     if not edits:
         return OwnChecks(checked=False, reproduction=Reproduction.NONE)
     old = [c.path for c in changed if c.status != "A"]
-    code = [c.path for c in changed if not c.path.endswith(_PROSE)]
+    code = [c.path for c in changed if not c.path.endswith(PROSE)]
     first = next((i for i in edits if _edits(done[i], old)), len(done))
     last = max((i for i in edits if _edits(done[i], code)), default=-1)
     failing = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 
 if TYPE_CHECKING:
@@ -44,25 +44,13 @@ class Verification:
 
 def verification_of(state: ConversationState) -> Verification | None:
     """The progress of a conversation's verification; ``None``: not begun."""
-    return _parsed(state.agent_state.get(KEY))
+    try:
+        stored = state.agent_state[KEY]
+        return Verification(**{**stored, "status": Status(stored["status"])})
+    except (KeyError, TypeError, ValueError):  # such as the state of a later release
+        return None
 
 
 def remember(state: ConversationState, verification: Verification) -> None:
     """Stores it. By reassignment, for only that is noticed and saved."""
     state.agent_state = {**state.agent_state, KEY: asdict(verification)}
-
-
-def _parsed(stored: Any) -> Verification | None:
-    """``None`` for what is not ours, such as the state of a later release."""
-    match stored:
-        case {
-            "status": str(status),
-            "reason": str(reason),
-            "base": str(base),
-            "request": str(request),
-            "rounds": int(rounds),
-            "rejected": int(rejected),
-        } if status in set(Status):
-            known = Status(status)
-            return Verification(known, reason, base, request, rounds, rejected)
-    return None

@@ -56,8 +56,6 @@ def run(
     seconds: float,
     cancelled: Callable[[], bool] = lambda: False,
     variables: Mapping[str, str] | None = None,
-    kept: int = KEPT_BYTES,
-    errors: bool = True,
 ) -> Finished:
     """Run a command without a shell; its whole process group ends with it.
 
@@ -67,8 +65,6 @@ def run(
         seconds: Time limit.
         cancelled: Asked every 50 ms whether to give up.
         variables: Set beside those of this process, without the SDK's secrets.
-        kept: Bytes to keep of the output's end.
-        errors: Whether standard error is part of the output.
 
     Raises:
         Cancelled: ``cancelled`` said so.
@@ -80,11 +76,11 @@ def run(
         env={**sanitized_env(), **(variables or {})},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT if errors else subprocess.DEVNULL,
+        stderr=subprocess.STDOUT,
         start_new_session=True,
     )
     assert process.stdout is not None
-    tail = _Tail(process.stdout, kept)
+    tail = _Tail(process.stdout)
     try:
         code = _wait(process, time.monotonic() + seconds, cancelled)
     finally:
@@ -117,9 +113,8 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 class _Tail:
     """Reads a pipe to its end, and keeps the end."""
 
-    def __init__(self, pipe: IO[bytes], limit: int) -> None:
+    def __init__(self, pipe: IO[bytes]) -> None:
         self._pipe = pipe
-        self._limit = limit
         self._kept = bytearray()
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
@@ -138,4 +133,4 @@ class _Tail:
         with contextlib.suppress(OSError, ValueError):
             while chunk := os.read(descriptor, 65_536):
                 self._kept += chunk
-                del self._kept[: -self._limit]
+                del self._kept[:-KEPT_BYTES]

@@ -94,16 +94,8 @@ def _go(root: Path, files: Sequence[str]) -> list[Plan]:
     for module, mine in _by_manifest(root, files, "go.mod").items():
         packages = {f"./{PurePosixPath(f).relative_to(module).parent}" for f in mine}
         argv = ("go", "test", *sorted(packages))
-        made.append(
-            Plan(
-                "go test",
-                argv,
-                tuple(mine),
-                cwd=str(module),
-                failed=_GO_FAILED,
-                ran=_GO_RAN,
-            )
-        )
+        how = (str(module), "", _GO_FAILED, _GO_RAN)
+        made.append(Plan("go test", argv, tuple(mine), *how))
     return made
 
 

@@ -73,37 +73,17 @@ def select(
 def _reached(graph: CodeGraph, changed: Iterable[Changed]) -> list[str]:
     """Files of the tests that depend on the changed definitions, nearest first."""
     # networkx takes 0.3 s to import; whoever has a graph has it imported.
+    from openhands_tiered_router.graph.changes import touched
     from openhands_tiered_router.graph.impact import reaching_tests
     from openhands_tiered_router.graph.model import path_of
 
     network: nx.DiGraph = graph.digraph or graph.file_graph
     nodes: list[str] = []
     for change in changed:
-        inside = _definitions(graph, change) if graph.has_definitions else []
+        facts = graph.facts(change.path) if graph.has_definitions else None
+        inside = touched(facts, change.lines) if facts else []
         nodes += inside or [change.path]
     return list(dict.fromkeys(path_of(t.node) for t in reaching_tests(network, nodes)))
-
-
-def _definitions(graph: CodeGraph, change: Changed) -> list[str]:
-    """Ids of the innermost definitions around each changed place.
-
-    Empty if any place lies outside of all: then the whole file counts.
-    """
-    facts = graph.facts(change.path)
-    if facts is None:
-        return []
-    found: list[str] = []
-    for first, last in change.lines:
-        around = [
-            number
-            for number, definition in enumerate(facts.definitions)
-            if definition.start_line <= last and first <= definition.end_line
-        ]
-        parents = {facts.definitions[n].parent for n in around}
-        if not around:
-            return []
-        found += [facts.node_id(n) for n in around if n not in parents]
-    return found
 
 
 def _nearest(
