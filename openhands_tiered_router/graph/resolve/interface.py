@@ -110,7 +110,9 @@ def interface_of(facts: FileFacts) -> Interface:
             symbols[name + ELSEWHERE] = symbol
         symbols[name] = symbol
     if facts.language == "rust":
-        for name, symbol in (*_closures(facts, local), *_used_inside(facts)):
+        used = dict(reversed([*_used_inside(facts)]))  # the first of a name counts
+        symbols = _lifted(symbols, used)
+        for name, symbol in (*_closures(facts, local), *used.items()):
             symbols.setdefault(name, symbol)
         symbols.update(_extensions(facts, symbols))
         for name, symbol in _aliased(symbols):
@@ -186,6 +188,34 @@ def _used_inside(facts: FileFacts) -> Iterator[tuple[str, Symbol]]:
         if around is not None and around.kind == NodeKind.MODULE and found.alias:
             module = found.module.removeprefix("super").removeprefix("::")
             yield f"{around.qualname}.{found.alias}", Symbol("i", module, found.name)
+
+
+def _lifted(symbols: dict[str, Symbol], used: dict[str, Symbol]) -> dict[str, Symbol]:
+    """Return the symbols, with ``impl`` blocks inside of modules for all to see.
+
+    Such a block gives a type its members wherever that is in sight. The type is one
+    that the module imports by name, or, with ``use super::*``, one of the file.
+    """
+    found = dict(symbols)
+    blocks: dict[str, str] = {}
+    for name, symbol in symbols.items():
+        kind = name.rpartition(".")[2]
+        if symbol.name != IMPL or kind == name or name.endswith(ELSEWHERE):
+            continue
+        above = symbols.get(kind)
+        source = used.get(name)
+        if source is None and above is not None and above.kind in "ci":
+            source = above if above.kind == "i" else Symbol("i", "", kind)
+        if source is None or not _defined_elsewhere(source):
+            continue
+        blocks[name], found[name] = kind, source
+        found.setdefault(kind, source)
+        found.setdefault(kind + ELSEWHERE, symbol)
+    for name, symbol in symbols.items() if blocks else ():
+        owner, _, member = name.rpartition(".")
+        if owner in blocks:
+            found.setdefault(f"{blocks[owner]}.{member}", symbol)
+    return found
 
 
 def _aliased(symbols: dict[str, Symbol]) -> list[tuple[str, Symbol]]:

@@ -1,6 +1,7 @@
 """The types of a workspace: what they inherit, and the members that they have."""
 
 import re
+from typing import Final
 
 from openhands_tiered_router.graph.arguments import Texts
 from openhands_tiered_router.graph.languages import language_named
@@ -11,6 +12,9 @@ from openhands_tiered_router.graph.resolve.overloads import applicable, chosen
 from openhands_tiered_router.graph.resolve.rust import RustNames
 from openhands_tiered_router.graph.resolve.tabled import tabled
 from openhands_tiered_router.graph.texts import ITEMS, JOINT, NATIVE, TOKEN, WRAPPED
+
+
+_APART: Final = (WRAPPED, NATIVE, ITEMS)
 
 
 class Members(RustNames):
@@ -39,8 +43,7 @@ class Members(RustNames):
             found += [self._base(*base) for base in self.bases_elsewhere(node)]
         if symbol is not None and symbol.kind == "c" and symbol.name:
             found.append(self.aliased(node))
-        apart = (WRAPPED, NATIVE, ITEMS)
-        return tuple(b for b in found if b and b != node and not b.startswith(apart))
+        return tuple(b for b in found if b and b != node and not b.startswith(_APART))
 
     def _base(self, path: str, text: str, outer: str = "") -> str | None:
         token = TOKEN.search(text)
@@ -65,6 +68,9 @@ class Members(RustNames):
         deep = self._is_jvm(path_of(node))
         found: dict[str, None] = {}
         waiting = node.split(JOINT)
+        if self.outline(path_of(node)).language == "rust":
+            # what a type has itself comes before what traits give its other name
+            waiting = [found for owner in waiting for found in self._names_of(owner)]
         while waiting:
             owner = waiting.pop(0)
             if owner not in found:
@@ -72,6 +78,10 @@ class Members(RustNames):
                 bases = self.bases(owner) or ()
                 waiting = [*bases, *waiting] if deep else [*waiting, *bases]
         return tuple(found)
+
+    def _names_of(self, node: str) -> tuple[str, ...]:
+        meant = self.aliased(node)
+        return (node,) if meant == node or meant.startswith(_APART) else (meant, node)
 
     @tabled
     def member(self, node: str, name: str) -> str | None:

@@ -201,7 +201,8 @@ class Names(Members):
         if node.startswith(NATIVE):
             return None if last and callee else self.native(node, part)
         if "::" not in node:
-            return self.symbol(node, name) if last else self.holds(node, name)
+            found = self.symbol(node, name) if last else None
+            return found if last and (found or callee) else self.holds(node, name)
         if TAKEN in part and self._is_rust(node):
             return self.member(node, name)
         if not self.is_type(node):

@@ -358,3 +358,27 @@ impl<T, E> Tried for Result<T, E> { fn tried(self) {} }
 def test_bounds_and_traits_in_sight(calls, text, callees):
     used = "use crate::r::{Ext, Find, Size, Tried, Turn};"
     assert calls(f"{used}\n{text}", r=EXTENSIONS) == callees
+
+
+@pytest.mark.parametrize("used", ["use crate::t::B;", "use super::*;"])
+def test_an_impl_block_inside_of_a_module_gives_members_everywhere(calls, used):
+    inner = f"mod inner {{ {used} impl From<u8> for B {{ "
+    text = f"""use crate::t::B; {inner} fn from(x: u8) -> B {{ B }} }}
+    impl Clone for B {{ fn clone(&self) -> B {{ self.done(); B }} }} }}
+    fn f(b: &B) {{ B::from(1).done(); b.clone(); }}
+    impl B {{ fn own(&self) {{}} }}"""
+    assert calls(text) == {"lib.rs::inner.B.from", "lib.rs::inner.B.clone", "B.done"}
+
+
+def test_what_an_alias_stands_for_comes_before_traits_of_the_alias(calls):
+    other = """use crate::t::B; pub type C = B;
+    mod m { use crate::u::C; trait L { fn len(&self); }
+        impl L for C { fn len(&self) {} } }"""
+    assert calls("use crate::u::C; fn f(c: C) { c.len(); }", u=other) == {"B.len"}
+
+
+@pytest.mark.parametrize("path", ["u::ONE", "crate::u::ONE", "super::u::ONE"])
+def test_a_static_of_another_module_has_its_type(calls, path):
+    other = "use crate::t::B; pub static ONE: B = B;"
+    inside = f"mod m {{ use crate::u; fn f() {{ {path}.done(); }} }}"
+    assert calls(inside, u=other) == {"B.done"}
