@@ -68,6 +68,14 @@ _MAPPING: Final = {
 """Methods that give what a closure gives, or an object that holds that."""
 _CHECKS: Final = (b"requireNonNull", b"checkNotNull")
 """Functions of Java's libraries that give their first argument."""
+_TRAITS: Final = (
+    "Display Debug LowerHex UpperHex LowerExp UpperExp Octal Binary Hash Clone"
+    " PartialEq PartialOrd Ord Iterator DoubleEndedIterator ExactSizeIterator"
+    " IntoIterator AsRef AsMut Borrow BorrowMut Deref DerefMut Into TryInto ToOwned"
+    " ToString"
+)
+_TRAIT: Final = re.compile(rf"(?:.*::)?(?:{_TRAITS.replace(' ', '|')})\Z".encode())
+"""Traits of Rust's standard library whose methods are called as functions, too."""
 _STEP: Final = re.compile(r"\?\.|->|::|\.")
 
 
@@ -87,6 +95,19 @@ def receiver(source: bytes, start: int, node: "Node", parent: "Node | None") -> 
     if _CHAIN.match(text):
         return text.decode("utf-8", "replace")
     return text_of(source, first)
+
+
+def passed(source: bytes, path: "Node | None") -> str:
+    """Return the receiver of Rust's ``fmt::Display::fmt(a, f)``, else ""."""
+    first = path.named_child(0) if path and path.type == "scoped_identifier" else None
+    call = path.parent if path and first else None
+    listed = call.child_by_field_name("arguments") if call else None
+    if first is None or listed is None or not listed.named_child_count:
+        return ""
+    if not _TRAIT.match(source[first.start_byte : first.end_byte]):
+        return ""
+    text = placed(source, listed.named_children[0])
+    return "" if text == UNKNOWN else text
 
 
 def text_of(source: bytes, node: "Node", depth: int = DEPTH) -> str:

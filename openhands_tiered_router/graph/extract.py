@@ -18,6 +18,7 @@ from openhands_tiered_router.graph.expressions import (
     PATH,
     UNKNOWN,
     follows,
+    passed,
     receiver,
     text_of,
 )
@@ -353,7 +354,7 @@ class _Sweep:
         parent = node.parent if led or overloads else None
         before = receiver(self.source, start, node, parent) if led else ""
         if before and (self.spans or self.language.name == "rust"):
-            before = self._as_bound(scope, before, start)
+            before = passed(self.source, parent) or self._as_bound(scope, before, start)
             before = self._with_places(scope, before)
         elif self.spans and not before and (scope, name) in self.spans:
             # in `let parse = parse(text);` the function is called

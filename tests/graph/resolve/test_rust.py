@@ -382,3 +382,11 @@ def test_a_static_of_another_module_has_its_type(calls, path):
     other = "use crate::t::B; pub static ONE: B = B;"
     inside = f"mod m {{ use crate::u; fn f() {{ {path}.done(); }} }}"
     assert calls(inside, u=other) == {"B.done"}
+
+
+@pytest.mark.parametrize("path", ["core::fmt::Display", "fmt::Display", "Display"])
+def test_a_standard_trait_s_function_is_the_method_of_what_it_is_given(calls, path):
+    other = "use crate::t::B; use core::fmt; impl fmt::Display for B { fn fmt(&self, "
+    other += "f: &mut fmt::Formatter<'_>) -> fmt::Result { Ok(()) } }"
+    body = f"fn f(a: &A, f: &mut Formatter) {{ {path}::fmt(&a.b, f); }}"
+    assert calls(body, u=other) == {"u.rs::B.fmt"}
