@@ -16,6 +16,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
+from os.path import commonpath, dirname
 from pathlib import Path
 
 
@@ -174,7 +175,10 @@ class Crates:
         """Find a trait's method without a body in the crate that it is of."""
         crate = owner.partition("[")[0] + "["
         paths = {p for body, (p, _) in self.bodies.items() if body.startswith(crate)}
-        for path in sorted(paths):
+        # a file may hold a trait and what macros make, and so no body of its own
+        top = self.root / (commonpath(map(dirname, paths)) if paths else "")
+        files = sorted(p.relative_to(self.root).as_posix() for p in top.rglob("*.rs"))
+        for path in files:
             lines = source(self.root / path)
             inside = ""
             for at, line in enumerate(lines):

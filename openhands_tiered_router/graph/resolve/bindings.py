@@ -115,15 +115,19 @@ class Bindings(Modules):
             home = self._in_package(directory_of(place), name, like)
             if home and home != place:
                 return self.binding(home, name)
+        several: list[tuple[str, Symbol | None]] = []
         for source in self._star_sources(place) or ():
             symbol = self.read(source, name)
             if symbol is not None and source != place:
                 found = self.binding(source, name)
                 # what a file only imports may come from here
-                if found is not None or symbol.kind != "i":
+                if language.name != "rust" and (found or symbol.kind != "i"):
                     return found
+                several += [found] if found and found not in several else []
         if language.name == "rust":
-            return self._in_starred_module(place, name)
+            # two would be an error, if a `cfg` did not leave out all but one
+            one = several[0] if len(several) == 1 else None
+            return one if several else self._in_starred_module(place, name)
         return self._star_member(place, name, language)
 
     def _in_starred_module(

@@ -390,3 +390,10 @@ def test_a_standard_trait_s_function_is_the_method_of_what_it_is_given(calls, pa
     other += "f: &mut fmt::Formatter<'_>) -> fmt::Result { Ok(()) } }"
     body = f"fn f(a: &A, f: &mut Formatter) {{ {path}::fmt(&a.b, f); }}"
     assert calls(body, u=other) == {"u.rs::B.fmt"}
+
+
+def test_of_two_globs_with_one_name_neither_is_sure(calls):
+    other = "#[cfg(a)] pub use crate::v::*; #[cfg(not(a))] pub use crate::w::*;"
+    one, two = "pub fn go() {} pub fn own() {}", "pub fn go() {}"
+    body = "fn f() { u::go(); u::own(); }"
+    assert calls(body, u=other, v=one, w=two) == {"v.rs::own"}
