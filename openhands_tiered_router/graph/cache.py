@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from openhands_tiered_router.graph.model import FORMAT, FileEdge, FileFacts, FileNode
 from openhands_tiered_router.graph.resolve.link import Linked
@@ -69,12 +69,18 @@ class Summary(Struct, frozen=True, array_like=True):
 
 _encode: Final = msgspec.msgpack.Encoder().encode
 _facts: Final = msgspec.msgpack.Decoder(FileFacts)
+_raw: Final = msgspec.msgpack.Decoder(Raw)
 _node: Final = msgspec.msgpack.Decoder(FileNode)
 _linked: Final = msgspec.msgpack.Decoder(Linked)
 _links: Final = msgspec.msgpack.Decoder(tuple[FileEdge, ...])
 
 DAMAGED: Final = (sqlite3.Error, msgspec.DecodeError, ValueError, OSError)
 """What reading a cache raises when it is of no use."""
+
+
+def decoded(facts: FileFacts | Raw) -> FileFacts:
+    """Return facts that may still be encoded."""
+    return facts if isinstance(facts, FileFacts) else _facts.decode(facts)
 
 
 def default_path(root: Path) -> Path:
@@ -205,6 +211,10 @@ class Cache:
         """Return one file's facts, or None."""
         return self._one("facts", path, _facts)
 
+    def packed(self, path: str) -> Raw | None:
+        """Return one file's facts as they are stored, or None."""
+        return self._one("facts", path, _raw)
+
     def linked(self, path: str) -> Linked | None:
         """Return one file's links, or None."""
         return self._one("linked", path, _linked)
@@ -218,7 +228,7 @@ class Cache:
                 return decoder.decode(data) if data else None
         return None
 
-    def write_facts(self, rows: Iterable[tuple[str, FileFacts]]) -> None:
+    def write_facts(self, rows: Iterable[tuple[str, FileFacts | Raw]]) -> None:
         """Store facts; links stay as they are until `write_linked`."""
         self._many(
             "insert into body values (?,?,null)"

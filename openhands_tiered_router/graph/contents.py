@@ -8,7 +8,9 @@ changed since the last copy.
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, override
 
-from openhands_tiered_router.graph.cache import Cache
+from msgspec import Raw
+
+from openhands_tiered_router.graph.cache import Cache, decoded
 from openhands_tiered_router.graph.model import FileFacts, FileRecord
 from openhands_tiered_router.graph.resolve.link import Linked
 
@@ -89,8 +91,9 @@ class Contents:
         self._records[path] = FileRecord(facts, linked.edges)
         self._linked[path] = linked
 
-    def put(self, path: str, facts: FileFacts) -> None:
+    def put(self, path: str, facts: FileFacts | Raw) -> None:
         """Enter or exchange a file's facts."""
+        facts = decoded(facts)
         old = self._records.get(path)
         self._records[path] = FileRecord(facts, old.edges if old else ())
         self._new_facts.add(path)
@@ -121,6 +124,10 @@ class Contents:
         record = self._records.get(path)
         return record.facts if record else None
 
+    def packed(self, path: str) -> FileFacts | Raw | None:
+        """Return a file's facts, encoded if that is how they are kept."""
+        return self.facts(path)
+
     def records(self, touched: Iterable[str]) -> Mapping[str, FileRecord]:
         """Return a view for readers that later changes do not disturb.
 
@@ -143,10 +150,10 @@ class OnDisk(Contents):
     def __init__(self, cache: Cache) -> None:
         super().__init__()
         self._cache = cache
-        self._facts: dict[str, FileFacts] = {}
+        self._facts: dict[str, FileFacts | Raw] = {}
 
     @override
-    def put(self, path: str, facts: FileFacts) -> None:
+    def put(self, path: str, facts: FileFacts | Raw) -> None:
         self._facts[path] = facts
         if len(self._facts) >= BATCH:
             self.flush(self._cache)
@@ -171,7 +178,12 @@ class OnDisk(Contents):
 
     @override
     def facts(self, path: str) -> FileFacts | None:
-        return self._facts.get(path) or self._cache.facts(path)
+        known = self._facts.get(path)
+        return decoded(known) if known is not None else self._cache.facts(path)
+
+    @override
+    def packed(self, path: str) -> FileFacts | Raw | None:
+        return self._facts.get(path) or self._cache.packed(path)
 
     @override
     def records(self, touched: Iterable[str]) -> Mapping[str, FileRecord]:  # noqa: ARG002

@@ -11,11 +11,12 @@ from queue import SimpleQueue
 from typing import BinaryIO, Final, Self, cast
 
 import msgspec
+from msgspec import Raw
 
 from openhands_tiered_router.graph.extract import unparsed
 from openhands_tiered_router.graph.languages import language_of
 from openhands_tiered_router.graph.model import FileFacts
-from openhands_tiered_router.graph.resolve.interface import Interface, interface_of
+from openhands_tiered_router.graph.resolve.interface import Interface
 from openhands_tiered_router.graph.resolve.layout import Layout
 from openhands_tiered_router.graph.scan import Found
 from openhands_tiered_router.graph.sources import LeftOutError, read_source
@@ -28,8 +29,10 @@ from openhands_tiered_router.graph.worker import (
     Request,
     encode,
     links,
+    packed_replies,
     receive,
     replies,
+    reply_of,
     reply_to,
     send,
 )
@@ -73,22 +76,32 @@ class Pool:
         for worker in self._workers:
             worker.close()
 
-    def read(self, files: Sequence[Found]) -> Iterator[Reply]:
+    def read(
+        self, files: Sequence[Found], *, packed: bool = False
+    ) -> "Iterator[Reply[FileFacts | None] | Reply[Raw]]":
         """Yield what became of each file, in no particular order.
 
         A file that kills its worker becomes a node without content.
+
+        Args:
+            files: What to read.
+            packed: Whether to leave the facts encoded that processes send.
         """
         if not self._workers:
             yield from (reply_to(self._root, found.path) for found in files)
             return
-        for request, answer in self._ask(_reads(files), replies):
+        reads = _reads(files)
+        asked = (
+            self._ask(reads, packed_replies) if packed else self._ask(reads, replies)
+        )
+        for request, answer in asked:
             yield from answer or (_opaque(self._root, p) for p in request.paths)
 
     def link(
         self,
         layout: Layout,
         interfaces: dict[str, Interface],
-        files: Iterable[FileFacts],
+        files: Iterable[FileFacts | Raw],
     ) -> Iterator[Links]:
         """Yield the edges of files, in no particular order.
 
@@ -156,15 +169,14 @@ def _reads(files: Sequence[Found]) -> Iterator[Read]:
         yield Read(chunk)
 
 
-def _opaque(root: Path, path: str) -> Reply:
+def _opaque(root: Path, path: str) -> Reply[FileFacts | None]:
     """Return a node for a file that cannot be parsed without a crash."""
     language = language_of(path)
     try:
         source = read_source(root, path)
     except LeftOutError as error:
         return Reply(path, None, reason=str(error))
-    facts = unparsed(path, source, language.name if language else "")
-    return Reply(path, facts, interface_of(facts))
+    return reply_of(unparsed(path, source, language.name if language else ""))
 
 
 class _Worker:

@@ -3,7 +3,7 @@
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from itertools import chain, islice
 from pathlib import Path
 from typing import Final
@@ -14,7 +14,7 @@ from openhands_tiered_router.graph.resolve.layout import Layout, read_layout
 from openhands_tiered_router.graph.scan import Found, Listing, scan
 from openhands_tiered_router.graph.snapshot import LARGE
 from openhands_tiered_router.graph.worker import Reply
-from openhands_tiered_router.graph.writer import Writer
+from openhands_tiered_router.graph.writer import Changes, Writer
 
 
 RACY_NS: Final = 20_000_000
@@ -153,18 +153,18 @@ class Refresher:
         stale: list[Found],
         gone: set[str],
         seen: dict[str, Stamp],
-    ) -> Iterator[tuple[Stamp, Reply]]:
+    ) -> Changes:
         """Yield what differs; files that turn out to be the same go to `seen`."""
         now = time.time_ns()
         for path in sorted(gone):
             yield Stamp(0, 0, now, reason="gone"), Reply(path, None)
         by_path = {found.path: found for found in stale}
-        for done, reply in enumerate(pool.read(stale), 1):
+        for done, reply in enumerate(pool.read(stale, packed=writer.packs), 1):
             found = by_path[reply.path]
             known = writer.stamps.get(reply.path)
-            digest = reply.facts.digest if reply.facts else b""
-            stamp = Stamp(found.mtime_ns, found.size, now, digest, reply.reason)
-            if known and (known.digest, known.reason) == (digest, reply.reason):
+            digest, reason = reply.digest, reply.reason
+            stamp = Stamp(found.mtime_ns, found.size, now, digest, reason)
+            if known and (known.digest, known.reason) == (digest, reason):
                 seen[reply.path] = stamp
             else:
                 yield stamp, reply

@@ -14,7 +14,13 @@ from typing import BinaryIO, Final, Self
 import msgspec
 from msgspec import Raw, Struct
 
-from openhands_tiered_router.graph.model import FileEdge, FileFacts, file_edges
+from openhands_tiered_router.graph.model import (
+    FileEdge,
+    FileFacts,
+    FileNode,
+    file_edges,
+    file_node,
+)
 from openhands_tiered_router.graph.resolve.index import Index, Interfaces
 from openhands_tiered_router.graph.resolve.interface import Interface, interface_of
 from openhands_tiered_router.graph.resolve.layout import Layout
@@ -45,22 +51,27 @@ class Learn[I: (Interface, Raw)](Struct, frozen=True, array_like=True, tag=1):
     """By path; a worker takes them in as they are encoded."""
 
 
-class Link(Struct, frozen=True, array_like=True, tag=2):
+class Link[F: (FileFacts, FileFacts | Raw)](
+    Struct, frozen=True, array_like=True, tag=2
+):
     """Asks for the edges of files; answered by a list of `Links`."""
 
-    files: list[FileFacts]
+    files: list[F]
 
     def single(self) -> list[Self]:
         """Return the same request, cut into its files."""
         return [type(self)([facts]) for facts in self.files]
 
 
-class Reply(Struct, frozen=True, array_like=True):
-    """What became of one file: its facts, or why it is left out."""
+class Reply[F: (FileFacts | None, Raw)](Struct, frozen=True, array_like=True):
+    """What became of one file: its facts and node, or why it is left out."""
 
     path: str
-    facts: FileFacts | None
+    facts: F
+    """Possibly still encoded."""
     interface: Interface | None = None
+    node: FileNode | None = None
+    digest: bytes = b""
     reason: str = ""
 
 
@@ -73,22 +84,28 @@ class Links(Struct, frozen=True, array_like=True):
     """The same, added up by file."""
 
 
-type Request = Read | Link
+type Request = Read | Link[FileFacts | Raw]
 
-_requests: Final = msgspec.msgpack.Decoder(Read | Learn[Raw] | Link)
+_requests: Final = msgspec.msgpack.Decoder(Read | Learn[Raw] | Link[FileFacts])
 _interface: Final = msgspec.msgpack.Decoder(Interface)
 encode: Final = msgspec.msgpack.Encoder().encode
-replies: Final = msgspec.msgpack.Decoder(list[Reply])
+replies: Final = msgspec.msgpack.Decoder(list[Reply[FileFacts | None]])
+packed_replies: Final = msgspec.msgpack.Decoder(list[Reply[Raw]])
 links: Final = msgspec.msgpack.Decoder(list[Links])
 
 
-def reply_to(root: Path, path: str) -> Reply:
+def reply_to(root: Path, path: str) -> Reply[FileFacts | None]:
     """Read one file."""
     try:
         facts = read_facts(root, path)
     except LeftOutError as error:
         return Reply(path, None, reason=str(error))
-    return Reply(path, facts, interface_of(facts))
+    return reply_of(facts)
+
+
+def reply_of(facts: FileFacts) -> Reply[FileFacts | None]:
+    """Return the reply that a file's facts make."""
+    return Reply(facts.path, facts, interface_of(facts), file_node(facts), facts.digest)
 
 
 def links_of(linker: Linker, facts: FileFacts) -> Links:

@@ -15,6 +15,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
+from msgspec import Raw
+
 from openhands_tiered_router.graph.cache import DAMAGED, Cache, Stamp, Summary
 from openhands_tiered_router.graph.contents import Contents, OnDisk, Versions
 from openhands_tiered_router.graph.grammar import (
@@ -30,7 +32,6 @@ from openhands_tiered_router.graph.model import (
     FileFacts,
     FileNode,
     Import,
-    file_node,
 )
 from openhands_tiered_router.graph.pool import Pool
 from openhands_tiered_router.graph.readers import Readers
@@ -47,7 +48,7 @@ COMMON: Final = 0.02
 REMEMBERED: Final = 256
 """Changes kept for `CodeGraph.changed_since`."""
 
-type Changes = Iterable[tuple[Stamp, Reply]]
+type Changes = Iterable[tuple[Stamp, Reply[FileFacts | None] | Reply[Raw]]]
 """When and how each file was read; no facts if it is gone or left out."""
 
 
@@ -134,6 +135,11 @@ class Writer:
 
     # -- changes
 
+    @property
+    def packs(self) -> bool:
+        """Whether facts may come encoded, as they go to disk at once."""
+        return isinstance(self._contents, OnDisk) and not self._files
+
     def touch(self, stamps: Mapping[str, Stamp]) -> None:
         """Note that files were looked at and had not changed."""
         self.stamps.update(stamps)
@@ -171,7 +177,7 @@ class Writer:
             if _links_alike(before, reply.facts):
                 alike.add(reply.path)
             keys |= index.replace(reply.path, reply.interface, compare=not link_all)
-            self._enter(reply.path, stamp, reply.facts)
+            self._enter(stamp, reply)
         if link_all:
             self._link_all(pool)
             touched |= self._files.keys()
@@ -191,7 +197,7 @@ class Writer:
         self._linker.forget()
         self.pending = set(self._files)
         if pool is not None:
-            contents = map(self._contents.facts, sorted(self._files))
+            contents = map(self._contents.packed, sorted(self._files))
             facts = (found for found in contents if found is not None)
             for links in pool.link(index.layout, index.interfaces, facts):
                 self._enter_links(links)
@@ -257,13 +263,14 @@ class Writer:
             self.layout = self._index.layout = layout
         return self._index
 
-    def _enter(self, path: str, stamp: Stamp, facts: FileFacts | None) -> None:
+    def _enter(self, stamp: Stamp, reply: Reply[FileFacts | None] | Reply[Raw]) -> None:
+        path = reply.path
         self._unsaved.add(path)
-        if facts is not None:
+        if reply.facts is not None and reply.node is not None:
             self.stamps[path] = stamp
-            self._files[path] = file_node(facts)
+            self._files[path] = reply.node
             self._links.setdefault(path, ())
-            self._contents.put(path, facts)
+            self._contents.put(path, reply.facts)
             return
         if stamp.reason and stamp.reason != "gone":
             self.stamps[path] = stamp
@@ -328,12 +335,12 @@ class Writer:
         return old.missing_grammars | found
 
 
-def _links_alike(old: FileFacts | None, new: FileFacts | None) -> bool:
+def _links_alike(old: FileFacts | None, new: FileFacts | Raw | None) -> bool:
     """Whether two readings of a file differ in nothing that edges depend on.
 
     Spans, line numbers, complexity and texts for people may differ.
     """
-    if old is None or new is None:
+    if old is None or not isinstance(new, FileFacts):
         return False
     return (
         (old.types, old.variables, old.is_test)

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from openhands_tiered_router.graph import pool
+from openhands_tiered_router.graph import pool, refresh
 from openhands_tiered_router.graph.pool import Pool, worker_count
 from openhands_tiered_router.graph.refresh import Refresher
 from openhands_tiered_router.graph.scan import Found, scan
@@ -60,6 +60,21 @@ def test_the_graph_is_the_same_with_and_without_processes(tree):
     alone = state(tree, 0)
     assert sum(map(len, alone[1].values())) == 60
     assert state(tree, 3) == alone
+
+
+def test_facts_that_go_to_disk_as_they_were_sent_are_the_same(
+    tree, tmp_path_factory, monkeypatch
+):
+    started = []
+    real = pool._start
+    monkeypatch.setattr(pool, "_start", lambda root: started.append(root) or real(root))
+    alone = Refresher(tree, persistent=False, workers=0).start().graph
+    monkeypatch.setattr(refresh, "LARGE", 0)
+    cache = tmp_path_factory.mktemp("cache") / "graph.sqlite"
+    disk = Refresher(tree, cache=cache, workers=2).start().graph
+    assert (disk.files, disk.links) == (alone.files, alone.links)
+    assert {path: disk.records[path] for path in disk.files} == alone.records
+    assert len(started) == 2  # one that cannot read a message is started again
 
 
 def test_a_worker_that_dies_costs_only_the_file_that_kills_it(tree, monkeypatch):
