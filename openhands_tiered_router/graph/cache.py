@@ -26,7 +26,7 @@ from openhands_tiered_router.graph.resolve.link import Linked
 
 EXTRACTOR: Final = 15
 """Version of queries and rules; bump it when the same bytes give other facts."""
-RESOLVER: Final = 16
+RESOLVER: Final = 17
 """Version of resolution; bump it when the same facts give other edges."""
 
 UNUSED_S: Final = 30 * 86_400

@@ -116,7 +116,7 @@ class Bindings(Modules):
             if home and home != place:
                 return self.binding(home, name)
         several: list[tuple[str, Symbol | None]] = []
-        for source in self._star_sources(place) or ():
+        for source in self.star_sources(place) or ():
             symbol = self.read(source, name)
             if symbol is not None and source != place:
                 found = self.binding(source, name)
@@ -180,7 +180,7 @@ class Bindings(Modules):
         return 1 if built_here(constraint) else 2
 
     @tabled
-    def _star_sources(self, place: str) -> tuple[str, ...]:
+    def star_sources(self, place: str) -> tuple[str, ...]:
         """Return the files whose names a file sees by ``import *``, nearest first.
 
         Chains are followed for Python and JavaScript, where they are how

@@ -5,7 +5,6 @@ from typing import Final
 from openhands_tiered_router.graph.arguments import simple_type
 from openhands_tiered_router.graph.model import path_of
 from openhands_tiered_router.graph.resolve.index import directory_of
-from openhands_tiered_router.graph.resolve.interface import enclosing_type
 from openhands_tiered_router.graph.resolve.overloads import (
     FINAL,
     SUPER,
@@ -14,6 +13,7 @@ from openhands_tiered_router.graph.resolve.overloads import (
     computed,
 )
 from openhands_tiered_router.graph.resolve.scopes import Scopes
+from openhands_tiered_router.graph.resolve.variables import enclosing_type
 
 
 EXACT: Final = 1.0

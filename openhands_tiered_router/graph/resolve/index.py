@@ -86,7 +86,7 @@ class Index:
         return self.interfaces[path].symbols.get(name)
 
     def outline(self, path: str) -> Interface:
-        """Return a file's language, stars, dotted aliases and constraint.
+        """Return a file's language, stars, dotted aliases, constraint and traits.
 
         Its key is (path, "*").
         """
@@ -186,7 +186,8 @@ class Index:
 
 
 def _outline(interface: Interface) -> tuple[object, ...]:
-    return interface.stars, interface.dotted, interface.constraint
+    shown = interface
+    return shown.stars, shown.dotted, shown.constraint, shown.traits
 
 
 def _differing(before: dict[str, Symbol], after: dict[str, Symbol]) -> Collection[str]:

@@ -16,8 +16,10 @@ from openhands_tiered_router.graph.languages import language_named
 from openhands_tiered_router.graph.model import (
     DEFINES_MACRO,
     MACRO,
+    TRAIT,
     Definition,
     FileFacts,
+    Import,
     NodeKind,
     Variable,
 )
@@ -28,10 +30,14 @@ from openhands_tiered_router.graph.resolve.bounds import (
     returned,
 )
 from openhands_tiered_router.graph.resolve.overloads import Twin
+from openhands_tiered_router.graph.resolve.variables import (
+    SIMPLE,
+    enclosing_type,
+    globalise,
+    local_variables,
+    returns,
+)
 
-
-_SELF: Final = frozenset({"self", "this", "Self", "@", "super", "super()"})
-_PYTHON_SELF: Final = _SELF | {"cls"}
 
 FIELD: Final = "="
 """Behind the name of a field whose type also has a method of that name."""
@@ -49,7 +55,6 @@ ELSEWHERE: Final = "+"
 RESULT: Final = re.compile(r"\b(?:Fn(?:Mut|Once)?|fn)\b.*->\s*(.+)", re.DOTALL)
 """The type of a closure or function of Rust, and what that gives."""
 _CLOSURE: Final = re.compile(r"\bFn(?:Mut|Once)?\(((?:[^()]|\([^()]*\))*)\)")
-_SIMPLE: Final = re.compile(r"[A-Za-z_$][\w$.]*\Z")
 
 
 class Symbol(Struct, frozen=True, array_like=True, gc=False):
@@ -82,6 +87,8 @@ class Interface(Struct, frozen=True, array_like=True, gc=False):
     """Import aliases with a dot in them (Python's ``import a.b``)."""
     constraint: str = ""
     """What the file's build is restricted to."""
+    traits: tuple[str, ...] = ()
+    """What a ``use`` of all names of a Rust file may bring into sight as a trait."""
 
 
 def interface_of(facts: FileFacts) -> Interface:
@@ -123,6 +130,7 @@ def interface_of(facts: FileFacts) -> Interface:
         stars=tuple(found.module for found in top if found.name == "*"),
         dotted=frozenset(found.alias for found in top if "." in found.alias),
         constraint=facts.constraint,
+        traits=_traits(top, symbols) if facts.language == "rust" else (),
     )
 
 
@@ -188,6 +196,15 @@ def _used_inside(facts: FileFacts) -> Iterator[tuple[str, Symbol]]:
         if around is not None and around.kind == NodeKind.MODULE and found.alias:
             module = found.module.removeprefix("super").removeprefix("::")
             yield f"{around.qualname}.{found.alias}", Symbol("i", module, found.name)
+
+
+def _traits(top: list[Import], symbols: dict[str, Symbol]) -> tuple[str, ...]:
+    """Return the names of a file's own traits, and of what it exports of others."""
+    own = [n for n, s in symbols.items() if (s.kind, s.name) == ("c", TRAIT)]
+    used = [
+        found.alias for found in top if found.exported and found.alias[:1].isupper()
+    ]
+    return tuple(dict.fromkeys(name for name in (*own, *used) if "." not in name))
 
 
 def _lifted(symbols: dict[str, Symbol], used: dict[str, Symbol]) -> dict[str, Symbol]:
@@ -309,7 +326,7 @@ def _variables(facts: FileFacts, local: Locals) -> Iterator[tuple[str, Symbol]]:
 def _owner(facts: FileFacts, variable: Variable) -> str | None:
     """Return the class that a variable is an attribute of, "" for the file."""
     if variable.scope < 0:
-        return "" if _SIMPLE.match(variable.name) else None
+        return "" if SIMPLE.match(variable.name) else None
     definition = facts.definitions[variable.scope]
     if definition.kind != NodeKind.FUNCTION:
         return definition.qualname.partition("#")[0]
@@ -317,95 +334,3 @@ def _owner(facts: FileFacts, variable: Variable) -> str | None:
     if head in ("self", "this") and rest and "." not in rest and "[" not in rest:
         return enclosing_type(facts, variable.scope)
     return None
-
-
-def own_names(language: str) -> frozenset[str]:
-    """Return the heads of expressions that mean the enclosing type."""
-    return _PYTHON_SELF if language == "python" else _SELF
-
-
-def enclosing_type(facts: FileFacts, scope: int) -> str | None:
-    """Return the qualified name of the innermost type around a scope."""
-    while scope >= 0:
-        definition = facts.definitions[scope]
-        if definition.kind != NodeKind.FUNCTION:
-            return definition.qualname.partition("#")[0]
-        owner, dot, _ = definition.qualname.rpartition(".")
-        if dot and definition.parent < 0:
-            return owner
-        scope = definition.parent
-    return None
-
-
-def local_variables(facts: FileFacts) -> Locals:
-    """Return the first binding of each variable that is not an attribute.
-
-    The bounds of one type parameter are put together.
-    """
-    found: dict[tuple[int, str], Variable] = {}
-    for variable in facts.variables:
-        key = (variable.scope, variable.name)
-        known = found.setdefault(key, variable)
-        if known is not variable and variable.name.startswith("<"):
-            text = f"{known.type} + {variable.type}"
-            found[key] = Variable(variable.scope, variable.name, text, False)
-    return found
-
-
-def returns(facts: FileFacts, index: int, local: Locals) -> str:
-    """Return a function's result type, or ``=`` and an expression, or ""."""
-    text = facts.definitions[index].returns
-    if text in ("=self", "=this"):
-        return "Self"
-    if not text.startswith("="):
-        return text
-    value = Variable(index, "", text[1:], True)
-    known = globalise(facts, index, value, local)
-    if known is None:
-        return ""
-    return f"={known.type}" if known.is_value else known.type
-
-
-def globalise(
-    facts: FileFacts,
-    scope: int,
-    variable: Variable,
-    local: Locals,
-    depth: int = 4,
-) -> Variable | None:
-    """Rewrite what a variable holds in terms of names that the file shows.
-
-    Returns:
-        A variable whose type or expression starts at a module-level name, or
-        None if it depends on something local that is not known.
-    """
-    if not variable.is_value or scope < 0:
-        return variable
-    head, separator, rest = _head(variable.type)
-    if head in own_names(facts.language):
-        owner = enclosing_type(facts, scope)
-        text = f"{owner}{separator}{rest}" if owner else ""
-        return Variable(scope, variable.name, text, True) if text else None
-    bound = None
-    while scope >= 0 and bound is None:
-        bound = local.get((scope, head))
-        scope = facts.definitions[scope].parent
-    if bound is None:
-        return variable
-    if depth == 0 or bound.type == UNKNOWN or bound is variable:
-        return None
-    known = globalise(facts, bound.scope, bound, local, depth - 1)
-    if known is None or not separator:
-        return known
-    start = known.type.lstrip("*& ")
-    if not known.is_value and not _SIMPLE.match(start):
-        return None
-    return Variable(scope, variable.name, f"{start}{separator}{rest}", True)
-
-
-def _head(text: str) -> tuple[str, str, str]:
-    """Split ``a().b`` at the first dot, call or subscript."""
-    match = re.match(r"[\w$@]+", text)
-    head = match[0] if match else text
-    rest = text[len(head) :]
-    return head, rest[:1], rest[1:]

@@ -12,14 +12,14 @@ from openhands_tiered_router.graph.model import (
     NodeKind,
 )
 from openhands_tiered_router.graph.resolve.bounds import Locals
-from openhands_tiered_router.graph.resolve.interface import (
-    IMPLS,
+from openhands_tiered_router.graph.resolve.interface import IMPLS
+from openhands_tiered_router.graph.resolve.names import TOKENS, Names
+from openhands_tiered_router.graph.resolve.overloads import FINAL
+from openhands_tiered_router.graph.resolve.variables import (
     enclosing_type,
     local_variables,
     own_names,
 )
-from openhands_tiered_router.graph.resolve.names import TOKENS, Names
-from openhands_tiered_router.graph.resolve.overloads import FINAL
 from openhands_tiered_router.graph.texts import TOKEN
 
 

@@ -15,10 +15,10 @@ from openhands_tiered_router.graph.resolve.interface import (
     IMPL,
     IMPLS,
     RESULT,
-    enclosing_type,
 )
 from openhands_tiered_router.graph.resolve.local import Local
 from openhands_tiered_router.graph.resolve.rust import FOREIGN, NATIVES
+from openhands_tiered_router.graph.resolve.variables import enclosing_type
 from openhands_tiered_router.graph.texts import NATIVE, WRAPPED, type_arguments, wrapped
 
 
@@ -175,8 +175,10 @@ class RustLocal(Local):
         only such type; and whether it is surely that.
         """
         receiver = self.receiver
+        # a function has no methods but those that a trait gives to any type
+        function = receiver is not None and self.is_function(receiver)
         native = receiver is not None and receiver.startswith(NATIVE)
-        if receiver is not None and not receiver.startswith(_FOREIGN):
+        if receiver and not function and not receiver.startswith(_FOREIGN):
             return None, False
         if native and is_standard(name, NATIVE_METHODS):
             return None, False
@@ -201,17 +203,26 @@ class RustLocal(Local):
             own = self.names.own(f"{path}::{kind}", name) if kind else None
             found.add(own or declared)
         # a slice has the method, or an iterator of its own one of that name
-        sure = native or not is_standard(name, HOLDING_METHODS)
+        sure = native or function or not is_standard(name, HOLDING_METHODS)
         found = found or unseen
         if len(found) != 1:
             return None, False
         return found.pop(), receiver is not None and sure
+
+    def is_function(self, node: str) -> bool:
+        """Whether a node is a function."""
+        path, _, qualname = node.partition("::")
+        symbol = self.names.read(path, qualname) if qualname else None
+        return symbol is not None and symbol.kind == "f"
 
     @cached_property
     def traits(self) -> tuple[str, ...]:
         """The workspace's traits that a Rust file imports or defines."""
         if self.language.name != "rust":
             return ()
+        names = self.names
         found = [self.imported(entry) for entry in self.facts.imports]
+        for source in names.star_sources(self.path) or ():
+            found += [names.symbol(source, n) for n in names.outline(source).traits]
         found += [self.ids[n] for n, p in enumerate(self.parents) if p < 0]
-        return tuple(node for node in found if node and self.names.is_trait(node))
+        return tuple(n for n in dict.fromkeys(found) if n and names.is_trait(n))

@@ -6,10 +6,8 @@ from openhands_tiered_router.graph.expressions import PATH, UNKNOWN
 from openhands_tiered_router.graph.model import (
     Variable,
 )
-from openhands_tiered_router.graph.resolve.interface import (
-    enclosing_type,
-)
 from openhands_tiered_router.graph.resolve.rust_local import RustLocal
+from openhands_tiered_router.graph.resolve.variables import enclosing_type
 from openhands_tiered_router.graph.texts import bare
 
 

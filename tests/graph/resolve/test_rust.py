@@ -397,3 +397,13 @@ def test_of_two_globs_with_one_name_neither_is_sure(calls):
     one, two = "pub fn go() {} pub fn own() {}", "pub fn go() {}"
     body = "fn f() { u::go(); u::own(); }"
     assert calls(body, u=other, v=one, w=two) == {"v.rs::own"}
+
+
+@pytest.mark.parametrize("used", ["u::Go", "u::*", "v::*"])
+def test_a_function_has_the_methods_of_traits_for_any_type(calls, used):
+    other = """pub trait Go { fn go(&self); fn map(&self) {} }
+    impl<F: Fn(u8) -> u8> Go for F { fn go(&self) {} }"""
+    text = f"""use crate::{used}; fn one(x: u8) -> u8 {{ x }}
+    fn f() {{ one.go(); one.map(); }}"""
+    found = calls(text, u=other, v="pub use crate::u::Go;")
+    assert found == {"u.rs::F.go", "u.rs::Go.map"}
