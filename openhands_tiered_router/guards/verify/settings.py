@@ -49,7 +49,8 @@ class VerifySettings(Section):
     catch_rate: Share = 0.64
     """Share of wrong work that the verifier rejects, in [0, 1]. The default and that of
     ``pass_rate``: an earlier version on 34 commits of ten projects, without a
-    reproduction; within the intervals of this one's on 38 (docs/verification.md)."""
+    reproduction; within the intervals of this one's on 111, for agents that do not
+    answer its questions (docs/verification.md)."""
     pass_rate: Share = 0.83
     """Share of right work that it accepts, in [0, 1]."""
     graph_wait: Annotated[Number, Field(ge=0, le=600)] = 10.0
