@@ -1,6 +1,5 @@
 """Definitions as they are read: names, headers, results, and the comments above."""
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -24,7 +23,6 @@ LOOK_BACK: Final = 4_000
 
 _LINE: Final = ("///", "//!", "//", "#", "--", ";;")
 _ATTRIBUTE: Final = ("#[", "@", "[")
-_SPACE: Final = re.compile(r"\s+")
 _MARKED: Final = {"macro_definition": DEFINES_MACRO, "trait_item": TRAIT}
 
 
@@ -112,10 +110,8 @@ class Finisher:
         end = body.start_byte if body else self.source.find(b"\n", start)
         limit = start + 2 * TEXT_LIMIT
         end = min(end if end >= 0 else limit, limit, node.end_byte)
-        text = _SPACE.sub(" ", self.source[start:end].decode("utf-8", "replace")).strip(
-            " {"
-        )
-        return text[:TEXT_LIMIT]
+        words = self.source[start:end].decode("utf-8", "replace").split()
+        return " ".join(words).strip(" {")[:TEXT_LIMIT]
 
     def _comment(self, draft: Draft) -> tuple[str, str]:
         """Return the doc comment's first line, and the attribute lines above."""

@@ -76,6 +76,8 @@ _TRAITS: Final = (
 )
 _TRAIT: Final = re.compile(rf"(?:.*::)?(?:{_TRAITS.replace(' ', '|')})\Z".encode())
 """Traits of Rust's standard library whose methods are called as functions, too."""
+_BESIDES: Final = re.compile(r"<.*|\[.*|\s+", re.DOTALL)
+"""What a type's text holds besides its name."""
 _STEP: Final = re.compile(r"\?\.|->|::|\.")
 
 
@@ -240,7 +242,7 @@ def _made(source: bytes, node: "Node") -> str:
     if made is None:
         return UNKNOWN
     text = source[made.start_byte : made.end_byte].decode("utf-8", "replace")
-    text = re.sub(r"<.*|\[.*|\s+", "", text, flags=re.DOTALL)
+    text = _BESIDES.sub("", text)
     return ".".join(_STEP.split(text.lstrip("*&"))) + "()" if text else UNKNOWN
 
 

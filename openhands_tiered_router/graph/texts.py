@@ -20,6 +20,11 @@ JOINT: Final = "\t"
 _TUPLE: Final = re.compile(r"(?:^|<)\((.*)\)", re.DOTALL)
 
 
+def steps(token: str) -> list[str]:
+    """Split what `TOKEN` finds into its names."""
+    return token.replace("::", ".").split(".")
+
+
 def bare(part: str) -> str:
     """Return a component's name without its call or subscript."""
     part = part.removeprefix(PATH)

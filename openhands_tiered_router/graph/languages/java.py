@@ -70,7 +70,7 @@ def imports(text: str) -> Iterable[ImportParts]:
     match = _IMPORT.match(text.strip())
     if match is None:
         return
-    module, _, name = re.sub(r"[\s`]", "", match[1]).rpartition(".")
+    module, _, name = "".join(match[1].replace("`", "").split()).rpartition(".")
     yield module, name, "" if name == "*" else match[2] or name
 
 

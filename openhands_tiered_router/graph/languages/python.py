@@ -54,7 +54,7 @@ def imports(text: str) -> Iterable[ImportParts]:
     text = _NOISE.sub(" ", text)
     match = _FROM.match(text)
     if match:
-        module = re.sub(r"\s+", "", match[1])
+        module = "".join(match[1].split())
         for clause in match[2].split(","):
             words = clause.split()
             if words:

@@ -1,6 +1,5 @@
 """The types of a workspace: what they inherit, and the members that they have."""
 
-import re
 from typing import Final
 
 from openhands_tiered_router.graph.arguments import Texts
@@ -11,7 +10,14 @@ from openhands_tiered_router.graph.resolve.interface import Symbol
 from openhands_tiered_router.graph.resolve.overloads import applicable, chosen
 from openhands_tiered_router.graph.resolve.rust import RustNames
 from openhands_tiered_router.graph.resolve.tabled import tabled
-from openhands_tiered_router.graph.texts import ITEMS, JOINT, NATIVE, TOKEN, WRAPPED
+from openhands_tiered_router.graph.texts import (
+    ITEMS,
+    JOINT,
+    NATIVE,
+    TOKEN,
+    WRAPPED,
+    steps,
+)
 
 
 _APART: Final = (WRAPPED, NATIVE, ITEMS)
@@ -55,7 +61,7 @@ class Members(RustNames):
         if token and outer and self._is_jvm(path):
             node = self.nested(f"{path}::{outer}", token[0])
         if token and node is None:
-            node = self.walk(path, re.split(r"\.|::", token[0]))
+            node = self.walk(path, steps(token[0]))
         return node if node and self.is_type(node) else None
 
     @tabled

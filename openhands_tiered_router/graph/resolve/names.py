@@ -22,6 +22,7 @@ from openhands_tiered_router.graph.texts import (
     WRAPPED,
     bare,
     split_types,
+    steps,
     tuple_items,
 )
 
@@ -82,7 +83,7 @@ class Names(Members):
         for token in TOKEN.findall(text)[:TOKENS]:
             if token in _WORDS:
                 continue
-            found = self.walk(path, re.split(r"\.|::", token))
+            found = self.walk(path, steps(token))
             if found and self.is_type(found):
                 return self._made(found)
         return None
@@ -90,7 +91,7 @@ class Names(Members):
     def types_in(self, path: str, text: str) -> list[str]:
         """Return every type of the workspace that a type's text names."""
         found = (
-            self.walk(path, re.split(r"\.|::", token))
+            self.walk(path, steps(token))
             for token in TOKEN.findall(text)[:TOKENS]
             if token not in _WORDS
         )

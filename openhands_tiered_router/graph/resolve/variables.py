@@ -8,6 +8,7 @@ from openhands_tiered_router.graph.model import FileFacts, NodeKind, Variable
 from openhands_tiered_router.graph.resolve.bounds import Locals
 
 
+_WORD: Final = re.compile(r"[\w$@]+")
 SIMPLE: Final = re.compile(r"[A-Za-z_$][\w$.]*\Z")
 """A name, or several with dots between."""
 _SELF: Final = frozenset({"self", "this", "Self", "@", "super", "super()"})
@@ -100,7 +101,7 @@ def globalise(
 
 def _head(text: str) -> tuple[str, str, str]:
     """Split ``a().b`` at the first dot, call or subscript."""
-    match = re.match(r"[\w$@]+", text)
+    match = _WORD.match(text)
     head = match[0] if match else text
     rest = text[len(head) :]
     return head, rest[:1], rest[1:]
