@@ -62,6 +62,13 @@ class WarmPrefix:
             return self.tokens
         return self.long_tokens if age <= self.long_ttl else 0
 
+    def left(self, now: float, ttl: float) -> float:
+        """Seconds from ``now`` that ``alive`` still gives some tokens."""
+        life = ttl if self.ttl is None else self.ttl
+        if self.long_tokens:
+            life = max(life, self.long_ttl)
+        return life - (now - self.used_at)
+
 
 def used(
     before: WarmPrefix | None,

@@ -32,7 +32,7 @@ class Dimension:
     """What was seen, for ``explain``: counts and names, never the user's text."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Candidate:
     """One endpoint as the decision saw it."""
 

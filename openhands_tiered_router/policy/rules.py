@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from openhands_tiered_router.policy.changed import changed
@@ -37,7 +37,7 @@ def capable(draft: Draft) -> Draft:
     found = {e.key: _incapable(draft, e) for e in draft.tiers.endpoints}
     if not any(found.values()):
         return draft
-    checked = tuple(replace(c, excluded=found[c.endpoint]) for c in draft.candidates)
+    checked = tuple(changed(c, excluded=found[c.endpoint]) for c in draft.candidates)
     if all(c.excluded for c in checked):
         return draft.because("capable", "no endpoint fits the call; all are tried")
     return changed(draft, candidates=checked)

@@ -47,6 +47,19 @@ def test_a_prefix_lives_as_two_counters_say(
     assert found == reckoned(turns)
 
 
+@given(TURNS.filter(bool), st.floats(0.0, 4_000.0))
+def test_something_is_alive_for_as_long_as_is_left(
+    turns: list[tuple[float, int, float]], waited: float
+) -> None:
+    prefix, now = None, 0.0
+    for gap, tokens, ttl in turns:
+        now += gap
+        prefix = used(prefix, tokens=tokens, at=now, ttl=ttl, short=SHORT)
+    assert prefix is not None
+    alive = prefix.alive(now + waited, SHORT) > 0
+    assert alive == (prefix.left(now + waited, SHORT) >= 0.0)
+
+
 def test_what_the_provider_read_goes_before_what_was_expected() -> None:
     long = used(None, tokens=1_000, at=0.0, ttl=HOUR, short=SHORT)
     less = used(long, tokens=1_200, at=10.0, ttl=HOUR, short=SHORT, read=400)

@@ -93,7 +93,7 @@ class CacheLifetime:
             for_an_hour(e) if e.key in bought else e for e in draft.tiers.endpoints
         )
         candidates = tuple(
-            replace(c, cache_ttl=HOUR) if c.endpoint in bought else c
+            changed(c, cache_ttl=HOUR) if c.endpoint in bought else c
             for c in draft.candidates
         )
         tiers = TierSet(endpoints, draft.tiers.max_complexity)

@@ -41,10 +41,10 @@ from openhands_tiered_router.policy.value.ways import (
 from openhands_tiered_router.tiers import Endpoint, Prices, Tier
 
 
-UNDER_ROUTED: Final = 1.8
+UNDER_ROUTED: Final = 2.0
 """Loss of a hard turn below the base tier where no success rate is known, in savings
 of a turn in the middle of those looked ahead. A stand-in, chosen on recorded sessions
-of five agents, at which Haiku and Opus put .14 to .29 of their hard turns below the
+of five agents, at which Haiku and Opus put .12 to .26 of their hard turns below the
 base tier."""
 STATED_VALUE: Final = 5.0
 """USD a task at which that stand-in holds; it rises with the task's value."""
@@ -301,6 +301,8 @@ def _arm(
 ) -> Arm:
     prompt = draft.request.prompt_tokens
     rate = rates(prices, prompt)
+    prefix = draft.session.warm.get(endpoint.cache_id)
+    left = prefix.left(draft.now, endpoint.cache_ttl) if prefix else 0.0
     longer = None
     if prices.cache_write_1h and sells_hour(endpoint) and draft.request.marks_cache:
         # In proportion, for long prompts too; see `for_an_hour`.
@@ -318,6 +320,7 @@ def _arm(
             look_back=draft.policy.cache_look_back,
         ),
         lifetime=max(endpoint.cache_ttl, 1.0),
+        left=max(left, 1.0),
         hard=loss[0],
         mechanical=loss[1],
     )
@@ -344,7 +347,7 @@ def _chosen(draft: Draft, endpoints: Sequence[Endpoint], arms: Sequence[Arm]) ->
     least = min(able, key=lambda o: (o.total, -tiers[o.key]))
     receipts = {o.key: (o, arm) for o, arm in zip(found, arms, strict=True)}
     candidates = tuple(
-        replace(
+        changed(
             c,
             cost_now=receipts[c.endpoint][0].now,
             cost_return=receipts[c.endpoint][0].later - least.later,

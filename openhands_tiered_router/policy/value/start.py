@@ -76,6 +76,7 @@ def _strengths(endpoints: _Endpoints, work: Work) -> Mapping[str, Strength]:
     return strengths_of(endpoints.value, work)
 
 
+@lru_cache(maxsize=64)
 def task_usd(prices: Prices) -> float:
     """Cost of a typical task at those prices, every prompt read from the cache."""
     middle = int(TYPICAL_PROMPT + TYPICAL_GROWTH * TYPICAL_TURNS / 2)

@@ -4,21 +4,23 @@ A plan is a model for the coming turn and one or two models for the turns after 
 of two, each later turn goes to the one that is worth more for it. A plan's price is
 
     tokens of the coming turn + its expected loss
-    + caches that later turns need and that are not there yet
+    + caches that later turns need and that are not there yet, or will have died
     + TURNS_AHEAD x (tokens, cache upkeep and loss of an average later turn)
 
-and the first step of the cheapest plan is taken (receding horizon). Prices, caches,
+on average over how prompts may grow, and the first step of the cheapest is taken
+(receding horizon). Prices, caches,
 pace and growth are measured in the session; the loss is a model, see `losses`.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import compress
 from operator import le, mul
-from typing import Final
+from typing import Final, NamedTuple
 
 from openhands_tiered_router.policy.economics.dynamics import TurnDynamics, outlook
 from openhands_tiered_router.policy.tally import Pace
@@ -34,10 +36,13 @@ judgement: one turn in ten that looks mechanical hides a decision."""
 TURNS_AHEAD: Final = 30
 """Turns that a choice is weighed over: how many were still to come at a turn, mean over
 recorded sessions of five agents, agents alike (13 to 47; 30.4)."""
+GROWTHS: Final = (0.5, 1.5)
+"""Factors on a prompt's expected growth, equally likely: .53 is the standard error of
+its logarithm, mean over the same agents. Which one holds shows after the coming turn,
+so a model that some of them would leave again is worth less than by their mean."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arm:
+class Arm(NamedTuple):
     """A model that could serve the coming turn."""
 
     key: str
@@ -52,6 +57,8 @@ class Arm:
     """USD that are expected to be lost if it serves a hard turn."""
     mechanical: float
     """The same for a mechanical turn."""
+    left: float = 0.0
+    """Seconds that those warm tokens still live if it does not serve."""
     longer: tuple[float, float] | None = None
     """Price of a token's write that lives longer, and for how many seconds it does;
     ``None``: not sold. Later turns may buy that though the coming one does not."""
@@ -75,6 +82,22 @@ class Situated:
     dynamics: TurnDynamics
 
     @cached_property
+    def mean_seconds(self) -> float:
+        """Of a turn."""
+        return self.pace.mean_seconds
+
+    @cached_property
+    def _slow(self) -> dict[float, float]:
+        return {}
+
+    def outlasts(self, seconds: float) -> float:
+        """P(a turn outlasts them); models have few different lifetimes."""
+        slow = self._slow.get(seconds)
+        if slow is None:
+            slow = self._slow[seconds] = self.pace.outlasts(seconds)
+        return slow
+
+    @cached_property
     def outputs(self) -> list[float]:
         """Tokens of an answer by outlook."""
         scale = self.output / self.dynamics.mean_output
@@ -87,8 +110,7 @@ class Situated:
         return list(zip(known.shares, known.hard, self.outputs, strict=True))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Option:
+class Option(NamedTuple):
     """What one model costs for the coming turn, and what it leads to. USD."""
 
     key: str
@@ -126,10 +148,16 @@ def losses(value: float, success: float, best: float) -> tuple[float, float]:
 
 def options(arms: Sequence[Arm], seen: Situated) -> list[Option]:
     """Each model for the coming turn, with the best that can follow it."""
-    plans = _plans(arms, seen)
+    afterwards = [_after(arm, seen) for arm in arms]
+    shares = [share for share, _, _ in seen.kinds]
+    # What follows the coming turn is chosen when more is known of the session.
+    futures = [
+        _later(afterwards, shares, seen.prompt, seen.growth * factor)
+        for factor in GROWTHS
+    ]
     output = seen.outputs[outlook(seen.p_mechanical)]
     found = []
-    for arm in arms:
+    for arm, later in zip(arms, zip(*futures, strict=True), strict=True):
         rate, cold = arm.rates, seen.prompt - arm.warm
         now = rate.cache_read * arm.warm + rate.cache_write * cold
         found.append(
@@ -137,92 +165,113 @@ def options(arms: Sequence[Arm], seen: Situated) -> list[Option]:
                 key=arm.key,
                 now=now + rate.output * output,
                 loss=arm.loss(seen.p_mechanical),
-                later=min(_fills(plan, arm, seen) + plan.ahead for plan in plans),
+                later=sum(later) / len(later),
             )
         )
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """Models for the turns after the coming one."""
+class _Cache(NamedTuple):
+    """What a model's cache costs in the turns after the coming one."""
 
-    uses: tuple[tuple[Arm, float], ...]
-    """With the probability that it serves any of them."""
-    ahead: float
-    """USD of ``TURNS_AHEAD`` such turns, first fills of caches apart."""
+    write: float
+    """USD a token; ``refill``: more than to read it."""
+    refill: float
+    slow: float
+    """P(a turn outlasts its life)."""
+    turns: float
+    """Mean turns of a life."""
+
+    def dies(self, share: float) -> float:
+        """P(it is dead when the next turn comes to it), serving that share.
+
+        Absences are taken to be geometric: the chance that it stays away for as many
+        turns as a lifetime has room for, or that one turn alone outlasts it.
+        """
+        if share >= 1.0:
+            return self.slow
+        return 1.0 - (1.0 - self.slow) * (1.0 - (1.0 - share) ** self.turns)
+
+    def upkeep(self, share: float, size: float, growth: float) -> float:
+        """USD a turn: what is new, and all of it where it has died."""
+        return self.write * growth + share * self.refill * size * self.dies(share)
 
 
-def _plans(arms: Sequence[Arm], seen: Situated) -> list[_Plan]:
-    """One or two of them for the turns after the coming one."""
-    size = seen.prompt + seen.growth * TURNS_AHEAD / 2
-    turns = [
-        [
-            a.rates.cache_read * size
-            + a.rates.output * output
-            + a.mechanical
-            + hard * (a.hard - a.mechanical)
+class _After(NamedTuple):
+    """A model in the turns after the coming one."""
+
+    read: float
+    turns: tuple[float, ...]
+    """USD of a turn by outlook, its prompt apart."""
+    caches: tuple[_Cache, ...]
+    """By the lifetimes that it may buy."""
+    missing: float
+    """USD to write all of the coming prompt instead of reading it."""
+    warm: float
+    """How much of that the cache saves which it has, if it lives."""
+    left: _Cache
+    """That cache."""
+
+    def kept(self, share: float, size: float, growth: float) -> tuple[float, float]:
+        """USD of its cache in the turns looked ahead, and before them to bring it up
+        to the prompt, serving that share."""
+        upkeep = self.caches[0].upkeep(share, size, growth)
+        if len(self.caches) > 1:
+            upkeep = min(upkeep, self.caches[1].upkeep(share, size, growth))
+        missing = self.missing
+        if self.warm:
+            missing -= self.warm * (1.0 - self.left.dies(share))
+        ever = 1.0 - (1.0 - share) ** TURNS_AHEAD
+        return TURNS_AHEAD * upkeep, ever * missing
+
+
+def _after(arm: Arm, seen: Situated) -> _After:
+    rate = arm.rates
+
+    def cache(write: float, seconds: float) -> _Cache:
+        refill = write - rate.cache_read
+        turns = seconds / seen.mean_seconds
+        return _Cache(write, refill, seen.outlasts(seconds), turns)
+
+    caches = [cache(rate.cache_write, arm.lifetime)]
+    if arm.longer is not None:
+        caches.append(cache(*arm.longer))
+    missing = caches[0].refill * seen.prompt
+    return _After(
+        read=rate.cache_read,
+        turns=tuple(
+            rate.output * output + arm.mechanical + hard * (arm.hard - arm.mechanical)
             for _, hard, output in seen.kinds
-        ]
-        for a in arms
-    ]
-    shares = [share for share, _, _ in seen.kinds]
-    plans = []
-    for i, (first, costs) in enumerate(zip(arms, turns, strict=True)):
-        turn = sum(map(mul, shares, costs))
-        plans.append(_plan([(first, 1.0)], turn, size, seen))
-        for second, others in zip(arms[i + 1 :], turns[i + 1 :], strict=True):
+        ),
+        caches=tuple(caches),
+        missing=missing,
+        warm=caches[0].refill * arm.warm,
+        left=cache(0.0, arm.left) if arm.warm else caches[0],
+    )
+
+
+def _later(
+    models: Sequence[_After], shares: Sequence[float], prompt: int, growth: float
+) -> list[float]:
+    """USD of ``TURNS_AHEAD`` turns on the best one or two models for them, by who of
+    ``models`` serves the turn before: that one has the prompt then."""
+    size = prompt + growth * TURNS_AHEAD / 2
+    turns = [[usd + m.read * size for usd in m.turns] for m in models]
+    least, after = math.inf, [math.inf] * len(models)
+    for i, (model, costs) in enumerate(zip(models, turns, strict=True)):
+        upkeep, fill = model.kept(1.0, size, growth)
+        usd = TURNS_AHEAD * sum(map(mul, shares, costs)) + upkeep
+        least, after[i] = min(least, usd + fill), min(after[i], usd)
+        for j in range(i + 1, len(models)):
+            taken = sum(compress(shares, map(le, costs, turns[j])))
+            if not 0.0 < taken < 1.0:
+                continue
             # Each turn goes to the one that is worth more for it.
-            turn = sum(map(mul, shares, map(min, costs, others)))
-            taken = sum(compress(shares, map(le, costs, others)))
-            used = [(first, taken), (second, 1.0 - taken)]
-            if 0.0 < taken < 1.0:
-                plans.append(_plan(used, turn, size, seen))
-    return plans
-
-
-def _plan(
-    used: list[tuple[Arm, float]], turn: float, size: float, seen: Situated
-) -> _Plan:
-    """With the upkeep of the caches of those that serve such shares of the turns."""
-    uses = []
-    for arm, share in used:
-        write = arm.rates.cache_write
-        upkeep = _upkeep(arm, write, arm.lifetime, share, size, seen)
-        if arm.longer is not None:
-            upkeep = min(upkeep, _upkeep(arm, *arm.longer, share, size, seen))
-        turn += upkeep
-        uses.append((arm, 1.0 - (1.0 - share) ** TURNS_AHEAD))
-    return _Plan(tuple(uses), TURNS_AHEAD * turn)
-
-
-def _upkeep(
-    arm: Arm, write: float, lifetime: float, share: float, size: float, seen: Situated
-) -> float:
-    """USD a turn to keep its cache: what is new, and all of it where it has died."""
-    refill = (write - arm.rates.cache_read) * size
-    return write * seen.growth + share * refill * _dies(lifetime, share, seen)
-
-
-def _dies(lifetime: float, share: float, seen: Situated) -> float:
-    """P(a cache is dead when the next turn comes to it), serving that share.
-
-    Absences are taken to be geometric: the chance that it stays away for as many
-    turns as a lifetime has room for, or that one turn alone outlasts it.
-    """
-    slow = seen.pace.outlasts(lifetime)
-    if share >= 1.0:
-        return slow
-    turns = lifetime / seen.pace.mean_seconds
-    return 1.0 - (1.0 - slow) * (1.0 - (1.0 - share) ** turns)
-
-
-def _fills(plan: _Plan, served: Arm, seen: Situated) -> float:
-    """USD to bring the plan's caches up to the prompt once ``served`` has served."""
-    total = 0.0
-    for arm, used in plan.uses:
-        if arm is not served:
-            rate = arm.rates
-            missing = seen.prompt - arm.warm
-            total += used * (rate.cache_write - rate.cache_read) * missing
-    return total
+            turn = sum(map(mul, shares, map(min, costs, turns[j])))
+            upkeep, fill = model.kept(taken, size, growth)
+            other, refill = models[j].kept(1.0 - taken, size, growth)
+            usd = TURNS_AHEAD * turn + upkeep + other
+            least = min(least, usd + fill + refill)
+            after[i] = min(after[i], usd + refill)
+            after[j] = min(after[j], usd + fill)
+    return [min(least, usd) for usd in after]

@@ -57,7 +57,7 @@ def replay(
         end = (turn.end - began) * time_scale
         clock = time.perf_counter()
         state = state.fold(turn.before)
-        request = _request(session, state)
+        request = _request(session, state, turn)
         decision = engine.decide(request, state, now=start)
         ms = (time.perf_counter() - clock) * 1e3
         if done and state.last:
@@ -93,10 +93,16 @@ def replay(
     return done
 
 
-def _request(session: RecordedSession, state: SessionState) -> RoutingRequest:
+def _request(
+    session: RecordedSession, state: SessionState, turn: RecordedTurn
+) -> RoutingRequest:
+    prompt = state.expected_prompt()
+    if not state.prompt_tokens:
+        # Recordings leave out system prompts and tools, which a router has in hand.
+        prompt = max(prompt, turn.usage.prompt)
     return RoutingRequest(
         session_id=session.id,
         purpose=Purpose.TURN,
-        prompt_tokens=state.expected_prompt(),
+        prompt_tokens=prompt,
         needs_tools=True,
     )

@@ -74,6 +74,14 @@ def test_what_comes_later_changes_no_decision(
     assert [t.decision for t in whole] == [t.decision for t in part]
 
 
+def test_the_first_prompt_is_known_with_what_the_recording_leaves_out() -> None:
+    rated = TierSet(tuple(replace(e, success=0.5) for e in engine().tiers.endpoints))
+    first = replay(Engine(rated, RULES), recorded(COMMANDS))[0].decision
+    cost = next(c.cost_now for c in first.candidates if c.endpoint == "complex")
+    assert cost is not None
+    assert cost > 3_000 * 5e-6 * 1.25
+
+
 def test_time_scale_stretches_the_clock() -> None:
     turns = replay(engine(), recorded(COMMANDS), 30.0)
     assert [t.start for t in turns] == [0.0, 300.0, 600.0, 900.0]
