@@ -55,6 +55,11 @@ DIFF: Final = (
 )
 """Options under which ``diff`` runs nothing, and writes what ``apply`` can read."""
 
+_HUNK: Final = re.compile(rb"@@ -\S+ \+(\d+)(?:,(\d+))? @@")
+
+type Span = tuple[int, int]
+"""First and last changed line of the new file, from 1."""
+
 _NETWORK: Final = "file:git:http:https:ssh"
 _KEPT: Final = re.compile(
     r"PATH|HOME|USER|LOGNAME|TMPDIR|TEMP|TMP|TZ|SYSTEMROOT|PATHEXT|XDG_CONFIG_HOME"
@@ -350,3 +355,27 @@ def drop_new_repositories(git: Git, base: str) -> None:
         old, new = head.lstrip(":").split()[:2]
         if new == _GITLINK and old != _GITLINK:
             git("update-index", "--force-remove", "--", path)
+
+
+def hunks(diff: bytes) -> Iterator[tuple[str, Span]]:
+    """Yield path and lines of each hunk of a diff without context.
+
+    A deletion counts for the line before it.
+    """
+    path = ""
+    left = 0
+    for line in diff.split(b"\n"):
+        if left:  # content, which may look like a header
+            left -= line[:1] in (b"+", b"-")
+            continue
+        match = _HUNK.match(line)
+        if match:
+            start, count = int(match[1]), int(match[2] or 1)
+            removed = line.split(b" ")[1].partition(b",")[2] or b"1"
+            left = count + int(removed)
+            if path:
+                yield path, (max(1, start), max(1, start, start + count - 1))
+        elif line.startswith(b"diff --git "):
+            path = ""  # a name in quotes is not read
+        elif line.startswith((b"--- a/", b"+++ b/")):
+            path = line[6:].rstrip(b"\t").decode("utf-8", "replace")

@@ -1,12 +1,11 @@
 """Which definitions a git diff touches."""
 
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from openhands_tiered_router.git import DIFF, Found, Git, over
+from openhands_tiered_router.git import DIFF, Found, Git, Span, hunks, over
 from openhands_tiered_router.graph.model import FileFacts
 from openhands_tiered_router.graph.snapshot import CodeGraph
 
@@ -14,10 +13,6 @@ from openhands_tiered_router.graph.snapshot import CodeGraph
 TIMEOUT: Final = 60.0
 """Seconds after which git is ended."""
 
-type Span = tuple[int, int]
-"""First and last changed line of the new file, from 1."""
-
-_HUNK: Final = re.compile(rb"@@ -\S+ \+(\d+)(?:,(\d+))? @@")
 _WHOLE: Final[Span] = (1, 1 << 31)
 
 
@@ -82,25 +77,7 @@ def changed_lines(root: Path, revision: str) -> dict[str, list[Span]]:
         words = ("--others", "--exclude-standard", "-z", "--", inside)
         new = git.raw("ls-files", *words).decode("utf-8", "replace").split("\0")
     spans: dict[str, list[Span]] = {path: [_WHOLE] for path in new if path}
-    for path, span in _hunks(diff):
+    for path, span in hunks(diff):
         spans.setdefault(path, []).append(span)
     prefix = "" if below == "." else f"{below}/"
     return {p.removeprefix(prefix): s for p, s in spans.items() if p.startswith(prefix)}
-
-
-def _hunks(diff: bytes) -> Iterator[tuple[str, Span]]:
-    """Yield path and lines of each hunk; a deletion counts for the line before it."""
-    path = ""
-    left = 0
-    for line in diff.split(b"\n"):
-        if left:  # content, which may look like a header
-            left -= line[:1] in (b"+", b"-")
-            continue
-        match = _HUNK.match(line)
-        if match:
-            start, count = int(match[1]), int(match[2] or 1)
-            removed = line.split(b" ")[1].partition(b",")[2] or b"1"
-            left = count + int(removed)
-            yield path, (max(1, start), max(1, start + count - 1))
-        elif line.startswith((b"--- a/", b"+++ b/")):
-            path = line[6:].rstrip(b"\t").decode("utf-8", "replace")

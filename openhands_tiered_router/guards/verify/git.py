@@ -7,7 +7,6 @@ or file changes, and no setting or filter of the repository is obeyed.
 
 from __future__ import annotations
 
-import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -22,7 +21,9 @@ from openhands_tiered_router.git import (
     Git,
     GitCancelled,
     GitError,
+    Span,
     add_all,
+    hunks,
     over,
 )
 from openhands_tiered_router.guards.verify.process import Cancelled
@@ -34,8 +35,6 @@ SECONDS: Final = 60.0
 _OUTPUT_BYTES: Final = 32_000_000
 """Of one git command; a change that differs by more is too large to choose tests."""
 
-_HUNK: Final = re.compile(r"^@@ -\S+ \+(\d+)(?:,(\d+))? @@")
-
 
 @dataclass(frozen=True, slots=True)
 class Changed:
@@ -45,7 +44,7 @@ class Changed:
     """POSIX, below the workspace."""
     status: str
     """``A``, ``M``, ``D`` or ``T``, as git names it."""
-    lines: tuple[tuple[int, int], ...] = ()
+    lines: tuple[Span, ...] = ()
     """First and last line of each changed place in the new state."""
 
 
@@ -99,13 +98,14 @@ class Repository:
         options = (*DIFF, f"--relative={self._prefix}")
         with self._git() as git:
             named = _read(git, "diff", "--name-status", "-z", *options, before, after)
-            words = named.split("\0")[:-1]
-            text = _read(git, "diff", "-U0", *options, before, after)
-        places = _places(text)
-        return tuple(
-            Changed(path, status, tuple(places.get(path, ())))
-            for status, path in zip(words[::2], words[1::2], strict=True)
-        )
+            diff = _raw(git, "diff", "-U0", *options, before, after)
+        words = named.split("\0")[:-1]
+        statuses = dict(zip(words[1::2], words[::2], strict=True))
+        places: dict[str, list[Span]] = {path: [] for path in statuses}
+        for path, span in hunks(diff):
+            if statuses.get(path, "D") != "D":  # its places are in no file
+                places[path].append(span)
+        return tuple(Changed(p, s, tuple(places[p])) for p, s in statuses.items())
 
     def summary(self, before: str, after: str) -> str:
         """Git's ``--stat`` of what differs between two trees; empty: nothing."""
@@ -158,26 +158,11 @@ class Repository:
 
 
 def _read(git: Git, command: str, *arguments: str) -> str:
+    return _raw(git, command, *arguments).decode(errors="replace")
+
+
+def _raw(git: Git, command: str, *arguments: str) -> bytes:
     output = git.raw(command, *arguments)
     if len(output) > _OUTPUT_BYTES:
         raise GitError(f"git {command} said more than can be read")
-    return output.decode(errors="replace")
-
-
-def _places(diff: str) -> dict[str, list[tuple[int, int]]]:
-    """Line ranges in the new state, by path, read off a diff without context."""
-    found: dict[str, list[tuple[int, int]]] = {}
-    current: list[tuple[int, int]] = []
-    in_header = False
-    for line in diff.split("\n"):
-        if line.startswith("diff --git "):
-            in_header = True
-            current = []
-        elif in_header and line.startswith("+++ b/"):
-            current = found.setdefault(line[6:].rstrip("\t"), [])
-        elif match := _HUNK.match(line):
-            in_header = False
-            start, count = int(match[1]), int(match[2] or 1)
-            # Lines that are gone leave a place between two others.
-            current.append((max(start, 1), max(start + count - 1, start, 1)))
-    return found
+    return output
