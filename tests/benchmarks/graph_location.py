@@ -1,7 +1,8 @@
 """How often location ranks the file that a fix changed among the first.
 
     python tests/benchmarks/graph_location.py ISSUES.jsonl.gz \
-        --repository django/django=clones/django [--repository ...] [--no-history]
+        --repository django/django=clones/django [--repository ...] [--no-history] \
+        [--characters N]
 
 ISSUES has one JSON object a line: instance_id, repo, base_commit, problem_statement,
 gold_patch (read only to score an answer), as SWE-bench gives them. A repository may
@@ -67,6 +68,7 @@ def main() -> None:
     parser.add_argument("issues", type=Path)
     parser.add_argument("--repository", action="append", required=True)
     parser.add_argument("--no-history", action="store_true")
+    parser.add_argument("--characters", type=int, help="read so much of each issue")
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     options = parser.parse_args()
     clones: dict[str, list[Path]] = defaultdict(list)
@@ -75,6 +77,8 @@ def main() -> None:
         clones[name].append(Path(path))
     with gzip.open(options.issues, "rt") as lines:
         issues = [json.loads(line) for line in lines]
+    for issue in issues:
+        issue["problem_statement"] = issue["problem_statement"][: options.characters]
     jobs = [
         (chunk, clones[repo], not options.no_history)
         for repo in sorted(clones)
