@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
+from msgspec import to_builtins
 
 from openhands_tiered_router.cli import graph_questions as questions
 from openhands_tiered_router.cli.graph_common import (
@@ -161,7 +161,7 @@ def where(
         text = sys.stdin.read()
     found = located(root, text, build=open_graph)
     if as_json:
-        answer = asdict(found)
+        answer = to_builtins(found)
         for part in ("files", "definitions"):
             answer[part] = answer[part][:limit]
         echo_json(answer)
