@@ -11,10 +11,9 @@ Works: the fix without its tests, and with them (right); a comment alone, the fi
 without one of its hunks, and the fix with one changed line mutated, if the hidden tests
 then fail (wrong). Each is judged as it is, and, if the verifier asks for tests, again
 with an answer: for right work the commit's own tests, for wrong work the same with each
-that it fails made empty, as by an agent that makes the tests agree with its work. Both
-are limits: no answer at all is the other one, and needs no run, since old tests that
-still fail are then a rejection and work that nothing notices is not judged.
-Caught is what is not passed.
+that it fails made empty, as by an agent that wants to be done. No answer at all needs
+no run: old tests that still fail are then a rejection, and work that nothing notices is
+not judged. Caught is what is not passed.
 
 With --json it goes on where an earlier run with the same file ended.
 """
