@@ -1,9 +1,11 @@
 """Brings a graph up to date with the disk: what changed is read, nothing else."""
 
+import contextlib
+import gc
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
 from pathlib import Path
 from typing import Final
@@ -89,7 +91,8 @@ class Refresher:
         `Writer.settle`.
         """
         found = [Found(path, 0, 0) for path in sorted(paths)]
-        return self._apply(self._started(), found, set(), budget=budget)
+        with _uncollected():
+            return self._apply(self._started(), found, set(), budget=budget)
 
     def save(self) -> None:
         """Store what changed."""
@@ -170,6 +173,22 @@ class Refresher:
                 yield stamp, reply
             if self.report is not None:
                 self.report(done, len(stale))
+
+
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """Leave the garbage collector off for a few milliseconds.
+
+    It would run ten times over what an update makes, a tenth of its time, and find
+    nothing, as facts hold no cycles. Then it runs once.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def unchanged(root: Path, cache: Cache) -> bool:

@@ -1,5 +1,6 @@
 """After any sequence of edits the graph is what a fresh build would give."""
 
+import gc
 import shutil
 from pathlib import Path
 
@@ -185,3 +186,28 @@ def test_manifests_decide_anew(tmp_path, count):
     )
     refresher.refresh()
     assert [edge.target for edge in writer.graph.links["u0.ts"]] == ["lib/m.ts"]
+
+
+@pytest.mark.parametrize("collecting", [True, False])
+def test_an_update_leaves_the_garbage_collector_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, collecting: bool
+) -> None:
+    write(tmp_path, "a.py", 1)
+    refresher = Refresher(tmp_path, persistent=False)
+    refresher.start()
+    during: list[bool] = []
+    real = refresh.Writer.apply
+
+    def apply(*args, **options):
+        during.append(gc.isenabled())
+        return real(*args, **options)
+
+    monkeypatch.setattr(refresh.Writer, "apply", apply)
+    write(tmp_path, "a.py", 2)
+    before = gc.isenabled()
+    try:
+        (gc.enable if collecting else gc.disable)()
+        assert refresher.reread({"a.py"}) == {"a.py"}
+        assert (during, gc.isenabled()) == ([False], collecting)
+    finally:
+        (gc.enable if before else gc.disable)()
