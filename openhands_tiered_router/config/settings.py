@@ -52,8 +52,8 @@ def policy_of(config: RouterConfig) -> Policy:
     Raises:
         ConfigError: The file named as ``fitted`` cannot be used.
     """
-    fitted, path = fitted_of(config), fitted_path(config)
-    learnt = dict(fitted.policy) if fitted else {}
+    path = fitted_path(config)
+    fitted_of(config)  # refuses a file that cannot be used
     own = {
         name: getattr(config.policy, name) for name in config.policy.model_fields_set
     }
@@ -63,7 +63,7 @@ def policy_of(config: RouterConfig) -> Policy:
         own["catch_rate"] = config.verify.catch_rate
         own["pass_rate"] = config.verify.pass_rate
     own |= {"base_tier": config.default_tier, "fitted": str(path) if path else None}
-    return Policy().model_copy(update=learnt | own)
+    return Policy().model_copy(update=own)
 
 
 def rules_of(config: RouterConfig, **given: Any) -> tuple[Rule, ...]:

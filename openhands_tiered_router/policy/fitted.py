@@ -9,9 +9,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic import ValidationError
-
-from openhands_tiered_router.fields import explain
 from openhands_tiered_router.policy.difficulty.next_turn import (
     ModelFileError,
     NextTurnModel,
@@ -25,12 +22,9 @@ from openhands_tiered_router.policy.difficulty.task_weights import (
     TaskWeights,
     weights_of,
 )
-from openhands_tiered_router.policy.policy import Policy
 
 
 FORMAT: Final = 1
-THRESHOLDS: Final = frozenset({"task_value"})
-"""Settings of the policy that can be fitted."""
 _MOST_BYTES: Final = 20_000_000
 
 
@@ -44,8 +38,6 @@ class Fitted:
 
     task: TaskWeights | None = None
     next_turn: NextTurnModel | None = None
-    policy: Mapping[str, Any] = field(default_factory=dict)
-    """Settings, by the names of ``Policy``'s fields."""
     evidence: Mapping[str, Any] = field(default_factory=dict)
     """By part: samples, intervals, held-out figures."""
 
@@ -85,24 +77,13 @@ def fitted_of(raw: Any, source: str) -> Fitted:
             f"{source}: fitted: no file of format {FORMAT}; write it anew with "
             "'tiered-router calibrate --fitted'"
         )
-    policy = raw.get("policy", {})
-    if not isinstance(policy, dict) or not policy.keys() <= THRESHOLDS:
-        known = ", ".join(sorted(THRESHOLDS))
-        raise FittedError(f"{source}: policy: expected a table with some of {known}")
     try:
-        Policy.model_validate(policy)
         task, model = raw.get("task"), raw.get("next_turn")
         return Fitted(
             task=None if task is None else weights_of(task, f"{source}: task"),
             next_turn=None if model is None else _checked(model_of(model)),
-            policy=policy,
             evidence=raw.get("evidence", {}),
         )
-    except ValidationError as error:
-        detail = error.errors(include_url=False)[0]
-        name = detail["loc"][0]
-        problem, remedy = explain(detail, repr(detail["input"]))
-        raise FittedError(f"{source}: policy: {name}: {problem}. {remedy}") from None
     except ProfileError as error:
         raise FittedError(str(error)) from None
     except (ModelFileError, AttributeError) as error:

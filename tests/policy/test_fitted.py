@@ -66,8 +66,6 @@ SHORT = {"feature": [0, -1], "threshold": [0], "right": [5, 0]}
     [
         ([], "fitted"),
         ({"fitted": 9}, "format 1"),
-        (fitted(policy={"base_tier": "simple"}), "policy"),
-        (fitted(policy={"task_value": "much"}), "task_value"),
         (fitted(task={"format": 1}), "prompt"),
         (fitted(next_turn=[]), "next_turn"),
         (fitted(next_turn=model(LOOP)), "trees"),
@@ -86,9 +84,7 @@ json_values = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
-            st.sampled_from(
-                ["policy", "task", "next_turn", "features", "trees", "prompt"]
-            ),
+            st.sampled_from(["task", "next_turn", "features", "trees", "prompt"]),
             inner,
             max_size=3,
         )
@@ -97,7 +93,7 @@ json_values = st.recursive(
 )
 
 
-@given(st.dictionaries(st.sampled_from(["policy", "task", "next_turn"]), json_values))
+@given(st.dictionaries(st.sampled_from(["task", "next_turn"]), json_values))
 def test_any_json_is_either_used_or_refused(parts: dict[str, Any]) -> None:
     with contextlib.suppress(FittedError):
         assert set(models_of(fitted_of(fitted(**parts), "x"))) == {
@@ -112,18 +108,6 @@ def config(tmp_path: Path, policy: str) -> Path:
     return path
 
 
-def test_what_stands_in_the_configuration_goes_before_it(tmp_path: Path) -> None:
-    file = tmp_path / "fitted.json"
-    settings = {"task_value": 2.5}
-    file.write_text(json.dumps(fitted(policy=settings)))
-    policy = policy_of(load_config(config(tmp_path, 'fitted = "fitted.json"')))
-    assert policy.task_value == 2.5
-    for own in ("task_value = 20", 'profile = "quality"'):
-        text = f'fitted = "fitted.json"\n{own}'
-        policy = policy_of(load_config(config(tmp_path, text)))
-        assert policy.task_value == 20
-
-
 def test_a_file_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"policy\.fitted: cannot be used: .*gone"):
         policy_of(load_config(config(tmp_path, 'fitted = "gone.json"')))
@@ -131,7 +115,6 @@ def test_a_file_that_cannot_be_used_is_named(tmp_path: Path) -> None:
 
 def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
     file = tmp_path / "f.json"
-    file.write_text(json.dumps(fitted(policy={"task_value": 0.8})))
-    assert load_fitted(file).policy == {"task_value": 0.8}
-    file.write_text(json.dumps(fitted(policy={"task_value": 0.25})))
-    assert load_fitted(file).policy == {"task_value": 0.25}
+    for sessions in (8, 800):
+        file.write_text(json.dumps(fitted(evidence={"task": sessions})))
+        assert load_fitted(file).evidence == {"task": sessions}

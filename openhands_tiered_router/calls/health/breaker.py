@@ -205,6 +205,8 @@ class Breaker:
         self, now: float, *, began: float | None = None, permit: Permit = Permit.FREE
     ) -> bool:
         """Notes an answer to a call sent at ``began``; whether that closed it."""
+        if self._value.read() == BreakerState():
+            return False  # nearly always: what others share is not written for it
         sent = now if began is None else began
 
         def step(state: BreakerState) -> tuple[BreakerState, bool]:

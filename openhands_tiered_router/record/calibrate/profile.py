@@ -69,7 +69,7 @@ def write_part(
 
     Args:
         path: The file; made when missing.
-        part: ``task``, ``next_turn`` or ``policy``.
+        part: ``task`` or ``next_turn``.
         content: What was fitted.
         evidence: Samples, intervals, held-out figures.
 

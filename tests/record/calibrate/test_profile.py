@@ -18,25 +18,23 @@ def packaged(name: str) -> dict[str, Any]:
 
 def test_parts_are_put_together(tmp_path: Path) -> None:
     path = tmp_path / "fitted.json"
-    write_part(path, "policy", {"task_value": 0.7}, {"sessions": 80})
-    write_part(path, "task", packaged("task.json"), {})
+    write_part(path, "task", packaged("task.json"), {"issues": 80})
     write_part(path, "next_turn", packaged("next_turn.json"), {})
     fitted = load_fitted(path)
-    assert fitted.policy == {"task_value": 0.7}
     assert fitted.task is not None
     assert fitted.next_turn is not None
-    assert fitted.evidence["policy"]["sessions"] == 80
-    assert set(fitted.evidence["task"]) == {"at"}
+    assert fitted.evidence["task"]["issues"] == 80
+    assert set(fitted.evidence["next_turn"]) == {"at"}
 
 
 def test_what_could_not_be_read_is_not_written(tmp_path: Path) -> None:
     path = tmp_path / "fitted.json"
-    write_part(path, "policy", {"task_value": 0.6}, {})
+    write_part(path, "task", packaged("task.json"), {})
     before = path.read_text()
-    with pytest.raises(FittedError, match="task_value"):
-        write_part(path, "policy", {"task_value": -7}, {})
+    with pytest.raises(FittedError, match="prompt"):
+        write_part(path, "task", {"format": 1}, {})
     assert path.read_text() == before
     path.write_text("{")
     with pytest.raises(FittedError, match="cannot be read"):
-        write_part(path, "policy", {"task_value": 0.6}, {})
+        write_part(path, "task", packaged("task.json"), {})
     assert path.read_text() == "{"
