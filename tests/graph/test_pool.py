@@ -6,6 +6,7 @@ import signal
 import pytest
 
 from openhands_tiered_router.graph import pool, refresh
+from openhands_tiered_router.graph.model import FileFacts
 from openhands_tiered_router.graph.pool import Pool, worker_count
 from openhands_tiered_router.graph.refresh import Refresher
 from openhands_tiered_router.graph.scan import Found, scan
@@ -83,8 +84,9 @@ def test_a_worker_that_dies_costs_only_the_file_that_kills_it(tree, monkeypatch)
     replies = read_all(tree, files, 1)
     assert replies.keys() == {found.path for found in files}
     assert replies["m8.py"] == reply_to(tree, "m8.py")
-    assert replies["m7.py"].facts is not None
-    assert replies["m7.py"].facts.definitions == ()
+    killer = replies["m7.py"].facts
+    assert isinstance(killer, FileFacts)
+    assert killer.definitions == ()
 
 
 def test_a_file_that_linking_dies_of_is_linked_here(tree, monkeypatch):
@@ -102,6 +104,6 @@ def test_the_working_directory_is_never_imported_from(tree, monkeypatch):
         "raise SystemExit('imported from the workspace')\n"
     )
     monkeypatch.chdir(tree)
-    found = read_all(tree, [Found("m1.py", 1, 0)], 1)["m1.py"]
-    assert found.facts is not None
-    assert found.facts.definitions[0].name == "f1"
+    found = read_all(tree, [Found("m1.py", 1, 0)], 1)["m1.py"].facts
+    assert isinstance(found, FileFacts)
+    assert found.definitions[0].name == "f1"
