@@ -240,6 +240,7 @@ def _of_lately(recent: Sequence[Turn]) -> list[float]:
     before = {path for a in actions[:-1] for path in a.paths}
     changed = next((a for a in reversed(actions[:-1]) if a.kind in CHANGES), None)
     ran = next((turn for turn in reversed(recent) if turn.kind in _RUNS), None)
+    # Sums of lists: of so few numbers a generator takes half as long again.
     return [
         float(any(a.speaks_of_failure for a in last.actions)),
         float(newest.result_lines == 0) if newest else -1.0,
@@ -247,16 +248,16 @@ def _of_lately(recent: Sequence[Turn]) -> list[float]:
         float(newest.by_shell) if newest else -1.0,
         _file_kind(newest),
         *_followed(recent, kinds),
-        sum(a.by_shell for a in actions) / many,
-        sum(turn.text_chars > 0 for turn in recent) / count,
-        math.log1p(sum(turn.text_chars for turn in recent) / count),
-        math.log1p(sum(a.call_chars for a in actions) / many),
-        math.log1p(sum(a.result_chars for a in actions) / many),
+        sum([a.by_shell for a in actions]) / many,
+        sum([turn.text_chars > 0 for turn in recent]) / count,
+        math.log1p(sum([turn.text_chars for turn in recent]) / count),
+        math.log1p(sum([a.call_chars for a in actions]) / many),
+        math.log1p(sum([a.result_chars for a in actions]) / many),
         len(set(kinds)) / count,
-        sum(a != b for a, b in zip(kinds, kinds[1:], strict=False)) / count,
-        sum(kind in _LOOKS for kind in kinds) / count,
-        sum(kind in CHANGES for kind in kinds) / count,
-        sum(kind in _RUNS for kind in kinds) / count,
+        sum([a != b for a, b in zip(kinds, kinds[1:], strict=False)]) / count,
+        sum([kind in _LOOKS for kind in kinds]) / count,
+        sum([kind in CHANGES for kind in kinds]) / count,
+        sum([kind in _RUNS for kind in kinds]) / count,
         _since(kinds, CHANGES, _LOOKS),
         _since(kinds, CHANGES, _RUNS),
         _since(kinds, _LOOKS, CHANGES),
