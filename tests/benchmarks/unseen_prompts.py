@@ -4,7 +4,8 @@
 
 Without a file: the evaluation set of LiteLLM's complexity router, which comes with the
 installed litellm. A file is any text in which prompts and tiers follow each other, as
-``prompt: "..." ... expectedTier: "SIMPLE"`` in other routers' test suites. Prints by
+``prompt: "..." ... expectedTier: "SIMPLE"`` in other routers' test suites, such as
+``scripts/build-eval-set.js`` of Fast-Editor/Lynkr. Prints by
 source how many prompts get that tier from the shipped weights and how many a weaker
 one, with Wilson's 95 % intervals. Labels are other people's opinion.
 """
@@ -26,8 +27,9 @@ from openhands_tiered_router.tiers import DEFAULT_MAX_COMPLEXITY, Tier
 
 TEXT = r"""(?:"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')"""
 PAIR = re.compile(
-    rf"""(?:prompt|query)["']?\s*[:=]\s*\(?\s*(?P<prompt>{TEXT}(?:\s*\+?\s*{TEXT})*)"""
-    r"""[^{}]{0,200}?expected_?tier["']?\s*[:=]\s*[\w.]*?["']?"""
+    rf"""(?:prompt|query|text)["']?\s*[:=]\s*\(?\s*"""
+    rf"""(?P<prompt>{TEXT}(?:\s*\+?\s*{TEXT})*)"""
+    r"""[^{}]{0,200}?(?:expected_?)?tier["']?\s*[:=]\s*[\w.]*?["']?"""
     r"""(?P<tier>simple|medium|complex|reasoning)\b""",
     re.I,
 )

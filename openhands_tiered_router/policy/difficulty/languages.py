@@ -47,6 +47,18 @@ class Concept(IntEnum):
     """Asks for a judgement: analyse, evaluate, trade-offs, implications."""
     OPERATE = 18
     """Asks for one small thing to be done: run, open, show, restart, rename."""
+    SNIPPET = 19
+    """Names something small to be made: a function, a script, a query, a poem."""
+    DECIDE = 20
+    """Asks what to choose: should we, the best way, a strategy, priorities."""
+    SCALE = 21
+    """States a scale: millions, concurrent, in production, a legacy code base."""
+    COMPONENT = 22
+    """Names a part of a system: a service, a database, authentication."""
+    DEPTH = 23
+    """Asks for all of it: comprehensive, complete, in depth, from scratch."""
+    PUZZLE = 24
+    """Furniture of puzzles: liars, coins, hats, prisoners."""
 
 
 _UNSPACED: Final = re.compile(r"[぀-ヿ㐀-鿿가-힣]")

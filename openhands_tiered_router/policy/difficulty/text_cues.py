@@ -51,6 +51,12 @@ _LOOK_UP: Final = tuple(
 "what is the best way to ..."."""
 _NAMES: Final = tuple((1 << int(c), c.name.lower()) for c in Concept)
 _CONSTRAIN: Final = 1 << int(Concept.CONSTRAIN)
+_DECIDE: Final = 1 << int(Concept.DECIDE)
+_MAKE: Final = 1 << int(Concept.WRITE) | 1 << int(Concept.DESIGN)
+_LARGE: Final = (
+    1 << int(Concept.SYSTEM) | 1 << int(Concept.SCALE) | 1 << int(Concept.COMPONENT)
+)
+_SMALL: Final = 1 << int(Concept.SNIPPET)
 _OPENING_WORDS: Final = 3
 """Words whose concepts count as what the request begins with."""
 MANY_PARTS: Final = 8
@@ -87,11 +93,16 @@ def cues_of(text: UserText) -> Cues:
     parts = sum(map(opening.count, _SEPARATORS)) + len(_BULLET.findall(opening))
     parts += sum(word in _AND for word in words)
     short = 1.0 - min(text.size / _LONG_SENTENCE, 1.0)
+    if everywhere & _DECIDE:
+        short = 0.0
     values = {name: 1.0 for bit, name in _NAMES if everywhere & bit}
     values.update((f"starts:{name}", 1.0) for bit, name in _NAMES if start & bit)
     values.update((name, short) for name in _LOOK_UP if name in values)
     values["parts"] = min(parts / MANY_PARTS, 1.0)
     values["asks"] = short if opening.rstrip().endswith(_QUESTION_MARKS) else 0.0
+    values["words"] = min(math.log1p(len(words)) / math.log(61), 1.0)
+    if start & _MAKE and everywhere & _LARGE and not everywhere & _SMALL:
+        values["builds"] = 1.0
     if opening:
         values["formula"] = len(_FORMULA.findall(opening)) / len(opening)
     return Cues(values, parts, sum(bool(mask & _CONSTRAIN) for mask in masks))

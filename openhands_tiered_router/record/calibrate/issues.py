@@ -52,8 +52,9 @@ as a ranking this weak (docs/scoring.md) can bear."""
 TEXT_SHARE: Final = math.sqrt(0.5)
 """Standard deviation of the text's part of such a score, over the whole score's."""
 
-_CONSTANT: Final = 1e-6
-"""Standard deviation at which a dimension says nothing."""
+_CONSTANT: Final = 0.01
+"""Standard deviation up to which a dimension says nothing: scores are stretched, so one
+that hardly varies would get a weight of many times the others'. Judgement."""
 
 
 @dataclass(frozen=True)

@@ -36,12 +36,13 @@ _ALIKE: Final = 0.5
 _COMMON: Final = 400
 """Prompts that hold a sequence, from which it says nothing about likeness."""
 
-_TASKS: Final[dict[str, tuple[Tier, Tier]]] = {
-    # Which side of a limit the wording puts a prompt on, and the highest tier that
-    # is looked at: proofs are no example of breadth, whatever their label.
-    "question_ambiguity": (Tier.SIMPLE, Tier.REASONING),
-    "breadth": (Tier.MEDIUM, Tier.COMPLEX),
-    "reasoning_cues": (Tier.COMPLEX, Tier.REASONING),
+_TASKS: Final[dict[str, Tier]] = {
+    # The limit that each model of the wording is about. Together they are an ordinal
+    # model (McCullagh 1980), which reads other authors' prompts better than models
+    # that leave tiers out: a proof whose wording is seen half still counts as hard.
+    "question_ambiguity": Tier.SIMPLE,
+    "breadth": Tier.MEDIUM,
+    "reasoning_cues": Tier.COMPLEX,
 }
 
 
@@ -158,20 +159,18 @@ def text_values(
 
 
 def _fit_cues(prompts: Prompts, rows: Ints) -> dict[str, CueModel]:
-    import numpy as np  # as above
     from sklearn.feature_extraction import DictVectorizer
     from sklearn.linear_model import LogisticRegression
 
     models = {}
-    for name, (limit, highest) in _TASKS.items():
-        mine = [row for row in rows if prompts.tiers[row] <= highest]
-        above = [bool(prompts.tiers[row] > limit) for row in mine]
+    for name, limit in _TASKS.items():
+        above = [bool(prompts.tiers[row] > limit) for row in rows]
         if len(set(above)) < 2:
             models[name] = _constant(above)
             continue
         vectorizer = DictVectorizer()
-        x = vectorizer.fit_transform([dict(prompts.cues[row].values) for row in mine])
-        counts: Any = prompts.weights(np.array(mine))
+        x = vectorizer.fit_transform([dict(prompts.cues[row].values) for row in rows])
+        counts: Any = prompts.weights(rows)
         model = LogisticRegression(C=_CUE_STRENGTH, max_iter=2_000)
         model.fit(x, above, sample_weight=counts)
         names: Any = vectorizer.get_feature_names_out()
