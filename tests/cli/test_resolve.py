@@ -150,6 +150,7 @@ def test_a_budget_stops_it_and_the_same_command_goes_on(
     assert "half.txt" in patch.read_text()
 
 
+@pytest.mark.slow
 def test_the_value_of_an_issue_decides_which_tiers_serve_it(
     resolve: Run, provider, project, tmp_path
 ) -> None:
@@ -240,6 +241,7 @@ def test_an_issue_cannot_steer_even_an_agent_that_obeys_it(
     assert "marker" not in json.dumps(request)
 
 
+@pytest.mark.slow
 def test_an_issue_that_orders_more_money_stops_at_the_budget(
     resolve: Run, provider, config, project
 ) -> None:

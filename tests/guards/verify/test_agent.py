@@ -149,6 +149,7 @@ async def test_nothing_changed_is_asked_about_once_and_no_pass(shop: Shop) -> No
     assert len(sent_back(list(conversation.state.events))) == 1
 
 
+@pytest.mark.slow
 async def test_an_event_loop_goes_on_while_the_tests_run(shop: Shop) -> None:
     shop.project.write("tests/conftest.py", "import time\n\ntime.sleep(1)\n")
     shop.project.commit()
@@ -182,6 +183,7 @@ async def test_an_event_loop_goes_on_while_the_tests_run(shop: Shop) -> None:
     assert len(judging) > 20
 
 
+@pytest.mark.slow
 async def test_a_verification_that_was_interrupted_is_made_up_for(shop: Shop) -> None:
     shop.project.write(
         "tests/conftest.py",

@@ -197,6 +197,7 @@ RENAMED = "def sums(prices):\n    return sum(prices)\n"
 OTHERWISE = "from shop.receipt import receipt\n\n\ndef test_receipt():\n"
 
 
+@pytest.mark.slow
 def test_an_old_test_may_be_out_of_date_which_is_asked_once(
     project: Project, judge: Judge
 ) -> None:
@@ -220,6 +221,7 @@ def test_an_old_test_may_be_out_of_date_which_is_asked_once(
     assert judge(asked=Reason.OLD_TESTS_FAIL).reason is Reason.OLD_TESTS_FAIL
 
 
+@pytest.mark.slow
 def test_nobody_is_asked_about_tests_that_he_changed_or_that_cannot_be_read(
     project: Project, judge: Judge
 ) -> None:
