@@ -112,6 +112,19 @@ class SqliteStore:
                 ) from error
 
     def _connect(self) -> sqlite3.Connection:
+        """Opens the file. Processes that create it at the same time do not wait for
+        each other's change to WAL, whatever the timeout, so it is tried again."""
+        end = time.monotonic() + BUSY_SECONDS
+        while True:
+            try:
+                return self._set_up()
+            except sqlite3.OperationalError as error:
+                code = getattr(error, "sqlite_errorcode", 0)
+                if code & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                    raise
+                time.sleep(0.01)
+
+    def _set_up(self) -> sqlite3.Connection:
         self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         connection = sqlite3.connect(
             self._path,
