@@ -277,11 +277,13 @@ async def test_sixteen_conversations_under_a_file_that_keeps_changing(
             number += 1
 
     changing = asyncio.create_task(asyncio.to_thread(keep_changing))
-    for conversation in conversations:
-        conversation.send_message("Look around.")
-    await asyncio.gather(*(c.arun() for c in conversations))
-    over.set()
-    await changing
+    try:
+        for conversation in conversations:
+            conversation.send_message("Look around.")
+        await asyncio.gather(*(c.arun() for c in conversations))
+    finally:
+        over.set()  # the event loop cannot close before the thread ends
+        await changing
     spent = [world.spent(conversation) for conversation in conversations]
     assert all(usd > 0 for usd in spent)
     assert sum(spent) == pytest.approx(world.provider.total_usd, rel=1e-12)
