@@ -24,9 +24,9 @@ from openhands_tiered_router.graph.model import FORMAT, FileEdge, FileFacts, Fil
 from openhands_tiered_router.graph.resolve.link import Linked
 
 
-EXTRACTOR: Final = 15
+EXTRACTOR: Final = 16
 """Version of queries and rules; bump it when the same bytes give other facts."""
-RESOLVER: Final = 17
+RESOLVER: Final = 18
 """Version of resolution; bump it when the same facts give other edges."""
 
 UNUSED_S: Final = 30 * 86_400

@@ -76,6 +76,7 @@ _TRAITS: Final = (
 )
 _TRAIT: Final = re.compile(rf"(?:.*::)?(?:{_TRAITS.replace(' ', '|')})\Z".encode())
 """Traits of Rust's standard library whose methods are called as functions, too."""
+_DEFAULT: Final = re.compile(rb"(?:.*::)?Default\Z")
 _BESIDES: Final = re.compile(r"<.*|\[.*|\s+", re.DOTALL)
 """What a type's text holds besides its name."""
 _STEP: Final = re.compile(r"\?\.|->|::|\.")
@@ -100,16 +101,35 @@ def receiver(source: bytes, start: int, node: "Node", parent: "Node | None") -> 
 
 
 def passed(source: bytes, path: "Node | None") -> str:
-    """Return the receiver of Rust's ``fmt::Display::fmt(a, f)``, else ""."""
+    """Return the receiver of Rust's ``fmt::Display::fmt(a, f)``, else "".
+
+    That of ``Default::default()`` is the type of the field or variable that it is for.
+    """
     first = path.named_child(0) if path and path.type == "scoped_identifier" else None
     call = path.parent if path and first else None
     listed = call.child_by_field_name("arguments") if call else None
-    if first is None or listed is None or not listed.named_child_count:
+    if first is None or call is None or listed is None:
         return ""
-    if not _TRAIT.match(source[first.start_byte : first.end_byte]):
+    trait = source[first.start_byte : first.end_byte]
+    if not listed.named_child_count:
+        return _wanted(source, call) if _DEFAULT.match(trait) else ""
+    if not _TRAIT.match(trait):
         return ""
     text = placed(source, listed.named_children[0])
     return "" if text == UNKNOWN else text
+
+
+def _wanted(source: bytes, call: "Node") -> str:
+    """Return the type that a call has to give: of Rust's ``A { b: c() }``, A's b."""
+    around = call.parent
+    if around is not None and around.type == "let_declaration":
+        kind = around.child_by_field_name("type")
+        return PATH + _named(source, kind) if kind else ""
+    field = around.child_by_field_name("field") if around else None
+    listed = around.parent if around and around.type == "field_initializer" else None
+    if field is None or listed is None or listed.parent is None:
+        return ""
+    return f"{_made(source, listed.parent)}.{_leaf(source, field)}"
 
 
 def text_of(source: bytes, node: "Node", depth: int = DEPTH) -> str:
@@ -239,11 +259,14 @@ def _made(source: bytes, node: "Node") -> str:
         or node.child_by_field_name("type")
         or node.child_by_field_name("name")
     )
-    if made is None:
-        return UNKNOWN
-    text = source[made.start_byte : made.end_byte].decode("utf-8", "replace")
-    text = _BESIDES.sub("", text)
-    return ".".join(_STEP.split(text.lstrip("*&"))) + "()" if text else UNKNOWN
+    text = _named(source, made) if made else ""
+    return f"{text}()" if text else UNKNOWN
+
+
+def _named(source: bytes, kind: "Node") -> str:
+    """Return the name of a type, without what it is applied to."""
+    text = source[kind.start_byte : kind.end_byte].decode("utf-8", "replace")
+    return ".".join(_STEP.split(_BESIDES.sub("", text).lstrip("*&")))
 
 
 def _choices(node: "Node") -> "list[Node]":

@@ -62,5 +62,8 @@ def captures(language: Language, source: bytes) -> "tuple[Node, dict[str, list[N
 
     parser, query = compiled(language)
     root = parser.parse(source).root_node
+    shown = language.unwrap(source, root) if language.unwrap else source
+    if shown != source:
+        root = parser.parse(shown).root_node
     cursor = tree_sitter.QueryCursor(query, match_limit=MATCH_LIMIT)
     return root, cursor.captures(root)

@@ -90,6 +90,8 @@ class Language:
     the same. Empty where a type stands for its containers, too."""
     fields_apart: bool = False
     """Whether a method and a field of one type may share a name."""
+    unwrap: Callable[[bytes, "Node"], bytes] | None = None
+    """Blank what hides definitions from the grammar, without moving a byte."""
     bindings: Callable[[bytes, "Node"], Iterable[Bound]] | None = None
     """Read what a node captured as ``bd`` binds."""
     constraint: Callable[[str, bytes], str] | None = None

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from openhands_tiered_router.graph.languages.base import ImportParts, Language
+from openhands_tiered_router.graph.languages.rust_choices import unwrap
 from openhands_tiered_router.graph.languages.rust_patterns import bindings
 
 
@@ -133,5 +134,6 @@ LANGUAGE: Final = Language(
     opening=frozenset(_OPENING.split()),
     own_members=False,
     fields_apart=True,
+    unwrap=unwrap,
     bindings=bindings,
 )

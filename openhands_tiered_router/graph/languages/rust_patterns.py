@@ -6,8 +6,8 @@ values of many types. Each binding therefore says from which byte to which it ho
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Final
 
 from openhands_tiered_router.graph.expressions import (
     HELD,
@@ -17,52 +17,12 @@ from openhands_tiered_router.graph.expressions import (
     placed,
 )
 from openhands_tiered_router.graph.languages.bound import FOR_GOOD, Bound
-from openhands_tiered_router.graph.texts import split_types
+from openhands_tiered_router.graph.languages.rust_given import NOTHING, Given
 
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-
-class _Given(NamedTuple):
-    """What a pattern is matched against: an expression, a type, or several."""
-
-    text: str
-    is_value: bool = True
-    items: "tuple[_Given, ...]" = ()
-
-    def inner(self) -> "_Given":
-        """Return what an ``Option``, a ``Result`` or a reference to one holds."""
-        if self.is_value:
-            return self.each(
-                lambda text: (
-                    text.removesuffix(HELD) if text.endswith(HELD) else f"{text}[]"
-                )
-            )
-        match = _ARGUMENTS.search(self.text)
-        held = split_types(match[1]) if match else []
-        return _Given(held[0], False) if held else _NOTHING
-
-    def each(self, taken: Callable[[str], str]) -> "_Given":
-        """Take something out of each of the expressions that it may be."""
-        if self.text == UNKNOWN:
-            return self
-        return _Given("|".join(map(taken, self.text.split("|"))))
-
-    def item(self, index: int) -> "_Given":
-        """Return one item of a tuple."""
-        if self.items:
-            return self.items[index] if index < len(self.items) else _NOTHING
-        if self.is_value:
-            return self.each(lambda text: f"{text}[{index}]")
-        match = _TUPLE.search(self.text)
-        parts = split_types(match[1]) if match else []
-        return _Given(parts[index], False) if index < len(parts) else _NOTHING
-
-
-_NOTHING: Final = _Given(UNKNOWN)
-_ARGUMENTS: Final = re.compile(r"<(.*)>", re.DOTALL)
-_TUPLE: Final = re.compile(r"\((.*)\)", re.DOTALL)
 _HOLDERS: Final = frozenset({"Some", "Ok", "Ready"})
 _POINTING: Final = frozenset({"Cow::Owned", "Cow::Borrowed", "Owned", "Borrowed"})
 _MAKERS: Final = re.compile(
@@ -121,7 +81,7 @@ class _Reader:
         pattern = node.child_by_field_name("pattern")
         if pattern is None or around is None:
             return
-        given = _Given(self.text(node.child_by_field_name("type")), False)
+        given = Given(self.text(node.child_by_field_name("type")), False)
         yield from self.pattern(pattern, given, node.end_byte, around.end_byte)
 
     def _let_declaration(self, node: "Node") -> Iterator[Bound]:
@@ -130,7 +90,7 @@ class _Reader:
             return
         declared = node.child_by_field_name("type")
         if declared is not None and "_" not in self.text(declared):
-            given = _Given(self.text(declared), False)
+            given = Given(self.text(declared), False)
         else:
             given = self.value(node.child_by_field_name("value"))
         yield from self.pattern(pattern, given, node.end_byte, around.end_byte)
@@ -169,14 +129,14 @@ class _Reader:
         for index, child in enumerate(children):
             if child.type == "parameter":
                 continue  # it comes by itself, with its type
-            bound = _NOTHING if name in _FOLDS and index == 0 else given
+            bound = NOTHING if name in _FOLDS and index == 0 else given
             if callee != UNKNOWN and not bound.items:
                 declared = f"{callee}{TAKEN}[{index}]"
-                text = declared if bound == _NOTHING else f"{declared}|{bound.text}"
-                bound = _Given(text) if bound.is_value else bound
+                text = declared if bound == NOTHING else f"{declared}|{bound.text}"
+                bound = Given(text) if bound.is_value else bound
             yield from self.pattern(child, bound, node.start_byte, node.end_byte)
 
-    def _receiver(self, closure: "Node") -> "tuple[str, _Given, str]":
+    def _receiver(self, closure: "Node") -> "tuple[str, Given, str]":
         """Return the method that a closure is handed to, and what it is called with.
 
         The last is the function's text, which may declare what it calls it with.
@@ -185,29 +145,29 @@ class _Reader:
         call = listed.parent if listed and listed.type == "arguments" else None
         function = call.child_by_field_name("function") if call else None
         if function is None:
-            return "", _NOTHING, UNKNOWN
+            return "", NOTHING, UNKNOWN
         callee = placed(self.source, function)
         if function.type != "field_expression":
-            return "", _NOTHING, callee
+            return "", NOTHING, callee
         name = self.text(function.child_by_field_name("field"))
         if name not in _ELEMENT and name not in _FOLDS:
-            return name, _NOTHING, callee
+            return name, NOTHING, callee
         return name, self._elements(function.child_by_field_name("value")), callee
 
-    def _elements(self, node: "Node | None") -> _Given:
+    def _elements(self, node: "Node | None") -> Given:
         """Return what iterating over an expression gives."""
         function = node.child_by_field_name("function") if node else None
         if function is not None and function.type == "field_expression":
             before = function.child_by_field_name("value")
             match self.text(function.child_by_field_name("field")):
                 case "enumerate":
-                    counter = _Given("usize", False)
-                    return _Given(UNKNOWN, True, (counter, self._elements(before)))
+                    counter = Given("usize", False)
+                    return Given(UNKNOWN, True, (counter, self._elements(before)))
                 case "zip":
                     listed = node.child_by_field_name("arguments") if node else None
                     other = listed.named_child(0) if listed else None
                     pair = (self._elements(before), self._elements(other))
-                    return _Given(UNKNOWN, True, pair)
+                    return Given(UNKNOWN, True, pair)
                 case "rev" | "skip" | "take" | "peekable" | "copied" | "cloned":
                     return self._elements(before)
         return self.value(node).inner()
@@ -275,15 +235,15 @@ class _Reader:
     # -- patterns
 
     def pattern(
-        self, node: "Node", given: _Given, start: int, end: int, depth: int = DEPTH
+        self, node: "Node", given: Given, start: int, end: int, depth: int = DEPTH
     ) -> Iterator[Bound]:
         """Yield what a pattern binds when it is matched against something."""
         for name, found in self._matched(node, given, depth):
             yield Bound(name, found.text, found.is_value, start, end)
 
     def _matched(
-        self, node: "Node", given: _Given, depth: int
-    ) -> "Iterable[tuple[str, _Given]]":
+        self, node: "Node", given: Given, depth: int
+    ) -> "Iterable[tuple[str, Given]]":
         kind = node.type
         children = node.named_children
         if depth == 0 or not node.is_named:
@@ -311,8 +271,8 @@ class _Reader:
             yield from self._in_struct(node, depth)
 
     def _in_tuple_struct(
-        self, node: "Node", given: _Given, depth: int
-    ) -> "Iterable[tuple[str, _Given]]":
+        self, node: "Node", given: Given, depth: int
+    ) -> "Iterable[tuple[str, Given]]":
         named = node.child_by_field_name("type")
         kind = self.text(named)
         for index, child in enumerate(_parts(node)[1:]):
@@ -321,12 +281,12 @@ class _Reader:
             elif kind in _POINTING:
                 found = given
             elif kind == "Err":
-                found = _NOTHING
+                found = NOTHING
             else:
                 found = _member(kind, str(index))
             yield from self._matched(child, found, depth - 1)
 
-    def _in_struct(self, node: "Node", depth: int) -> "Iterable[tuple[str, _Given]]":
+    def _in_struct(self, node: "Node", depth: int) -> "Iterable[tuple[str, Given]]":
         kind = self.text(node.child_by_field_name("type"))
         for child in node.named_children[1:]:
             named = child.child_by_field_name("name")
@@ -341,14 +301,14 @@ class _Reader:
 
     # -- values
 
-    def value(self, node: "Node | None", depth: int = DEPTH) -> _Given:
+    def value(self, node: "Node | None", depth: int = DEPTH) -> Given:
         """Return an expression as the text that it is resolved by."""
         for child in self._results(node, depth):
             if child.type == "tuple_expression":
                 items = tuple(self.value(n, depth - 1) for n in child.named_children)
-                return _Given(UNKNOWN, True, items)
+                return Given(UNKNOWN, True, items)
         found = [text for text in self._values(node, depth) if text != UNKNOWN]
-        return _Given("|".join(dict.fromkeys(found)) or UNKNOWN)
+        return Given("|".join(dict.fromkeys(found)) or UNKNOWN)
 
     def _values(self, node: "Node | None", depth: int) -> Iterator[str]:
         for child in self._results(node, depth):
@@ -393,12 +353,12 @@ def _parts(node: "Node") -> "list[Node]":
     return [child for child in node.children if child.type not in ("(", ")", ",")]
 
 
-def _member(kind: str, field: str) -> _Given:
+def _member(kind: str, field: str) -> Given:
     """Return a field of a struct, or of an enum's variant: the text fits both."""
     path = re.sub(r"<.*?>", "", kind).split("::")
     if not path[-1][:1].isupper():
-        return _NOTHING
+        return NOTHING
     if len(path) == 1:
-        return _Given(f"{path[0]}.{field}")
+        return Given(f"{path[0]}.{field}")
     head = PATH + ".".join(path)  # a variable may have the name of the module
-    return _Given(f"{head}${field}|{head}.{field}")
+    return Given(f"{head}${field}|{head}.{field}")

@@ -97,6 +97,8 @@ class Bindings(Modules):
         if not head or "/" in module or self.outline(path).language == "python":
             return None
         owner = self.imported(path, head, kind)
+        if owner is not None and owner[1] is None:  # a module by another name
+            return self.binding(owner[0], name)
         if owner is None or owner[1] is None or owner[1].kind not in "cm":
             return None
         node = self.member(f"{owner[0]}::{owner[1].text}", name)
