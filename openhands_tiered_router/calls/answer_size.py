@@ -1,7 +1,13 @@
-"""A bound on the bytes of an answer, which may be endless.
+"""A bound on the bytes of an answer, which may be endless, and its end.
 
 A client reads what a provider sends until it ends, and keeps it in memory. None of
 litellm's clients can be given a bound, but every answer passes through httpx.
+
+litellm reads a stream of Anthropic's up to its last event, not to its end, and leaves
+it to the garbage collector. Until that comes, the connection stays in use; and if it
+comes while httpcore holds the lock of the connection pool, closing the stream waits
+for that lock in the same thread, for ever (encode/httpcore#996). So what was read for
+a call is closed with the call.
 """
 
 from __future__ import annotations
@@ -10,7 +16,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
 from typing import Final
 
@@ -27,22 +33,47 @@ _PAUSE_EVERY: Final = 0.05
 """Seconds."""
 
 logger = logging.getLogger(__name__)
-_bounded: Final[ContextVar[bool]] = ContextVar("bounded", default=False)
+_answers: Final[ContextVar[list[httpx.Response] | None]] = ContextVar(
+    "answers", default=None
+)
+"""What a call has begun to read; ``None``: this is no call of ours."""
 _everywhere = False
 _read, _aread = httpx.Response.iter_bytes, httpx.Response.aiter_bytes
 
 
 @contextmanager
 def bounded() -> Iterator[None]:
-    """Within it, reading more of an answer than ``MAX_BYTES`` is ``httpx.ReadError``.
+    """Within it, reading more of an answer than ``MAX_BYTES`` is ``httpx.ReadError``;
+    at its end, the answers are closed.
 
     Other code of the process, and its own use of httpx, is not affected.
     """
-    before = _bounded.set(True)
+    answers: list[httpx.Response] = []
+    before = _answers.set(answers)
     try:
         yield
     finally:
-        _bounded.reset(before)
+        _answers.reset(before)
+        for answer in answers:
+            with suppress(Exception):  # it is read, and paid for
+                answer.close()
+
+
+@asynccontextmanager
+async def abounded() -> AsyncIterator[None]:
+    """Async twin of ``bounded``."""
+    answers: list[httpx.Response] = []
+    before = _answers.set(answers)
+    try:
+        yield
+    finally:
+        _answers.reset(before)
+        for answer in answers:
+            with suppress(Exception):
+                if isinstance(answer.stream, httpx.AsyncByteStream):
+                    await answer.aclose()
+                else:
+                    answer.close()
 
 
 def bound_all() -> None:
@@ -53,6 +84,7 @@ def bound_all() -> None:
 
 def _iter_bytes(self: httpx.Response, chunk_size: int | None = None) -> Iterator[bytes]:
     size = 0
+    _note(self)
     for chunk in _read(self, chunk_size):
         size += len(chunk)
         _check(size)
@@ -63,6 +95,7 @@ async def _aiter_bytes(
     self: httpx.Response, chunk_size: int | None = None
 ) -> AsyncIterator[bytes]:
     size, paused = 0, time.monotonic()
+    _note(self)
     async for chunk in _aread(self, chunk_size):
         size += len(chunk)
         _check(size)
@@ -78,8 +111,14 @@ async def _aiter_bytes(
                 yield chunk[at : at + _PIECE]
 
 
+def _note(answer: httpx.Response) -> None:
+    answers = _answers.get()
+    if answers is not None:
+        answers.append(answer)
+
+
 def _is_bounded() -> bool:
-    return _everywhere or _bounded.get()
+    return _everywhere or _answers.get() is not None
 
 
 def _check(size: int) -> None:

@@ -13,7 +13,7 @@ from litellm.litellm_core_utils import thread_pool_executor
 from openhands.sdk.llm import LLM, LLMResponse
 
 import openhands_tiered_router.sdk.drivers  # noqa: F401  what it does at a fork
-from openhands_tiered_router.calls.answer_size import bounded
+from openhands_tiered_router.calls.answer_size import abounded, bounded
 from openhands_tiered_router.calls.deadline import Overdue
 from openhands_tiered_router.calls.steps import Blocking, Pause, Reply, Step
 from openhands_tiered_router.sdk.books import renew_lock
@@ -74,7 +74,7 @@ async def _acarry_out(flow: CallFlow, step: Step) -> Reply:
             return await asyncio.to_thread(step.work)
         send = getattr(flow.llms[step.endpoint], f"a{flow.arguments.api}")
         arguments, deadline = flow.call_kwargs(step), flow.deadline(step)
-        with bounded():
+        async with abounded():
             return flow.checked(await deadline.arun(lambda: send(**arguments)))
     except Overdue:
         return flow.overdue(step)
