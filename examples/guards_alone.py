@@ -41,3 +41,4 @@ for reason in pause_reasons(conversation.state):
     print(f"paused by the guard {reason.guard}: {reason.reason}")
 cost = conversation.conversation_stats.get_combined_metrics().accumulated_cost
 print(f"{conversation.state.execution_status.value}, ${cost:.4f}")
+conversation.close()

@@ -31,3 +31,4 @@ for call in router.calls(conversation.id):
     reason = call.decision.reasons[-1].text if call.decision.reasons else ""
     print(f"turn {call.turn}: {call.tier}, ${call.outcome.cost or 0:.4f} ({reason})")
 print(f"${conversation.conversation_stats.get_combined_metrics().accumulated_cost:.4f}")
+conversation.close()

@@ -175,7 +175,10 @@ def test_a_bad_configuration_is_told_before_anything_is_spent(
     world: World, tmp_path: Path
 ) -> None:
     path = tmp_path / "none.toml"
-    conversation = talk(world, {"config": str(path)})
+    tool = Tool(name=NAME, params={"config": str(path)})
+    # A terminal beside it would be left open: the SDK closes no tools made before.
+    agent = Agent(llm=world.llm("openai/gpt-4.1"), tools=[tool])
+    conversation = world.conversation(agent)
     with pytest.raises(ValueError, match=r"none\.toml"):
         conversation.send_message("Look around.")
     assert world.provider.requests == ()
