@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from openhands_tiered_router.cli.here import Number
+from openhands_tiered_router.cli.here import Failure, Number, write_page
 from openhands_tiered_router.pages import doc_page
 from openhands_tiered_router.policy.value.advice import Advice, Plan, advise, models_of
 from openhands_tiered_router.policy.value.strength import Verdicts
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from openhands_tiered_router.config.offers import Offer
     from openhands_tiered_router.record.plots import Point
 
-UNUSABLE: Final = 2
 
 _EPILOG: Final = f"""\b
 Kinds of work, and the benchmark that stands for each:
@@ -88,9 +87,7 @@ More: {doc_page("value")}
     help="Write success against cost as a page (HTML with SVG).",
 )
 @click.option("--json", "as_json", is_flag=True, help="Report in JSON.")
-@click.pass_context
 def command(
-    context: click.Context,
     value: float,
     work: str,
     anything: bool,
@@ -106,15 +103,11 @@ def command(
     what several models solve one after another is a model of them; the
     page below explains it.
     """
-    try:
-        found = _Found.of(Work(work), models, anything, value, verify)
-        if write is not None:
-            _write_new(write, found.config())
-        if plot is not None:
-            plot.write_text(found.page(), "utf-8")
-    except (_NoneAtHandError, OSError) as error:
-        click.echo(f"Error: {error}", err=True)
-        context.exit(UNUSABLE)
+    found = _Found.of(Work(work), models, anything, value, verify)
+    if write is not None:
+        _write_new(write, found.config())
+    if plot is not None:
+        write_page(plot, found.page())
     if as_json:
         click.echo(json.dumps(found.as_dict(), indent=2))
         return
@@ -123,10 +116,6 @@ def command(
     _show(Console(), found, write)
     if plot is not None:
         click.echo(f"Plot: {plot}")
-
-
-class _NoneAtHandError(Exception):
-    """There is nothing to choose from; says what to do."""
 
 
 @dataclass(frozen=True)
@@ -163,7 +152,7 @@ class _Found:
             note = f"{note}, with {count} of your verdicts".removeprefix(", ")
         advice = advise(models_of(table, work, names, verdicts), odds)
         if advice is None:
-            raise _NoneAtHandError(
+            raise Failure(
                 f"none of {', '.join(names)} has results for {work}; give other models"
             )
         return cls(table, work, odds, advice, found, note)
@@ -276,7 +265,7 @@ def _names(
         found = {model: table.find(model) for model in models}
         unknown = [model for model, name in found.items() if name is None]
         if unknown:
-            raise _NoneAtHandError(
+            raise Failure(
                 f"no published results of {', '.join(unknown)}; there are those of "
                 f"{', '.join(table.results)}"
             )
@@ -299,9 +288,14 @@ def _odds(table: Table, work: Work, value: float, verify: bool) -> Odds:
 
 
 def _write_new(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("x", encoding="utf-8") as file:
-        file.write(text)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise Failure(f"{path} exists; name another file, or remove it") from None
+    except OSError as error:
+        raise Failure(f"{path}: cannot be written: {error.strerror}") from None
 
 
 def _show(console: Console, found: _Found, written: Path | None) -> None:

@@ -80,7 +80,8 @@ def resume(context: click.Context, conversation: str, options: tuple[str, ...]) 
     from openhands_tiered_router.cli.run import command as run
 
     arguments = ["--resume", conversation, *options]
-    sys.exit(run.main(arguments, standalone_mode=True, parent=context.parent))
+    parent = context.parent
+    sys.exit(run.main(arguments, context.info_name, parent=parent))
 
 
 def _directory(given: Path | None) -> Path:

@@ -121,7 +121,10 @@ def progress() -> Iterator[Callable[[int, int], None]]:
     from rich.console import Console
     from rich.progress import Progress
 
-    with Progress(console=Console(stderr=True), transient=True) as bars:
+    console = Console(stderr=True)
+    # To a file or a pipe even a bar that goes away again would leave an empty line.
+    shown = console.is_terminal
+    with Progress(console=console, transient=True, disable=not shown) as bars:
         task = bars.add_task("Reading", total=None)
         yield lambda done, total: bars.update(task, completed=done, total=total)
 

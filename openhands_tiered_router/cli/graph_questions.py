@@ -79,6 +79,9 @@ def impact(
             answer |= {"unknown": unknown, "tests": shown, "total_tests": len(tests)}
         echo_json(answer)
         return
+    if revision is not None and not nodes and not unknown:
+        click.echo(f"nothing in the graph differs from {revision}")
+        return
     if revision is not None:
         table("Changed", ("node",), [(node,) for node in nodes], limit)
         if unknown:

@@ -22,6 +22,18 @@ class Failure(click.ClickException):
     exit_code = UNUSABLE
 
 
+def write_page(path: Path, text: str) -> None:
+    """Writes a page that was asked for.
+
+    Raises:
+        Failure: It cannot be written.
+    """
+    try:
+        path.write_text(text, "utf-8")
+    except OSError as error:
+        raise Failure(f"{path}: cannot be written: {error.strerror}") from None
+
+
 def recorded(telemetry: Path | None) -> Path:
     """The telemetry file that was named, or the one that routers write.
 

@@ -147,8 +147,8 @@ def _key(workspace: Path) -> str:
     where = repository_of(workspace)
     if where is None:
         raise Failure(
-            f"{workspace.resolve()} is in no git repository with its whole history; "
-            "give --workspace, or --all"
+            f"{workspace.resolve()}: not in a git repository, or in one without "
+            "commits or with a shallow clone's history; give --workspace, or --all"
         )
     return where.key
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from openhands_tiered_router.cli.here import write_page
 from openhands_tiered_router.plural import counted
 
 
@@ -39,24 +40,30 @@ class Asked:
 
 
 def replay_outcomes(asked: Asked, as_json: bool, plot: Path | None) -> None:
-    """Prints what the configured policy comes to beside all fixed ways.
+    """Prints the configured policy's result beside those of all fixed ways.
 
     Raises:
+        Failure: The page cannot be written.
         SampleError: A file cannot be used.
         OutcomeError: The configured models have no outcomes in it.
         DecidingError: The configuration cannot be used.
     """
-    from openhands_tiered_router.cli.deciding import decider
+    from openhands_tiered_router.cli.deciding import DecidingError, decider
+    from openhands_tiered_router.config import ConfigError, find_config
     from openhands_tiered_router.record.replay.outcomes import Judge, compare
 
     tasks = _tasks(asked)
+    try:
+        find_config(asked.config)  # without one there are no models to look up
+    except ConfigError as error:
+        raise DecidingError(str(error)) from None
     deciding = _as_asked(decider(asked.config), asked)
     policy = deciding.engine.policy
     judge = Judge(policy.task_value, policy.catch_rate, policy.pass_rate)
     decide = _decide(deciding, _texts(asked.issues))
     found = compare(tasks, deciding.engine.tiers, decide, judge)
     if plot is not None:
-        plot.write_text(_page(found, judge, asked), "utf-8")
+        write_page(plot, _page(found, judge, asked))
     if as_json:
         click.echo(json.dumps({**asdict(judge), **asdict(found)}))
         return
@@ -99,6 +106,8 @@ def _tasks(asked: Asked) -> list[Task]:
     from openhands_tiered_router.record.calibrate.samples import SampleError, read_tasks
 
     tasks = read_tasks(asked.outcomes)
+    if not tasks:
+        raise SampleError(f"{asked.outcomes}: is empty; expected an object a line")
     if asked.work is None:
         return tasks
     kept = [t for t in tasks if BENCHMARKS.get(t.benchmark) == asked.work]

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Final
 
 import click
+from click.core import ParameterSource
 
-from openhands_tiered_router.cli.here import Number
+from openhands_tiered_router.cli.here import Failure, Number, write_page
 from openhands_tiered_router.pages import doc_page
 from openhands_tiered_router.plural import counted
 
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from openhands_tiered_router.record.replay.sessions import RecordedSession
     from openhands_tiered_router.record.replay.summary import Summary
 
-UNUSABLE: Final = 2
-"""Exit code: the configuration or the recordings cannot be used."""
 _PRESET: Final = "anthropic"
 """What is replayed on where there is no configuration."""
 
@@ -126,9 +125,11 @@ def command(
         raise click.UsageError("give either SESSIONS or --outcomes")
     if not (sessions or outcomes):
         raise click.UsageError(_what_there_is())
+    _refuse_unused(context, "outcomes" if outcomes else "sessions")
     if sessions is None:
         asked = (outcomes, issues, config, work, value)
-        context.exit(_outcomes(*asked, as_json, plot))
+        _outcomes(*asked, as_json, plot)
+        return
     try:
         engine = _engine(config)
         recorded = read_recordings(sessions)
@@ -137,8 +138,17 @@ def command(
             return
         _report(engine, recorded, time_scale, plot, sessions)
     except (SessionError, UnknownPriceError, ConfigError) as error:
-        click.echo(f"Error: {error}", err=True)
-        context.exit(UNUSABLE)
+        raise Failure(str(error)) from None
+
+
+def _refuse_unused(context: click.Context, given: str) -> None:
+    """An option that changes nothing is a mistake: its answer would mislead."""
+    unused = {"sessions": ("issues", "work", "value"), "outcomes": ("time_scale",)}
+    for name in unused[given]:
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            option = f"--{name.replace('_', '-')}"
+            needed = "--outcomes" if given == "sessions" else "SESSIONS"
+            raise click.UsageError(f"{option} goes with {needed}")
 
 
 def _what_there_is() -> str:
@@ -146,7 +156,9 @@ def _what_there_is() -> str:
     from openhands_tiered_router.record.replay.found import found_transcripts
 
     lines = ["give SESSIONS or --outcomes"]
-    for found in found_transcripts():
+    if not (there := found_transcripts()):
+        lines[0] += "; no agent's recordings are at their usual places in this home"
+    for found in there:
         held = f"{counted(found.sessions, 'session')} of {found.agent}"
         lines.append(f"  tiered-router replay {found.path}  # {held}")
     return "\n".join(lines)
@@ -160,7 +172,7 @@ def _outcomes(
     value: float | None,
     as_json: bool,
     plot: Path | None,
-) -> int:
+) -> None:
     from openhands_tiered_router.cli.deciding import DecidingError
     from openhands_tiered_router.cli.outcomes import Asked, replay_outcomes
     from openhands_tiered_router.record.calibrate.samples import SampleError
@@ -169,10 +181,8 @@ def _outcomes(
     assert outcomes is not None
     try:
         replay_outcomes(Asked(outcomes, issues, config, work, value), as_json, plot)
-    except (SampleError, OutcomeError, DecidingError, OSError) as error:
-        click.echo(f"Error: {error}", err=True)
-        return UNUSABLE
-    return 0
+    except (SampleError, OutcomeError, DecidingError) as error:
+        raise Failure(str(error)) from None
 
 
 def _engine(config: Path | None) -> Engine:
@@ -245,7 +255,7 @@ def _report(
     _show(Console(), summary, time_scale)
     if plot is not None:
         title = f"Replay of {source.name} at {time_scale:g} x recorded times"
-        _write(plot, page(summary, title))
+        write_page(plot, page(summary, title))
         click.echo(f"Plot: {plot}")
 
 
@@ -308,13 +318,14 @@ def _show(console: Console, summary: Summary, time_scale: float) -> None:
 
 
 def _result(summary: Summary) -> str:
-    """What it comes to, in a sentence."""
+    """The result in a sentence."""
     from openhands_tiered_router.record.replay.summary import ROUTED
 
     lines = {line.name: line for line in summary.lines}
     routed, alone = lines[ROUTED], lines[f"always {summary.base}"]
     chance = " That may be chance." if routed.low <= 1 <= routed.high else ""
-    within = f"95 % interval: {_less(routed.high)} to {_less(routed.low)}"
+    ends = (routed.high, routed.low)[:: -1 if routed.low > 1 else 1]
+    within = f"95 % interval: {_less(ends[0])} to {_less(ends[1])}"
     if summary.sessions == 1:
         chance, within = "", "one session tells nothing of others"
     these = "this session" if summary.sessions == 1 else "these sessions"
@@ -326,14 +337,3 @@ def _result(summary: Summary) -> str:
 
 def _less(relative: float) -> str:
     return f"{abs(1 - relative):.0%} {'less' if relative <= 1 else 'more'}"
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, "utf-8")
-    except OSError as error:
-        _fail(f"{path}: cannot be written: {error.strerror}")
-
-
-def _fail(message: str) -> NoReturn:
-    raise click.ClickException(message)

@@ -16,6 +16,7 @@ from openhands_tiered_router.cli.here import (
     config_file,
     recorded,
     telemetry_option,
+    write_page,
 )
 from openhands_tiered_router.pages import doc_page
 
@@ -206,9 +207,11 @@ def _judge(path: Path) -> None:
     from rich.console import Console
     from rich.progress import Progress
 
+    console = Console(stderr=True)
+    shown = console.is_terminal  # elsewhere it would leave an empty line
     with (
         suppress(KeyboardInterrupt),
-        Progress(console=Console(stderr=True), transient=True) as bar,
+        Progress(console=console, transient=True, disable=not shown) as bar,
     ):
         task = bar.add_task("Judging new turns; Ctrl-C: go on without the rest")
         assess(
@@ -221,8 +224,4 @@ def _judge(path: Path) -> None:
 def _write(html: Path, path: Path, report: Report) -> None:
     from openhands_tiered_router.record.report.html import page
 
-    text = page(report, path)
-    try:
-        html.write_text(text, "utf-8")
-    except OSError as error:
-        raise Failure(f"{html}: cannot be written: {error.strerror}") from None
+    write_page(html, page(report, path))

@@ -47,7 +47,7 @@ def command(
     telemetry: Path | None,
     as_json: bool,
 ) -> None:
-    """Record what became of a conversation's work, or show what that comes to."""
+    """Record what became of a conversation's work, or show the verifier's rates."""
     if rates == (conversation is not None):
         raise click.UsageError("give a conversation, or --rates")
     if conversation is not None and accepted is None:

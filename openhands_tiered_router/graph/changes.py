@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from openhands_tiered_router.git import DIFF, Found, Git, Span, hunks, over
+from openhands_tiered_router.git import DIFF, Found, Git, GitError, Span, hunks, over
 from openhands_tiered_router.graph.model import FileFacts
 from openhands_tiered_router.graph.snapshot import CodeGraph
 
@@ -68,7 +68,9 @@ def changed_lines(root: Path, revision: str) -> dict[str, list[Span]]:
     own = Git(found.directory, seconds=TIMEOUT)
     # Reads references under the repository's own settings; it runs nothing.
     named = ("--verify", "-q", "--end-of-options", f"{revision}^{{commit}}")
-    commit = own("rev-parse", *named)
+    commit = own.raw("rev-parse", *named, good=(0, 1)).decode().strip()
+    if not commit:
+        raise GitError("there is no such commit")
     below = root.resolve().relative_to(found.top).as_posix()
     with over(found.directory, found.top, Git(seconds=TIMEOUT)) as git:
         git("read-tree", commit)

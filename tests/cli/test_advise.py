@@ -107,3 +107,15 @@ def test_what_a_person_sees_fits_into_80_columns() -> None:
     shown = result.output.partition("Configuration (or")[0]
     assert all(len(line) <= 80 for line in shown.splitlines())
     assert "DeepSeek-V4-Pro" in shown
+
+
+def test_a_file_in_the_way_is_named_and_kept(tmp_path: Path) -> None:
+    there = tmp_path / "tiered-router.toml"
+    there.write_text("mine")
+    result = run("--write", str(there))
+    assert result.exit_code == 2
+    assert f"{there} exists; name another file" in result.stderr
+    assert there.read_text() == "mine"
+    result = run("--plot", str(tmp_path / "none" / "page.html"))
+    assert result.exit_code == 2
+    assert "page.html: cannot be written: No such file" in result.stderr

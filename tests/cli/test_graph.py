@@ -61,6 +61,10 @@ def test_where_ranks_files_and_definitions(run: Run) -> None:
     assert 0 <= found["file_ambiguity"]["fifth_to_first"] <= 1
 
 
+def test_standard_error_is_empty_where_nothing_is_wrong(run: Run) -> None:
+    assert run("build", "--fresh").stderr == ""
+
+
 def test_where_reads_standard_input(run: Run) -> None:
     assert "money.py" in run("where", "-", text="cannot parse an amount").output
 
@@ -107,6 +111,10 @@ def test_impact_of_a_diff(run: Run, tmp_path: Path) -> None:
     assert run("impact", "--diff").exit_code == 1
     for words in (("init", "-q"), ("add", "."), ("commit", "-qm", "Start")):
         subprocess.run((*git, *words), check=True)
+    assert run("impact", "--diff").output == "nothing in the graph differs from HEAD\n"
+    unknown = run("impact", "--diff", "nope")
+    assert unknown.exit_code == 1
+    assert "against 'nope': there is no such commit" in unknown.stderr
     text = (root / "money.py").read_text()
     (root / "money.py").write_text(text.replace("return self", "return other"))
     found = answer(run("impact", "--diff", "--json"))

@@ -86,4 +86,4 @@ def test_what_is_not_there_is_an_error(here: Path, tmp_path: Path) -> None:
     assert run("forget", "1", "--all").exit_code == 2
     done = run("list", "--workspace", str(tmp_path))
     assert done.exit_code == 2
-    assert "in no git repository" in done.stderr
+    assert "not in a git repository" in done.stderr

@@ -144,3 +144,27 @@ def test_sessions_and_outcomes_do_not_go_together(files: tuple[str, str]) -> Non
     result = CliRunner().invoke(command, ["--outcomes", files[1], "sessions.jsonl"])
     assert result.exit_code == 2
     assert "either" in result.output
+
+
+def test_what_cannot_be_compared_says_why(
+    files: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, outcomes = files
+    empty = tmp_path / "empty.jsonl"
+    empty.touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TIERED_ROUTER_CONFIG", raising=False)
+    for said, arguments in {
+        "empty.jsonl: is empty": ["--outcomes", str(empty), "-c", config],
+        "configuration: none was found": ["--outcomes", outcomes],
+        "--time-scale goes with SESSIONS": ["--outcomes", outcomes, "--time-scale=2"],
+        "--work goes with --outcomes": [outcomes, "--work", "bugs"],
+        "--value goes with --outcomes": [outcomes, "--value", "3"],
+        "page.html: cannot be written": [
+            *("--outcomes", outcomes, "-c", config),
+            *("--plot", str(tmp_path / "none" / "page.html")),
+        ],
+    }.items():
+        result = run(*arguments)
+        assert result.exit_code == 2, arguments
+        assert said in result.stderr

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from openhands_tiered_router.cli.replay import UNUSABLE, command
+from openhands_tiered_router.cli.here import UNUSABLE
+from openhands_tiered_router.cli.replay import command
 
 
 CONFIG = """

@@ -18,6 +18,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from openhands_tiered_router.calls.state.sqlite import SqliteStore
+from openhands_tiered_router.cli import tiered_router
 from openhands_tiered_router.cli.conversations import command as conversations
 from openhands_tiered_router.cli.run import _task_text, command
 from openhands_tiered_router.guards.budget import ledger
@@ -138,6 +139,13 @@ def test_the_newest_conversation_goes_on_and_ids_may_be_cut(run, tmp_path) -> No
     assert (told["id"], told["answer"]) == (id, "All looked at.")
     assert told["cost_usd"] > 0
     assert run("--resume", "zz", "--task", "x").exit_code == 2
+
+
+def test_an_unknown_id_is_refused_by_the_commands_own_name(tmp_path) -> None:
+    words = ["conversations", "resume", "zz", "--state-dir", str(tmp_path)]
+    refused = CliRunner().invoke(tiered_router, words)
+    assert refused.exit_code == 2
+    assert "Usage: tiered-router conversations resume" in refused.output
 
 
 def test_what_changed_is_shown(run, tmp_path) -> None:

@@ -93,9 +93,11 @@ def compare(
     if not usable:
         raise OutcomeError(_why_none(tasks, tiers))
     known = tiers.tiers()
-    ways = [w for count in range(1, len(known) + 1) for w in combinations(known, count)]
+    # Without a verifier nothing is rejected: a way is its first tier.
+    longest = len(known) if judge.catch else 1
+    ways = [w for count in range(longest) for w in combinations(known, count + 1)]
     table = {way: [_run(o, way, judge) for _, o in usable] for way in ways}
-    decided = [_served(decide(task), tiers) for task, _ in usable]
+    decided = [_served(decide(task), tiers)[:longest] for task, _ in usable]
     own = [table[way][i] for i, way in enumerate(decided)]
     best = [
         max((table[way][i] for way in ways), key=lambda r: _worth(r, judge))
@@ -142,7 +144,10 @@ def _why_none(tasks: Sequence[Task], tiers: TierSet) -> str:
     if not missing:
         return "no task has been tried with the models of all tiers"
     names = ", ".join(sorted({m for task in tasks for m in task.outcomes}))
-    return f"no outcomes of {', '.join(missing)}; there are those of {names}"
+    return (
+        f"no outcomes of {', '.join(missing)}; there are those of {names}. Put some of "
+        "these into the tiers: tiered-router advise --model NAME --write FILE"
+    )
 
 
 def _served(way: Sequence[Tier], tiers: TierSet) -> Way:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from openhands_tiered_router.plural import counted
 from openhands_tiered_router.record.report.build import Report
 from openhands_tiered_router.record.report.intervals import LEAST
 from openhands_tiered_router.record.report.live import limit_in_words
@@ -98,7 +99,7 @@ def comparison(report: Report) -> Table:
     for a in s.alternatives:
         names = ", ".join(map(short_model, a.models))
         rows.append((f"always {a.tier} ({names})", usd(a.usd), percent(a.saving)))
-    found = f"{s.conversations:,} conversations, {s.turns:,} turns"
+    found = f"{counted(s.conversations, 'conversation')}, {counted(s.turns, 'turn')}"
     return Table(
         f"What it would have cost otherwise: {found}",
         ("", "USD", "saved, 95 % interval"),

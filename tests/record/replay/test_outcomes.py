@@ -68,9 +68,13 @@ def test_right_work_that_is_rejected_is_paid_for_twice() -> None:
 
 def test_without_a_verifier_the_first_tiers_work_is_delivered() -> None:
     judge = Judge(value=5.0, catch=0.0, accept=1.0)
-    rows = by_name(compare([task(False, True)], TIERS, always(Tier.SIMPLE), judge))
-    assert rows["simple complex"].success == rows["simple"].success == 0.0
-    assert rows["simple complex"].usd == rows["simple"].usd
+    decide = always(Tier.SIMPLE, Tier.COMPLEX)
+    found = compare([task(False, True)], TIERS, decide, judge)
+    rows = by_name(found)
+    assert set(rows) == {CONFIGURED, "simple", "complex", HINDSIGHT}
+    assert found.chosen == {"simple": 1}
+    assert rows[CONFIGURED].success == 0.0
+    assert rows[CONFIGURED].usd == pytest.approx(0.1)
 
 
 def test_a_tier_without_a_model_is_served_by_the_next_stronger_one() -> None:
