@@ -45,6 +45,8 @@ from openhands_tiered_router.graph.worker import Links, Reply, links_of
 
 COMMON: Final = 0.02
 """Share of the files from which on a language is made ready before it is needed."""
+BYTES_PER_S: Final = 10_000_000
+"""Source that is linked in a second, to tell what does not fit into a budget."""
 REMEMBERED: Final = 256
 """Changes kept for `CodeGraph.changed_since`."""
 
@@ -187,7 +189,7 @@ class Writer:
             concerned = self._readers.of(keys)
             self.pending |= concerned
             self._link_each(touched - (alike - concerned))
-            touched |= self._link_pending(deadline)
+            touched |= self._link_pending(deadline, 0)
         self._publish(frozenset(touched))
         return frozenset(touched)
 
@@ -212,23 +214,31 @@ class Writer:
     def settle(self, budget: float = math.inf) -> frozenset[str]:
         """Link files that an earlier change left waiting, for `budget` seconds.
 
+        At least one is linked, however large it is.
+
         Returns:
             The paths that were linked.
         """
-        touched = self._link_pending(time.perf_counter() + budget)
+        touched = self._link_pending(time.perf_counter() + budget, 1)
         if touched:
             self._publish(frozenset(touched))
         return frozenset(touched)
 
-    def _link_pending(self, deadline: float) -> set[str]:
-        """Link waiting files until the deadline; all of those count as touched.
+    def _link_pending(self, deadline: float, least: int) -> set[str]:
+        """Link waiting files, the smallest first; all of those count as touched.
 
         Readers may have been shown a file without edges to something that was
         gone and has come back, so that equal edges are news to them.
+
+        Args:
+            deadline: A file that would take longer is left, and so are larger ones.
+            least: How many are linked however long that takes.
         """
-        waiting = sorted(self.pending)
+        sizes = {p: self._files[p].size for p in self.pending & self._files.keys()}
+        waiting = sorted(sizes, key=lambda path: (sizes[path], path))
         for done, path in enumerate(waiting):
-            if time.perf_counter() > deadline:
+            end = time.perf_counter() + sizes[path] / BYTES_PER_S
+            if done >= least and end > deadline:
                 self.pending = set(waiting[done:])
                 return set(waiting[:done])
             self._link(path)

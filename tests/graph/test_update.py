@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from openhands_tiered_router.graph import contents, refresh
+from openhands_tiered_router.graph import contents, refresh, writer as writer_module
 from openhands_tiered_router.graph.refresh import Refresher
 
 
@@ -107,6 +107,32 @@ def test_edits_give_the_graph_of_a_fresh_build(tmp_path, start, edits):
     fresh = Refresher(tmp_path, persistent=False, workers=0).start()
     assert writer.graph.pending == 0
     assert state(writer.graph) == state(fresh.graph)
+
+
+def test_a_dependant_that_does_not_fit_into_the_budget_waits(tmp_path, monkeypatch):
+    monkeypatch.setattr(writer_module, "BYTES_PER_S", 1)  # so that no clock decides
+    use = "from a import f\ndef g(): f()\n"
+    texts = {"a.py": "", "large.py": use + "#" * 9_000, "small.py": use}
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    refresher = Refresher(tmp_path, persistent=False, workers=0)
+    writer = refresher.start()
+
+    def calls():
+        return {
+            name
+            for name in ("large.py", "small.py")
+            for edge in writer.graph.edges_from(name)
+            if edge.target == "a.py::f"
+        }
+
+    (tmp_path / "a.py").write_text("def f(): pass\n")
+    touched = refresher.reread({"a.py"}, budget=1_000)
+    assert (calls(), writer.graph.pending) == ({"small.py"}, 1)
+    assert touched == {"a.py", "small.py"}
+    # what is left is linked all the same, one at a time
+    assert writer.settle(0) == {"large.py"}
+    assert (calls(), writer.graph.pending) == ({"large.py", "small.py"}, 0)
 
 
 def test_what_large_workspaces_keep_on_disk_follows_edits_alike(tmp_path, monkeypatch):
