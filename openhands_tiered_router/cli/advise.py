@@ -184,7 +184,19 @@ class _Found:
         from openhands_tiered_router.record.plots import page, scatter
 
         title = f"Models for {self.work} at ${self.odds.value:g} a solved task"
-        return page(title, self.table.source, scatter(self.points(), title))
+        caption = (
+            f"{self.table.source}. Green: the tiers' models, and the way: "
+            f"{self.way()}. Blue: efficient too. Grey: beaten by another in success "
+            "and cost."
+        )
+        return page(title, caption, scatter(self.points(), title))
+
+    def way(self) -> str:
+        """The tiers that a task goes through while its work is rejected."""
+        tried = self.advice.best.models
+        return ", then ".join(
+            str(t) for t, m in self.advice.seats.items() if m in tried
+        )
 
     def config(self) -> str:
         """The configuration that says so."""
@@ -320,11 +332,9 @@ def _show(console: Console, found: _Found, written: Path | None) -> None:
             str(tier), m.name, f"{m.success:.1%}", f"{m.usd:.3f}", f"{alone:.2f}"
         )
     best = advice.best
-    way = ", then ".join(str(t) for t, m in advice.seats.items() if m in best.models)
+    figures = (f"{best.success:.1%}", f"{best.usd:.3f}", f"{best.worth(value):.2f}")
     grid.add_section()
-    grid.add_row(
-        "way", way, f"{best.success:.1%}", f"{best.usd:.3f}", f"{best.worth(value):.2f}"
-    )
+    grid.add_row("way", found.way(), *figures)
     console.print(grid)
     width = min(console.width, 80)
     console.print(scatter_text(found.points(), width), highlight=False, markup=False)

@@ -100,12 +100,14 @@ def list_(config: str | None, as_json: bool) -> None:
 @_usd_day
 @click.option("--no-limits", is_flag=True, help="Take both limits away.")
 @config_option
+@_json
 def limit(
     name: str,
     usd: float | None,
     usd_day: float | None,
     no_limits: bool,
     config: str | None,
+    as_json: bool,
 ) -> None:
     """Set limits of a key; those that are not given stay."""
     given = {"usd": usd, "usd_day": usd_day}
@@ -114,16 +116,24 @@ def limit(
         raise click.UsageError("give --usd, --usd-day or --no-limits")
     with _opened(config) as (clients, _):
         client = clients.limit(name, limits)
+    if as_json:
+        told = {"name": name, "usd": client.usd, "usd_day": client.usd_day}
+        click.echo(json.dumps(told))
+        return
     click.echo(f"{name} spends {_limits(client)}, within 2 s.", err=True)
 
 
 @command.command()
 @click.argument("name")
 @config_option
-def revoke(name: str, config: str | None) -> None:
+@_json
+def revoke(name: str, config: str | None, as_json: bool) -> None:
     """Take a key away. What it spent stays in the books."""
     with _opened(config) as (clients, _):
         clients.revoke(name)
+    if as_json:
+        click.echo(json.dumps({"name": name, "revoked": True}))
+        return
     click.echo(f"{name}'s key is refused, within 2 s.", err=True)
 
 

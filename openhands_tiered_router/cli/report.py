@@ -127,6 +127,8 @@ def command(
     )
 
     path, listing = recorded(telemetry), conversations or misroutes
+    if telemetry is not None and not path.exists():
+        raise Failure(f"{path} does not exist")
     try:
         if conversation is not None:
             conversation = find_id(path, conversation, "conversations")

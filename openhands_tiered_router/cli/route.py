@@ -50,7 +50,7 @@ Exit code:  0  every line was answered
 def command(context: click.Context, path: Path | None) -> None:
     """Decide which tier serves each request on standard input.
 
-    Calls no model and needs no key. ``ms`` is the time of the decision alone.
+    Calls no model and needs no key. ms: the time of the decision alone.
     """
     from openhands_tiered_router.cli.deciding import DecidingError, decider
 

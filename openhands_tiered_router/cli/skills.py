@@ -154,7 +154,7 @@ def repo(
 ) -> None:
     """Write repo.md: how to build and test, and facts from the graph.
 
-    The section ``## Notes`` is yours: it is kept.
+    Its section "## Notes" is yours: it is kept.
     """
     from openhands_tiered_router.cli.graph_common import progress
     from openhands_tiered_router.graph.build import build_graph

@@ -121,7 +121,10 @@ def export(
 @click.argument("conversation", required=False)
 @telemetry_option
 @click.option("--texts", is_flag=True, help="Remove all that was said, nothing else.")
-def purge(conversation: str | None, telemetry: Path | None, texts: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
+def purge(
+    conversation: str | None, telemetry: Path | None, texts: bool, as_json: bool
+) -> None:
     """Remove every trace of a CONVERSATION.
 
     The beginning of its id is enough.
@@ -145,10 +148,12 @@ def purge(conversation: str | None, telemetry: Path | None, texts: bool) -> None
     try:
         if conversation is None:
             count = purge_texts(path)
-            click.echo(f"Removed the texts of {counted(count, 'call')}")
-            return
-        known = find_id(path, conversation, "conversations")
-        decisions = removed(path, known) or 0
+            told, said = {"texts": count}, f"the texts of {counted(count, 'call')}"
+        else:
+            known = find_id(path, conversation, "conversations")
+            count = removed(path, known) or 0
+            told = {"conversation": known, "decisions": count}
+            said = f"{known}, {counted(count, 'decision')}"
     except (TelemetryReadError, UnknownIdError) as error:
         raise Failure(str(error)) from None
-    click.echo(f"Removed {known}, {counted(decisions, 'decision')}")
+    click.echo(json.dumps(told) if as_json else f"Removed {said}")

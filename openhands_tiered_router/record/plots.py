@@ -23,6 +23,11 @@ _STYLE: Final = (
     "svg{max-width:100%;height:auto}"
 )
 _COLOURS: Final = {"chosen": "#2a7f62", "efficient": "#4f7cac", "other": "#b8c4cc"}
+_LETTER: Final = 7.0
+_LINE: Final = 13.0
+"""Room for a letter and for a line of the 13 px text."""
+_STEPS: Final = (0.0, -16.0, 16.0)
+"""Where a name may be: beside its point, a line above, a line below; px."""
 _TICKS: Final = (1, 2, 5)
 """Mantissas of the ticks of a logarithmic axis."""
 
@@ -53,6 +58,8 @@ def scatter(points: Sequence[Point], label: str) -> str:
     drawn = [_tick_x(box, usd) for usd in box.ticks()]
     drawn += [_tick_y(box, success) for success in box.levels()]
     drawn += [_dot(box, p) for p in sorted(points, key=_drawn_last)]
+    named = sorted(points, key=_drawn_last, reverse=True)
+    drawn += _names(box, [p for p in named if p.kind != "other"])
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" '
         f'width="{_WIDTH}" role="img" aria-label="{escape(label)}">{"".join(drawn)}'
@@ -159,15 +166,34 @@ def _tick_y(box: _Box, success: float) -> str:
 def _dot(box: _Box, p: Point) -> str:
     x, y = _x(box, p.usd), _y(box, p.success)
     said = f"{p.label}: {p.success:.1%} solved, ${p.usd:.3g} a task"
-    name = ""
-    if p.kind != "other":
-        end = x > _WIDTH * 0.7
-        at, anchor = (x - 9, "end") if end else (x + 9, "start")
-        name = (
-            f'<text x="{at:.1f}" y="{y + 4:.1f}" text-anchor="{anchor}">'
-            f"{escape(p.label)}</text>"
-        )
     return (
         f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{7 if p.kind == "chosen" else 5}" '
-        f'fill="{_COLOURS[p.kind]}"><title>{escape(said)}</title></circle>{name}'
+        f'fill="{_COLOURS[p.kind]}"><title>{escape(said)}</title></circle>'
     )
+
+
+def _names(box: _Box, points: Sequence[Point]) -> list[str]:
+    """The points' names, each beside its point where no other name is yet.
+
+    One that has room nowhere near is left to the tooltip.
+    """
+    taken: list[tuple[float, float, float]] = []
+    drawn = []
+    for p in points:
+        x, end = _x(box, p.usd), _x(box, p.usd) > _WIDTH * 0.7
+        at, anchor = (x - 9, "end") if end else (x + 9, "start")
+        width = len(p.label) * _LETTER
+        left = at - width if end else at
+        for y in (_y(box, p.success) + 4 + step for step in _STEPS):
+            if any(
+                abs(y - other) < _LINE and left < right and start < left + width
+                for start, right, other in taken
+            ):
+                continue
+            taken.append((left, left + width, y))
+            drawn.append(
+                f'<text x="{at:.1f}" y="{y:.1f}" text-anchor="{anchor}">'
+                f"{escape(p.label)}</text>"
+            )
+            break
+    return drawn

@@ -29,3 +29,30 @@ def test_help_fits_a_terminal_of_80_columns(words: str) -> None:
     assert shown.exit_code == 0
     lines = shown.output.splitlines()
     assert not [line for line in lines if len(line) > 80 and "https://" not in line]
+
+
+IN_OTHER_WAYS = {
+    "conversations resume": "takes the options of run",
+    "graph mcp": "speaks MCP",
+    "metrics": "serves another format",
+    "route": "reads and writes JSON lines alone",
+    "telemetry export": "--format",
+}
+
+
+@pytest.mark.parametrize("words", list(commands(tiered_router)))
+def test_every_command_can_answer_in_json(words: str) -> None:
+    command: click.Command | None = tiered_router
+    for word in words.split():
+        assert isinstance(command, click.Group)
+        command = command.get_command(click.Context(command), word)
+    assert command is not None
+    if not isinstance(command, click.Group):
+        options = {name for p in command.params for name in p.opts}
+        assert ("--json" in options) is (words not in IN_OTHER_WAYS), words
+
+
+@pytest.mark.parametrize("words", list(commands(tiered_router)))
+def test_help_has_no_marks_of_another_format(words: str) -> None:
+    shown = CliRunner().invoke(tiered_router, [*words.split(), "--help"])
+    assert "``" not in shown.output

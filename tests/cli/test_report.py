@@ -248,6 +248,13 @@ def test_what_is_left_of_budgets(
     forget_stores()
 
 
+def test_a_record_that_was_named_and_is_not_there(tmp_path: Path) -> None:
+    arguments = ["report", "--telemetry", str(tmp_path / "typo.sqlite3")]
+    result = CliRunner().invoke(tiered_router, arguments)
+    assert result.exit_code == 2
+    assert "typo.sqlite3 does not exist" in result.stderr
+
+
 def test_a_page_that_cannot_be_written(file: Path, tmp_path: Path) -> None:
     result = run("report", "--telemetry", file, "--html", tmp_path / "no" / "p.html")
     assert result.exit_code == 2

@@ -126,6 +126,8 @@ def test_purge_removes_one_and_knows_when_there_is_none(file: Path) -> None:
     assert done.stdout == "Removed a, 2 decisions\n"
     left = ask("export", "--telemetry", file).stdout
     assert [json.loads(n)["id"] for n in left.splitlines()] == ["b0"]
+    done = ask("purge", "b", "--json", "--telemetry", file)
+    assert json.loads(done.stdout) == {"conversation": "b", "decisions": 1}
     again = ask("purge", "a", "--telemetry", file)
     assert again.exit_code == 2
     assert "no conversation 'a'" in again.stderr
