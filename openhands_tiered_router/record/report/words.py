@@ -159,11 +159,13 @@ def outcomes(report: Report) -> str:
 def caches(report: Report) -> str:
     """What changes of endpoint cost, and what staying was expected to save."""
     w = report.whole
-    moves = f"{counted(round(w['moved']), 'change')} of endpoint"
     if not w["moved"] and not w["held"]:
         return "not known: no turn is judged yet"
-    read, rewritten = cached(w), usd(w["rewrite_usd"])
-    said = f"{read} of prompts read from caches; {moves} rewrote {rewritten}"
+    moves = "no change of endpoint"
+    if w["moved"]:
+        moves = f"{counted(round(w['moved']), 'change')} of endpoint"
+        moves += f" rewrote {usd(w['rewrite_usd'])}"
+    said = f"{cached(w)} of prompts read from caches; {moves}"
     if w["held_gain"] > 0:
         said += f"; staying was expected to save {usd(w['held_gain'])}"
     if w["hour_paid"] or w["hour_saved"]:
@@ -179,9 +181,11 @@ def left_out(report: Report) -> list[str]:
     said = [f"{w[key]:,.0f} tokens {of}" for of, key in kinds.items() if w[key]]
     if not said:
         return []
+    # Four decimals are shown: an amount below them is not called 0.
+    less = usd(w["spared_usd"]) if w["spared_usd"] >= 5e-5 else "less than $0.0001"
     return [
-        f"{' and '.join(said)}, over all prompts: an estimated {usd(w['spared_usd'])} "
-        "less, at what each prompt's tokens cost on average"
+        f"{' and '.join(said)}, over all prompts: an estimated {less} saved, at what "
+        "each prompt's tokens cost on average"
     ]
 
 

@@ -13,7 +13,12 @@ from openhands_tiered_router.policy.economics.costs import call_cost
 from openhands_tiered_router.policy.outcome import Outcome
 from openhands_tiered_router.record.report.build import Report, build
 from openhands_tiered_router.record.report.savings import Alternative
-from openhands_tiered_router.record.report.words import alone_name, left_out, split
+from openhands_tiered_router.record.report.words import (
+    alone_name,
+    caches,
+    left_out,
+    split,
+)
 from openhands_tiered_router.record.telemetry.query import TelemetryFile
 from openhands_tiered_router.record.telemetry.records import AGENT_TURN, routed
 from openhands_tiered_router.record.telemetry.store import Store
@@ -263,9 +268,17 @@ def test_what_was_left_out_is_added_up_and_said(tmp_path: Path) -> None:
     (said,) = left_out(build(path))
     assert said.startswith(
         "1,500 tokens of old results and 8,000 tokens of tools' schemas, over all "
-        "prompts: an estimated $0.0225 less"
+        "prompts: an estimated $0.0225 saved"
     )
     assert left_out(build(tmp_path / "none.sqlite3")) == []
+
+
+def test_little_is_not_called_nothing(report: Report) -> None:
+    still = {**report.whole.sums, "moved": 0, "held": 3, "rewrite_usd": 0}
+    little = {**still, "spared_results": 46, "spared_usd": 2e-5}
+    quiet = replace(report, whole=replace(report.whole, sums=little))
+    assert caches(quiet).endswith("prompts read from caches; no change of endpoint")
+    assert "an estimated less than $0.0001 saved" in left_out(quiet)[0]
 
 
 def test_several_models_of_a_tier_are_called_by_the_tier() -> None:
