@@ -140,7 +140,12 @@ def test_the_pages_say_how_to_force_a_tier() -> None:
     """The samples there are run by ``test_docs.py`` and ``test_commands.py``."""
     page = (ROOT / "docs" / "how-to.md").read_text(encoding="utf-8")
     section = page.partition("\n## Force a tier\n")[2].partition("\n## ")[0]
-    for way in ("[tier: reasoning]", 'router.pin("complex")', 'pinned_to("simple")'):
+    for way in (
+        "[tier: reasoning]",
+        "[tier: auto]",
+        'router.pin("complex")',
+        'pinned_to("simple")',
+    ):
         assert way in section
 
 

@@ -15,7 +15,7 @@ class TelemetrySettings(Section):
     enabled: bool = True
     """Record decisions and their outcomes."""
     path: str | None = Field(default=None, min_length=1)
-    """SQLite file; by default in the user's data directory."""
+    """SQLite file; by default in the user's state directory."""
     queue_size: Annotated[Count, Field(ge=1, le=1_000_000)] = 10_000
     """Rows that wait for the writer at most; further ones are dropped and counted,
     so that a slow disk never slows a call."""
