@@ -51,6 +51,9 @@ class Local:
         self.symbols = Asked(names.symbol, facts.path)
         self.types_in = Asked(names.types_in, facts.path)
         self.tops: dict[tuple[str, ...], tuple[str | None, list[str]]] = {}
+        self.nested: dict[tuple[str, str], list[str]] = {}
+        self.typed: dict[tuple[int, str], str | None] = {}
+        """What variables are, by scope and name."""
         self.receiver: str | None = None
         """What the last chain's callee was looked for in."""
         self.ids = [facts.node_id(index) for index in range(len(facts.definitions))]
@@ -96,13 +99,20 @@ class Local:
             return [local]
         trait = self.bound(scope, name)
         found = self.types_in[trait or text]
-        own = enclosing_type(self.facts, scope)
-        if not found and own and self.language.family == "jvm":
+        jvm = not found and self.language.family == "jvm"
+        own = enclosing_type(self.facts, scope) if jvm else None
+        return self._nested(own, text) if own else found
+
+    def _nested(self, own: str, text: str) -> list[str]:
+        """Return the types in a text that the types around have or inherit."""
+        found = self.nested.get((own, text))
+        if found is None:
+            found = self.nested[own, text] = []
             for token in TOKEN.findall(text)[:TOKENS]:
                 if token in FINAL:
                     continue
                 nested = self.names.nested(f"{self.path}::{own}", token)
-                found = [*found, nested] if nested else found
+                found += [nested] if nested else []
         return found
 
     def local(self, scope: int, name: str) -> str | None:

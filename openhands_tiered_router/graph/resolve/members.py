@@ -7,7 +7,7 @@ from openhands_tiered_router.graph.languages import language_named
 from openhands_tiered_router.graph.model import path_of
 from openhands_tiered_router.graph.resolve.index import directory_of
 from openhands_tiered_router.graph.resolve.interface import Symbol
-from openhands_tiered_router.graph.resolve.overloads import applicable, chosen
+from openhands_tiered_router.graph.resolve.overloads import Twin, applicable, chosen
 from openhands_tiered_router.graph.resolve.rust import RustNames
 from openhands_tiered_router.graph.resolve.tabled import tabled
 from openhands_tiered_router.graph.texts import (
@@ -115,29 +115,22 @@ class Members(RustNames):
             typed: False to go by their number alone.
         """
         path, _, qualname = node.partition("::")
-        key = qualname.partition("#")[0]
-        symbol = self.read(path, key)
-        if symbol is None or not symbol.twins:
+        homes = self._alike(path, qualname.partition("#")[0])
+        if not homes:
             return ()
         strict = self._is_jvm(path)
-        owner, dot, name = key.rpartition(".")
-        lineage = self.lineage(f"{path}::{owner}") if dot else ()
-        homes = [(path, symbol)]
-        for base in (lineage or ())[1:]:
-            inherited = self._own(base, name)
-            homes += [(path_of(base), inherited[1])] if inherited else []
         best = -1
         meant: list[str] = []
         overridden: set[Texts | None] = set()
-        for home, found in homes:
+        for home, twins in homes:
             if meant and not strict:
                 break  # elsewhere than on the JVM, a name hides those inherited
             if typed:
-                worth, names = chosen(found.twins, arguments, strict=strict)
+                worth, names = chosen(twins, arguments, strict=strict)
                 if names and worth > best:
                     best, meant = worth, [f"{home}::{name}" for name in names]
                 continue
-            taking = applicable(found.twins, arguments)
+            taking = applicable(twins, arguments)
             meant += [
                 f"{home}::{n}" for n, listed in taking if listed not in overridden
             ]
@@ -145,7 +138,21 @@ class Members(RustNames):
         if meant:
             return tuple(meant)
         # which of them is called is open, as the rest of the language is
-        return tuple(f"{path}::{name}" for name, _ in symbol.twins)
+        return tuple(f"{path}::{name}" for name, _ in homes[0][1])
+
+    @tabled
+    def _alike(self, path: str, key: str) -> tuple[tuple[str, tuple[Twin, ...]], ...]:
+        """Return the functions of one name of a type, and of what it inherits."""
+        symbol = self.read(path, key)
+        if symbol is None or not symbol.twins:
+            return ()
+        owner, dot, name = key.rpartition(".")
+        lineage = self.lineage(f"{path}::{owner}") if dot else ()
+        homes = [(path, symbol.twins)]
+        for base in (lineage or ())[1:]:
+            inherited = self._own(base, name)
+            homes += [(path_of(base), inherited[1].twins)] if inherited else []
+        return tuple(homes)
 
     def own(self, owner: str, name: str) -> str | None:
         """Return a type's member, inherited ones left out."""

@@ -1,6 +1,7 @@
 """Which of the definitions that share a name a call means."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 from openhands_tiered_router.graph.arguments import Texts
@@ -8,6 +9,9 @@ from openhands_tiered_router.graph.arguments import Texts
 
 type Twin = tuple[str, Texts | None]
 """Qualified name and parameters of one of several definitions of a name."""
+
+KEPT: Final = 16_384
+"""Pairs of parameters and arguments whose fit is kept, about 3 MB: few are new."""
 
 _ANY: Final = (
     "Object object Any any unknown auto dynamic Serializable Comparable var val"
@@ -129,6 +133,7 @@ def applicable(twins: Iterable[Twin], arguments: Texts) -> list[Twin]:
     return [twin for twin in twins if _worth(twin[1], arguments, False) >= 0]
 
 
+@lru_cache(maxsize=KEPT)
 def _worth(parameters: Texts | None, arguments: Texts, strict: bool) -> int:
     """Return how well the declared types fit the arguments; -1: not callable."""
     if parameters is None:

@@ -128,9 +128,12 @@ class Scopes(RustLocal):
         """Return what a scope itself binds a name to, and whether it does."""
         if not (here or self.sees(scope, -1)):
             return None, False
-        variable = self.variables.get((scope, name))
+        key = scope, name
+        variable = self.variables.get(key)
         if variable is not None and not is_path:
-            return self.variable_type(scope, variable), True
+            if key not in self.typed:
+                self.typed[key] = self.variable_type(scope, variable)
+            return self.typed[key], True
         index = self.inner.get((scope, name))
         if index is not None:
             return self.ids[index], True
