@@ -147,6 +147,21 @@ def engine_of(config: RouterConfig, **given: Any) -> Engine:
     return Engine(tiers, rules_of(config, **given), policy_of(config))
 
 
+def as_asked(engine: Engine, work: str | None, value: float | None) -> Engine:
+    """The same for tasks of that kind, and where a solved one is worth that.
+
+    Args:
+        engine: What decides.
+        work: ``None``: the configuration's.
+        value: USD; ``None``: the configuration's.
+    """
+    from openhands_tiered_router.policy.value.table import Work
+
+    given = {"task_value": value, "work": work and Work(work)}
+    update = {name: each for name, each in given.items() if each is not None}
+    return replace(engine, policy=engine.policy.model_copy(update=update))
+
+
 def _default_tiers() -> TierSet:
     """Four tiers without prices, able to do everything."""
     return TierSet(

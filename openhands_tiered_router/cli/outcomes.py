@@ -48,7 +48,7 @@ def replay_outcomes(asked: Asked, as_json: bool, plot: Path | None) -> None:
         OutcomeError: The configured models have no outcomes in it.
         DecidingError: The configuration cannot be used.
     """
-    from openhands_tiered_router.cli.deciding import DecidingError, decider
+    from openhands_tiered_router.cli.deciding import DecidingError, as_asked, decider
     from openhands_tiered_router.config import ConfigError, find_config
     from openhands_tiered_router.record.replay.outcomes import Judge, compare
 
@@ -57,7 +57,9 @@ def replay_outcomes(asked: Asked, as_json: bool, plot: Path | None) -> None:
         find_config(asked.config)  # without one there are no models to look up
     except ConfigError as error:
         raise DecidingError(str(error)) from None
-    deciding = _as_asked(decider(asked.config), asked)
+    deciding = decider(asked.config)
+    engine = as_asked(deciding.engine, asked.work, asked.value)
+    deciding = replace(deciding, engine=engine)
     policy = deciding.engine.policy
     judge = Judge(policy.task_value, policy.catch_rate, policy.pass_rate)
     decide = _decide(deciding, _texts(asked.issues))
@@ -75,16 +77,6 @@ def replay_outcomes(asked: Asked, as_json: bool, plot: Path | None) -> None:
         console.print(mixed, highlight=False, markup=False)
     if plot is not None:
         click.echo(f"Plot: {plot}")
-
-
-def _as_asked(deciding: Decider, asked: Asked) -> Decider:
-    """The policy as if tasks were of that kind, and a solved one worth that."""
-    from openhands_tiered_router.policy.value.table import Work
-
-    given = {"task_value": asked.value, "work": asked.work and Work(asked.work)}
-    update = {name: value for name, value in given.items() if value is not None}
-    policy = deciding.engine.policy.model_copy(update=update)
-    return replace(deciding, engine=replace(deciding.engine, policy=policy))
 
 
 def _mixed(tasks: Sequence[Task], work: Work) -> str:

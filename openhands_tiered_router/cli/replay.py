@@ -57,13 +57,12 @@ More: {doc_page("tools")}
 @click.option(
     "--work",
     type=click.Choice(("bugs", "frontend", "tests", "apps", "research")),
-    help="With --outcomes: tasks of this kind only, decided as such.",
+    help="Decide as for tasks of this kind; with --outcomes, of those alone.",
 )
 @click.option(
     "--value",
     type=Number(min=0, max=1_000_000),
-    help="With --outcomes: USD that a solved task is worth; the configuration's if "
-    "not given.",
+    help="USD that a solved task is worth; the configuration's if not given.",
 )
 @click.option(
     "--config",
@@ -116,6 +115,7 @@ def command(
     Exit code:  0  done
                 2  the configuration or the recordings cannot be used
     """
+    from openhands_tiered_router.cli.deciding import as_asked
     from openhands_tiered_router.config import ConfigError
     from openhands_tiered_router.record.replay.costs import UnknownPriceError
     from openhands_tiered_router.record.replay.recordings import read_recordings
@@ -131,7 +131,7 @@ def command(
         _outcomes(*asked, as_json, plot)
         return
     try:
-        engine = _engine(config)
+        engine = as_asked(_engine(config), work, value)
         recorded = read_recordings(sessions)
         if as_json:
             _print_decisions(engine, recorded, time_scale)
@@ -143,7 +143,7 @@ def command(
 
 def _refuse_unused(context: click.Context, given: str) -> None:
     """An option that changes nothing is a mistake: its answer would mislead."""
-    unused = {"sessions": ("issues", "work", "value"), "outcomes": ("time_scale",)}
+    unused = {"sessions": ("issues",), "outcomes": ("time_scale",)}
     for name in unused[given]:
         if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             option = f"--{name.replace('_', '-')}"

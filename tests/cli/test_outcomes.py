@@ -158,8 +158,7 @@ def test_what_cannot_be_compared_says_why(
         "empty.jsonl: is empty": ["--outcomes", str(empty), "-c", config],
         "configuration: none was found": ["--outcomes", outcomes],
         "--time-scale goes with SESSIONS": ["--outcomes", outcomes, "--time-scale=2"],
-        "--work goes with --outcomes": [outcomes, "--work", "bugs"],
-        "--value goes with --outcomes": [outcomes, "--value", "3"],
+        "--issues goes with --outcomes": [outcomes, "--issues", outcomes],
         "page.html: cannot be written": [
             *("--outcomes", outcomes, "-c", config),
             *("--plot", str(tmp_path / "none" / "page.html")),

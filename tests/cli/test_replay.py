@@ -91,6 +91,10 @@ def test_a_higher_value_keeps_more_turns_from_the_weak_tier(
         config.write_text(f"{CONFIG}\n[policy]\ntask_value = {value}\n")
         _, out, _ = run(sessions, "--config", config, "--json", "--time-scale", 20)
         weak.append(out.count('"simple"'))
+        config.write_text(CONFIG)
+        given = ("--value", value, "--time-scale", 20)
+        _, again, _ = run(sessions, "--config", config, "--json", *given)
+        assert again.count('"simple"') == weak[-1]
     assert weak == sorted(weak, reverse=True)
     assert weak[0] > weak[-1]
 
