@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,16 @@ class ConfigError(ValueError):
         super().__init__(self.problems)
 
     def __str__(self) -> str:
-        if len(self.problems) == 1:
-            return str(self.problems[0])
-        lines = "".join(f"\n  - {problem}" for problem in self.problems)
-        return f"{len(self.problems)} problems in the configuration:{lines}"
+        problems = _once(self.problems)
+        if len(problems) == 1:
+            return str(problems[0])
+        lines = "".join(f"\n  - {problem}" for problem in problems)
+        return f"{len(problems)} problems in the configuration:{lines}"
+
+
+def _once(problems: Iterable[Problem]) -> list[Problem]:
+    """Each fault once, with all its places: one key that is not set is one fault."""
+    found: dict[Problem, list[str]] = {}
+    for problem in problems:
+        found.setdefault(replace(problem, path=""), []).append(problem.path)
+    return [replace(p, path=", ".join(places)) for p, places in found.items()]

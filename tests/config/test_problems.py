@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, strategies as st
 
@@ -11,6 +13,7 @@ from openhands_tiered_router.config import (
     load_config,
     parse_config,
 )
+from openhands_tiered_router.config.errors import Problem
 
 
 JSON_VALUES = st.recursive(
@@ -60,3 +63,18 @@ def test_any_bytes_are_a_configuration_or_a_config_error(
     path.write_bytes(content)
     with pytest.raises(ConfigError):
         load_config(path)
+
+
+def test_one_fault_at_several_places_is_said_once() -> None:
+    unset = Problem(source="c.toml", message="needs KEY", remedy="Set KEY")
+    other = Problem(
+        source="c.toml", path="tiers", message="is missing", remedy="Add it"
+    )
+    places = [replace(unset, path=f"tiers.{tier}") for tier in ("simple", "complex")]
+    once = "c.toml: tiers.simple, tiers.complex: needs KEY. Set KEY"
+    assert str(ConfigError(places)) == once
+    assert str(ConfigError([*places, other])) == (
+        f"2 problems in the configuration:\n  - {once}\n"
+        "  - c.toml: x: is missing. Add it"
+    )
+    assert len(ConfigError(places).problems) == 2
