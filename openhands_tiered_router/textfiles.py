@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from pathlib import Path
 from typing import Final
 
 
 _MODE: Final = 0o644
+_PATH: Final = re.compile(
+    r"(?!\w+://)[!-~]*[/\\][!-~]*|\S+\.(?:md|markdown|txt|rst|adoc|org|json|ya?ml)",
+    re.IGNORECASE,
+)
+"""One word that names a file: ASCII with a separator, or any with a text's suffix."""
 
 
 class TextFileError(Exception):
@@ -27,6 +33,11 @@ def read(path: Path) -> str | None:
         return None
     except (OSError, UnicodeDecodeError) as error:
         raise TextFileError(f"{path} cannot be read: {reason_of(error)}") from None
+
+
+def names_file(text: str) -> bool:
+    """Whether a text can only mean a path, so that no file there is a mistake."""
+    return _PATH.fullmatch(text.strip()) is not None
 
 
 def write(path: Path, content: str | bytes) -> None:

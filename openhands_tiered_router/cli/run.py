@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
 
@@ -33,6 +32,7 @@ from openhands_tiered_router.resolver.errors import UsageProblem
 from openhands_tiered_router.resolver.local import run_to_end
 from openhands_tiered_router.resolver.routers import limited, router_of
 from openhands_tiered_router.resolver.sandbox.run import Request, sandbox_of
+from openhands_tiered_router.textfiles import names_file
 
 
 if TYPE_CHECKING:
@@ -40,13 +40,6 @@ if TYPE_CHECKING:
 
     from openhands_tiered_router import ComplexityRouter
     from openhands_tiered_router.cli.turns import Reporter
-
-
-_PATH: Final = re.compile(
-    r"(?!\w+://)[!-~]*[/\\][!-~]*|\S+\.(?:md|markdown|txt|rst|adoc|org|json|ya?ml)",
-    re.IGNORECASE,
-)
-"""One word that names a file: ASCII with a separator, or any with a text's suffix."""
 
 
 @click.command(
@@ -231,7 +224,7 @@ def _task_text(task: str | None) -> str | None:
                 ) from None
     if not task.strip():
         raise click.BadParameter("the task is empty", param_hint="--task")
-    if _PATH.fullmatch(task.strip()):
+    if names_file(task):
         raise click.BadParameter(
             f"there is no file {task.strip()}; correct the path, or say in more than "
             "a path what is to be done",

@@ -12,6 +12,7 @@ from uuid import UUID
 from filelock import FileLock, Timeout
 
 from openhands_tiered_router.config import open_config
+from openhands_tiered_router.config.reach import check_keys, check_network
 from openhands_tiered_router.config.resolver import (
     ResolverSettings,
     Sandbox,
@@ -141,6 +142,9 @@ def _plan(request: Request) -> Plan:
     _check(request, source, reference)
     chosen = Sandbox(request.sandbox) if request.sandbox else settings.sandbox
     opening.check(chosen, sandboxes)
+    if chosen is Sandbox.LOCAL:  # elsewhere the network may be another
+        check_keys(config, os.environ)
+        check_network(config, os.environ)
     forge = forge_of(place, os.environ) if place else None
     found = forge.issue() if forge else reference.issue
     assert found is not None  # a reference without a place has its issue with it

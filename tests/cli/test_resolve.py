@@ -344,6 +344,7 @@ def test_a_token_that_is_refused_is_not_shown(
         ([], "give an issue, or --demo"),
         (["x", "--demo"], "give an issue, or --demo"),
         (["x", "missing"], "no directory"),
+        (["isue.md", ".", "--push"], "there is no file isue.md"),
         (["x", ".", "--sandbox", "remote"], "no agent-server is known"),
         (["x", "https://h.example/r.git"], "say where the change shall go"),
         (["x", "{tree}"], "say where the change shall go"),
@@ -362,6 +363,17 @@ def test_wrong_usage_is_told(
     result = resolve(*[a.format(tree=tmp_path / "tree") for a in arguments])
     assert result.exit_code == 2, result.output
     assert words in result.output
+
+
+def test_no_network_is_told_before_the_agent_begins(
+    resolve: Run, config: Path, project, provider: LoopbackProvider
+) -> None:
+    nowhere = config.read_text().replace(provider.base_url, "http://127.0.0.1:9")
+    config.write_text(nowhere)
+    result = resolve("It breaks.", str(project), "--push")
+    assert result.exit_code == 2
+    assert "http://127.0.0.1:9/v1 cannot be reached" in result.stderr
+    assert "trying again" not in result.stderr
 
 
 def test_without_docker_the_local_sandbox_must_be_asked_for(

@@ -67,9 +67,7 @@ def test_any_bytes_are_a_configuration_or_a_config_error(
 
 def test_one_fault_at_several_places_is_said_once() -> None:
     unset = Problem(source="c.toml", message="needs KEY", remedy="Set KEY")
-    other = Problem(
-        source="c.toml", path="tiers", message="is missing", remedy="Add it"
-    )
+    other = Problem(source="c.toml", path="x", message="is missing", remedy="Add it")
     places = [replace(unset, path=f"tiers.{tier}") for tier in ("simple", "complex")]
     once = "c.toml: tiers.simple, tiers.complex: needs KEY. Set KEY"
     assert str(ConfigError(places)) == once
