@@ -59,6 +59,18 @@ class Concept(IntEnum):
     """Asks for all of it: comprehensive, complete, in depth, from scratch."""
     PUZZLE = 24
     """Furniture of puzzles: liars, coins, hats, prisoners."""
+    TRANSFORM = 25
+    """Asks for given text in another form: extract, sort, round, capitalise."""
+    SCOPE = 26
+    """Says that it concerns all of something: across, every, the whole code base."""
+    HAZARD = 27
+    """Names what fails in hard ways: races, deadlocks, latency, lost data."""
+    SECURE = 28
+    """Vocabulary of attacks: vulnerability, exploit, injection, threat model."""
+    VERIFY = 29
+    """Asks whether something holds: verify, invariant, counterexample, rule out."""
+    PLAN = 30
+    """Asks for a way to change something large: propose, migrate, unify."""
 
 
 _UNSPACED: Final = re.compile(r"[぀-ヿ㐀-鿿가-힣]")

@@ -16,6 +16,7 @@ from openhands_tiered_router.policy.difficulty.languages import (
     Concept,
     concepts_of,
     pair_concepts,
+    unspaced_count,
 )
 from openhands_tiered_router.policy.difficulty.text import UserText
 
@@ -38,6 +39,9 @@ _SEPARATORS: Final = (
 """Between the parts of a list; the letters are "and" in Chinese and Korean."""
 _BULLET: Final = re.compile(r"\n\s{0,8}(?:[-*•]|\d{1,2}[.)])\s")
 _AND: Final = frozenset(("and", "und", "et", "y", "e", "ve", "và", "и", "i", "और"))
+_QUOTED: Final = re.compile(r"""(?<!\w)['"“‘«\[][^'"”’»\]]{2,}['"”’»\]]""")
+"""A text to work on, which is no part of what is asked."""
+_DATA: Final = re.compile(rf":\s*\S|{_QUOTED.pattern}")
 _FORMULA: Final = re.compile(r"[\d=<>+*^()²³ⁿ√∑∏∫≤≥≡→∀∃]")
 _QUESTION_MARKS: Final = ("?", "？", "؟")
 _LONG_SENTENCE: Final = 120
@@ -56,6 +60,9 @@ _MAKE: Final = 1 << int(Concept.WRITE) | 1 << int(Concept.DESIGN)
 _LARGE: Final = (
     1 << int(Concept.SYSTEM) | 1 << int(Concept.SCALE) | 1 << int(Concept.COMPONENT)
 )
+_REWORK: Final = 1 << int(Concept.REVIEW) | 1 << int(Concept.DIAGNOSE)
+_DEEP: Final = 1 << int(Concept.SCOPE) | 1 << int(Concept.HAZARD)
+_TRANSFORM: Final = 1 << int(Concept.TRANSFORM)
 _SMALL: Final = 1 << int(Concept.SNIPPET)
 _OPENING_WORDS: Final = 3
 """Words whose concepts count as what the request begins with."""
@@ -70,8 +77,10 @@ class Cues:
     Attributes:
         values: Feature name to value in [0, 1]; a name that is absent is 0. A concept
             of `languages` gives ``<concept>`` and, among the first three words,
-            ``starts:<concept>``; beside them ``parts``, ``asks`` (ends with a question
-            mark) and ``formula`` (share of digits and operators).
+            ``starts:<concept>``; beside them ``parts``, ``words``, ``asks`` (ends with
+            a question mark), ``formula`` (share of digits and operators), ``data``
+            (comes with a text to work on), ``builds`` (makes a part of a system) and
+            ``reworks`` (reviews or mends something far-reaching).
         parts: Enumerated things: separators of lists, bullets, the word "and".
         constraints: Words that state a condition.
     """
@@ -90,7 +99,9 @@ def cues_of(text: UserText) -> Cues:
         masks[i] |= pair_concepts(*pair)
     everywhere = reduce(or_, masks, 0)
     start = reduce(or_, masks[:_OPENING_WORDS], 0)
-    parts = sum(map(opening.count, _SEPARATORS)) + len(_BULLET.findall(opening))
+    asked = opening.partition(":")[0] if start & _TRANSFORM else opening
+    asked = _QUOTED.sub(" ", asked)
+    parts = sum(map(asked.count, _SEPARATORS)) + len(_BULLET.findall(asked))
     parts += sum(word in _AND for word in words)
     short = 1.0 - min(text.size / _LONG_SENTENCE, 1.0)
     if everywhere & _DECIDE:
@@ -100,9 +111,14 @@ def cues_of(text: UserText) -> Cues:
     values.update((name, short) for name in _LOOK_UP if name in values)
     values["parts"] = min(parts / MANY_PARTS, 1.0)
     values["asks"] = short if opening.rstrip().endswith(_QUESTION_MARKS) else 0.0
-    values["words"] = min(math.log1p(len(words)) / math.log(61), 1.0)
+    # A third: Hangul has spaces between its words too, of about three characters.
+    count = max(len(words), unspaced_count(opening) / 3)
+    values["words"] = min(math.log1p(count) / math.log(61), 1.0)
+    values["data"] = 1.0 if _DATA.search(opening) else 0.0
     if start & _MAKE and everywhere & _LARGE and not everywhere & _SMALL:
         values["builds"] = 1.0
+    if start & _REWORK and everywhere & _DEEP:
+        values["reworks"] = 1.0
     if opening:
         values["formula"] = len(_FORMULA.findall(opening)) / len(opening)
     return Cues(values, parts, sum(bool(mask & _CONSTRAIN) for mask in masks))

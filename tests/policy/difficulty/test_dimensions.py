@@ -82,6 +82,37 @@ def test_proofs_and_platforms_differ_in_kind() -> None:
     assert d.breadth(platform).value > 0.9
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Summarise this note: 'tea, milk, eggs, and jam'",
+        "Sort these words: tea, milk, eggs, jam",
+    ],
+)
+def test_a_text_to_work_on_is_no_list_of_parts(message: str) -> None:
+    cues = cues_of(user_text(message))
+    assert cues.values["data"] == 1.0
+    listed = cues_of(user_text("Build a shop with search, carts, payment, reviews"))
+    assert cues.values["parts"] < listed.values["parts"]
+    assert listed.values["data"] == 0.0
+
+
+def test_reviewing_everything_is_more_than_reviewing_one_thing() -> None:
+    small = cues_of(user_text("Review this function"))
+    large = cues_of(user_text("Review the locks across all services"))
+    assert "reworks" in large.values
+    assert "reworks" not in small.values
+
+
+def test_words_count_alike_in_scripts_with_and_without_spaces() -> None:
+    # "Explain how this cache works", each.
+    found = [
+        cues_of(user_text(text)).values["words"]
+        for text in ("이 캐시가 어떻게 작동하는지 설명해", "解释这个缓存是如何工作的")
+    ]
+    assert abs(found[0] - found[1]) < 0.1
+
+
 def test_evidence_holds_none_of_the_users_words() -> None:
     x = read("Prove zanzibarite equals quokkanium, without kumquatology, or explain")
     for f in d.TEXT_SIGNALS.values():
