@@ -36,6 +36,7 @@ Examples:
     "-c",
     "path",
     type=click.Path(path_type=Path),
+    metavar="FILE",
     help="Configuration file; found as by the other commands if not given.",
 )
 @click.option("--live", is_flag=True, help="Call each endpoint once; costs a little.")

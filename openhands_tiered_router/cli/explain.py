@@ -71,6 +71,7 @@ class _Source:
     "--config",
     "-c",
     type=click.Path(path_type=Path),
+    metavar="FILE",
     help="Configuration file; else looked for as usual, and if there is none, four "
     "tiers with the default limits.",
 )

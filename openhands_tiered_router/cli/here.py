@@ -103,7 +103,10 @@ task_value_option: Final = click.option(
     help="What a solved task is worth to you; by default as configured.",
 )
 config_option: Final = click.option(
-    "--config", help="Configuration file; else looked for as usual."
+    "--config",
+    "-c",
+    metavar="FILE",
+    help="Configuration file; else looked for as usual.",
 )
 telemetry_option: Final = click.option(
     "--telemetry",

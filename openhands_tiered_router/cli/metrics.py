@@ -30,7 +30,12 @@ Exit code:  0  stopped
 )  # fmt: skip
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to bind.")
 @telemetry_option
-@click.option("--config", help="Configuration with budgets to show; optional.")
+@click.option(
+    "--config",
+    "-c",
+    metavar="FILE",
+    help="Configuration with budgets to show; optional.",
+)
 def command(port: int, host: str, telemetry: Path | None, config: str | None) -> None:
     """Serve to Prometheus what all routers of this user record.
 

@@ -69,6 +69,7 @@ More: {doc_page("tools")}
     "-c",
     "config",
     type=click.Path(path_type=Path),
+    metavar="FILE",
     help="Configuration file; found as by the other commands if not given. Where "
     "there is none, sessions are replayed on the preset 'anthropic'.",
 )

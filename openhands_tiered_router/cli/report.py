@@ -91,6 +91,8 @@ class _Since(click.ParamType):
 )
 @click.option(
     "--config",
+    "-c",
+    metavar="FILE",
     help="Show what is left of this configuration's budgets; the page takes the one "
     "that `run` would use here.",
 )

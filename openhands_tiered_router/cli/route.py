@@ -43,6 +43,7 @@ Exit code:  0  every line was answered
     "-c",
     "path",
     type=click.Path(path_type=Path),
+    metavar="FILE",
     help="Configuration file; else looked for as usual, and if there is none, four "
     "tiers with the default limits.",
 )

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="File with the record; by default the one that routers write.",
 )
-@click.option("--config", help="Only what this configuration routes.")
+@click.option(
+    "--config", "-c", metavar="FILE", help="Only what this configuration routes."
+)
 @click.option("--all", "every", is_flag=True, help="What any configuration routes.")
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
 def command(

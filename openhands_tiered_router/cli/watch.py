@@ -43,7 +43,9 @@ _READ: Final = 100
     show_default=True,
     help="Seconds between looks.",
 )
-@click.option("--config", help="Only what this configuration routes.")
+@click.option(
+    "--config", "-c", metavar="FILE", help="Only what this configuration routes."
+)
 @click.option("--all", "anything", is_flag=True, help="What any configuration routes.")
 @click.option("--once", is_flag=True, help="Look once, then end.")
 @click.option("--json", "as_json", is_flag=True, help="A line of JSON a look.")
@@ -63,11 +65,13 @@ def command(
 
     \b
     Exit code:  0  ended
-                2  the record cannot be read
+                2  the record cannot be read, or there is no such configuration
     """
     from openhands_tiered_router.record.telemetry.opening import TelemetryReadError
 
     path = recorded(telemetry)
+    if config is not None and not Path(config).is_file():
+        raise Failure(f"{config} does not exist")
     look = partial(_look, path, None if anything else config_here(config))
     try:
         if as_json:

@@ -41,7 +41,7 @@ IN_OTHER_WAYS = {
 
 
 @pytest.mark.parametrize("words", list(commands(tiered_router)))
-def test_every_command_can_answer_in_json(words: str) -> None:
+def test_every_command_answers_in_json_and_names_options_alike(words: str) -> None:
     command: click.Command | None = tiered_router
     for word in words.split():
         assert isinstance(command, click.Group)
@@ -50,6 +50,7 @@ def test_every_command_can_answer_in_json(words: str) -> None:
     if not isinstance(command, click.Group):
         options = {name for p in command.params for name in p.opts}
         assert ("--json" in options) is (words not in IN_OTHER_WAYS), words
+        assert ("--config" in options) is ("-c" in options), words
 
 
 @pytest.mark.parametrize("words", list(commands(tiered_router)))

@@ -145,3 +145,9 @@ def test_unreadable_files_are_named(tmp_path: Path) -> None:
         result = run(command, "--telemetry", broken)
         assert result.exit_code == 2
         assert str(broken) in result.stderr
+
+
+def test_watch_names_a_configuration_that_is_not_there(file: Path) -> None:
+    result = run("watch", "--telemetry", file, "--once", "--config", "typo.toml")
+    assert result.exit_code == 2
+    assert "typo.toml does not exist" in result.stderr
