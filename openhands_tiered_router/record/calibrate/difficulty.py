@@ -56,9 +56,11 @@ def fit_difficulty(issues: Issues, scores: Floats) -> Shifted:
         held = repositories == repository
         shifts[held] = off[held] * _slope(off[~held], seen[~held])
     fit = DifficultyFit(CENTRE, round(_slope(off, seen), 3), _REACH)
+    # Scores that say nothing shift nothing: no correlation is defined, none is shown.
+    correlation = float(np.corrcoef(shifts, seen)[0, 1]) if shifts.any() else 0.0
     return Shifted(
         fit,
-        round(float(np.corrcoef(shifts, seen)[0, 1]), 3),
+        round(correlation, 3),
         round(_ece(issues, shifts, solving, difficulty), 4),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import TYPE_CHECKING, Final
 
 from openhands_tiered_router.policy.difficulty.dimensions import (
@@ -28,17 +29,10 @@ if TYPE_CHECKING:
 FITTED: Final = (*TEXT_SIGNALS, *GRAPH_SIGNALS)
 """Dimensions of an issue before the run; there is no conversation yet."""
 
-EXPECTED: Final = frozenset(
-    (
-        "request_length",
-        "reasoning_cues",
-        "localisation_ambiguity",
-        "match_complexity",
-    )
-)
-"""Dimensions that begin with equal weights, the others with none: those for which
-public issues showed a signal (docs/scoring.md). With a few hundred issues the
-equal weights hold up better than freely fitted ones (Dawes 1979)."""
+FEWEST: Final = 2
+MOST: Final = 5
+"""How many dimensions begin with equal weights, the others with none. With a few
+hundred issues equal weights hold up better than freely fitted ones (Dawes 1979)."""
 
 RIDGE: Final = 300.0
 """How firmly weights are held at what they begin with: about one per issue."""
@@ -154,9 +148,9 @@ def with_graph_of(fit: IssueFit, current: TaskWeights) -> IssueFit:
 def fit_issues(values: Floats, failed: Floats) -> IssueFit:
     """Ridge regression of the share of models that failed, held at equal weights.
 
-    Weights are not below 0, in units of a dimension's standard deviation while they
-    are fitted. The result is moved and stretched to ``CENTRE`` and ``SPREAD``, which
-    changes no ranking.
+    Which dimensions have these is chosen from the same issues. Weights are not below
+    0, in units of a dimension's standard deviation while they are fitted. The result
+    is moved and stretched to ``CENTRE`` and ``SPREAD``, which changes no ranking.
     """
     import numpy as np  # as above
     from scipy.optimize import lsq_linear
@@ -166,9 +160,9 @@ def fit_issues(values: Floats, failed: Floats) -> IssueFit:
     deviation = np.where(deviation > _CONSTANT, deviation, np.inf)
     z = np.nan_to_num((values - mean) / deviation)
     target = np.nanmean(failed, 1) - np.nanmean(failed)
-    begin = np.array([float(name in EXPECTED) for name in FITTED])
+    begin = _chosen(z, target)
     along = z @ begin
-    begin *= max(along @ target / (along @ along), 1e-3)
+    begin *= max(along @ target / max(along @ along, 1e-9), 1e-3)
     count = len(FITTED)
     design = np.vstack([z, math.sqrt(RIDGE) * np.eye(count)])
     goal = np.concatenate([target, math.sqrt(RIDGE) * begin])
@@ -187,6 +181,25 @@ def fit_issues(values: Floats, failed: Floats) -> IssueFit:
             if n in GRAPH_SIGNALS
         },
     )
+
+
+def _chosen(z: Floats, target: Floats) -> Floats:
+    """1 for the dimensions whose plain sum correlates most with the target, else 0.
+
+    All thousand choices are tried on each sample anew, so that what is held out from
+    a fit has no part in its choice; between equals the smallest wins.
+    """
+    import numpy as np  # as above
+
+    count = z.shape[1]
+    sizes = range(FEWEST, MOST + 1)
+    choices = [list(c) for n in sizes for c in combinations(range(count), n)]
+    begin = np.zeros((count, len(choices)))
+    for column, chosen in enumerate(choices):
+        begin[chosen, column] = 1.0
+    sums = z @ begin
+    deviations = np.maximum(sums.std(0), 1e-9)  # a sum that never varies: 0, not NaN
+    return begin[:, np.argmax((target - target.mean()) @ sums / deviations)]
 
 
 def held_out_scores(issues: Issues, *, graph: bool) -> Floats:
