@@ -194,16 +194,14 @@ def result_of(header: str, text: str) -> str:
 
 
 def arguments_of(source: bytes, callee: "Node", parent: "Node | None") -> Texts | None:
-    """Return the arguments of the call that a name is the callee of.
-
-    Its parent is asked for where it is not given.
+    """Return the arguments of the call that a name with this parent is the callee of.
 
     None for a use that lists none, such as a reference to a method.
     """
     end = callee.end_byte
     if source[end : end + 2] == b"()" and source[end + 2 : end + 4].strip()[:1] != b"{":
         return ()  # half of all calls; a closure may follow in Kotlin and Swift
-    node, call = callee, parent or callee.parent
+    node, call = callee, parent
     for _ in range(5):
         if call is None:
             return None

@@ -57,16 +57,6 @@ _BRACKETED: Final = _kinds("bracketed_type qualified_type generic_type")
 _SAME_TYPE: Final = _kinds("+ - * / % & | ^ << >>")
 _CHOICE: Final = _kinds("boolean_operator conditional_expression")
 _CHAIN: Final = re.compile(rb"[A-Za-z_$@][\w$.]*\Z")
-_BACKWARDS: Final = re.compile(
-    rb"(?!repus\.)([\w$]*[A-Za-z_$](?:\.[\w$]*[A-Za-z_$])*)"
-    rb"(?=\s+[^.\s]|[(\[{,;=!+*/%&|^~<-])"
-)
-"""The letters of ``a.b`` from its end on, up to what begins an expression.
-
-Of Java's ``A.super``, the grammars make no member.
-"""
-_WINDOW: Final = 100
-"""Bytes of source that it is looked for in."""
 _ROOTED: Final = re.compile(rf"{PATH}|(?:self|super|crate|Self)\b")
 _LOCAL: Final = re.compile(r"(?:r#)?([a-z_]\w*)(?=[.\[{]|\Z)")
 _MAPPING: Final = {
@@ -95,18 +85,6 @@ _STEP: Final = re.compile(r"\?\.|->|::|\.")
 def follows(source: bytes, start: int) -> bool:
     """Whether what begins at byte `start` may belong to what precedes it."""
     return start > 1 and source[start - 1] in b".>:"
-
-
-def names_before(source: bytes, start: int) -> str:
-    """Return the ``a.b`` that precedes ``.c`` at byte `start`, "" for what is more.
-
-    Half to nine tenths of receivers are such, and the way to a parent is long.
-    """
-    if source[start - 1 : start] != b".":
-        return ""
-    before = source[max(start - _WINDOW, 0) : start - 1][::-1]
-    match = _BACKWARDS.match(before)
-    return match[1][::-1].decode() if match else ""
 
 
 def receiver(source: bytes, start: int, node: "Node", parent: "Node | None") -> str:

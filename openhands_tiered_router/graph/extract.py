@@ -18,7 +18,6 @@ from openhands_tiered_router.graph.expressions import (
     PATH,
     UNKNOWN,
     follows,
-    names_before,
     passed,
     receiver,
     text_of,
@@ -351,11 +350,9 @@ class _Sweep:
         if name in self.language.ignored_calls:
             return
         led, overloads = follows(self.source, start), self.language.overloads
-        before = names_before(self.source, start) if led else ""
-        parent = None
-        if led and not before:
-            parent = node.parent
-            before = receiver(self.source, start, node, parent)
+        # finding it takes a way down from the root of the tree
+        parent = node.parent if led or overloads else None
+        before = receiver(self.source, start, node, parent) if led else ""
         if before and (self.spans or self.language.name == "rust"):
             before = passed(self.source, parent) or self._as_bound(scope, before, start)
             before = self._with_places(scope, before)
