@@ -72,6 +72,7 @@ def test_402_is_out_of_credit_and_goes_elsewhere(world, model: str) -> None:
     assert kinds == {ErrorKind.QUOTA}
 
 
+@pytest.mark.slow
 def test_a_clock_that_is_set_back_leaves_nobody_waiting(
     world, monkeypatch: pytest.MonkeyPatch
 ) -> None:

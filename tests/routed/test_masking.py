@@ -80,6 +80,7 @@ def characters(result: str) -> int:
     return len(content if isinstance(content, str) else content[0]["text"])
 
 
+@pytest.mark.slow
 def test_after_a_pause_old_results_are_notices(
     world, clock: Clock, tmp_path: Path
 ) -> None:

@@ -66,6 +66,7 @@ def test_the_next_conversation_is_told_what_worked(world, settings) -> None:
     assert "exited 0" in first_prompt(world)
 
 
+@pytest.mark.slow
 def test_it_is_told_once_and_in_the_same_bytes_after_a_restart(
     world, settings, tmp_path: Path
 ) -> None:

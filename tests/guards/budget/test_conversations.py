@@ -79,6 +79,7 @@ async def test_the_ledger_equals_the_provider_bill(world) -> None:
     assert now.spent.turns == len(world.provider.charged) == 5
 
 
+@pytest.mark.slow
 def test_money_limits_stop_before_they_are_passed(world) -> None:
     counting(world, 30)
     budget = Budget(name="b", usd=0.015)

@@ -36,6 +36,7 @@ def sent_back(events: list[Event]) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 def test_the_next_tier_repairs_what_the_verifier_rejects(shop: Shop) -> None:
     shop.script([WRONG], [], [RIGHT])
     router = shop.router(rounds=1)

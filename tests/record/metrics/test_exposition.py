@@ -309,6 +309,7 @@ def test_the_file_gives_the_same_numbers_as_the_process(
     assert values(shown, "tiered_router_attempts_total", "error") == {"none": 5}
 
 
+@pytest.mark.slow
 def test_the_command_serves_it(world, tmp_path: Path) -> None:
     router = world.router()
     run(world, router)
