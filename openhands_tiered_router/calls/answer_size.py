@@ -42,38 +42,45 @@ _read, _aread = httpx.Response.iter_bytes, httpx.Response.aiter_bytes
 
 
 @contextmanager
+def _noted() -> Iterator[list[httpx.Response]]:
+    """The answers that are begun within it, as they come."""
+    answers: list[httpx.Response] = []
+    before = _answers.set(answers)
+    try:
+        yield answers
+    finally:
+        _answers.reset(before)
+
+
+@contextmanager
 def bounded() -> Iterator[None]:
     """Within it, reading more of an answer than ``MAX_BYTES`` is ``httpx.ReadError``;
     at its end, the answers are closed.
 
     Other code of the process, and its own use of httpx, is not affected.
     """
-    answers: list[httpx.Response] = []
-    before = _answers.set(answers)
-    try:
-        yield
-    finally:
-        _answers.reset(before)
-        for answer in answers:
-            with suppress(Exception):  # it is read, and paid for
-                answer.close()
+    with _noted() as answers:
+        try:
+            yield
+        finally:
+            for answer in answers:
+                with suppress(Exception):  # it is read, and paid for
+                    answer.close()
 
 
 @asynccontextmanager
 async def abounded() -> AsyncIterator[None]:
     """Async twin of ``bounded``."""
-    answers: list[httpx.Response] = []
-    before = _answers.set(answers)
-    try:
-        yield
-    finally:
-        _answers.reset(before)
-        for answer in answers:
-            with suppress(Exception):
-                if isinstance(answer.stream, httpx.AsyncByteStream):
-                    await answer.aclose()
-                else:
-                    answer.close()
+    with _noted() as answers:
+        try:
+            yield
+        finally:
+            for answer in answers:
+                with suppress(Exception):
+                    if isinstance(answer.stream, httpx.AsyncByteStream):
+                        await answer.aclose()
+                    else:
+                        answer.close()
 
 
 def bound_all() -> None:
