@@ -126,7 +126,7 @@ def command(
         raise click.UsageError("give either SESSIONS or --outcomes")
     if not (sessions or outcomes):
         raise click.UsageError(_what_there_is())
-    _refuse_unused(context, "outcomes" if outcomes else "sessions")
+    _refuse_unused(context, outcomes=outcomes is not None)
     if sessions is None:
         asked = (outcomes, issues, config, work, value)
         _outcomes(*asked, as_json, plot)
@@ -142,14 +142,13 @@ def command(
         raise Failure(str(error)) from None
 
 
-def _refuse_unused(context: click.Context, given: str) -> None:
+def _refuse_unused(context: click.Context, *, outcomes: bool) -> None:
     """An option that changes nothing is a mistake: its answer would mislead."""
-    unused = {"sessions": ("issues",), "outcomes": ("time_scale",)}
-    for name in unused[given]:
-        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
-            option = f"--{name.replace('_', '-')}"
-            needed = "--outcomes" if given == "sessions" else "SESSIONS"
-            raise click.UsageError(f"{option} goes with {needed}")
+    unused, needed = (
+        ("time_scale", "SESSIONS") if outcomes else ("issues", "--outcomes")
+    )
+    if context.get_parameter_source(unused) is ParameterSource.COMMANDLINE:
+        raise click.UsageError(f"--{unused.replace('_', '-')} goes with {needed}")
 
 
 def _what_there_is() -> str:
