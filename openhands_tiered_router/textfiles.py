@@ -35,9 +35,14 @@ def read(path: Path) -> str | None:
         raise TextFileError(f"{path} cannot be read: {reason_of(error)}") from None
 
 
-def names_file(text: str) -> bool:
-    """Whether a text can only mean a path, so that no file there is a mistake."""
-    return _PATH.fullmatch(text.strip()) is not None
+def no_such_file(text: str) -> str | None:
+    """What to say of a text that can only mean a path, where no file is there."""
+    if not _PATH.fullmatch(text.strip()):
+        return None
+    return (
+        f"there is no file {text.strip()}; correct the path, or say in more than a "
+        "path what is to be done"
+    )
 
 
 def write(path: Path, content: str | bytes) -> None:

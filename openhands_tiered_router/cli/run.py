@@ -32,7 +32,7 @@ from openhands_tiered_router.resolver.errors import UsageProblem
 from openhands_tiered_router.resolver.local import run_to_end
 from openhands_tiered_router.resolver.routers import limited, router_of
 from openhands_tiered_router.resolver.sandbox.run import Request, sandbox_of
-from openhands_tiered_router.textfiles import names_file
+from openhands_tiered_router.textfiles import no_such_file
 
 
 if TYPE_CHECKING:
@@ -224,12 +224,8 @@ def _task_text(task: str | None) -> str | None:
                 ) from None
     if not task.strip():
         raise click.BadParameter("the task is empty", param_hint="--task")
-    if names_file(task):
-        raise click.BadParameter(
-            f"there is no file {task.strip()}; correct the path, or say in more than "
-            "a path what is to be done",
-            param_hint="--task",
-        )
+    if mistake := no_such_file(task):
+        raise click.BadParameter(mistake, param_hint="--task")
     return task
 
 

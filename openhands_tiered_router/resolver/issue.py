@@ -11,7 +11,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from openhands_tiered_router.resolver.errors import UsageProblem
-from openhands_tiered_router.textfiles import names_file
+from openhands_tiered_router.textfiles import no_such_file
 
 
 MAX_CHARS: Final = 65_536
@@ -109,12 +109,9 @@ def reference_of(named: str, given: str = "") -> Reference:
     if re.match(r"https?://\S+$", named):
         return _placed(_place(named))
     file = _file(named)
-    if file is None and names_file(named):
-        raise UsageProblem(
-            f"there is no file {named.strip()}; correct the path, or say in more than "
-            "a path what is to be done"
-        )
     if file is None:
+        if mistake := no_such_file(named):
+            raise UsageProblem(mistake)
         return _text(named, "the issue")
     try:
         text = file.read_text(encoding="utf-8")
