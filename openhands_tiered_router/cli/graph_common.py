@@ -116,8 +116,8 @@ def meant_by(name: str, known: Iterable[str]) -> str:
 
 
 @contextmanager
-def progress() -> Iterator[Callable[[int, int], None]]:
-    """Show a bar on standard error while files are read."""
+def progress(what: str = "Reading") -> Iterator[Callable[[int, int], None]]:
+    """Show a bar on standard error while something long is done."""
     from rich.console import Console
     from rich.progress import Progress
 
@@ -125,7 +125,7 @@ def progress() -> Iterator[Callable[[int, int], None]]:
     # To a file or a pipe even a bar that goes away again would leave an empty line.
     shown = console.is_terminal
     with Progress(console=console, transient=True, disable=not shown) as bars:
-        task = bars.add_task("Reading", total=None)
+        task = bars.add_task(what, total=None)
         yield lambda done, total: bars.update(task, completed=done, total=total)
 
 

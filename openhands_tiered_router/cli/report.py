@@ -208,21 +208,11 @@ def _judge(path: Path) -> None:
 
     if not assess(path, _SHORT).left:
         return
-    from rich.console import Console
-    from rich.progress import Progress
+    from openhands_tiered_router.cli.graph_common import progress
 
-    console = Console(stderr=True)
-    shown = console.is_terminal  # elsewhere it would leave an empty line
-    with (
-        suppress(KeyboardInterrupt),
-        Progress(console=console, transient=True, disable=not shown) as bar,
-    ):
-        task = bar.add_task("Judging new turns; Ctrl-C: go on without the rest")
-        assess(
-            path,
-            progress=lambda done, whole: bar.update(task, completed=done, total=whole),
-            max_seconds=math.inf,
-        )
+    what = "Judging new turns; Ctrl-C: go on without the rest"
+    with suppress(KeyboardInterrupt), progress(what) as told:
+        assess(path, progress=told, max_seconds=math.inf)
 
 
 def _write(html: Path, path: Path, report: Report) -> None:
